@@ -1,0 +1,41 @@
+"""Imports of optional packages, with the pip line to run where one is missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from roformer_edge.errors import MissingDependencyError
+
+# distribution or module -> the extra that installs it
+EXTRA_OF = {
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "flax": "flax",
+    "jax": "flax",
+    "onnx": "export",
+    "safetensors": "export",
+    "rjieba": "rjieba",
+}
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """Import ``module``, or say which extra installs it.
+
+    Args:
+        module: An absolute module name, such as ``"torch"`` or ``"safetensors.numpy"``.
+        purpose: What it is needed for, as the end of a sentence: ``"to read model.safetensors"``.
+
+    Raises:
+        MissingDependencyError: The package is not installed.
+    """
+    package = module.partition(".")[0]
+    if importlib.util.find_spec(package) is None:
+        raise MissingDependencyError(package, EXTRA_OF[package], purpose)
+    return importlib.import_module(module)
+
+
+def available(package: str) -> bool:
+    """Whether ``package`` can be imported, without importing it."""
+    return importlib.util.find_spec(package) is not None

@@ -1,0 +1,272 @@
+"""RoFormerConfig: the architecture of one checkpoint, read from and written to Hugging Face ``config.json``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from roformer_edge.errors import ConfigError, UnsupportedModelError
+
+CONFIG_NAME = "config.json"
+MODEL_TYPE = "roformer"
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+# Keys that transformers writes for every model and that do not change what an encoder computes. They are kept
+# with the unknown ones, but are not worth a word to the user.
+_HOUSEKEEPING = frozenset(
+    """architectures bos_token_id cross_attention_hidden_size decoder_start_token_id dtype eos_token_id
+    finetuning_task gradient_checkpointing is_encoder_decoder name_or_path _name_or_path output_attentions
+    output_hidden_states output_past prefix pruned_heads return_dict return_dict_in_generate sep_token_id
+    task_specific_params tf_legacy_loss tokenizer_class torch_dtype torchscript transformers_version use_bfloat16
+    _attn_implementation_autoset directionality""".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoFormerConfig:
+    """The shape and the arithmetic of a RoFormer, with the defaults of transformers 4.57.
+
+    Field names are those of ``config.json``. ``embedding_size`` of ``None`` means ``hidden_size``. ``id2label`` maps
+    every class index to its name. ``extra`` holds the keys that this class has no field for, so that writing a
+    config back loses nothing.
+
+    Raises:
+        ConfigError: A value has the wrong type or range, or two values contradict each other.
+        UnsupportedModelError: The keys describe RoFormerV2 or RoFormer-sim.
+    """
+
+    vocab_size: int = 50000
+    embedding_size: int | None = None
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 1536
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int | None = 0
+    rotary_value: bool = False
+    use_cache: bool = True
+    is_decoder: bool = False
+    add_cross_attention: bool = False
+    tie_word_embeddings: bool = True
+    chunk_size_feed_forward: int = 0
+    problem_type: str | None = None
+    id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _refuse_relatives(self.extra)
+        _check_types(self)
+        _check_ranges(self)
+
+    @property
+    def width_of_embeddings(self) -> int:
+        """Width of the embedding tables: ``embedding_size``, or ``hidden_size`` where that is absent."""
+        return self.embedding_size or self.hidden_size
+
+    @property
+    def has_projection(self) -> bool:
+        """Whether a linear layer leads from the embedding width to the hidden width."""
+        return self.width_of_embeddings != self.hidden_size
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def num_labels(self) -> int:
+        """Number of classes."""
+        return len(self.id2label)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the order of the logits."""
+        return tuple(self.id2label[index] for index in range(self.num_labels))
+
+    @property
+    def label2id(self) -> dict[str, int]:
+        """Class index by name."""
+        return {label: index for index, label in self.id2label.items()}
+
+    @property
+    def unknown_keys(self) -> tuple[str, ...]:
+        """Keys of ``extra`` that neither RoFormer nor transformers' own housekeeping explains, sorted."""
+        return tuple(sorted(set(self.extra) - _HOUSEKEEPING))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RoFormerConfig:
+        """Build a config from the content of a ``config.json``.
+
+        Args:
+            values: The parsed JSON object. ``num_labels``, ``id2label`` and ``label2id`` must agree where given.
+        """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"a config is a JSON object, found {type(values).__name__}")
+        rest = dict(values)
+        model_type = rest.pop("model_type", MODEL_TYPE)
+        if model_type != MODEL_TYPE:
+            raise UnsupportedModelError(
+                f"model_type is {model_type!r}; this package runs {MODEL_TYPE!r} checkpoints only"
+            )
+        rest.pop("_unused_labels", None)
+        id2label = _read_labels(rest)
+        known = {f.name for f in dataclasses.fields(cls)} - {"id2label", "extra"}
+        given = {key: rest.pop(key) for key in sorted(known & rest.keys())}
+        return cls(**given, id2label=id2label, extra=rest)
+
+    @classmethod
+    def from_json(cls, text: str, source: str = CONFIG_NAME) -> RoFormerConfig:
+        """Parse the text of a ``config.json``; ``source`` names it in error messages."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"{source} is not valid JSON: {error}") from None
+        try:
+            return cls.from_dict(values)
+        except (ConfigError, UnsupportedModelError) as error:
+            raise type(error)(f"{source}: {error}") from None
+
+    @classmethod
+    def from_pretrained(cls, directory: str | Path) -> RoFormerConfig:
+        """Read ``config.json`` from a checkpoint directory."""
+        path = Path(directory) / CONFIG_NAME
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read {path}: {error}") from None
+        return cls.from_json(text, str(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of a ``config.json`` that transformers and :meth:`from_dict` read back to an equal config."""
+        values: dict[str, Any] = {"model_type": MODEL_TYPE, **self.extra}
+        for item in dataclasses.fields(self):
+            if item.name not in ("id2label", "extra", "embedding_size", "problem_type"):
+                values[item.name] = getattr(self, item.name)
+        values["embedding_size"] = self.width_of_embeddings
+        if self.problem_type is not None:
+            values["problem_type"] = self.problem_type
+        values["id2label"] = {str(index): self.id2label[index] for index in range(self.num_labels)}
+        values["label2id"] = self.label2id
+        return values
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as stable, indented JSON with a final newline."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+    def save_pretrained(self, directory: str | Path) -> Path:
+        """Write ``config.json`` into ``directory``, which is made where absent; return the file's path."""
+        path = Path(directory) / CONFIG_NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.to_json(), encoding="utf-8")
+        return path
+
+    def replace(self, **changes: Any) -> RoFormerConfig:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+
+def _refuse_relatives(extra: Mapping[str, Any]) -> None:
+    """Refuse the two relatives that transformers loads without a word and computes wrongly."""
+    if extra.get("norm_type", "layer_norm") != "layer_norm" or extra.get("use_bias", True) is not True:
+        found = ", ".join(f"{key}={extra[key]!r}" for key in ("norm_type", "use_bias") if key in extra)
+        raise UnsupportedModelError(
+            f"this is a RoFormerV2 config ({found}): it has no biases and normalises without gain, "
+            "so running it as RoFormer would give wrong answers; only RoFormer (v1) is supported"
+        )
+    pooler = sorted(key for key in extra if key.startswith("pooler") or key in ("use_pooler", "with_pooler"))
+    if pooler:
+        raise UnsupportedModelError(
+            f"this is a RoFormer-sim config (it names {pooler[0]!r}): it needs a pooler and a prefix mask that "
+            "RoFormer does not have, so running it as RoFormer would give wrong answers"
+        )
+
+
+def _read_labels(rest: dict[str, Any]) -> dict[int, str]:
+    """Take ``num_labels``, ``id2label`` and ``label2id`` out of ``rest`` and reconcile them."""
+    num_labels = rest.pop("num_labels", None)
+    id2label = rest.pop("id2label", None)
+    label2id = rest.pop("label2id", None)
+    if id2label is None and label2id is not None:
+        id2label = {index: label for label, index in _as_object("label2id", label2id).items()}
+    if id2label is None:
+        count = 2 if num_labels is None else num_labels
+        if type(count) is not int or count < 1:
+            raise ConfigError(f"num_labels must be a whole number of at least 1, found {count!r}")
+        return {index: f"LABEL_{index}" for index in range(count)}
+    try:
+        labels = {int(index): str(label) for index, label in _as_object("id2label", id2label).items()}
+    except (TypeError, ValueError):
+        raise ConfigError("id2label must map whole numbers to names") from None
+    if sorted(labels) != list(range(len(labels))) or not labels:
+        raise ConfigError(f"id2label must number its labels 0, 1, 2 ... without a gap, found {sorted(labels)[:8]}")
+    if num_labels is not None and num_labels != len(labels):
+        raise ConfigError(f"num_labels is {num_labels}, but id2label names {len(labels)} labels")
+    if label2id is not None:
+        inverse = _as_object("label2id", label2id)
+        if any(inverse.get(label) != index for index, label in labels.items() if label in inverse) or len(
+            inverse
+        ) != len(set(labels.values())):
+            raise ConfigError("label2id is not the inverse of id2label")
+    return dict(sorted(labels.items()))
+
+
+def _as_object(key: str, value: object) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{key} must be an object, found {value!r}")
+    return value
+
+
+def _check_types(config: RoFormerConfig) -> None:
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        kinds = str(item.type).split(" | ")
+        if value is None and "None" in kinds:
+            continue
+        # bool is an int to isinstance, never to a reader of JSON
+        fits = {
+            "int": type(value) is int,
+            "float": type(value) in (int, float),
+            "bool": type(value) is bool,
+            "str": isinstance(value, str),
+        }
+        if kinds[0] in fits and not fits[kinds[0]]:
+            raise ConfigError(f"{item.name} must be of type {item.type}, found {value!r}")
+
+
+def _check_ranges(config: RoFormerConfig) -> None:
+    for name in (
+        "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size "
+        "max_position_embeddings type_vocab_size width_of_embeddings"
+    ).split():
+        if getattr(config, name) < 1:
+            raise ConfigError(f"{name} must be at least 1, found {getattr(config, name)}")
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        if not 0 <= getattr(config, name) < 1:
+            raise ConfigError(f"{name} must lie in [0, 1), found {getattr(config, name)}")
+    if not 0 <= config.layer_norm_eps < 1:
+        raise ConfigError(f"layer_norm_eps must lie in [0, 1), found {config.layer_norm_eps}")
+    if config.hidden_size % config.num_attention_heads:
+        raise ConfigError(
+            f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads {config.num_attention_heads}"
+        )
+    if config.head_size % 2:
+        raise ConfigError(f"rotary position embedding needs an even head size, found {config.head_size}")
+    if config.hidden_act not in ACTIVATIONS:
+        raise ConfigError(f"unknown hidden_act {config.hidden_act!r}; choose one of: {', '.join(ACTIVATIONS)}")
+    if config.problem_type is not None and config.problem_type not in PROBLEM_TYPES:
+        raise ConfigError(f"unknown problem_type {config.problem_type!r}; choose one of: {', '.join(PROBLEM_TYPES)}")
+    if config.pad_token_id is not None and not 0 <= config.pad_token_id < config.vocab_size:
+        raise ConfigError(f"pad_token_id {config.pad_token_id} lies outside the vocabulary of {config.vocab_size}")
+    if config.add_cross_attention and not config.is_decoder:
+        raise ConfigError("add_cross_attention needs is_decoder: cross-attention exists in a decoder only")

@@ -1,0 +1,152 @@
+"""Every error that roformer-edge raises on purpose.
+
+    RoformerEdgeError
+    ├── ConfigError                 a config.json that is malformed or contradicts itself
+    ├── CheckpointError             weights that are missing, truncated, mis-shaped or unsafe to open
+    ├── UnsupportedModelError       a relative of RoFormer that would load but compute wrong answers
+    ├── UnknownNameError            a task, format, recipe, preset ... that is in no table
+    ├── MissingDependencyError      an optional package is not installed (also an ImportError)
+    ├── VocabularyError             a vocabulary or tokenizer file that is broken or does not fit the model
+    ├── TextError                   a text that cannot be encoded (also a ValueError)
+    │   └── TextTooLongError        more tokens than the model has positions, and truncation was not asked for
+    ├── DatasetError                a labelled file: ``path:line: reason``
+    ├── RecipeError                 a quantisation recipe that is malformed or does not fit the model
+    ├── CalibrationError            calibration that saw nothing, or something that is not finite
+    ├── ExportError                 a graph that could not be built
+    │   └── ParityError             the exported graph disagrees with the reference
+    ├── BundleError                 a bundle that cannot be written, opened or trusted
+    │   ├── BundleFormatError       the manifest is malformed or of another schema
+    │   ├── BundleIntegrityError    a file is missing, altered or points outside the bundle
+    │   └── SelfTestError           the engine's answers differ from those recorded in the bundle
+    ├── BackendError                the inference engine refused the model, a provider or a delegate
+    └── BudgetExceededError         the measured accuracy drop is larger than the budget
+
+A message says what was asked, what was found, what is allowed and what to do. The command line prints it in one
+line and exits with the ``exit_code`` of the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class RoformerEdgeError(Exception):
+    """Base of all errors raised on purpose; catch it to catch them all."""
+
+    exit_code = 1
+
+
+class ConfigError(RoformerEdgeError, ValueError):
+    """A model configuration is malformed or contradicts itself."""
+
+
+class CheckpointError(RoformerEdgeError):
+    """A checkpoint's weights are missing, truncated, mis-shaped, or in a file that is unsafe to open."""
+
+
+class UnsupportedModelError(RoformerEdgeError):
+    """The checkpoint is of a related architecture that this package would compute wrongly."""
+
+
+class UnknownNameError(RoformerEdgeError, ValueError):
+    """A name was looked up in a table that does not hold it.
+
+    Args:
+        kind: What was looked up, such as ``"task"``.
+        name: The name that was asked for.
+        allowed: The names that the table holds.
+    """
+
+    def __init__(self, kind: str, name: object, allowed: Iterable[str]) -> None:
+        self.kind = kind
+        self.name = name
+        self.allowed = tuple(allowed)
+        super().__init__(f"unknown {kind} {name!r}; choose one of: {', '.join(self.allowed)}")
+
+
+class MissingDependencyError(RoformerEdgeError, ImportError):
+    """An optional package is needed and not installed.
+
+    Args:
+        package: The distribution that is missing, such as ``"torch"``.
+        extra: The extra of roformer-edge that installs it.
+        purpose: What it is needed for, as the end of a sentence.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(f"{package} is needed {purpose}; install it with: pip install 'roformer-edge[{extra}]'")
+
+
+class VocabularyError(RoformerEdgeError, ValueError):
+    """A vocabulary or tokenizer file is broken, or does not fit the model."""
+
+
+class TextError(RoformerEdgeError, ValueError):
+    """A text cannot be encoded."""
+
+
+class TextTooLongError(TextError):
+    """A text has more tokens than the model has positions, and truncation was not asked for."""
+
+
+class DatasetError(RoformerEdgeError, ValueError):
+    """A line of a data file cannot be used; the message starts with ``path:line:``."""
+
+
+class RecipeError(RoformerEdgeError, ValueError):
+    """A quantisation recipe is malformed, or names parts that the model does not have."""
+
+
+class CalibrationError(RoformerEdgeError):
+    """Calibration saw no data, or values that are not finite."""
+
+
+class ExportError(RoformerEdgeError):
+    """A graph could not be built from the checkpoint."""
+
+
+class ParityError(ExportError):
+    """The exported graph does not compute what the reference computes.
+
+    Args:
+        tensor: The output that differs most.
+        difference: The largest absolute difference found in it.
+        tolerance: The largest absolute difference allowed.
+    """
+
+    def __init__(self, tensor: str, difference: float, tolerance: float, detail: str = "") -> None:
+        self.tensor = tensor
+        self.difference = difference
+        self.tolerance = tolerance
+        super().__init__(
+            f"the exported graph differs from the reference: worst tensor {tensor!r}, "
+            f"absolute difference {difference:.3g}, allowed {tolerance:.3g}{'; ' + detail if detail else ''}"
+        )
+
+
+class BundleError(RoformerEdgeError):
+    """A bundle cannot be written, opened or trusted."""
+
+
+class BundleFormatError(BundleError, ValueError):
+    """A bundle's manifest is malformed, or of a schema that this version does not read."""
+
+
+class BundleIntegrityError(BundleError):
+    """A file of a bundle is missing, altered, or points outside the bundle."""
+
+
+class SelfTestError(BundleError):
+    """The inference engine does not reproduce the answers recorded in the bundle."""
+
+
+class BackendError(RoformerEdgeError):
+    """The inference engine refused the model, a provider or a delegate."""
+
+
+class BudgetExceededError(RoformerEdgeError):
+    """The measured accuracy drop is larger than the budget; the command line exits with 3."""
+
+    exit_code = 3

@@ -1,0 +1,79 @@
+"""Names of the parts of the network that hold weights. Recipes, calibration, exporters and reports share them.
+
+A scope is where a decision about precision is made: an embedding table or one linear product. The three products
+that make query, key and value read the same input and are one scope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.tasks import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """One part of the network.
+
+    Attributes:
+        name: Dotted path, such as ``layer.3.ffn.up``.
+        kind: ``"embedding"`` (rows are looked up) or ``"linear"`` (input is multiplied).
+        weights: Canonical names of the weight matrices it holds, each stored ``[out, in]`` or ``[rows, width]``.
+        shape: Of the merged matrix: ``(rows, width)`` for an embedding, ``(in, out)`` for a linear.
+    """
+
+    name: str
+    kind: Literal["embedding", "linear"]
+    weights: tuple[str, ...]
+    shape: tuple[int, int]
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, biases left out."""
+        return self.shape[0] * self.shape[1]
+
+
+def scopes_of(config: RoFormerConfig, task: Task) -> tuple[Scope, ...]:
+    """All scopes of a model with the head of ``task``, in the order in which data flows through them."""
+    hidden, width = config.hidden_size, config.width_of_embeddings
+    scopes = [
+        _embedding("embeddings.word", "roformer.embeddings.word_embeddings", config.vocab_size, width),
+        _embedding("embeddings.type", "roformer.embeddings.token_type_embeddings", config.type_vocab_size, width),
+    ]
+    if config.has_projection:
+        scopes.append(_linear("embeddings.project", ("roformer.embeddings_project",), width, hidden))
+    for index in range(config.num_hidden_layers):
+        scopes += _layer(f"layer.{index}", f"roformer.encoder.layer.{index}", config)
+    return (*scopes, *_HEADS[task.name](config))
+
+
+def _embedding(name: str, module: str, rows: int, width: int) -> Scope:
+    return Scope(name=name, kind="embedding", weights=(f"{module}.weight",), shape=(rows, width))
+
+
+def _linear(name: str, modules: tuple[str, ...], inputs: int, outputs: int) -> Scope:
+    weights = tuple(f"{module}.weight" for module in modules)
+    return Scope(name=name, kind="linear", weights=weights, shape=(inputs, outputs))
+
+
+def _layer(scope: str, module: str, config: RoFormerConfig) -> list[Scope]:
+    hidden, inner = config.hidden_size, config.intermediate_size
+    qkv = tuple(f"{module}.attention.self.{part}" for part in ("query", "key", "value"))
+    return [
+        _linear(f"{scope}.attention.qkv", qkv, hidden, 3 * hidden),
+        _linear(f"{scope}.attention.output", (f"{module}.attention.output.dense",), hidden, hidden),
+        _linear(f"{scope}.ffn.up", (f"{module}.intermediate.dense",), hidden, inner),
+        _linear(f"{scope}.ffn.down", (f"{module}.output.dense",), inner, hidden),
+    ]
+
+
+def _classification_head(config: RoFormerConfig) -> list[Scope]:
+    return [
+        _linear("head.dense", ("classifier.dense",), config.hidden_size, config.hidden_size),
+        _linear("head.output", ("classifier.out_proj",), config.hidden_size, config.num_labels),
+    ]
+
+
+_HEADS = {"text-classification": _classification_head}
