@@ -35,6 +35,6 @@ def read_jsonl() -> Callable[[Path], list[dict]]:
     """Read a JSON Lines file into a list."""
 
     def read(path: Path) -> list[dict]:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
     return read
