@@ -1,0 +1,1 @@
+"""What is stored and computed in which number format, and with which ranges."""

@@ -1,0 +1,193 @@
+"""Recipes: ordered rules, scope pattern -> scheme, of which the last that matches wins.
+
+A recipe says nothing about ONNX or TFLite; an exporter reads the decisions that :func:`resolve` makes of it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roformer_edge.errors import RecipeError, UnknownNameError
+from roformer_edge.scopes import Scope
+
+FLOAT = "float32"
+DYNAMIC = "int8-dynamic"
+STATIC = "int8-static"
+ROWS = "int8-rows"
+
+# scheme -> (kinds of scope it applies to, what it does)
+SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
+    FLOAT: (("embedding", "linear"), "32-bit floating point"),
+    DYNAMIC: (("linear",), "8-bit weights per output channel; the input's range is measured at each run"),
+    STATIC: (("linear",), "8-bit weights per output channel; the input's range comes from calibration"),
+    ROWS: (("embedding",), "8-bit rows, each with a scale of its own"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Scopes whose name matches the shell-style ``pattern`` get ``scheme``; ``reason`` says why, for the report."""
+
+    pattern: str
+    scheme: str
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.scheme not in SCHEMES:
+            raise UnknownNameError("quantisation scheme", self.scheme, SCHEMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A named list of rules. Scopes that no rule matches stay in float32.
+
+    Attributes:
+        name: Shown in manifests and reports.
+        rules: In order; the last rule that matches a scope decides.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the recipe's canonical JSON."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON-able data."""
+        rules = [{"pattern": r.pattern, "scheme": r.scheme, "reason": r.reason} for r in self.rules]
+        return {"name": self.name, "rules": rules}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """Read a recipe; unknown keys and malformed rules are refused.
+
+        Raises:
+            RecipeError: The data is not a recipe.
+            UnknownNameError: A rule names a scheme that does not exist.
+        """
+        if not isinstance(values, Mapping) or set(values) != {"name", "rules"}:
+            raise RecipeError("a recipe is an object with the keys 'name' and 'rules', and no others")
+        if not isinstance(values["name"], str) or not isinstance(values["rules"], list):
+            raise RecipeError("a recipe's 'name' is a string and its 'rules' a list")
+        return cls(name=values["name"], rules=tuple(_read_rule(n, rule) for n, rule in enumerate(values["rules"])))
+
+    def with_float(self, patterns: Iterable[str], reason: str) -> Recipe:
+        """A copy that leaves the scopes matching ``patterns`` in float32."""
+        extra = tuple(Rule(pattern=pattern, scheme=FLOAT, reason=reason) for pattern in patterns)
+        return Recipe(name=self.name, rules=self.rules + extra) if extra else self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a recipe decided for one scope, and why."""
+
+    scope: Scope
+    scheme: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decision as JSON-able data."""
+        return {
+            "scope": self.scope.name,
+            "scheme": self.scheme,
+            "parameters": self.scope.parameters,
+            "reason": self.reason,
+        }
+
+
+_NO_RULE = "no rule of the recipe matches it"
+_KEPT = (
+    Rule(pattern="embeddings.type", scheme=FLOAT, reason="a few rows: nothing to save"),
+    Rule(pattern="head.output", scheme=FLOAT, reason="makes the logits: its rounding error would be the answer's"),
+)
+_ROWS = Rule(pattern="embeddings.word", scheme=ROWS)
+
+
+def _linears(scheme: str) -> tuple[Rule, ...]:
+    return tuple(Rule(pattern=pattern, scheme=scheme) for pattern in ("embeddings.project", "layer.*", "head.dense"))
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(name="fp32", rules=()),
+        Recipe(name="int8-embeddings", rules=(_ROWS, *_KEPT)),
+        Recipe(name="int8-dynamic", rules=(_ROWS, *_linears(DYNAMIC), *_KEPT)),
+        Recipe(name="int8-static", rules=(_ROWS, *_linears(STATIC), *_KEPT)),
+    )
+}
+
+
+def get_recipe(name: str) -> Recipe:
+    """Return a built-in recipe, or read one from the JSON file that ``name`` is the path of.
+
+    Raises:
+        UnknownNameError: Neither a built-in recipe nor a path ending in ``.json``.
+        RecipeError: The file cannot be read as a recipe.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    if not name.endswith(".json"):
+        raise UnknownNameError("recipe", name, (*RECIPES, "PATH.json"))
+    try:
+        values = json.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"cannot read the recipe {name}: {error}") from None
+    return Recipe.from_dict(values)
+
+
+def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:
+    """Decide every scope.
+
+    Args:
+        recipe: The rules.
+        scopes: All scopes of a model, in order.
+
+    Returns:
+        A decision per scope name, in the order of ``scopes``.
+
+    Raises:
+        RecipeError: A rule applies a scheme to a kind of scope that it is not for, or matches no scope at all
+            although it names one (a pattern without a wildcard).
+    """
+    scopes = tuple(scopes)
+    names = {scope.name for scope in scopes}
+    # the built-in patterns name parts that some models lack; a pattern of the user's that fits nothing is a typo
+    for rule in recipe.rules:
+        if recipe.name not in RECIPES and not any(fnmatch.fnmatchcase(name, rule.pattern) for name in names):
+            raise RecipeError(
+                f"recipe {recipe.name!r}: the pattern {rule.pattern!r} matches no part of this model; "
+                f"its parts are: {', '.join(sorted(names))}"
+            )
+    return {scope.name: _decide(recipe, scope) for scope in scopes}
+
+
+def _decide(recipe: Recipe, scope: Scope) -> Decision:
+    decision = Decision(scope=scope, scheme=FLOAT, reason=_NO_RULE)
+    for rule in recipe.rules:
+        if not fnmatch.fnmatchcase(scope.name, rule.pattern):
+            continue
+        kinds, effect = SCHEMES[rule.scheme]
+        if scope.kind not in kinds:
+            raise RecipeError(
+                f"recipe {recipe.name!r}: the scheme {rule.scheme!r} is for a scope of kind {' or '.join(kinds)}, "
+                f"but the pattern {rule.pattern!r} gives it to {scope.name!r}, which is of kind {scope.kind}"
+            )
+        decision = Decision(scope=scope, scheme=rule.scheme, reason=rule.reason or effect)
+    return decision
+
+
+def _read_rule(number: int, values: object) -> Rule:
+    if not isinstance(values, Mapping) or not {"pattern", "scheme"} <= set(values) <= {"pattern", "scheme", "reason"}:
+        raise RecipeError(f"rule {number} of the recipe must have the keys 'pattern', 'scheme' and, if any, 'reason'")
+    if not all(isinstance(value, str) for value in values.values()):
+        raise RecipeError(f"rule {number} of the recipe must hold strings only")
+    return Rule(**values)
