@@ -19,6 +19,7 @@
     │   ├── BundleIntegrityError    a file is missing, altered or points outside the bundle
     │   └── SelfTestError           the engine's answers differ from those recorded in the bundle
     ├── BackendError                the inference engine refused the model, a provider or a delegate
+    ├── ComparisonError             a validation that would mean nothing: other labels, answers that are not finite
     └── BudgetExceededError         the measured accuracy drop is larger than the budget
 
 A message says what was asked, what was found, what is allowed and what to do. The command line prints it in one
@@ -144,6 +145,10 @@ class SelfTestError(BundleError):
 
 class BackendError(RoformerEdgeError):
     """The inference engine refused the model, a provider or a delegate."""
+
+
+class ComparisonError(RoformerEdgeError, ValueError):
+    """Reference and candidate cannot be compared: labels, outputs or settings that would make the report meaningless."""
 
 
 class BudgetExceededError(RoformerEdgeError):
