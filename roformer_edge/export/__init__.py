@@ -1,0 +1,1 @@
+"""From canonical arrays to the graphs that engines run."""

@@ -1,0 +1,126 @@
+"""One linear product or one embedding table in ONNX, in the number format that was decided for it.
+
+``y = x W + b`` is emitted in one of three ways, all with float32 in and out:
+
+- float32: ``MatMul`` and ``Add``;
+- int8-dynamic: ``DynamicQuantizeLinear`` of x, then ``MatMulIntegerToFloat``;
+- int8-static: ``QuantizeLinear`` of x with a calibrated range, then ``MatMulIntegerToFloat``.
+
+The integer product is the one that onnxruntime would fuse from ``MatMulInteger``, ``Cast``, ``Mul`` and ``Add``; it is
+written as such because loading is quicker without the search and the fusion then cannot be missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from roformer_edge.errors import ExportError
+from roformer_edge.export.onnx_parts import CONTRIB, Parts
+from roformer_edge.quantize.affine import activation_parameters, quantize_weight
+from roformer_edge.quantize.presets import Preset
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, ROWS, STATIC
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """What the linears of one graph need to know beyond their scheme.
+
+    Attributes:
+        preset: Integer types that suit the processor.
+        ranges: Tensor name -> (low, high) of the values it takes, for the static scheme.
+    """
+
+    preset: Preset
+    ranges: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """The numbers of one linear product.
+
+    Attributes:
+        scope: Where it stands in the network; scopes that read one tensor share its quantisation.
+        name: Prefix of its nodes and weights; equals ``scope`` unless a scope is emitted in several products.
+        weight: ``[out, in]``, float32.
+        bias: ``[out]``, float32.
+    """
+
+    scope: str
+    name: str
+    weight: np.ndarray
+    bias: np.ndarray
+
+
+def emit_linear(parts: Parts, x: str, product: Product, scheme: str, precision: Precision) -> str:
+    """Add ``x @ weight.T + bias`` to the graph and return the name of the result."""
+    parts.linear_inputs[product.scope] = (*parts.linear_inputs.get(product.scope, ()), x)
+    return _EMITTERS[scheme](parts, x, product, precision)
+
+
+def emit_embedding(parts: Parts, ids: str, scope: str, table: np.ndarray, scheme: str) -> str:
+    """Look up rows of ``table`` [rows, width]; return the name of the float32 result [..., width]."""
+    if scheme == FLOAT:
+        return parts.node("Gather", scope, [parts.tensor(f"{scope}/weight", table), ids])
+    if scheme != ROWS:
+        raise ExportError(f"{scope}: the ONNX exporter has no embedding in the scheme {scheme!r}")
+    rows = quantize_weight(table, 0)
+    picked = parts.node("Gather", scope, [parts.tensor(f"{scope}/weight", rows.values), ids])
+    picked = parts.node("Cast", scope, [picked], to=1)
+    column = rows.scale.astype(np.float32).reshape(-1, 1)
+    scale = parts.node("Gather", f"{scope}/scale", [parts.tensor(f"{scope}/weight_scale", column), ids])
+    return parts.node("Mul", scope, [picked, scale])
+
+
+def _float(parts: Parts, x: str, product: Product, _: Precision) -> str:
+    weight = parts.tensor(f"{product.name}/weight", np.ascontiguousarray(product.weight.T))
+    y = parts.node("MatMul", product.name, [x, weight])
+    return parts.node("Add", product.name, [y, parts.tensor(f"{product.name}/bias", product.bias)])
+
+
+def _dynamic(parts: Parts, x: str, product: Product, precision: Precision) -> str:
+    names = (f"{x}/quantized", f"{x}/scale", f"{x}/zero_point")
+    if not any(names[0] in node.output for node in parts.nodes):
+        parts.nodes_with("DynamicQuantizeLinear", x, [x], names)
+    return _integer_product(parts, names, product, precision)
+
+
+def _static(parts: Parts, x: str, product: Product, precision: Precision) -> str:
+    names = (f"{x}/quantized", f"{x}/scale", f"{x}/zero_point")
+    if not any(names[0] in node.output for node in parts.nodes):
+        if x not in precision.ranges:
+            raise ExportError(f"{product.scope}: the scheme {STATIC!r} needs the calibrated range of {x!r}")
+        preset = precision.preset
+        low, high = precision.ranges[x]
+        scale, zero_point = activation_parameters(
+            low, high, dtype=preset.activation_dtype, symmetric=preset.symmetric_activations
+        )
+        parts.tensor(names[1], np.asarray(scale, np.float32))
+        parts.tensor(names[2], np.asarray(zero_point, preset.activation_dtype))
+        parts.nodes_with("QuantizeLinear", x, [x, names[1], names[2]], names[:1])
+    return _integer_product(parts, names, product, precision)
+
+
+def _integer_product(parts: Parts, x: tuple[str, str, str], product: Product, precision: Precision) -> str:
+    quantized, scale, zero_point = x
+    weight = quantize_weight(product.weight, 0, reduce_range=precision.preset.reduce_range)
+    name = product.name
+    inputs = [
+        quantized,
+        parts.tensor(f"{name}/weight", np.ascontiguousarray(weight.values.T)),
+        scale,
+        parts.tensor(f"{name}/weight_scale", weight.scale.astype(np.float32).reshape(-1)),
+        zero_point,
+        "",  # weights are symmetric: their zero point is 0
+        parts.tensor(f"{name}/bias", product.bias),
+    ]
+    return parts.node("MatMulIntegerToFloat", name, inputs, domain=CONTRIB)
+
+
+_EMITTERS: dict[str, Callable[[Parts, str, Product, Precision], str]] = {
+    FLOAT: _float,
+    DYNAMIC: _dynamic,
+    STATIC: _static,
+}

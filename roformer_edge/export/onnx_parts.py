@@ -1,0 +1,145 @@
+"""The pieces an ONNX graph is put together from: nodes, tensors, and the model that holds them.
+
+Large tensors stay numpy arrays beside the graph until it is serialised, so that a session can be opened on them
+without a copy in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.external_data_helper import set_external_data
+
+from roformer_edge._version import __version__
+from roformer_edge.tasks import TensorSpec
+
+OPSET = 20
+CONTRIB = "com.microsoft"
+CONTRIB_VERSION = 1
+# IR 10 is what opset 21 came with: onnxruntime reads it since 1.18
+IR_VERSION = 10
+
+# below this size a tensor is written into the model even when the large ones are handed over separately
+_INLINE_BYTES = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """A finished graph with its weights beside it.
+
+    Attributes:
+        nodes: In topological order.
+        inputs: The graph's inputs.
+        outputs: The graph's outputs.
+        tensors: Weight arrays by tensor name.
+        linear_inputs: Scope name -> names of the tensors that its linear products read.
+    """
+
+    nodes: tuple[onnx.NodeProto, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    tensors: Mapping[str, np.ndarray]
+    linear_inputs: Mapping[str, tuple[str, ...]]
+
+    def to_bytes(self) -> bytes:
+        """The whole model as one serialised ``ModelProto``, weights included (at most 2 GiB)."""
+        return self._model([numpy_helper.from_array(array, name) for name, array in self.tensors.items()])
+
+    def to_session(self, taps: Sequence[str] = ()) -> tuple[bytes, dict[str, np.ndarray]]:
+        """A model without its large weights, and those weights, for an engine that takes them from memory.
+
+        Args:
+            taps: Names of inner float32 tensors to be outputs as well.
+
+        Returns:
+            The serialised model, and the arrays it lacks by tensor name. They must outlive the session.
+        """
+        proxies: list[onnx.TensorProto] = []
+        apart: dict[str, np.ndarray] = {}
+        for name, array in self.tensors.items():
+            if array.nbytes <= _INLINE_BYTES:
+                proxies.append(numpy_helper.from_array(array, name))
+                continue
+            proxy = onnx.TensorProto(
+                name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype)
+            )
+            # the location is never opened: the engine is given the array under the tensor's name
+            proxy.raw_data = b""
+            set_external_data(proxy, location="memory", offset=0, length=array.nbytes)
+            proxy.ClearField("raw_data")
+            proxy.data_location = onnx.TensorProto.EXTERNAL
+            proxies.append(proxy)
+            apart[name] = np.ascontiguousarray(array)
+        return self._model(proxies, taps), apart
+
+    def _model(self, initializers: list[onnx.TensorProto], taps: Sequence[str] = ()) -> bytes:
+        tapped = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in taps]
+        graph = helper.make_graph(
+            self.nodes,
+            "roformer",
+            [_value_info(spec) for spec in self.inputs],
+            [_value_info(spec) for spec in self.outputs] + tapped,
+            initializer=initializers,
+        )
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, CONTRIB_VERSION)]
+        model = helper.make_model(
+            graph,
+            opset_imports=opsets,
+            ir_version=IR_VERSION,
+            producer_name="roformer-edge",
+            producer_version=__version__,
+        )
+        serialised: bytes = model.SerializeToString(deterministic=True)
+        return serialised
+
+
+class Parts:
+    """Collects nodes and weights; every method that adds a node returns the name of its first output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.tensors: dict[str, np.ndarray] = {}
+        self.linear_inputs: dict[str, tuple[str, ...]] = {}
+
+    def tensor(self, name: str, array: np.ndarray) -> str:
+        """Add a weight under ``name`` (once) and return the name."""
+        self.tensors.setdefault(name, array)
+        return name
+
+    def ints(self, *values: int) -> str:
+        """A one-dimensional int64 constant, shared by all who ask for the same values."""
+        return self.tensor("const/" + "_".join(map(str, values)), np.array(values, np.int64))
+
+    def node(self, op: str, name: str, inputs: Sequence[str], *, domain: str = "", **attributes: object) -> str:
+        """Add a node with one output, ``{name}/{op}``."""
+        return self.nodes_with(op, name, inputs, (f"{name}/{op}",), domain=domain, **attributes)[0]
+
+    def nodes_with(
+        self,
+        op: str,
+        name: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        *,
+        domain: str = "",
+        **attributes: object,
+    ) -> tuple[str, ...]:
+        """Add a node with the named ``outputs`` and return them."""
+        node = helper.make_node(op, inputs, outputs, name=f"{name}/{op}", domain=domain, **attributes)
+        self.nodes.append(node)
+        return tuple(outputs)
+
+    def rename_last(self, output: str) -> str:
+        """Give the output of the node added last the name ``output``."""
+        self.nodes[-1].output[0] = output
+        return output
+
+
+def _value_info(spec: TensorSpec) -> onnx.ValueInfoProto:
+    dtype = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
+    axes = [int(axis) if axis.isdecimal() else axis for axis in spec.axes]
+    return helper.make_tensor_value_info(spec.name, dtype, axes)

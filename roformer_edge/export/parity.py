@@ -1,0 +1,164 @@
+"""Does the graph compute what the reference model computes?
+
+Both are given the same token ids: short, long and padded rows, second segments, and a row of nothing but padding. Every
+layer's output is compared beside the answer, so that a failure names the first place to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import ParityError
+from roformer_edge.export.engine import GraphSession
+from roformer_edge.export.onnx_parts import Graph
+from roformer_edge.models.checkpoint import Checkpoint
+from roformer_edge.tasks import Task
+
+Tensors: TypeAlias = Mapping[str, np.ndarray]
+
+_PROBE_SEED = 20240601
+_PROBE_LENGTHS = (1, 7, 32)
+_PROBE_ROWS = 4
+_LONGEST_PROBE = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """The outcome of a comparison that passed, or the reason why there was none.
+
+    Attributes:
+        checked: Whether the graph was compared.
+        reference: What it was compared with, or why it was not compared.
+        tolerance: Largest difference allowed, relative to the largest value of the tensor where that exceeds 1.
+        worst_tensor: The compared tensor that came closest to its tolerance.
+        difference: Its largest difference, on the same scale as ``tolerance``.
+    """
+
+    checked: bool
+    reference: str
+    tolerance: float | None = None
+    worst_tensor: str | None = None
+    difference: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The outcome as JSON-able data."""
+        return {
+            "checked": self.checked,
+            "reference": self.reference,
+            "tolerance": self.tolerance,
+            "worst_tensor": self.worst_tensor,
+            "difference": self.difference,
+        }
+
+
+def probe_feeds(config: RoFormerConfig) -> Iterator[dict[str, np.ndarray]]:
+    """Inputs that exercise lengths, padding and segments: int64 arrays ``[batch, sequence]`` by input name."""
+    random = np.random.default_rng(_PROBE_SEED)
+    longest = min(config.max_position_embeddings, _LONGEST_PROBE)
+    for length in sorted({min(length, longest) for length in _PROBE_LENGTHS}):
+        shape = (_PROBE_ROWS, length)
+        keep = np.ones(shape, np.int64)
+        keep[1, (length + 1) // 2 :] = 0  # padded on the right
+        keep[2, : length // 2] = 0  # and on the left
+        keep[3] = 0  # nothing but padding
+        yield _feeds(random, config, keep)
+    yield _feeds(random, config, np.ones((1, longest), np.int64))
+
+
+def check_parity(graph: Graph, reference: Callable[[Tensors], Tensors], config: RoFormerConfig, task: Task) -> Parity:
+    """Compare ``graph`` with ``reference`` on :func:`probe_feeds`.
+
+    Args:
+        graph: A float32 graph.
+        reference: From feeds to tensors by the graph's names: the task's outputs, and any inner tensors it can tell.
+        config: The architecture.
+        task: Gives the tolerance.
+
+    Returns:
+        The worst of all comparisons.
+
+    Raises:
+        ParityError: A tensor differs by more than the tolerance, or is not finite on one side only.
+    """
+    probes = list(probe_feeds(config))
+    expected = [dict(reference(feeds)) for feeds in probes]
+    outputs = {spec.name for spec in graph.outputs}
+    taps = [name for name in expected[0] if name not in outputs]
+    session = GraphSession(graph, taps)
+    worst, largest = "", -1.0
+    for feeds, wanted in zip(probes, expected, strict=True):
+        found = session(feeds)
+        for name in wanted:
+            difference = scaled_difference(wanted[name], found[name])
+            if not difference <= task.tolerance:
+                detail = f"inputs of shape {feeds['input_ids'].shape}, compared in the order of the network"
+                raise ParityError(name, difference, task.tolerance, detail)
+            if difference > largest:
+                worst, largest = name, difference
+    return Parity(
+        checked=True, reference="torch", tolerance=task.tolerance, worst_tensor=worst, difference=float(largest)
+    )
+
+
+def scaled_difference(wanted: np.ndarray, found: np.ndarray) -> float:
+    """Largest absolute difference, divided by the largest absolute value of ``wanted`` where that exceeds 1.
+
+    Infinite where the shapes differ or one side holds a value that is not finite.
+    """
+    if wanted.shape != found.shape or not (np.isfinite(wanted).all() and np.isfinite(found).all()):
+        return float("inf")
+    if not wanted.size:
+        return 0.0
+    return float(np.abs(wanted - found).max() / max(1.0, float(np.abs(wanted).max())))
+
+
+def torch_reference(checkpoint: Checkpoint, task: Task) -> Callable[[Tensors], Tensors]:
+    """The PyTorch model of ``task`` with the checkpoint's weights, as :func:`check_parity` wants it.
+
+    Beside the task's outputs it returns what every encoder layer makes, under the names of the graph's tensors.
+    """
+    from roformer_edge.models import torch_roformer
+
+    model = getattr(torch_roformer, task.model_class).from_checkpoint(checkpoint)
+    return _TorchReference(model.eval(), checkpoint.config, [spec.name for spec in task.outputs])
+
+
+class _TorchReference:
+    def __init__(self, model: Any, config: RoFormerConfig, outputs: list[str]) -> None:
+        self._model = model
+        self._config = config
+        self._outputs = outputs
+
+    def __call__(self, feeds: Tensors) -> dict[str, np.ndarray]:
+        import torch
+
+        tensors = {name: torch.from_numpy(np.asarray(array, np.int64)) for name, array in feeds.items()}
+        with torch.inference_mode():
+            result = self._model(**tensors, output_hidden_states=True)
+        found = dict(self._inner(state.numpy() for state in result.hidden_states))
+        return found | {name: getattr(result, name).numpy() for name in self._outputs}
+
+    def _inner(self, states: Iterable[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+        """Name the embeddings' and the layers' outputs as the graph does; the last layer keeps position 0 only."""
+        for index, state in enumerate(states):
+            if index == 0:
+                scope = "embeddings.project/Add" if self._config.has_projection else "embeddings.norm/LayerNormalization"
+                yield scope, state
+            elif index < self._config.num_hidden_layers:
+                yield f"layer.{index - 1}.ffn.norm/LayerNormalization", state
+            else:
+                yield f"layer.{index - 1}.ffn.norm/LayerNormalization", state[:, 0]
+
+
+def _feeds(random: np.random.Generator, config: RoFormerConfig, keep: np.ndarray) -> dict[str, np.ndarray]:
+    kinds = np.sort(random.integers(0, config.type_vocab_size, keep.shape), axis=1)
+    return {
+        "input_ids": random.integers(0, config.vocab_size, keep.shape),
+        "attention_mask": keep,
+        "token_type_ids": kinds,
+    }
