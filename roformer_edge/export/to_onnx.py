@@ -1,0 +1,138 @@
+"""From a checkpoint to the bytes of one ONNX model: float graph, parity, calibration, quantised graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from roformer_edge._extras import available
+from roformer_edge.errors import RecipeError
+from roformer_edge.export.engine import GraphSession
+from roformer_edge.export.onnx_graph import build_graph
+from roformer_edge.export.onnx_linear import Precision
+from roformer_edge.export.onnx_parts import Graph
+from roformer_edge.export.parity import Parity, check_parity, torch_reference
+from roformer_edge.models.checkpoint import Checkpoint
+from roformer_edge.quantize.calibrate import Calibration, calibrate
+from roformer_edge.quantize.presets import Preset
+from roformer_edge.quantize.recipe import STATIC, Decision, Recipe, resolve
+from roformer_edge.scopes import scopes_of
+from roformer_edge.tasks import Task
+
+NO_TORCH = "torch is not installed, so the graph was not compared with the reference model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What can be chosen about an export.
+
+    Attributes:
+        recipe: Which parts are quantised, and how.
+        preset: Integer types that suit the processor.
+        index_dtype: Of the graph's inputs, ``int64`` or ``int32``.
+        observer: How calibration turns the values it saw into a range; a key of ``observers.OBSERVERS``.
+    """
+
+    recipe: Recipe
+    preset: Preset
+    index_dtype: str = "int64"
+    observer: str = "minmax"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """An exported model and what is known about it.
+
+    Attributes:
+        model: The serialised ONNX model.
+        decisions: One per scope, in the order of the network.
+        parity: Of the float32 graph that the model was quantised from.
+        calibration: Present where the recipe needed ranges.
+        graph: The graph that ``model`` was serialised from.
+    """
+
+    model: bytes
+    decisions: tuple[Decision, ...]
+    parity: Parity
+    calibration: Calibration | None
+    graph: Graph
+
+
+def float_graph(checkpoint: Checkpoint, task: Task, index_dtype: str = "int64") -> Graph:
+    """The float32 graph of a checkpoint."""
+    return build_graph(checkpoint.config, checkpoint.arrays, task, index_dtype=index_dtype)
+
+
+def export_onnx(
+    checkpoint: Checkpoint,
+    task: Task,
+    options: ExportOptions,
+    *,
+    batches: Callable[[], Iterable[Mapping[str, np.ndarray]]] | None = None,
+    stage: Callable[[str], None] = lambda _: None,
+) -> Exported:
+    """Export a checkpoint.
+
+    Args:
+        checkpoint: Weights and architecture.
+        task: The head, inputs and outputs.
+        options: Recipe, preset, dtypes.
+        batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
+            by recipes with the static scheme, not used by others.
+        stage: Told the name of each stage as it begins.
+
+    Raises:
+        ParityError: The float32 graph does not compute what the torch model computes.
+        RecipeError: The recipe does not fit the model, or needs calibration batches that are not there.
+        CalibrationError: The calibration batches hold nothing, or make values that are not finite.
+    """
+    decisions = resolve(options.recipe, scopes_of(checkpoint.config, task))
+    static = [name for name, decision in decisions.items() if decision.scheme == STATIC]
+    if static and batches is None:
+        raise RecipeError(
+            f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
+            "give a JSON Lines file of texts like those that the model will see (--calibration)"
+        )
+    stage("build")
+    graph = float_graph(checkpoint, task, options.index_dtype)
+    stage("parity")
+    parity = _parity(checkpoint, task, graph)
+    calibration = None
+    if static and batches is not None:
+        stage("calibrate")
+        calibration = _calibrate(graph, static, options, batches())
+    if any(decision.scheme != "float32" for decision in decisions.values()):
+        stage("quantize")
+        precision = Precision(preset=options.preset, ranges=calibration.ranges if calibration else {})
+        del graph
+        graph = build_graph(
+            checkpoint.config,
+            checkpoint.arrays,
+            task,
+            decisions=decisions,
+            precision=precision,
+            index_dtype=options.index_dtype,
+        )
+    stage("serialise")
+    return Exported(
+        model=graph.to_bytes(),
+        decisions=tuple(decisions.values()),
+        parity=parity,
+        calibration=calibration,
+        graph=graph,
+    )
+
+
+def _parity(checkpoint: Checkpoint, task: Task, graph: Graph) -> Parity:
+    if not available("torch"):
+        return Parity(checked=False, reference=NO_TORCH)
+    return check_parity(graph, torch_reference(checkpoint, task), checkpoint.config, task)
+
+
+def _calibrate(
+    graph: Graph, scopes: list[str], options: ExportOptions, batches: Iterable[Mapping[str, np.ndarray]]
+) -> Calibration:
+    tensors = tuple(dict.fromkeys(name for scope in scopes for name in graph.linear_inputs[scope]))
+    return calibrate(GraphSession(graph, tensors), batches, tensors, options.observer)
