@@ -1,0 +1,343 @@
+"""From a Hugging Face checkpoint directory to a config and canonical arrays, with nothing left to chance.
+
+What is missing, unexpected or of another shape is an error that lists it; nothing is ever filled with random numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import zipfile
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roformer_edge._extras import require
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import CheckpointError, UnsupportedModelError, VocabularyError
+from roformer_edge.models.keymap import (
+    DECODER_WEIGHT,
+    POOLER,
+    PREFIX,
+    ROTARY_TABLE,
+    Shapes,
+    architectures_with,
+    canonical_name,
+    shapes_of,
+)
+from roformer_edge.models.rotary import rotary_table
+from roformer_edge.models.safetensors_file import SafetensorsFile
+from roformer_edge.tasks import Task
+
+Array = NDArray[np.float32]
+
+# What a directory may hold, best first. An index names the shards that share a checkpoint.
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+_OTHER_FRAMEWORKS = ("tf_model.h5", "flax_model.msgpack", "*.ckpt.index", "*.gguf", "*.onnx")
+
+# A stored rotary table may carry the rounding of bfloat16, the coarsest type a checkpoint is kept in.
+_TABLE_TOLERANCE = 2.0**-8
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The weights of one model, ready to be read one by one.
+
+    Attributes:
+        config: The architecture.
+        arrays: Canonical name -> float32 array. A tensor is read from its file every time it is asked for and never
+            kept; the array may be a read-only view of the file. The rotary table is always there: as stored (it
+            carries the rounding of the type it was stored in), else by formula.
+        files: The weight files, in reading order.
+        source_directory: Where they lie.
+        unused: Canonical names of stored tensors that the architecture has no place for, such as other heads.
+    """
+
+    config: RoFormerConfig
+    arrays: Mapping[str, Array]
+    files: tuple[Path, ...]
+    source_directory: Path
+    unused: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the bytes of all weight files in order, as hexadecimal; read once, when first asked for."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+
+def load_checkpoint(directory: str | Path, task: Task | None) -> Checkpoint:
+    """Open a checkpoint directory and check that it holds what its config and ``task`` require.
+
+    Args:
+        directory: Holds ``config.json`` and weights under one of the names in :data:`WEIGHT_FILES`.
+        task: The head that must be there; ``None`` asks for the encoder only.
+
+    Raises:
+        CheckpointError: Weights are missing, truncated, mis-shaped, unexpected or unsafe to open, or the head is
+            missing. Numbers that are not finite are reported when their tensor is read.
+        ConfigError: ``config.json`` is missing or malformed.
+        UnsupportedModelError: The weights are those of RoFormer-sim or the config that of another architecture.
+        MissingDependencyError: The weights are a ``pytorch_model.bin`` and torch is not installed.
+    """
+    return load_architecture(directory, "RoFormerModel" if task is None else task.model_class)
+
+
+def load_architecture(
+    directory: str | Path, architecture: str, *, config: RoFormerConfig | None = None, head_may_miss: bool = False
+) -> Checkpoint:
+    """:func:`load_checkpoint` by the name of the model class.
+
+    Args:
+        directory: As there.
+        architecture: Such as ``"RoFormerForMaskedLM"``.
+        config: Used instead of the directory's ``config.json``.
+        head_may_miss: Accept a checkpoint without any of the head's weights; ``arrays`` then lacks them too.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise CheckpointError(f"no such checkpoint directory: {directory} (names of a model hub are not downloaded)")
+    config = config or RoFormerConfig.from_pretrained(directory)
+    files, stores = _open_weights(directory)
+    found = _collect(stores)
+    arrays = _LazyArrays(found, config)
+    if any(name.startswith(POOLER) for name in found):
+        raise UnsupportedModelError(
+            f"{directory} holds a pooler ({POOLER}dense): it is a RoFormer-sim checkpoint, which needs a pooler and a "
+            "prefix mask that RoFormer does not have"
+        )
+    expected = shapes_of(config, architecture)
+    head = [name for name in expected if not name.startswith(PREFIX)]
+    if head_may_miss and not any(name in found for name in head):
+        expected = {name: shape for name, shape in expected.items() if name.startswith(PREFIX)}
+    _check_names(directory, config, architecture, expected, arrays)
+    _check_rotary_table(directory, config, arrays)
+    return Checkpoint(
+        config=config,
+        arrays=arrays.only((*expected, ROTARY_TABLE)),
+        files=files,
+        source_directory=directory,
+        unused=tuple(sorted(found.keys() - expected.keys() - {ROTARY_TABLE, DECODER_WEIGHT})),
+    )
+
+
+def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> None:
+    """Check that a vocabulary fits the embedding table.
+
+    More tokens than rows would index outside the table. Fewer tokens mean that the two do not belong together, with
+    one exception met in practice: tables padded up to a multiple of 64 or 128 rows for the sake of tensor cores.
+
+    Args:
+        config: The model.
+        tokens: Number of tokens, added ones included.
+        source: Names the vocabulary in the message.
+
+    Raises:
+        VocabularyError: The two do not fit.
+    """
+    rows = config.vocab_size
+    padded = any(rows == -(-tokens // multiple) * multiple for multiple in (64, 128))
+    if tokens > rows or (tokens < rows and not padded):
+        raise VocabularyError(
+            f"{source} has {tokens} tokens and the model {rows} embeddings (vocab_size); "
+            "use the vocabulary that the model was trained with"
+        )
+
+
+class _Store(Protocol):
+    """One opened weight file."""
+
+    @property
+    def path(self) -> Path: ...
+    def names(self) -> Collection[str]: ...
+    def shape(self, name: str) -> tuple[int, ...]: ...
+    def read(self, name: str) -> Array: ...
+
+
+class _SafetensorsStore(SafetensorsFile):
+    def names(self) -> Collection[str]:
+        return self.entries.keys()
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.entries[name].shape
+
+
+class _PickleStore:
+    """A ``pytorch_model.bin``, opened in the mode that runs no code and, where the file allows, mapped."""
+
+    def __init__(self, path: Path) -> None:
+        torch = require("torch", f"to read {path.name}")
+        self.path = path
+        try:
+            # only the zip format can be mapped; the one before torch 1.6 is read whole
+            tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        except pickle.UnpicklingError:
+            raise CheckpointError(
+                f"{path} was not opened: it is damaged, or a pickle with Python objects other than tensors, which "
+                "could run code; use a model.safetensors instead"
+            ) from None
+        except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError):
+            raise CheckpointError(f"{path} is truncated or damaged; copy or download it again") from None
+        if not isinstance(tensors, Mapping) or not all(
+            isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in tensors.items()
+        ):
+            raise CheckpointError(f"{path} must hold a mapping of names to tensors (a state dict)")
+        self._tensors: Mapping[str, Any] = tensors
+
+    def names(self) -> Collection[str]:
+        return self._tensors.keys()
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return tuple(self._tensors[name].shape)
+
+    def read(self, name: str) -> Array:
+        tensor = self._tensors[name].detach()
+        if not tensor.is_floating_point() or tensor.is_sparse:
+            raise CheckpointError(f"{self.path}: tensor {name!r} is stored as {tensor.dtype}, expected floating point")
+        array: Array = tensor.float().numpy()
+        return array
+
+
+class _LazyArrays(Mapping[str, Array]):
+    """Tensors of several files under their canonical names, read when asked for."""
+
+    def __init__(self, places: Mapping[str, tuple[_Store, str]], config: RoFormerConfig) -> None:
+        self._places = places
+        self._config = config
+
+    def __getitem__(self, name: str) -> Array:
+        if name == ROTARY_TABLE and name not in self._places:
+            return rotary_table(self._config.max_position_embeddings, self._config.head_size)
+        store, stored_name = self._places[name]
+        array = store.read(stored_name)
+        # the extremes carry NaN and infinity without a mask as long as the tensor
+        if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+            raise CheckpointError(
+                f"{store.path}: tensor {stored_name!r} holds NaN or infinity; the checkpoint is broken"
+            )
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._places
+        if ROTARY_TABLE not in self._places:
+            yield ROTARY_TABLE
+
+    def __len__(self) -> int:
+        return len(self._places) + (ROTARY_TABLE not in self._places)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a stored tensor, without reading it."""
+        store, stored_name = self._places[name]
+        return store.shape(stored_name)
+
+    def stored(self, name: str) -> bool:
+        """Whether a file holds the tensor."""
+        return name in self._places
+
+    def only(self, names: Collection[str]) -> _LazyArrays:
+        """The same, restricted to ``names`` and in their order."""
+        return _LazyArrays({name: self._places[name] for name in names if name in self._places}, self._config)
+
+
+def _open_weights(directory: Path) -> tuple[tuple[Path, ...], list[_Store]]:
+    name = next((name for name in WEIGHT_FILES if (directory / name).is_file()), None)
+    if name is None:
+        others = sorted(path.name for pattern in _OTHER_FRAMEWORKS for path in directory.glob(pattern))
+        raise CheckpointError(
+            f"{directory} holds no weights: expected one of {', '.join(WEIGHT_FILES)}"
+            + (f"; found {', '.join(others)}, which must be converted to model.safetensors first" if others else "")
+        )
+    files = _shards(directory / name) if name.endswith(".index.json") else (directory / name,)
+    opener: type[_SafetensorsStore | _PickleStore] = _SafetensorsStore if ".safetensors" in name else _PickleStore
+    return files, [opener(path) for path in files]
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    """The files that an index names: existing, plain names beside it."""
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except OSError as error:
+        raise CheckpointError(f"cannot read {index}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CheckpointError(f"{index} must be a JSON object with a weight_map of tensor to file name") from None
+    for name in names:
+        if not isinstance(name, str) or name != Path(name).name or name in ("", ".", ".."):
+            raise CheckpointError(f"{index} names the file {name!r}; shards must lie beside the index")
+        if not (index.parent / name).is_file():
+            raise CheckpointError(f"{index} names the file {name!r}, which is missing; download the checkpoint again")
+    return tuple(index.parent / name for name in names)
+
+
+def _collect(stores: list[_Store]) -> dict[str, tuple[_Store, str]]:
+    """Canonical name -> the file that holds it and the name it has there."""
+    found: dict[str, tuple[_Store, str]] = {}
+    for store in stores:
+        for stored_name in store.names():
+            name = canonical_name(stored_name)
+            # where a tensor is stored twice, under its own name and an alias, its own name counts
+            if name not in found or stored_name == name:
+                found[name] = (store, stored_name)
+    return found
+
+
+def _check_names(
+    directory: Path, config: RoFormerConfig, architecture: str, expected: Shapes, arrays: _LazyArrays
+) -> None:
+    missing = [name for name in expected if not arrays.stored(name)]
+    misshapen = [
+        f"{name} is {list(arrays.shape(name))}, expected {list(shape)}"
+        for name, shape in expected.items()
+        if arrays.stored(name) and arrays.shape(name) != shape
+    ]
+    # other heads are harmless; a part of the encoder without a place means that config and weights are of two models
+    unexpected = [name for name in arrays if name.startswith(PREFIX) and name != ROTARY_TABLE and name not in expected]
+    if missing and not unexpected and not misshapen and not any(name.startswith(PREFIX) for name in missing):
+        others = architectures_with(set(arrays), config)
+        raise CheckpointError(
+            f"{directory} has no head for {architecture}: {_some(missing)} missing"
+            + (f" (its head is that of {' or '.join(others)})" if others else " (it is a bare encoder)")
+            + "; fine-tune it for the task first"
+        )
+    if missing or unexpected or misshapen:
+        parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+        raise CheckpointError(
+            f"the weights in {directory} do not fit its config as {architecture}: "
+            + "; ".join(f"{len(names)} {what}: {_some(names)}" for what, names in parts if names)
+            + "; check that config.json and the weights belong together"
+        )
+
+
+def _check_rotary_table(directory: Path, config: RoFormerConfig, arrays: _LazyArrays) -> None:
+    expected = rotary_table(config.max_position_embeddings, config.head_size)
+    found = arrays[ROTARY_TABLE]
+    if found.shape != expected.shape:
+        raise CheckpointError(
+            f"{directory}: the rotary table is {list(found.shape)}, expected {list(expected.shape)} "
+            "(max_position_embeddings, head size)"
+        )
+    if not np.allclose(found, expected, rtol=0, atol=_TABLE_TOLERANCE):
+        raise CheckpointError(
+            f"{directory}: {ROTARY_TABLE} is not the sinusoidal table of RoFormer; "
+            "this checkpoint needs another position embedding and cannot be run"
+        )
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

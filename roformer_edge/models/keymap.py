@@ -1,0 +1,139 @@
+"""Names and shapes of every weight, and how the names found in checkpoints become canonical.
+
+Canonical names are those of the Hugging Face state dict of a headed model: the encoder under ``roformer.``, heads
+beside it. Matrices are ``[out, in]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import UnknownNameError
+from roformer_edge.tasks import Task
+
+Shapes: TypeAlias = dict[str, tuple[int, ...]]
+
+PREFIX = "roformer."
+ROTARY_TABLE = "roformer.encoder.embed_positions.weight"
+WORD_EMBEDDINGS = "roformer.embeddings.word_embeddings.weight"
+DECODER_WEIGHT = "cls.predictions.decoder.weight"
+POOLER = "roformer.pooler."
+
+# Modules of a bare RoFormerModel, whose checkpoints carry no prefix.
+_BARE = ("embeddings.", "embeddings_project.", "encoder.", "pooler.")
+# Names of early conversions from TensorFlow, and of the bias that the language-model head holds twice.
+_RENAMED_ENDS = {
+    "LayerNorm.gamma": "LayerNorm.weight",
+    "LayerNorm.beta": "LayerNorm.bias",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
+
+
+def canonical_name(name: str) -> str:
+    """The canonical form of a tensor name found in a checkpoint: with prefix, without TensorFlow's endings."""
+    if name.startswith(_BARE):
+        name = PREFIX + name
+    for end, replacement in _RENAMED_ENDS.items():
+        if name.endswith(end):
+            return name.removesuffix(end) + replacement
+    return name
+
+
+def expected_shapes(config: RoFormerConfig, task: Task | None) -> Shapes:
+    """Every tensor that a checkpoint must hold for ``task``, with its shape.
+
+    Args:
+        config: The architecture.
+        task: Adds the head of the task's model class; ``None`` means the bare encoder.
+
+    Returns:
+        Canonical name to shape, in the order of the data flow. The rotary table is not in it: it follows from the
+        config. Neither is a tied decoder matrix.
+    """
+    return shapes_of(config, "RoFormerModel" if task is None else task.model_class)
+
+
+def shapes_of(config: RoFormerConfig, architecture: str) -> Shapes:
+    """:func:`expected_shapes` by the name of the model class, such as ``"RoFormerForMaskedLM"``.
+
+    Raises:
+        UnknownNameError: No such class.
+    """
+    if architecture not in _HEADS:
+        raise UnknownNameError("architecture", architecture, _HEADS)
+    return {**_encoder(config), **_HEADS[architecture](config)}
+
+
+def architectures_with(names: set[str], config: RoFormerConfig) -> list[str]:
+    """The headed classes whose heads ``names`` hold whole."""
+    heads = {architecture: head(config).keys() for architecture, head in _HEADS.items()}
+    return [architecture for architecture, head in heads.items() if head and head <= names]
+
+
+def _linear(module: str, inputs: int, outputs: int) -> Shapes:
+    return {f"{module}.weight": (outputs, inputs), f"{module}.bias": (outputs,)}
+
+
+def _norm(module: str, width: int) -> Shapes:
+    return {f"{module}.LayerNorm.weight": (width,), f"{module}.LayerNorm.bias": (width,)}
+
+
+def _encoder(config: RoFormerConfig) -> Shapes:
+    width, hidden = config.width_of_embeddings, config.hidden_size
+    shapes: Shapes = {
+        WORD_EMBEDDINGS: (config.vocab_size, width),
+        "roformer.embeddings.token_type_embeddings.weight": (config.type_vocab_size, width),
+        **_norm("roformer.embeddings", width),
+    }
+    if config.has_projection:
+        shapes |= _linear("roformer.embeddings_project", width, hidden)
+    for index in range(config.num_hidden_layers):
+        layer = f"roformer.encoder.layer.{index}"
+        shapes |= _attention(f"{layer}.attention", hidden)
+        if config.add_cross_attention:
+            shapes |= _attention(f"{layer}.crossattention", hidden)
+        shapes |= _linear(f"{layer}.intermediate.dense", hidden, config.intermediate_size)
+        shapes |= _linear(f"{layer}.output.dense", config.intermediate_size, hidden)
+        shapes |= _norm(f"{layer}.output", hidden)
+    return shapes
+
+
+def _attention(module: str, hidden: int) -> Shapes:
+    shapes: Shapes = {}
+    for part in ("self.query", "self.key", "self.value", "output.dense"):
+        shapes |= _linear(f"{module}.{part}", hidden, hidden)
+    return shapes | _norm(f"{module}.output", hidden)
+
+
+def _language_model_head(config: RoFormerConfig) -> Shapes:
+    width = config.width_of_embeddings
+    shapes = {
+        **_linear("cls.predictions.transform.dense", config.hidden_size, width),
+        **_norm("cls.predictions.transform", width),
+        "cls.predictions.bias": (config.vocab_size,),
+    }
+    if not config.tie_word_embeddings:
+        shapes[DECODER_WEIGHT] = (config.vocab_size, width)
+    return shapes
+
+
+def _sequence_classification_head(config: RoFormerConfig) -> Shapes:
+    hidden = config.hidden_size
+    return {
+        **_linear("classifier.dense", hidden, hidden),
+        **_linear("classifier.out_proj", hidden, config.num_labels),
+    }
+
+
+# Model class -> shapes of its head.
+_HEADS: dict[str, Callable[[RoFormerConfig], Shapes]] = {
+    "RoFormerModel": lambda config: {},
+    "RoFormerForCausalLM": _language_model_head,
+    "RoFormerForMaskedLM": _language_model_head,
+    "RoFormerForSequenceClassification": _sequence_classification_head,
+    "RoFormerForMultipleChoice": lambda config: _linear("classifier", config.hidden_size, 1),
+    "RoFormerForTokenClassification": lambda config: _linear("classifier", config.hidden_size, config.num_labels),
+    "RoFormerForQuestionAnswering": lambda config: _linear("qa_outputs", config.hidden_size, 2),
+}

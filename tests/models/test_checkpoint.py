@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import CheckpointError, ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError
+from roformer_edge.models.checkpoint import check_vocabulary, load_architecture, load_checkpoint
+from roformer_edge.models.keymap import ROTARY_TABLE, expected_shapes, shapes_of
+from roformer_edge.models.rotary import rotary_table
+from roformer_edge.models.safetensors_file import SafetensorsFile, write_safetensors
+from roformer_edge.scopes import scopes_of
+from roformer_edge.tasks import TASKS
+
+TASK = TASKS["text-classification"]
+WORDS = "roformer.embeddings.word_embeddings.weight"
+
+
+def assert_refused(directory: Path, message: str, error: type[Exception] = CheckpointError, task=TASK) -> None:
+    with pytest.raises(error, match=message) as caught:
+        load_checkpoint(directory, task)
+    assert "\n" not in str(caught.value)
+
+
+def as_torch(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def test_every_tensor_comes_back(checkpoint_directory, tiny_config, random_arrays):
+    directory = checkpoint_directory()
+    checkpoint = load_checkpoint(directory, TASK)
+    expected = random_arrays(tiny_config)
+    assert checkpoint.config == tiny_config
+    assert list(checkpoint.arrays) == [*expected, ROTARY_TABLE]
+    for name, array in expected.items():
+        assert np.array_equal(checkpoint.arrays[name], array)
+    assert checkpoint.files == (directory / "model.safetensors",)
+    assert checkpoint.unused == ()
+    assert checkpoint.digest == hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_the_keymap_covers_every_scope(tiny_config):
+    shapes = expected_shapes(tiny_config, TASK)
+    for scope in scopes_of(tiny_config, TASK):
+        assert all(weight in shapes for weight in scope.weights)
+
+
+def test_tensors_are_read_when_asked_for(checkpoint_directory, monkeypatch):
+    directory = checkpoint_directory()
+    reads = []
+    original = SafetensorsFile.read
+    monkeypatch.setattr(SafetensorsFile, "read", lambda self, name: reads.append(name) or original(self, name))
+    checkpoint = load_checkpoint(directory, TASK)
+    assert reads == []
+    checkpoint.arrays[WORDS]
+    assert reads == [WORDS]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_float_types_come_out_as_float32(checkpoint_directory, tiny_config, random_arrays, dtype):
+    directory = checkpoint_directory()
+    stored = {name: tensor.to(dtype) for name, tensor in as_torch(random_arrays(tiny_config)).items()}
+    stored[ROTARY_TABLE] = torch.from_numpy(rotary_table(32, 8)).to(dtype)
+    save_file(stored, directory / "model.safetensors")
+    checkpoint = load_checkpoint(directory, TASK)
+    for name, tensor in stored.items():
+        array = checkpoint.arrays[name]
+        assert array.dtype == np.float32
+        assert np.array_equal(array, tensor.float().numpy())
+
+
+def test_an_absent_rotary_table_follows_from_the_config(checkpoint_directory):
+    arrays = load_checkpoint(checkpoint_directory(), TASK).arrays
+    assert np.array_equal(arrays[ROTARY_TABLE], rotary_table(32, 8))
+
+
+def test_the_encoder_alone_leaves_the_head_unused(checkpoint_directory):
+    checkpoint = load_checkpoint(checkpoint_directory(), None)
+    assert not any(name.startswith("classifier") for name in checkpoint.arrays)
+    assert checkpoint.unused == (
+        "classifier.dense.bias", "classifier.dense.weight", "classifier.out_proj.bias", "classifier.out_proj.weight",
+    )  # fmt: skip
+
+
+def test_another_head_beside_the_right_one_is_kept_in_unused(checkpoint_directory):
+    def add_head(arrays):
+        arrays["cls.predictions.bias"] = np.zeros(40, np.float32)
+        arrays["cls.predictions.decoder.weight"] = arrays[WORDS]
+
+    assert load_checkpoint(checkpoint_directory(add_head), TASK).unused == ("cls.predictions.bias",)
+
+
+def rename(arrays: dict[str, np.ndarray], change: Callable[[str], str]) -> None:
+    renamed = {change(name): array for name, array in arrays.items()}
+    arrays.clear()
+    arrays.update(renamed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name: name.removeprefix("roformer."),
+        lambda name: name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"),
+    ],
+    ids=["without prefix", "gamma and beta"],
+)
+def test_legacy_names(checkpoint_directory, tiny_config, random_arrays, change):
+    checkpoint = load_checkpoint(checkpoint_directory(lambda arrays: rename(arrays, change)), TASK)
+    for name, array in random_arrays(tiny_config).items():
+        assert np.array_equal(checkpoint.arrays[name], array)
+
+
+def test_a_decoder_bias_stands_in_for_the_bias(checkpoint_directory):
+    def move(arrays):
+        arrays["cls.predictions.decoder.bias"] = arrays.pop("cls.predictions.bias") + 5
+
+    directory = checkpoint_directory(move, "RoFormerForMaskedLM")
+    assert load_architecture(directory, "RoFormerForMaskedLM").arrays["cls.predictions.bias"].mean() > 4
+
+
+def test_an_untied_decoder_is_required(checkpoint_directory, tiny_config):
+    directory = checkpoint_directory(architecture="RoFormerForMaskedLM")
+    tiny_config.replace(tie_word_embeddings=False).save_pretrained(directory)
+    with pytest.raises(CheckpointError, match=r"cls\.predictions\.decoder\.weight missing"):
+        load_architecture(directory, "RoFormerForMaskedLM")
+
+
+class TestFiles:
+    def test_sharded_safetensors(self, checkpoint_directory, tiny_config, random_arrays):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        arrays = random_arrays(tiny_config)
+        weight_map = {}
+        for shard in range(3):
+            file = f"model-{shard}.safetensors"
+            part = {name: array for index, (name, array) in enumerate(arrays.items()) if index % 3 == shard}
+            write_safetensors(directory / file, part)
+            weight_map |= dict.fromkeys(part, file)
+        index = directory / "model.safetensors.index.json"
+        index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+        checkpoint = load_checkpoint(directory, TASK)
+        assert all(np.array_equal(checkpoint.arrays[name], array) for name, array in arrays.items())
+        assert [file.name for file in checkpoint.files] == [f"model-{shard}.safetensors" for shard in range(3)]
+
+        (directory / "model-1.safetensors").unlink()
+        assert_refused(directory, r"names the file 'model-1\.safetensors', which is missing")
+
+    @pytest.mark.parametrize("name", ["../model.safetensors", "/etc/passwd", "..", "", 3])
+    def test_shards_lie_beside_the_index(self, checkpoint_directory, name):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").rename(directory / "other.safetensors")
+        (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+        assert_refused(directory, "must lie beside the index")
+
+    @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": [1], "b": "c"}}'])
+    def test_a_malformed_index(self, checkpoint_directory, text):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        (directory / "model.safetensors.index.json").write_text(text)
+        assert_refused(directory, "must be a JSON object with a weight_map")
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_pytorch_bin(self, checkpoint_directory, tiny_config, random_arrays, zipped):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        arrays = random_arrays(tiny_config)
+        torch.save(as_torch(arrays), directory / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
+        checkpoint = load_checkpoint(directory, TASK)
+        assert all(np.array_equal(checkpoint.arrays[name], array) for name, array in arrays.items())
+
+    def test_sharded_pytorch_bin_in_half_precision(self, checkpoint_directory, tiny_config, random_arrays):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        halves = {name: tensor.half() for name, tensor in as_torch(random_arrays(tiny_config)).items()}
+        names = list(halves)
+        weight_map = {}
+        for file, part in (("pytorch_model-1.bin", names[:5]), ("pytorch_model-2.bin", names[5:])):
+            torch.save({name: halves[name] for name in part}, directory / file)
+            weight_map |= dict.fromkeys(part, file)
+        (directory / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weight_map}))
+        arrays = load_checkpoint(directory, TASK).arrays
+        assert all(np.array_equal(arrays[name], tensor.float().numpy()) for name, tensor in halves.items())
+
+
+class Payload:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+class TestRefusals:
+    def test_no_directory(self, tmp_path):
+        assert_refused(tmp_path / "nowhere", "no such checkpoint directory")
+
+    def test_no_config(self, tmp_path):
+        assert_refused(tmp_path, "config.json", ConfigError)
+
+    def test_no_weights(self, tmp_path, tiny_config):
+        tiny_config.save_pretrained(tmp_path)
+        assert_refused(tmp_path, r"holds no weights: expected one of model\.safetensors")
+        (tmp_path / "tf_model.h5").touch()
+        assert_refused(tmp_path, r"found tf_model\.h5, which must be converted")
+
+    def test_missing_tensors_are_counted_and_named(self, checkpoint_directory):
+        def remove(arrays):
+            for name in [name for name in arrays if ".layer.1." in name]:
+                del arrays[name]
+
+        assert_refused(
+            checkpoint_directory(remove), r"16 missing: roformer\.encoder\.layer\.1\.attention.* and 13 more;"
+        )
+
+    def test_everything_wrong_is_in_one_message(self, checkpoint_directory):
+        def spoil(arrays):
+            del arrays["classifier.dense.bias"]
+            arrays["roformer.encoder.layer.2.output.dense.bias"] = np.zeros(16, np.float32)
+            arrays[WORDS] = arrays[WORDS][:-1]
+
+        assert_refused(
+            checkpoint_directory(spoil),
+            r"1 missing: classifier\.dense\.bias; 1 unexpected: roformer\.encoder\.layer\.2\.output\.dense\.bias; "
+            r"1 of another shape: .*word_embeddings\.weight is \[39, 12\], expected \[40, 12\]",
+        )
+
+    def test_a_checkpoint_of_another_task(self, checkpoint_directory):
+        directory = checkpoint_directory(architecture="RoFormerForMaskedLM")
+        assert_refused(directory, "has no head for RoFormerForSequenceClassification.*RoFormerForCausalLM or RoFormer")
+
+    def test_a_bare_encoder(self, checkpoint_directory):
+        assert_refused(checkpoint_directory(architecture="RoFormerModel"), "it is a bare encoder")
+
+    def test_the_head_may_miss_when_it_is_to_be_trained(self, checkpoint_directory):
+        directory = checkpoint_directory(architecture="RoFormerModel")
+        arrays = load_architecture(directory, TASK.model_class, head_may_miss=True).arrays
+        assert WORDS in arrays
+        assert "classifier.dense.weight" not in arrays
+
+    def test_half_a_head_is_an_error_even_then(self, checkpoint_directory):
+        directory = checkpoint_directory(lambda arrays: arrays.pop("classifier.dense.bias"))
+        with pytest.raises(CheckpointError, match=r"classifier\.dense\.bias missing"):
+            load_architecture(directory, TASK.model_class, head_may_miss=True)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_numbers_that_are_not_finite(self, checkpoint_directory, value):
+        def spoil(arrays):
+            arrays[WORDS][3, 4] = value
+
+        checkpoint = load_checkpoint(checkpoint_directory(spoil), TASK)
+        with pytest.raises(CheckpointError, match=rf"tensor '{WORDS}' holds NaN or infinity"):
+            checkpoint.arrays[WORDS]
+
+    def test_another_position_embedding(self, checkpoint_directory):
+        def learned(arrays):
+            arrays[ROTARY_TABLE] = np.zeros((32, 8), np.float32)
+
+        assert_refused(checkpoint_directory(learned), "not the sinusoidal table")
+
+    def test_a_rotary_table_of_another_length(self, checkpoint_directory):
+        def shorter(arrays):
+            arrays[ROTARY_TABLE] = rotary_table(31, 8)
+
+        assert_refused(checkpoint_directory(shorter), r"rotary table is \[31, 8\], expected \[32, 8\]")
+
+    def test_roformer_sim(self, checkpoint_directory):
+        def add_pooler(arrays):
+            arrays["roformer.pooler.dense.weight"] = np.zeros((16, 16), np.float32)
+
+        assert_refused(checkpoint_directory(add_pooler), "RoFormer-sim", UnsupportedModelError)
+
+    def test_a_truncated_safetensors(self, checkpoint_directory):
+        directory = checkpoint_directory()
+        file = directory / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:-100])
+        assert_refused(directory, "truncated or damaged")
+
+    @pytest.mark.parametrize("keep", [0, 10, 2000, -30])
+    def test_a_truncated_pytorch_bin(self, checkpoint_directory, tiny_config, random_arrays, keep):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        file = directory / "pytorch_model.bin"
+        torch.save(as_torch(random_arrays(tiny_config)), file)
+        file.write_bytes(file.read_bytes()[:keep])
+        assert_refused(directory, "truncated or damaged|damaged, or a pickle")
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_a_pickle_with_code_is_not_run(self, checkpoint_directory, tmp_path, zipped):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        victim = tmp_path / "victim"
+        torch.save({"a": Payload(victim)}, directory / "pytorch_model.bin", _use_new_zipfile_serialization=zipped)
+        assert_refused(directory, "could run code")
+        assert not victim.exists()
+
+    @pytest.mark.parametrize("content", [[1, 2], {"a": 1}, {3: torch.zeros(1)}])
+    def test_a_pickle_of_something_else(self, checkpoint_directory, content):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        torch.save(content, directory / "pytorch_model.bin")
+        assert_refused(directory, "mapping of names to tensors")
+
+    def test_quantised_weights_are_no_source(self, checkpoint_directory, tiny_config, random_arrays):
+        directory = checkpoint_directory()
+        tensors = as_torch(random_arrays(tiny_config))
+        tensors[WORDS] = tensors[WORDS].to(torch.int8)
+        save_file(tensors, directory / "model.safetensors")
+        with pytest.raises(CheckpointError, match="stored as I8"):
+            load_checkpoint(directory, TASK).arrays[WORDS]
+
+    def test_an_unknown_architecture(self, tiny_config):
+        with pytest.raises(UnknownNameError, match="choose one of: RoFormerModel"):
+            shapes_of(tiny_config, "BertModel")
+
+
+class TestVocabulary:
+    @pytest.mark.parametrize(("rows", "tokens"), [(50000, 50000), (21248, 21128), (128, 70), (64, 1)])
+    def test_fits(self, rows, tokens):
+        check_vocabulary(RoFormerConfig(vocab_size=rows), tokens, "vocab.txt")
+
+    @pytest.mark.parametrize(("rows", "tokens"), [(50000, 50001), (50000, 49999), (50000, 12000), (21248, 21000)])
+    def test_does_not_fit(self, rows, tokens):
+        with pytest.raises(VocabularyError, match=f"vocab.txt has {tokens} tokens and the model {rows} embeddings"):
+            check_vocabulary(RoFormerConfig(vocab_size=rows), tokens, "vocab.txt")
+
+
+def test_a_directory_can_move_and_keeps_its_digest(checkpoint_directory, tmp_path_factory):
+    directory = checkpoint_directory()
+    digest = load_checkpoint(directory, TASK).digest
+    other = tmp_path_factory.mktemp("other") / "copy"
+    shutil.copytree(directory, other)
+    assert load_checkpoint(other, None).digest == digest
