@@ -1,0 +1,46 @@
+# Two commands do everything from a clean clone: `make demo` and `make test`. They need Python 3.10 or newer, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check lint types imports clean
+
+# deploy the embedded checkpoint to int8, validate it, answer a few sentences; the report is out/demo/report/report.html
+demo: $(VENV)/.demo
+	$(BIN)/roformer-edge demo --out out/demo
+
+# every test, with the PyTorch reference and the transformers 4.57.6 oracle
+test: $(VENV)/.dev .venv-oracle/.made
+	$(BIN)/python -m pytest
+
+check: lint types imports test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+$(VENV)/.made:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) --editable '.[export]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) --editable '.[dev]'
+	touch $@ $(VENV)/.demo
+
+.venv-oracle/.made: envs/oracle.txt scripts/make_env.sh
+	PYTHON=$(PYTHON) scripts/make_env.sh oracle
+	touch $@
+
+clean:
+	rm -rf .venv .venv-oracle .cache out build dist *.egg-info

@@ -1,0 +1,40 @@
+"""``deploy``: checkpoint in, validated bundle out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from roformer_edge.cli import options
+from roformer_edge.cli.progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    options.add_source(parser, "checkpoint directory: config.json, weights, vocab.txt")
+    options.add_target(parser)
+    options.add_recipe(parser, default="int8-dynamic")
+    options.add_calibration(parser)
+    group = parser.add_argument_group("validation")
+    group.add_argument("--eval", type=Path, metavar="FILE", help="labelled JSON Lines to measure the loss on")
+    group.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="refuse to write the bundle (exit code 3) when the metric drops by more percentage points",
+    )
+    group.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deploy, print what was made and what it lost."""
+    from roformer_edge.deploy import deploy_checkpoint
+
+    with Progress() as progress:
+        deployment = deploy_checkpoint(args.source, args.out, options.deploy_options(args), progress=progress)
+    if deployment.report is not None:
+        from roformer_edge.validate.render.terminal import summary_table
+
+        print(summary_table(deployment.report))
+    options.print_deployment(deployment)
+    return 0

@@ -1,0 +1,24 @@
+"""``export``: checkpoint in, float32 bundle out."""
+
+from __future__ import annotations
+
+import argparse
+
+from roformer_edge.cli import options
+from roformer_edge.cli.progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    options.add_source(parser, "checkpoint directory: config.json, weights, vocab.txt")
+    options.add_target(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export in float32 and print what was made."""
+    from roformer_edge.deploy import deploy_checkpoint
+
+    with Progress() as progress:
+        deployment = deploy_checkpoint(args.source, args.out, options.export_options(args), progress=progress)
+    options.print_deployment(deployment)
+    return 0
