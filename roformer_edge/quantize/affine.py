@@ -1,0 +1,268 @@
+"""Affine quantisation: ``real = (integer - zero_point) * scale``, with the arithmetic of ONNX QuantizeLinear.
+
+Everything is computed in float32 and rounds half to even, so that an array quantised here, by ONNX Runtime's
+``QuantizeLinear`` or by its ``DynamicQuantizeLinear`` holds the same integers, bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from roformer_edge.errors import CalibrationError, CheckpointError, RecipeError
+
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+IntArray: TypeAlias = NDArray[np.integer[Any]]
+
+# The largest weight w for which two products with activations of 8 bits fit in 16: 2 * 255 * 64 <= 32767. x86
+# without VNNI adds such pairs with VPMADDUBSW, which saturates instead of overflowing.
+REDUCED_LIMIT = 64
+
+# A smaller scale is denormal: its reciprocal overflows, and kernels that flush denormals to zero divide by zero.
+SMALLEST_SCALE = np.finfo(np.float32).tiny
+
+# Elements handled at a time, so that temporaries stay in the cache and a large table is never copied as floats.
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The integers that a tensor may be quantised to.
+
+    Attributes:
+        dtype: ``"int8"`` or ``"uint8"``, the type the integers are stored in.
+        symmetric: Zero lies in the middle and the range is the same on both sides of it.
+        reduce_range: One bit less, see ``REDUCED_LIMIT``.
+        bits: Width of the integers, 2 to 8; fewer than 8 still take a byte each.
+
+    Raises:
+        RecipeError: The type or the width is not one of those.
+    """
+
+    dtype: str = "uint8"
+    symmetric: bool = False
+    reduce_range: bool = False
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("int8", "uint8"):
+            raise RecipeError(f"integers of type {self.dtype!r} were asked for; choose one of: int8, uint8")
+        if not 2 <= self.bits <= 8:
+            raise RecipeError(f"integers of {self.bits} bits were asked for; a byte holds 2 to 8")
+
+    @property
+    def levels(self) -> tuple[int, int]:
+        """The smallest and the largest integer."""
+        if self.dtype == "uint8":
+            top = 2 ** (min(self.bits, 7) if self.reduce_range else self.bits) - 1
+            return (1 if self.symmetric else 0), top
+        half = 2 ** (self.bits - 1)
+        low, high = (1 - half if self.symmetric else -half), half - 1
+        return (max(low, -REDUCED_LIMIT), min(high, REDUCED_LIMIT)) if self.reduce_range else (low, high)
+
+    @property
+    def middle(self) -> int:
+        """The integer that stands for zero when the grid is symmetric."""
+        low, high = self.levels
+        return (low + high) // 2
+
+    def parameters(self, low: float, high: float) -> tuple[np.float32, np.integer[Any]]:
+        """Scale and zero point that cover ``[low, high]`` and zero; see :func:`activation_parameters`."""
+        if not (np.isfinite(low) and np.isfinite(high) and low <= high):
+            raise CalibrationError(
+                f"a range must run from a finite number up to a finite number, found [{low}, {high}]"
+            )
+        limit = float(np.finfo(np.float32).max)
+        scale, zero_point = self.parameters_of(
+            np.asarray(max(low, -limit), np.float32), np.asarray(min(high, limit), np.float32)
+        )
+        return scale[()], zero_point[()]
+
+    def parameters_of(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, IntArray]:
+        """Scales and zero points of many ranges at once.
+
+        Args:
+            low: float32, finite.
+            high: float32 of the same shape, nowhere below ``low``.
+
+        Returns:
+            Scales (float32) and zero points (the grid's type) of that shape.
+        """
+        first, last = self.levels
+        low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
+        if self.symmetric:
+            scale = np.maximum(-low, high) / np.float32(last - self.middle)
+        else:
+            steps = np.float32(last - first)
+            with np.errstate(over="ignore"):
+                span = high - low
+            # the span of two huge bounds overflows float32, the span of their quotients does not
+            scale = np.where(np.isfinite(span), span / steps, high / steps - low / steps)
+        # where all values are zero any scale is right
+        scale = np.asarray(np.where(low == high, 1, np.maximum(scale, SMALLEST_SCALE)), np.float32)
+        if self.symmetric:
+            return scale, np.full(scale.shape, self.middle, self.dtype)
+        zero_point = np.rint(np.clip(np.float32(first) - low / scale, first, last))
+        return scale, np.asarray(zero_point, self.dtype)
+
+
+def activation_parameters(
+    low: float, high: float, *, dtype: DTypeLike = np.uint8, symmetric: bool = False, reduce_range: bool = False
+) -> tuple[np.float32, np.integer[Any]]:
+    """Scale and zero point for values between ``low`` and ``high``.
+
+    The range is first widened to hold zero, which is then represented exactly. A value inside the range comes back
+    with an error of at most half the scale (and float32 rounding); a value outside comes back as the nearest end.
+    A range without width, ``[0, 0]``, has scale 1. For uint8 the result equals that of DynamicQuantizeLinear.
+
+    Args:
+        low: Smallest value.
+        high: Largest value.
+        dtype: int8 or uint8.
+        symmetric: Put zero in the middle of the integers.
+        reduce_range: One bit less.
+
+    Returns:
+        The scale, a normal float32 above zero, and the zero point, a scalar of type ``dtype``.
+
+    Raises:
+        CalibrationError: A bound is not finite, or ``low`` is above ``high``.
+        RecipeError: The type is neither int8 nor uint8.
+    """
+    grid = Grid(dtype=np.dtype(dtype).name, symmetric=symmetric, reduce_range=reduce_range)
+    return grid.parameters(low, high)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class QuantizedTensor:
+    """Integers with the scales that give them their meaning.
+
+    Attributes:
+        values: int8 or uint8, of any shape.
+        scale: float32, of shape ``[]``, or ``[values.shape[axis]]`` where every slice has its own.
+        zero_point: Of the type of ``values`` and the shape of ``scale``.
+        axis: The axis that ``scale`` runs along, not negative; None for one scale.
+
+    Raises:
+        ValueError: The shapes or the types do not fit each other.
+    """
+
+    values: IntArray
+    scale: FloatArray
+    zero_point: IntArray
+    axis: int | None = None
+
+    def __post_init__(self) -> None:
+        shape = () if self.axis is None else (self.values.shape[self.axis],)
+        if self.scale.shape != shape or self.zero_point.shape != shape:
+            raise ValueError(
+                f"integers of shape {self.values.shape} with axis {self.axis} need scales and zero points of shape "
+                f"{shape}, found {self.scale.shape} and {self.zero_point.shape}"
+            )
+        if self.scale.dtype != np.float32 or self.zero_point.dtype != self.values.dtype:
+            raise ValueError(
+                f"scales must be float32 and zero points {self.values.dtype}, "
+                f"found {self.scale.dtype} and {self.zero_point.dtype}"
+            )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the integers, the scales and the zero points together."""
+        return self.values.nbytes + self.scale.nbytes + self.zero_point.nbytes
+
+    def dequantize(self) -> NDArray[np.float32]:
+        """The real numbers, float32, in the shape of ``values``; equal to ONNX DequantizeLinear."""
+        scale, zero_point = _along(self.axis, self.values.ndim, self.scale, self.zero_point)
+        result = np.subtract(self.values, zero_point, dtype=np.float32)
+        result *= scale
+        return result
+
+
+def quantize(values: FloatArray, scale: FloatArray, zero_point: IntArray, *, axis: int | None = None) -> IntArray:
+    """Quantise with given parameters: ``clip(rint(values / scale) + zero_point)``, as ONNX QuantizeLinear does.
+
+    Args:
+        values: Floats of any shape; NaN is not allowed for.
+        scale: float32, ``[]`` or ``[values.shape[axis]]``.
+        zero_point: int8 or uint8 of the same shape; its type is that of the result, whose whole range is used.
+        axis: The axis that ``scale`` runs along.
+
+    Returns:
+        Integers of the type of ``zero_point`` and the shape of ``values``.
+    """
+    bounds = np.iinfo(zero_point.dtype)
+    return _quantize(values, scale, zero_point, axis, (bounds.min, bounds.max))
+
+
+def quantize_weight(
+    weight: FloatArray,
+    axis: int | None,
+    *,
+    bits: int = 8,
+    symmetric: bool = True,
+    reduce_range: bool = False,
+    dtype: DTypeLike = np.int8,
+) -> QuantizedTensor:
+    """Quantise a weight by its own smallest and largest values.
+
+    Beside the integers this needs a few megabytes, whatever the size of the weight.
+
+    Args:
+        weight: Floats of any shape that has elements.
+        axis: The axis with a scale for every index: the output channels of a product, 0 for the rows of an
+            embedding; None for one scale.
+        bits: 2 to 8; the integers take a byte each in any case.
+        symmetric: Zero point in the middle.
+        reduce_range: At most 64 in magnitude (int8) or 7 bits (uint8): exact also on x86 without VNNI.
+        dtype: int8 or uint8.
+
+    Raises:
+        CheckpointError: The weight is empty or holds NaN or infinity.
+        RecipeError: There is no such axis, type or width.
+    """
+    grid = Grid(dtype=np.dtype(dtype).name, symmetric=symmetric, reduce_range=reduce_range, bits=bits)
+    if axis is not None and not -weight.ndim <= axis < weight.ndim:
+        raise RecipeError(f"axis {axis} was asked for, but the weight has {weight.ndim} axes")
+    if weight.size == 0:
+        raise CheckpointError(f"a weight of shape {weight.shape} has no elements to quantise")
+    axis = None if axis is None else axis % weight.ndim
+    others = tuple(index for index in range(weight.ndim) if index != axis)
+    # NaN passes through both reductions, infinity through one of them
+    with np.errstate(over="ignore"):
+        low, high = (np.asarray(reduce(weight, axis=others), np.float32) for reduce in (np.min, np.max))
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise CheckpointError(f"a weight of shape {weight.shape} holds NaN or infinity and cannot be quantised")
+    scale, zero_point = grid.parameters_of(low, high)
+    values = _quantize(weight, scale, zero_point, axis, grid.levels)
+    return QuantizedTensor(values=values, scale=scale, zero_point=zero_point, axis=axis)
+
+
+def _quantize(
+    values: FloatArray, scale: FloatArray, zero_point: IntArray, axis: int | None, levels: tuple[int, int]
+) -> IntArray:
+    rows = np.atleast_1d(values)
+    result: IntArray = np.empty(rows.shape, zero_point.dtype)
+    scale, zero_point = _along(axis, rows.ndim, scale, zero_point)
+    offset = zero_point.astype(np.float32)
+    count = max(1, _CHUNK * len(rows) // max(1, rows.size))
+    for start in range(0, len(rows), count):
+        part = slice(start, start + count)
+        own = part if axis == 0 else ...
+        steps = np.divide(rows[part], scale[own], dtype=np.float32)
+        np.rint(steps, out=steps)
+        steps += offset[own]
+        np.clip(steps, *levels, out=steps)
+        result[part] = steps
+    return result.reshape(values.shape)
+
+
+def _along(axis: int | None, ndim: int, scale: FloatArray, zero_point: IntArray) -> tuple[FloatArray, IntArray]:
+    """Shape per-axis parameters so that they broadcast against an array of ``ndim`` axes."""
+    if axis is None:
+        return scale, zero_point
+    shape = [1] * ndim
+    shape[axis] = -1
+    return scale.reshape(shape), zero_point.reshape(shape)

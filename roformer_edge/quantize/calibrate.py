@@ -1,0 +1,251 @@
+"""Calibration: run texts through the float graph and note which values the inputs of its products take."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roformer_edge.errors import CalibrationError
+from roformer_edge.quantize.affine import FloatArray, Grid
+from roformer_edge.quantize.observers import Observer, ObserverFactory, Range, get_observer
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+Run: TypeAlias = Callable[[Arrays], Arrays]
+
+MASK = "attention_mask"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What calibration saw, small enough to be saved beside a recipe.
+
+    Attributes:
+        ranges: Tensor name -> the range to quantise.
+        channel_maxima: Tensor name -> the largest magnitude in each channel (last axis); empty where not recorded.
+        texts: Number of texts.
+        tokens: Number of their tokens, padding left out.
+        observer: The method with its parameters, such as ``percentile(99.99)``.
+        grid: The grid that the ranges were chosen for.
+        digest: SHA-256, in hexadecimal, of the token ids seen and of the settings. It does not depend on the order
+            of the texts, nor on how they were batched and padded.
+    """
+
+    ranges: Mapping[str, Range]
+    channel_maxima: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    texts: int
+    tokens: int
+    observer: str
+    grid: Grid
+    digest: str
+
+    def __post_init__(self) -> None:
+        for name in ("ranges", "channel_maxima"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def range_of(self, tensor: str) -> Range:
+        """The range of one tensor.
+
+        Raises:
+            CalibrationError: The tensor was not calibrated.
+        """
+        if tensor not in self.ranges:
+            raise CalibrationError(f"{tensor!r} was not calibrated; calibrated are: {', '.join(self.ranges)}")
+        return self.ranges[tensor]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary that JSON can hold; :meth:`from_dict` reads it back to an equal object."""
+        return {
+            "observer": self.observer,
+            "grid": asdict(self.grid),
+            "texts": self.texts,
+            "tokens": self.tokens,
+            "digest": self.digest,
+            "ranges": {name: list(bounds) for name, bounds in self.ranges.items()},
+            "channel_maxima": {name: list(maxima) for name, maxima in self.channel_maxima.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            CalibrationError: A key is missing or unknown, or a value is of the wrong kind.
+        """
+        try:
+            rest = dict(values)
+            result = cls(
+                ranges={str(name): _range(name, bounds) for name, bounds in rest.pop("ranges").items()},
+                channel_maxima={
+                    str(name): tuple(float(value) for value in maxima)
+                    for name, maxima in rest.pop("channel_maxima", {}).items()
+                },
+                texts=int(rest.pop("texts")),
+                tokens=int(rest.pop("tokens")),
+                observer=str(rest.pop("observer")),
+                grid=Grid(**rest.pop("grid")),
+                digest=str(rest.pop("digest")),
+            )
+        except KeyError as error:
+            raise CalibrationError(f"a saved calibration needs the key {error.args[0]!r}") from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise CalibrationError(f"a saved calibration is malformed: {error}") from None
+        if rest:
+            raise CalibrationError(f"a saved calibration has unknown keys: {', '.join(sorted(map(str, rest)))}")
+        return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far calibration has come: counts of texts and of tokens."""
+
+    texts: int
+    tokens: int
+
+
+def calibrate(
+    run: Run,
+    batches: Iterable[Arrays],
+    tensors: Sequence[str],
+    *,
+    observer: str | ObserverFactory = "percentile",
+    grid: Grid | None = None,
+    channels: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+) -> Calibration:
+    """Find the range of every tensor over some texts.
+
+    Padding is left out, and nothing is kept from one batch to the next but counts: memory does not grow with the
+    number of texts. How the texts are batched, padded and ordered does not matter, beyond what floating point noise
+    in ``run`` does.
+
+    Args:
+        run: The float graph: feeds -> tensors, at least those named. They have the shape
+            ``[batch, sequence, ...]``, or ``[batch, width]`` after pooling.
+        batches: Feeds, integers of shape ``[batch, sequence]``, one of them ``attention_mask`` with 0 at padding.
+        tensors: The names of the tensors to watch.
+        observer: A row of ``OBSERVERS``, or what makes an observer from a tensor's name and the grid.
+        grid: The grid that the tensors will be quantised to; asymmetric uint8 where None.
+        channels: Note the largest magnitude of every channel as well.
+        progress: Called after each batch.
+
+    Raises:
+        CalibrationError: There were no texts or no tokens, a tensor is missing, has another shape or holds NaN or
+            infinity, or a batch has no ``attention_mask``.
+        UnknownNameError: There is no such observer.
+    """
+    grid = Grid() if grid is None else grid
+    make = get_observer(observer) if isinstance(observer, str) else observer
+    watches = {tensor: _Watch(tensor, make(tensor, grid), channels) for tensor in tensors}
+    seen = _Seen()
+    for feeds in batches:
+        mask = _mask_of(feeds)
+        if not mask.any():
+            continue
+        seen.add(feeds, mask)
+        outputs = run(feeds)
+        for tensor, watch in watches.items():
+            if tensor not in outputs:
+                raise CalibrationError(f"the graph has no output {tensor!r}; it has: {', '.join(outputs)}")
+            watch.update(_without_padding(tensor, outputs[tensor], mask))
+        if progress is not None:
+            progress(Progress(texts=seen.texts, tokens=seen.tokens))
+    if not seen.tokens:
+        raise CalibrationError("calibration saw no tokens; give it texts like those the model will meet")
+    ranges = {tensor: watch.observer.range() for tensor, watch in watches.items()}
+    settings = sorted({watch.observer.settings for watch in watches.values()})
+    return Calibration(
+        ranges=ranges,
+        channel_maxima={tensor: watch.maxima() for tensor, watch in watches.items()} if channels else {},
+        texts=seen.texts,
+        tokens=seen.tokens,
+        observer=", ".join(settings),
+        grid=grid,
+        digest=seen.digest({"observer": settings, "grid": asdict(grid), "tensors": sorted(tensors)}),
+    )
+
+
+class _Watch:
+    """One tensor's observer and the largest magnitude of each of its channels."""
+
+    def __init__(self, tensor: str, observer: Observer, channels: bool) -> None:
+        self.tensor = tensor
+        self.observer = observer
+        self._channels = channels
+        self._maxima: FloatArray | None = None
+
+    def update(self, values: FloatArray) -> None:
+        self.observer.update(values)
+        if not self._channels:
+            return
+        others = tuple(range(values.ndim - 1))
+        maxima = np.maximum(values.max(axis=others), -values.min(axis=others))
+        if self._maxima is not None and self._maxima.shape != maxima.shape:
+            raise CalibrationError(
+                f"{self.tensor!r} had {self._maxima.size} channels in one batch and {maxima.size} in another"
+            )
+        self._maxima = maxima if self._maxima is None else np.maximum(self._maxima, maxima)
+
+    def maxima(self) -> tuple[float, ...]:
+        return () if self._maxima is None else tuple(self._maxima.tolist())
+
+
+class _Seen:
+    """Counts the texts, and sums up their fingerprints so that the order does not matter."""
+
+    def __init__(self) -> None:
+        self.texts = 0
+        self.tokens = 0
+        self._sum = 0
+
+    def add(self, feeds: Arrays, mask: NDArray[np.bool_]) -> None:
+        """Take in one batch; rows that are all padding are no texts."""
+        self.texts += int(mask.any(axis=1).sum())
+        self.tokens += int(mask.sum())
+        names = sorted(name for name, ids in feeds.items() if name != MASK and ids.shape == mask.shape)
+        for row in np.flatnonzero(mask.any(axis=1)):
+            text = hashlib.sha256()
+            for name in names:
+                ids = feeds[name][row][mask[row]].astype("<i8")
+                text.update(f"{name}:{len(ids)}:".encode() + ids.tobytes())
+            self._sum = (self._sum + int.from_bytes(text.digest(), "big")) % 2**256
+
+    def digest(self, settings: Mapping[str, Any]) -> str:
+        """SHA-256 of the texts and of the settings."""
+        whole = {"ids": f"{self._sum:064x}", "texts": self.texts, **settings}
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def _mask_of(feeds: Arrays) -> NDArray[np.bool_]:
+    if MASK not in feeds:
+        raise CalibrationError(f"a batch has no {MASK!r}, so padding cannot be left out; it has: {', '.join(feeds)}")
+    mask = np.asarray(feeds[MASK]) != 0
+    if mask.ndim != 2:
+        raise CalibrationError(f"{MASK!r} must have the shape [batch, sequence], found {list(mask.shape)}")
+    return mask
+
+
+def _without_padding(tensor: str, values: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
+    """The vectors of the tokens, ``[tokens, ...]``, or those of the texts where the sequence was pooled."""
+    if values.ndim >= 3 and values.shape[:2] == mask.shape:
+        return values if mask.all() else values[mask]
+    texts = mask.any(axis=1)
+    if values.ndim == 2 and len(values) == len(texts):
+        return values if texts.all() else values[texts]
+    raise CalibrationError(
+        f"{tensor!r} has the shape {list(values.shape)}; it must start with [batch, sequence] = {list(mask.shape)}, "
+        f"or be [batch, width] with a batch of {len(mask)}"
+    )
+
+
+def _range(tensor: str, bounds: Sequence[float]) -> Range:
+    low, high = (float(bound) for bound in bounds)
+    if not (np.isfinite([low, high]).all() and low <= high):
+        raise ValueError(f"the range of {tensor!r} is [{low}, {high}]")
+    return low, high
