@@ -22,12 +22,12 @@ from roformer_edge.errors import ExportError, UnknownNameError
 from roformer_edge.export.onnx_linear import Precision, Product, emit_embedding, emit_linear
 from roformer_edge.export.onnx_parts import CONTRIB, Graph, Parts
 from roformer_edge.models.rotary import rotary_table
-from roformer_edge.quantize.presets import PRESETS
+from roformer_edge.quantize.presets import PRESETS, SAFE_PRESET
 from roformer_edge.quantize.recipe import FLOAT, Decision
 from roformer_edge.tasks import Task, TensorSpec
 
 INDEX_DTYPES = ("int64", "int32")
-FLOAT_PRECISION = Precision(preset=PRESETS["x86"], ranges={})
+FLOAT_PRECISION = Precision(preset=PRESETS[SAFE_PRESET], ranges={})
 
 # what transformers adds to the score of a position that is padding
 _MASKED = float(np.finfo(np.float32).min)
@@ -257,7 +257,8 @@ def _projections(network: Network, module: str, which: tuple[str, ...]) -> tuple
 def half_split_order(heads: int, head_size: int) -> np.ndarray:
     """Row order that brings each head's even rows before its odd ones, int64 ``[heads * head_size]``."""
     inside = np.concatenate([np.arange(0, head_size, 2), np.arange(1, head_size, 2)])
-    return (np.arange(heads)[:, None] * head_size + inside).reshape(-1)
+    order: np.ndarray = (np.arange(heads)[:, None] * head_size + inside).reshape(-1)
+    return order
 
 
 def _rotate(network: Network, parts: Parts, x: str, name: str, *, heads: int) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 
 from roformer_edge.errors import ExportError
 from roformer_edge.export.onnx_parts import CONTRIB, Parts
-from roformer_edge.quantize.affine import activation_parameters, quantize_weight
+from roformer_edge.quantize.affine import quantize_weight
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, ROWS, STATIC
 
@@ -69,7 +69,7 @@ def emit_embedding(parts: Parts, ids: str, scope: str, table: np.ndarray, scheme
     rows = quantize_weight(table, 0)
     picked = parts.node("Gather", scope, [parts.tensor(f"{scope}/weight", rows.values), ids])
     picked = parts.node("Cast", scope, [picked], to=1)
-    column = rows.scale.astype(np.float32).reshape(-1, 1)
+    column = rows.scale.reshape(-1, 1)
     scale = parts.node("Gather", f"{scope}/scale", [parts.tensor(f"{scope}/weight_scale", column), ids])
     return parts.node("Mul", scope, [picked, scale])
 
@@ -92,26 +92,22 @@ def _static(parts: Parts, x: str, product: Product, precision: Precision) -> str
     if not any(names[0] in node.output for node in parts.nodes):
         if x not in precision.ranges:
             raise ExportError(f"{product.scope}: the scheme {STATIC!r} needs the calibrated range of {x!r}")
-        preset = precision.preset
-        low, high = precision.ranges[x]
-        scale, zero_point = activation_parameters(
-            low, high, dtype=preset.activation_dtype, symmetric=preset.symmetric_activations
-        )
-        parts.tensor(names[1], np.asarray(scale, np.float32))
-        parts.tensor(names[2], np.asarray(zero_point, preset.activation_dtype))
+        scale, zero_point = precision.preset.activations.parameters(*precision.ranges[x])
+        parts.tensor(names[1], np.asarray(scale))
+        parts.tensor(names[2], np.asarray(zero_point))
         parts.nodes_with("QuantizeLinear", x, [x, names[1], names[2]], names[:1])
     return _integer_product(parts, names, product, precision)
 
 
 def _integer_product(parts: Parts, x: tuple[str, str, str], product: Product, precision: Precision) -> str:
     quantized, scale, zero_point = x
-    weight = quantize_weight(product.weight, 0, reduce_range=precision.preset.reduce_range)
+    weight = quantize_weight(product.weight, 0, reduce_range=precision.preset.weights.reduce_range)
     name = product.name
     inputs = [
         quantized,
         parts.tensor(f"{name}/weight", np.ascontiguousarray(weight.values.T)),
         scale,
-        parts.tensor(f"{name}/weight_scale", weight.scale.astype(np.float32).reshape(-1)),
+        parts.tensor(f"{name}/weight_scale", weight.scale),
         zero_point,
         "",  # weights are symmetric: their zero point is 0
         parts.tensor(f"{name}/bias", product.bias),

@@ -122,9 +122,13 @@ def torch_reference(checkpoint: Checkpoint, task: Task) -> Callable[[Tensors], T
 
     Beside the task's outputs it returns what every encoder layer makes, under the names of the graph's tensors.
     """
+    import torch
+
     from roformer_edge.models import torch_roformer
 
-    model = getattr(torch_roformer, task.model_class).from_checkpoint(checkpoint)
+    with torch.device("meta"):  # no random numbers for weights that are about to be replaced
+        model = getattr(torch_roformer, task.model_class)(checkpoint.config)
+    model.load_canonical(checkpoint.arrays)
     return _TorchReference(model.eval(), checkpoint.config, [spec.name for spec in task.outputs])
 
 
@@ -147,7 +151,9 @@ class _TorchReference:
         """Name the embeddings' and the layers' outputs as the graph does; the last layer keeps position 0 only."""
         for index, state in enumerate(states):
             if index == 0:
-                scope = "embeddings.project/Add" if self._config.has_projection else "embeddings.norm/LayerNormalization"
+                scope = (
+                    "embeddings.project/Add" if self._config.has_projection else "embeddings.norm/LayerNormalization"
+                )
                 yield scope, state
             elif index < self._config.num_hidden_layers:
                 yield f"layer.{index - 1}.ffn.norm/LayerNormalization", state

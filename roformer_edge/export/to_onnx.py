@@ -38,7 +38,7 @@ class ExportOptions:
     recipe: Recipe
     preset: Preset
     index_dtype: str = "int64"
-    observer: str = "minmax"
+    observer: str = "percentile"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,4 +135,7 @@ def _calibrate(
     graph: Graph, scopes: list[str], options: ExportOptions, batches: Iterable[Mapping[str, np.ndarray]]
 ) -> Calibration:
     tensors = tuple(dict.fromkeys(name for scope in scopes for name in graph.linear_inputs[scope]))
-    return calibrate(GraphSession(graph, tensors), batches, tensors, options.observer)
+    session = GraphSession(graph, tensors)
+    return calibrate(
+        session, batches, tensors, observer=options.observer, grid=options.preset.activations, channels=False
+    )

@@ -1,0 +1,116 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roformer_edge.tasks import TASKS
+
+if TYPE_CHECKING:
+    from roformer_edge.deploy import Deployment, DeployOptions
+
+
+def add_source(parser: argparse.ArgumentParser, description: str) -> None:
+    """The positional source of an export."""
+    parser.add_argument("source", type=Path, metavar="SOURCE", help=description)
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """What is made, and where it goes."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
+    parser.add_argument("--task", default="text-classification", help=f"one of: {', '.join(TASKS)}")
+    parser.add_argument("--format", default="onnx", help="of the model file; one of: onnx")
+    parser.add_argument(
+        "--tokenizer",
+        default="auto",
+        help="slow, fast, or auto for the one that the checkpoint was trained with (default: auto)",
+    )
+    parser.add_argument("--inputs", default="int64", help="integer type of the graph's inputs: int64 or int32")
+
+
+def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
+    """How it is quantised."""
+    parser.add_argument(
+        "--recipe",
+        default=default,
+        help=f"fp32, int8-embeddings, int8-dynamic, int8-static, or the path of a recipe.json (default: {default})",
+    )
+    parser.add_argument(
+        "--keep-float",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave the parts that match in float32, such as 'layer.3.ffn.*'; may be given more than once",
+    )
+    parser.add_argument(
+        "--preset",
+        default="x86",
+        help="integer types for the target's processor: x86 (right on every processor), x86-vnni or arm (default: x86)",
+    )
+
+
+def add_calibration(parser: argparse.ArgumentParser) -> None:
+    """What static ranges are measured on."""
+    group = parser.add_argument_group("calibration (recipes with the static scheme)")
+    group.add_argument("--calibration", type=Path, metavar="FILE", help='JSON Lines with a "text" each')
+    group.add_argument("--calibration-texts", type=int, default=512, metavar="N", help="how many to use (default: 512)")
+    group.add_argument(
+        "--observer", default="percentile", help="minmax, percentile, entropy or mse (default: percentile)"
+    )
+    parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
+
+
+def export_options(args: argparse.Namespace) -> DeployOptions:
+    """The options of a float32 export."""
+    from roformer_edge.deploy import DeployOptions
+
+    return DeployOptions(
+        task=args.task,
+        format=args.format,
+        recipe="fp32",
+        index_dtype=args.inputs,
+        tokenizer=args.tokenizer,
+        overwrite=args.overwrite,
+    )
+
+
+def deploy_options(args: argparse.Namespace) -> DeployOptions:
+    """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
+    from roformer_edge.deploy import DeployOptions
+
+    return DeployOptions(
+        task=args.task,
+        format=args.format,
+        recipe=args.recipe,
+        keep_float=tuple(args.keep_float),
+        preset=args.preset,
+        observer=args.observer,
+        index_dtype=args.inputs,
+        tokenizer=args.tokenizer,
+        calibration=args.calibration,
+        calibration_texts=args.calibration_texts,
+        evaluation=getattr(args, "eval", None),
+        max_drop=getattr(args, "max_drop", None),
+        report=getattr(args, "report", None),
+        truncation=args.truncate,
+        overwrite=args.overwrite,
+    )
+
+
+def print_deployment(deployment: Deployment) -> None:
+    """One JSON line on standard output that says what was made."""
+    manifest = deployment.manifest
+    line = {
+        "bundle": str(deployment.bundle),
+        "task": manifest.task,
+        "recipe": manifest.recipe.name,
+        "bytes": manifest.total_bytes,
+        "parity": manifest.parity.max_difference if manifest.parity.checked else manifest.parity.reason,
+    }
+    if deployment.report_files:
+        line["report"] = [str(path) for path in deployment.report_files]
+    print(json.dumps(line, ensure_ascii=False))
