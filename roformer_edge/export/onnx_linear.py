@@ -77,7 +77,9 @@ def emit_embedding(parts: Parts, ids: str, scope: str, table: np.ndarray, scheme
 def _float(parts: Parts, x: str, product: Product, _: Precision) -> str:
     weight = parts.tensor(f"{product.name}/weight", np.ascontiguousarray(product.weight.T))
     y = parts.node("MatMul", product.name, [x, weight])
-    return parts.node("Add", product.name, [y, parts.tensor(f"{product.name}/bias", product.bias)])
+    return parts.nodes_with(
+        "Add", product.name, [y, parts.tensor(f"{product.name}/bias", product.bias)], _out(product)
+    )[0]
 
 
 def _dynamic(parts: Parts, x: str, product: Product, precision: Precision) -> str:
@@ -112,7 +114,12 @@ def _integer_product(parts: Parts, x: tuple[str, str, str], product: Product, pr
         "",  # weights are symmetric: their zero point is 0
         parts.tensor(f"{name}/bias", product.bias),
     ]
-    return parts.node("MatMulIntegerToFloat", name, inputs, domain=CONTRIB)
+    return parts.nodes_with("MatMulIntegerToFloat", name, inputs, _out(product), domain=CONTRIB)[0]
+
+
+def _out(product: Product) -> tuple[str]:
+    """The name of the result: the same in every scheme, so that ranges measured in one graph serve another."""
+    return (f"{product.name}/output",)
 
 
 _EMITTERS: dict[str, Callable[[Parts, str, Product, Precision], str]] = {

@@ -152,7 +152,7 @@ class _TorchReference:
         for index, state in enumerate(states):
             if index == 0:
                 scope = (
-                    "embeddings.project/Add" if self._config.has_projection else "embeddings.norm/LayerNormalization"
+                    "embeddings.project/output" if self._config.has_projection else "embeddings.norm/LayerNormalization"
                 )
                 yield scope, state
             elif index < self._config.num_hidden_layers:
