@@ -1,0 +1,124 @@
+"""The model card: ``README.md`` of a bundle, written from its manifest alone."""
+
+from __future__ import annotations
+
+from roformer_edge.bundle.manifest import ROLES, Manifest
+
+
+def model_card(manifest: Manifest, name: str) -> str:
+    """Markdown for people who find the bundle without its history.
+
+    Args:
+        manifest: With the files listed so far.
+        name: What the bundle's directory is called.
+    """
+    sections = (
+        f"# {name}",
+        _what_it_is(manifest),
+        "## Use",
+        _use(manifest, name),
+        "## Accuracy",
+        f"{_measured(manifest)}\n\n{_parity(manifest)}",
+        "## Files",
+        _files(manifest),
+        "## Provenance",
+        _provenance(manifest),
+        "## Licence",
+        _licence(manifest),
+    )
+    return "\n\n".join(sections) + "\n"
+
+
+def _what_it_is(manifest: Manifest) -> str:
+    lines = [
+        f"A RoFormer model for **{manifest.task}**, as {manifest.format.upper()}, quantised with the recipe "
+        f"**{manifest.recipe.name}**. It takes up to {manifest.max_length} tokens at a time."
+    ]
+    if manifest.calibration is not None:
+        lines.append(
+            f"Ranges were measured on {manifest.calibration.texts} texts by the observer "
+            f"`{manifest.calibration.observer}`."
+        )
+    if manifest.labels:
+        lines.append(f"Labels ({len(manifest.labels)}): {', '.join(_code(label) for label in manifest.labels)}.")
+    return "\n\n".join(lines)
+
+
+def _use(manifest: Manifest, name: str) -> str:
+    needs = ", ".join(f"{package} {version} or newer" for package, version in sorted(manifest.minimum_runtime.items()))
+    return (
+        "```sh\npip install roformer-edge\n```\n\n"
+        f'```python\nimport roformer_edge\n\nmodel = roformer_edge.load("{name}")\nprint(model("今天天气很好"))\n```'
+        + (f"\n\nIt needs {needs}. No training framework is needed." if needs else "")
+    )
+
+
+def _measured(manifest: Manifest) -> str:
+    loss = manifest.measured
+    if loss is None:
+        return "The loss through quantisation was not measured: no labelled data was given."
+    interval = (
+        ""
+        if loss.drop_low is None or loss.drop_high is None
+        else f" (95 % interval {loss.drop_low:.2f} to {loss.drop_high:.2f})"
+    )
+    return (
+        f"On the {loss.examples} examples of {_code(loss.data)}:\n\n"
+        f"| | before quantisation | in this bundle | drop in points | same answer |\n|---|---|---|---|---|\n"
+        f"| {loss.metric} | {loss.reference:.2f} % | {loss.candidate:.2f} % | {loss.drop:.2f}{interval} "
+        f"| {loss.agreement:.2f} % |"
+    )
+
+
+def _parity(manifest: Manifest) -> str:
+    parity = manifest.parity
+    if not parity.checked:
+        return f"The float32 graph was not compared with a reference: {parity.reason}."
+    return (
+        f"Before quantisation the graph was compared with {parity.reference}: the outputs differ by "
+        f"{parity.max_difference:.2g} at most (`{parity.worst_tensor}`; {parity.tolerance:.2g} is allowed)."
+    )
+
+
+def _files(manifest: Manifest) -> str:
+    rows = [
+        f"| `{entry.path}` | {ROLES[entry.role]} | {_size(entry.bytes)} | `{entry.sha256[:16]}` |"
+        for entry in manifest.files
+    ]
+    head = "| file | what it is | size | SHA-256 begins |\n|---|---|---|---|"
+    return "\n".join([head, *rows, "", f"Together {_size(manifest.total_bytes)}."])
+
+
+def _provenance(manifest: Manifest) -> str:
+    made = manifest.provenance
+    tools = ", ".join(f"{tool} {version}" for tool, version in sorted(made.tools.items()))
+    return (
+        f"Made from the checkpoint {_code(made.source)} (SHA-256 of its weights `{made.checkpoint_sha256}`) by "
+        f"roformer-edge {made.version} on {made.created}{f', with {tools}' if tools else ''}."
+    )
+
+
+def _licence(manifest: Manifest) -> str:
+    notices = [f"`{entry.path}`" for entry in manifest.files if entry.role == "notice"]
+    return (
+        f"Converting and quantising a model does not change its licence: the terms of the checkpoint "
+        f"{_code(manifest.provenance.source)} apply to this bundle."
+        + (f" See also {', '.join(notices)}." if notices else "")
+    )
+
+
+def _size(count: int) -> str:
+    """Bytes in the unit that leaves one to three digits before the point."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} GB"
+
+
+def _code(name: str) -> str:
+    """A name as it stands, where Markdown would read signs in it."""
+    fence = "``" if "`" in name else "`"
+    pad = " " if "`" in name else ""
+    return f"{fence}{pad}{name}{pad}{fence}".replace("\n", " ").replace("|", "\\|")

@@ -1,0 +1,206 @@
+"""Opening a bundle: limits first, then sizes, then digests, and only then is anything parsed."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest
+from roformer_edge.bundle.storage import Storage, open_storage
+from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError
+
+
+def open_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
+    """Open the directory or ``.rfe`` archive at ``path`` and check its listing.
+
+    Args:
+        path: A directory that holds ``manifest.json``, or a zip archive with the same paths.
+        verify: Compare the SHA-256 of each file with the manifest before the file is handed out. Without it, sizes are
+            still compared.
+
+    Raises:
+        BundleError: Nothing is there, or it cannot be read.
+        BundleFormatError: It is not a bundle, or one of a newer schema.
+        BundleIntegrityError: A listed file is missing, a link, or not of the size listed.
+    """
+    storage = open_storage(Path(path))
+    try:
+        return Bundle(Path(path), storage, verify=verify)
+    except BundleError:
+        storage.close()
+        raise
+
+
+class Bundle:
+    """An open bundle. Close it, or use it as a context manager; files in memory outlive it.
+
+    A file is compared with its digest when it is first asked for, in ``read_bytes`` on the very bytes that are
+    returned. Files that the manifest does not list are never read, and only :meth:`verify` objects to them.
+
+    Attributes:
+        path: Where it was opened.
+        manifest: What it says of itself.
+        manifest_bytes: The manifest as stored.
+    """
+
+    def __init__(self, path: Path, storage: Storage, *, verify: bool) -> None:
+        self.path = path
+        self._storage = storage
+        self._verify = verify
+        self._handed_out: dict[str, tuple[int, ...]] = {}
+        self._ahead: dict[str, _Check] = {}
+        size = storage.size(MANIFEST_NAME)
+        if size > MAX_MANIFEST_BYTES:
+            raise BundleFormatError(f"{MANIFEST_NAME} is of {size} bytes; {MAX_MANIFEST_BYTES} are allowed")
+        self.manifest_bytes = b"".join(storage.chunks(MANIFEST_NAME, size))
+        self.manifest = Manifest.from_json(self.manifest_bytes)
+        for entry in self.manifest.files:
+            found = storage.size(entry.path)
+            if found != entry.bytes:
+                raise BundleIntegrityError(
+                    f"{entry.path} in {path} is of {found} bytes, and {MANIFEST_NAME} lists {entry.bytes}: "
+                    "it was altered or cut short; make or fetch the bundle again"
+                )
+
+    def entry(self, role: str) -> FileEntry:
+        """The file with this role.
+
+        Raises:
+            BundleFormatError: The bundle has none.
+        """
+        entry = self.manifest.find(role)
+        if entry is None:
+            raise BundleFormatError(f"{self.path} has no file with the role {role!r}, which is needed here")
+        return entry
+
+    def read_bytes(self, role: str) -> bytes:
+        """The content of the file with this role.
+
+        Raises:
+            BundleFormatError: No such file.
+            BundleIntegrityError: It is not the file that the manifest lists.
+        """
+        entry = self.entry(role)
+        if self._verify:
+            return b"".join(self.pieces(entry))
+        return b"".join(self._storage.chunks(entry.path, entry.bytes))
+
+    def pieces(self, entry: FileEntry) -> Iterator[bytes]:
+        """A file's bytes in pieces, verified: the error comes after the last piece, so trust none before the end.
+
+        Raises:
+            BundleIntegrityError: It is not the file that the manifest lists.
+        """
+        state = hashlib.sha256()
+        for piece in self._storage.chunks(entry.path, entry.bytes):
+            state.update(piece)
+            yield piece
+        found = state.hexdigest()
+        if found != entry.sha256:
+            raise BundleIntegrityError(
+                f"{entry.path} in {self.path} has another SHA-256 than {MANIFEST_NAME} lists ({found[:12]}..., not "
+                f"{entry.sha256[:12]}...): it was altered; make or fetch the bundle again"
+            )
+
+    def file_path(self, role: str) -> Path | None:
+        """Where the file with this role lies, for readers that take a path; ``None`` in an archive.
+
+        Whoever has read from the path calls :meth:`check_unchanged` before trusting what came of it.
+        """
+        entry = self.entry(role)
+        location = self._storage.local_path(entry.path)
+        if location is not None and entry.path not in self._handed_out:
+            identity = self._storage.identity(entry.path)
+            self._check(entry)
+            self._handed_out[entry.path] = identity
+        return location
+
+    def check_ahead(self, *roles: str) -> None:
+        """Begin to compare these files with their digests in a thread; :meth:`file_path` waits for the verdict.
+
+        Useful while the caller imports something slow: hashing does not hold the interpreter's lock.
+        """
+        for role in roles if self._verify else ():
+            entry = self.entry(role)
+            if entry.path not in self._ahead and self._storage.local_path(entry.path) is not None:
+                self._ahead[entry.path] = _Check(self, entry)
+
+    def check_unchanged(self) -> None:
+        """Make sure that no file given out by :meth:`file_path` was written to or replaced since.
+
+        Raises:
+            BundleIntegrityError: One was.
+        """
+        for path, identity in self._handed_out.items():
+            if self._storage.identity(path) != identity:
+                raise BundleIntegrityError(
+                    f"{path} in {self.path} was changed while it was being loaded; load it again"
+                )
+
+    def verify(self) -> None:
+        """Compare every file with its digest, and look for files that the manifest does not list.
+
+        Raises:
+            BundleIntegrityError: A file differs, or is not listed.
+        """
+        for entry in self.manifest.files:
+            _exhaust(self.pieces(entry))
+        listed = {MANIFEST_NAME, *(entry.path for entry in self.manifest.files)}
+        strangers = [name for name in self._storage.names() if name not in listed]
+        if strangers:
+            raise BundleIntegrityError(
+                f"{self.path} holds {len(strangers)} file(s) that its manifest does not list, for one "
+                f"{strangers[0]!r:.80}"
+            )
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for thread in self._ahead.values():
+            thread.join()
+        self._storage.close()
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check(self, entry: FileEntry) -> None:
+        if entry.path in self._ahead:
+            self._ahead[entry.path].wait()
+        elif self._verify:
+            _exhaust(self.pieces(entry))
+
+
+class _Check(threading.Thread):
+    """Compares one file with its digest, beside what the caller does meanwhile."""
+
+    def __init__(self, bundle: Bundle, entry: FileEntry) -> None:
+        super().__init__(name=f"sha256 of {entry.path}", daemon=True)
+        self._pieces = bundle.pieces(entry)
+        self._error: BundleError | None = BundleError(f"{entry.path} could not be read to its end")
+        self.start()
+
+    def run(self) -> None:
+        try:
+            _exhaust(self._pieces)
+        except BundleError as error:
+            self._error = error
+        else:
+            self._error = None
+
+    def wait(self) -> None:
+        """Return when the file is known to be good; raise what is wrong with it otherwise."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+
+
+def _exhaust(pieces: Iterator[bytes]) -> None:
+    for _ in pieces:
+        pass

@@ -1,0 +1,242 @@
+"""Where a bundle's bytes come from: a directory, or a zip archive with the same paths."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILES, check_path
+from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError
+
+if TYPE_CHECKING:
+    from zipfile import ZipInfo
+
+_END_RECORD = 22  # bytes of a zip's end record without a comment
+_ZIP64_LOCATOR = 20
+_MAX_DIRECTORY = 1 << 20  # bytes of a zip's table of contents
+_MAX_RATIO = 200  # what a real file shrinks to is far from this
+_SMALL = 1 << 20  # bytes below which the ratio does not matter
+_STORED, _DEFLATED = 0, 8
+_CHUNK = 1 << 20
+
+
+class Storage(Protocol):
+    """Files by path, whose names and kinds have been checked, and whose content has not."""
+
+    def names(self) -> Iterator[str]:
+        """Every file there is, the manifest included."""
+
+    def size(self, path: str) -> int:
+        """Bytes of a file; raises BundleIntegrityError where it is missing or not a plain file."""
+
+    def chunks(self, path: str, size: int) -> Iterator[bytes]:
+        """A file's bytes in pieces; raises BundleIntegrityError as soon as there are not exactly ``size`` of them."""
+
+    def local_path(self, path: str) -> Path | None:
+        """Where the file system has this very file, or ``None``."""
+
+    def identity(self, path: str) -> tuple[int, ...]:
+        """Figures that change when the file is written to or replaced."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+def open_storage(path: Path) -> Storage:
+    """The storage for a directory or an archive.
+
+    Raises:
+        BundleError: Nothing is there, or it cannot be read.
+        BundleFormatError: It is neither a directory nor a zip archive.
+    """
+    with readable(path):
+        if path.is_dir():
+            return DirectoryStorage(path)
+        if path.is_file():
+            return ArchiveStorage(path)
+    raise BundleError(f"no bundle at {path}: give a directory with a {MANIFEST_NAME} in it, or a .rfe archive")
+
+
+@contextmanager
+def readable(path: Path | str) -> Iterator[None]:
+    """Turn errors of the operating system into one line about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+class DirectoryStorage:
+    """A directory. Links are refused, as files and as folders on the way, so nothing outside is ever read."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def names(self) -> Iterator[str]:
+        """Every file below the directory, links included, sorted."""
+        with readable(self._root):
+            found = sorted(path for path in self._root.rglob("*") if path.is_symlink() or not path.is_dir())
+        yield from (path.relative_to(self._root).as_posix() for path in found)
+
+    def size(self, path: str) -> int:
+        """Bytes of a plain file."""
+        return self._stat(path).st_size
+
+    def chunks(self, path: str, size: int) -> Iterator[bytes]:
+        """A plain file's bytes; what is opened is what was looked at."""
+        seen = self._stat(path)
+        with readable(self._root / path), (self._root / path).open("rb", buffering=0) as stream:
+            opened = os.fstat(stream.fileno())
+            if (seen.st_dev, seen.st_ino) != (opened.st_dev, opened.st_ino):
+                raise BundleIntegrityError(f"{path} was exchanged while the bundle was being read")
+            yield from _exactly(stream, size, f"{path} in {self._root}")
+
+    def local_path(self, path: str) -> Path:
+        """The file itself."""
+        return self._root / path
+
+    def identity(self, path: str) -> tuple[int, ...]:
+        """Device, inode, size and time of the last change."""
+        found = self._stat(path)
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _stat(self, path: str) -> os.stat_result:
+        location, result = self._root, None
+        for part in path.split("/"):
+            if result is not None and not stat.S_ISDIR(result.st_mode):
+                raise BundleIntegrityError(f"{path} is missing from {self._root}")
+            location = location / part
+            try:
+                result = location.lstat()
+            except FileNotFoundError:
+                raise BundleIntegrityError(f"{path} is missing from {self._root}") from None
+            except OSError as error:
+                raise BundleError(f"cannot read {location}: {error.strerror or error}") from error
+            if stat.S_ISLNK(result.st_mode):
+                raise BundleIntegrityError(f"{path} in {self._root} goes through a link, which may lead anywhere")
+        if result is None or not stat.S_ISREG(result.st_mode):
+            raise BundleIntegrityError(f"{path} in {self._root} is not a file")
+        return result
+
+
+class ArchiveStorage:
+    """A zip archive. Its table of contents is checked as a whole before any entry is read."""
+
+    def __init__(self, path: Path) -> None:
+        # imported here: opening a directory must not wait for it
+        from zipfile import BadZipFile, ZipFile
+
+        self._path = path
+        _check_end_record(path)
+        try:
+            self._archive = ZipFile(path)
+        except (BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
+            raise BundleFormatError(f"{path} is not a readable zip archive: {error}") from None
+        try:
+            self._entries = self._check_entries()
+        except BundleError:
+            self._archive.close()
+            raise
+
+    def names(self) -> Iterator[str]:
+        """Every entry that is a file."""
+        yield from self._entries
+
+    def size(self, path: str) -> int:
+        """Bytes of an entry when unpacked, as the archive says."""
+        return self._entry(path).file_size
+
+    def chunks(self, path: str, size: int) -> Iterator[bytes]:
+        """An entry's bytes, unpacked no further than ``size``."""
+        from zipfile import BadZipFile
+
+        info = self._entry(path)
+        try:
+            with readable(self._path), self._archive.open(info) as stream:
+                yield from _exactly(stream, size, f"{path} in {self._path}")
+        except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+            raise BundleIntegrityError(f"{path} in {self._path} cannot be unpacked: {error}") from None
+
+    def local_path(self, path: str) -> None:
+        """An entry has no path of its own."""
+
+    def identity(self, path: str) -> tuple[int, ...]:
+        """Nothing: the archive is held open, and what was read from it stays in memory."""
+        return ()
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._archive.close()
+
+    def _entry(self, path: str) -> ZipInfo:
+        if path not in self._entries:
+            raise BundleIntegrityError(f"{path} is missing from {self._path}")
+        return self._entries[path]
+
+    def _check_entries(self) -> dict[str, ZipInfo]:
+        entries: dict[str, ZipInfo] = {}
+        taken: set[str] = set()
+        for info in self._archive.infolist():
+            where = f"{self._path}: the entry"
+            if info.orig_filename != info.filename:
+                raise BundleFormatError(f"{where} {info.orig_filename!r:.80} has a name that is not allowed")
+            name = check_path(info.filename.removesuffix("/"), where)
+            if name.lower() in taken:
+                raise BundleFormatError(f"{where} {name!r} comes twice")
+            taken.add(name.lower())
+            if info.is_dir():
+                continue
+            _check_entry(info, f"{where} {name!r}")
+            entries[name] = info
+        return entries
+
+
+def _check_entry(info: ZipInfo, where: str) -> None:
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+        raise BundleIntegrityError(f"{where} is a link or a device, not a file")
+    if info.flag_bits & 0x1:
+        raise BundleFormatError(f"{where} is encrypted")
+    if info.compress_type not in (_STORED, _DEFLATED):
+        raise BundleFormatError(f"{where} is compressed by method {info.compress_type}; stored and deflated are read")
+    if info.file_size > max(_SMALL, _MAX_RATIO * info.compress_size):
+        raise BundleFormatError(
+            f"{where} claims to unpack from {info.compress_size} to {info.file_size} bytes; "
+            f"{_MAX_RATIO} times its size is the most that is allowed"
+        )
+
+
+def _check_end_record(path: Path) -> None:
+    """Look at the last bytes before anything trusts them: zipfile reads as large a table as they claim."""
+    with path.open("rb") as stream:
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, length - _END_RECORD - _ZIP64_LOCATOR))
+        tail = stream.read()
+    end = tail[-_END_RECORD:]
+    if len(end) < _END_RECORD or not end.startswith(b"PK\5\6"):
+        raise BundleFormatError(
+            f"{path} is not a bundle: neither a directory nor a zip archive that ends where it should"
+        )
+    entries = int.from_bytes(end[10:12], "little")
+    table = int.from_bytes(end[12:16], "little")
+    # twice, for the folders that some zip programs list as well
+    if entries > 2 * MAX_FILES or table > _MAX_DIRECTORY or tail[:-_END_RECORD].startswith(b"PK\6\7"):
+        raise BundleFormatError(f"{path} has a table of contents that is too large for a bundle")
+
+
+def _exactly(stream: IO[bytes], size: int, where: str) -> Iterator[bytes]:
+    left = size
+    while piece := stream.read(min(_CHUNK, left + 1)):
+        left -= len(piece)
+        if left < 0:
+            break
+        yield piece
+    if left:
+        raise BundleIntegrityError(f"{where} is {'longer' if left < 0 else 'shorter'} than the {size} bytes listed")

@@ -1,0 +1,142 @@
+"""Writing a bundle: aside, hashed on the way, the manifest last, then one rename."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+from roformer_edge.bundle.aside import Aside, writable, write_file
+from roformer_edge.bundle.card import model_card
+from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest, check_path
+from roformer_edge.bundle.storage import DirectoryStorage
+from roformer_edge.errors import BundleError, BundleFormatError
+
+CARD_NAME = "README.md"
+_CHUNK = 1 << 20
+
+
+class BundleWriter:
+    """Writes one bundle directory, or nothing.
+
+    ::
+
+        with BundleWriter("dist/intent") as writer:
+            writer.add_file("vocab.txt", "vocabulary", checkpoint / "vocab.txt")
+            writer.add_bytes("model.onnx", "model", graph)
+            writer.finish(manifest)
+
+    Files are written into a hidden directory beside ``out``. Whatever goes wrong before ``finish`` returns, an
+    interrupt included, that directory is removed and what was at ``out`` stays as it was. Leaving the block without
+    ``finish`` writes nothing.
+
+    Args:
+        out: The directory to make.
+        overwrite: Replace what is at ``out``, if it is a bundle with nothing else in it or an empty directory.
+
+    Raises:
+        BundleError: ``out`` exists and may not be replaced, or it cannot be written (the disk is full, for one).
+    """
+
+    def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
+        self._out = Path(out)
+        self._aside = Aside(out)
+        self._overwrite = overwrite
+        self._files: list[FileEntry] = []
+
+    def __enter__(self) -> BundleWriter:
+        check_target(self._out, overwrite=self._overwrite)
+        self._aside.__enter__()
+        try:
+            with writable(self._out):
+                self.directory.mkdir()
+        except BaseException:
+            self._aside.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._aside.__exit__(kind, error, traceback)
+
+    @property
+    def directory(self) -> Path:
+        """Where the files lie until ``finish``: the model can be run from here to measure what the manifest says."""
+        return self._aside.path
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """What was added so far."""
+        return tuple(self._files)
+
+    def add_bytes(self, path: str, role: str, data: bytes) -> FileEntry:
+        """Write ``data`` as the file ``path`` (relative, forward slashes) with a role of ``manifest.ROLES``."""
+        return self._add(path, role, (data,))
+
+    def add_file(self, path: str, role: str, source: str | Path) -> FileEntry:
+        """Copy the file ``source`` into the bundle as ``path``."""
+        try:
+            with Path(source).open("rb") as stream:
+                return self._add(path, role, iter(lambda: stream.read(_CHUNK), b""))
+        except OSError as error:
+            raise BundleError(f"cannot read {source}: {error.strerror or error}") from error
+
+    def finish(self, manifest: Manifest) -> Path:
+        """Write the model card and the manifest, and put the bundle in its place.
+
+        Args:
+            manifest: Its ``files`` are set here.
+
+        Returns:
+            The bundle's directory.
+
+        Raises:
+            BundleFormatError: The manifest is one that a reader would refuse.
+        """
+        manifest = manifest.replace(files=self.files)
+        self.add_bytes(CARD_NAME, "card", model_card(manifest, self._out.resolve().name).encode())
+        text = manifest.replace(files=self.files).to_json().encode()
+        Manifest.from_json(text)
+        write_file(self.directory / MANIFEST_NAME, (text,), self._out)
+        return self._aside.publish()
+
+    def _add(self, path: str, role: str, pieces: Iterable[bytes]) -> FileEntry:
+        target = self.directory / check_path(path, "the path")
+        if target.exists():
+            raise BundleFormatError(f"{path!r} was added to {self._out} before")
+        size, digest = write_file(target, pieces, self._out)
+        entry = FileEntry(path=path, role=role, bytes=size, sha256=digest)
+        self._files.append(entry)
+        return entry
+
+
+def check_target(out: Path, *, overwrite: bool) -> None:
+    """Make sure that a bundle may be written at ``out``.
+
+    Raises:
+        BundleError: Something is there, and ``overwrite`` is not set or it is not ours to replace.
+    """
+    with writable(out):
+        if not out.exists():
+            return
+        if not overwrite:
+            raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
+        if not out.is_dir():
+            raise BundleError(f"{out} is a file; a bundle is a directory, so it will not be overwritten")
+        found = set(DirectoryStorage(out).names())
+        if found and not found <= _listed(out):
+            raise BundleError(
+                f"{out} is not a bundle, or holds files that are no part of one, so it will not be overwritten; "
+                "remove it yourself or choose another place"
+            )
+
+
+def _listed(directory: Path) -> set[str]:
+    storage = DirectoryStorage(directory)
+    try:
+        size = min(storage.size(MANIFEST_NAME), MAX_MANIFEST_BYTES)
+        manifest = Manifest.from_json(b"".join(storage.chunks(MANIFEST_NAME, size)))
+    except BundleError:
+        return set()
+    return {MANIFEST_NAME, *(entry.path for entry in manifest.files)}
