@@ -79,7 +79,7 @@ class Grid:
         scale, zero_point = self.parameters_of(
             np.asarray(max(low, -limit), np.float32), np.asarray(min(high, limit), np.float32)
         )
-        return scale[()], zero_point[()]
+        return np.float32(scale.item()), np.dtype(self.dtype).type(zero_point.item())
 
     def parameters_of(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, IntArray]:
         """Scales and zero points of many ranges at once.

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +19,17 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 Run: TypeAlias = Callable[[Arrays], Arrays]
 
 MASK = "attention_mask"
+
+# the keys of a saved calibration, and what each holds
+_KINDS: dict[str, type] = {
+    "observer": str,
+    "grid": Mapping,
+    "texts": int,
+    "tokens": int,
+    "digest": str,
+    "ranges": Mapping,
+    "channel_maxima": Mapping,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +54,6 @@ class Calibration:
     observer: str
     grid: Grid
     digest: str
-
-    def __post_init__(self) -> None:
-        for name in ("ranges", "channel_maxima"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def range_of(self, tensor: str) -> Range:
         """The range of one tensor.
@@ -78,27 +84,23 @@ class Calibration:
         Raises:
             CalibrationError: A key is missing or unknown, or a value is of the wrong kind.
         """
+        if not isinstance(values, Mapping) or set(values) != set(_KINDS):
+            raise CalibrationError(f"a saved calibration is an object with the keys {', '.join(_KINDS)}, and no others")
+        for key, kind in _KINDS.items():
+            if not isinstance(values[key], kind):
+                raise CalibrationError(f"a saved calibration holds {values[key]!r} as its {key!r}")
         try:
-            rest = dict(values)
-            result = cls(
-                ranges={str(name): _range(name, bounds) for name, bounds in rest.pop("ranges").items()},
-                channel_maxima={
-                    str(name): tuple(float(value) for value in maxima)
-                    for name, maxima in rest.pop("channel_maxima", {}).items()
-                },
-                texts=int(rest.pop("texts")),
-                tokens=int(rest.pop("tokens")),
-                observer=str(rest.pop("observer")),
-                grid=Grid(**rest.pop("grid")),
-                digest=str(rest.pop("digest")),
+            return cls(
+                ranges={name: _range(name, bounds) for name, bounds in values["ranges"].items()},
+                channel_maxima={name: tuple(map(float, row)) for name, row in values["channel_maxima"].items()},
+                texts=values["texts"],
+                tokens=values["tokens"],
+                observer=values["observer"],
+                grid=Grid(**values["grid"]),
+                digest=values["digest"],
             )
-        except KeyError as error:
-            raise CalibrationError(f"a saved calibration needs the key {error.args[0]!r}") from None
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError) as error:
             raise CalibrationError(f"a saved calibration is malformed: {error}") from None
-        if rest:
-            raise CalibrationError(f"a saved calibration has unknown keys: {', '.join(sorted(map(str, rest)))}")
-        return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,10 +138,12 @@ def calibrate(
         progress: Called after each batch.
 
     Raises:
-        CalibrationError: There were no texts or no tokens, a tensor is missing, has another shape or holds NaN or
-            infinity, or a batch has no ``attention_mask``.
+        CalibrationError: There were no texts, no tokens or no tensors, a tensor is missing, has another shape or
+            holds NaN or infinity, or a batch has no ``attention_mask``.
         UnknownNameError: There is no such observer.
     """
+    if not tensors:
+        raise CalibrationError("calibration was asked for no tensor at all")
     grid = Grid() if grid is None else grid
     make = get_observer(observer) if isinstance(observer, str) else observer
     watches = {tensor: _Watch(tensor, make(tensor, grid), channels) for tensor in tensors}
@@ -185,7 +189,7 @@ class _Watch:
         if not self._channels:
             return
         others = tuple(range(values.ndim - 1))
-        maxima = np.maximum(values.max(axis=others), -values.min(axis=others))
+        maxima = np.maximum(values.max(axis=others), -values.min(axis=others)).astype(np.float32)
         if self._maxima is not None and self._maxima.shape != maxima.shape:
             raise CalibrationError(
                 f"{self.tensor!r} had {self._maxima.size} channels in one batch and {maxima.size} in another"
@@ -208,11 +212,13 @@ class _Seen:
         """Take in one batch; rows that are all padding are no texts."""
         self.texts += int(mask.any(axis=1).sum())
         self.tokens += int(mask.sum())
-        names = sorted(name for name, ids in feeds.items() if name != MASK and ids.shape == mask.shape)
+        inputs = {name: np.asarray(ids) for name, ids in sorted(feeds.items()) if name != MASK}
         for row in np.flatnonzero(mask.any(axis=1)):
             text = hashlib.sha256()
-            for name in names:
-                ids = feeds[name][row][mask[row]].astype("<i8")
+            for name, array in inputs.items():
+                if array.shape != mask.shape:
+                    continue
+                ids = array[row][mask[row]].astype("<i8")
                 text.update(f"{name}:{len(ids)}:".encode() + ids.tobytes())
             self._sum = (self._sum + int.from_bytes(text.digest(), "big")) % 2**256
 
@@ -225,7 +231,7 @@ class _Seen:
 def _mask_of(feeds: Arrays) -> NDArray[np.bool_]:
     if MASK not in feeds:
         raise CalibrationError(f"a batch has no {MASK!r}, so padding cannot be left out; it has: {', '.join(feeds)}")
-    mask = np.asarray(feeds[MASK]) != 0
+    mask: NDArray[np.bool_] = np.asarray(feeds[MASK]).astype(np.bool_)
     if mask.ndim != 2:
         raise CalibrationError(f"{MASK!r} must have the shape [batch, sequence], found {list(mask.shape)}")
     return mask
@@ -235,8 +241,8 @@ def _without_padding(tensor: str, values: FloatArray, mask: NDArray[np.bool_]) -
     """The vectors of the tokens, ``[tokens, ...]``, or those of the texts where the sequence was pooled."""
     if values.ndim >= 3 and values.shape[:2] == mask.shape:
         return values if mask.all() else values[mask]
-    texts = mask.any(axis=1)
-    if values.ndim == 2 and len(values) == len(texts):
+    texts: NDArray[np.bool_] = np.any(mask, axis=1)
+    if values.ndim == 2 and len(values) == len(mask):
         return values if texts.all() else values[texts]
     raise CalibrationError(
         f"{tensor!r} has the shape {list(values.shape)}; it must start with [batch, sequence] = {list(mask.shape)}, "

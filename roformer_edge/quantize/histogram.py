@@ -105,8 +105,8 @@ class Histogram:
             counts = _coarsen(self._counts, times)
             used = np.flatnonzero(counts)
         first, last = int(used[0]), int(used[-1]) + 1
-        edges = np.arange(first - SIDE, last - SIDE + 1) * math.ldexp(1.0, self._exponent + times)
-        return counts[first:last], edges
+        width = math.ldexp(1.0, self._exponent + times)
+        return counts[first:last], np.arange(first - SIDE, last - SIDE + 1, dtype=np.float64) * width
 
     def _cover(self, low: float, high: float) -> None:
         """Widen the bins until they hold ``low`` and ``high``, and note these as seen."""

@@ -279,12 +279,12 @@ def _search(loss: Callable[[Range], float], extent: Range, grid: Grid) -> Range:
     best = pick(best, [_within(extent, -reach, reach) for reach in max(-best[0], best[1]) * _FINE])
     if grid.symmetric or low >= 0 or high <= 0:
         return best
-    best = pick(best, [(left, best[1]) for left in low * _COARSE])
-    best = pick(best, [(best[0], right) for right in high * _COARSE])
+    best = pick(best, [_within(extent, left, best[1]) for left in low * _COARSE])
+    best = pick(best, [_within(extent, best[0], right) for right in high * _COARSE])
     for _ in range(_ROUNDS):
         start = best
-        best = pick(best, [(max(low, left), best[1]) for left in best[0] * _FINE])
-        best = pick(best, [(best[0], min(high, right)) for right in best[1] * _FINE])
+        best = pick(best, [_within(extent, left, best[1]) for left in best[0] * _FINE])
+        best = pick(best, [_within(extent, best[0], right) for right in best[1] * _FINE])
         if best == start:
             break
     return best
@@ -293,11 +293,11 @@ def _search(loss: Callable[[Range], float], extent: Range, grid: Grid) -> Range:
 def _within(extent: Range, low: float, high: float) -> Range:
     """The range from ``low`` to ``high``, each moved into ``extent``."""
     least, most = extent
-    return min(max(low, least), most), min(max(high, least), most)
+    return float(min(max(low, least), most)), float(min(max(high, least), most))
 
 
-def _magnitudes(counts: NDArray[np.int64], edges: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
-    """The histogram of the absolute values; zero must be an edge or lie outside."""
+def _magnitudes(counts: NDArray[np.int64], edges: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The histogram of the absolute values; the edges must be multiples of the width."""
     width = edges[1] - edges[0]
     bins = np.rint(np.where(edges[:-1] < 0, -edges[1:], edges[:-1]) / width).astype(np.intp)
     folded = np.zeros(bins.max() + 1, np.int64)
