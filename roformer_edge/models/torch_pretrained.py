@@ -1,0 +1,156 @@
+"""What all torch models share around their arithmetic: initial weights, files, and growing the rotary table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.models.checkpoint import load_architecture
+from roformer_edge.models.keymap import DECODER_WEIGHT, PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
+from roformer_edge.models.rotary import rotary_table
+from roformer_edge.models.safetensors_file import write_safetensors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class RoFormerPreTrainedModel(nn.Module):
+    """Base of the torch models.
+
+    Attributes:
+        architecture: The class's name in ``config.json``.
+        config: The architecture's numbers; never changed in place.
+    """
+
+    architecture: ClassVar[str]
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        directory: str | Path,
+        *,
+        config: RoFormerConfig | None = None,
+        new_head: bool = False,
+    ) -> Self:
+        """Load a Hugging Face checkpoint directory, in evaluation mode.
+
+        Args:
+            directory: Holds ``config.json`` and safetensors or ``pytorch_model.bin`` weights.
+            config: Used instead of the directory's, for instance with the labels of a new task.
+            new_head: Start with a random head where the checkpoint has none; without it that is an error.
+
+        Raises:
+            CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
+        """
+        checkpoint = load_architecture(directory, cls.architecture, config=config, head_may_miss=new_head)
+        with torch.device("meta"):  # no random numbers for weights that are about to be replaced
+            model = cls(checkpoint.config)
+        model.load_canonical(checkpoint.arrays)
+        return model.eval()
+
+    def load_canonical(self, arrays: Mapping[str, object]) -> None:
+        """Copy canonical arrays into this model, which may still lie on the meta device.
+
+        Args:
+            arrays: As in :class:`~roformer_edge.models.checkpoint.Checkpoint`. A head may miss whole; it then gets
+                random weights.
+        """
+        own = self._own_names()
+        state = {own[name]: torch.tensor(array) for name, array in arrays.items() if name in own}
+        self.load_state_dict(state, strict=False, assign=True)
+        self.tie_weights()
+        for module in self.modules():
+            if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
+                module.to_empty(device="cpu", recurse=False)
+                self._initialise(module)
+
+    def save_pretrained(self, directory: str | Path) -> Path:
+        """Write ``config.json`` and ``model.safetensors`` (float32), which transformers reads too.
+
+        Returns:
+            The directory, made where absent.
+        """
+        directory = Path(directory)
+        extra = {**self.config.extra, "architectures": [self.architecture]}
+        self.config.replace(extra=extra).save_pretrained(directory)
+        names = self._own_names()
+        if self.config.tie_word_embeddings:
+            names.pop(DECODER_WEIGHT, None)
+        state = self.state_dict()
+        write_safetensors(
+            directory / "model.safetensors", {name: state[name].float().cpu().numpy() for name in names.values()}
+        )
+        return directory
+
+    def extend_positions(self, length: int) -> None:
+        """Let the model read ``length`` tokens: the rotary table grows by its formula, the weights stay.
+
+        The config's ``max_position_embeddings`` grows with it, so that the saved model keeps the length.
+        """
+        if length > self.config.max_position_embeddings:
+            name = self._own_names()[ROTARY_TABLE]
+            module, _, attribute = name.rpartition(".")
+            old: Tensor = self.get_buffer(name)
+            new = torch.from_numpy(rotary_table(length, self.config.head_size)).to(old)
+            new[: old.shape[0]] = old
+            setattr(self.get_submodule(module), attribute, new)
+            config = self.config.replace(max_position_embeddings=length)
+            for owner in self.modules():
+                if isinstance(owner, RoFormerPreTrainedModel):
+                    owner.config = config
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The word embeddings."""
+        module = self.get_submodule(self._own_names()[WORD_EMBEDDINGS].removesuffix(".weight"))
+        assert isinstance(module, nn.Embedding)
+        return module
+
+    def gradient_checkpointing_enable(self) -> None:
+        """Recompute each layer in the backward pass instead of keeping its activations."""
+        self._set_checkpointing(True)
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Keep activations again."""
+        self._set_checkpointing(False)
+
+    def tie_weights(self) -> None:
+        """Make shared parameters one again; the language-model heads override it."""
+
+    def initialise_weights(self) -> None:
+        """Random weights as the original starts training with."""
+        for child in self.children():
+            if not isinstance(child, RoFormerPreTrainedModel):  # the encoder of a headed model has done it already
+                child.apply(self._initialise)
+        self.tie_weights()
+
+    def _initialise(self, module: nn.Module) -> None:
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            nn.init.normal_(module.weight, std=self.config.initializer_range)
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            with torch.no_grad():
+                module.weight[module.padding_idx].zero_()
+        if isinstance(module, nn.LayerNorm) and module.weight is not None:
+            nn.init.ones_(module.weight)
+        bias = getattr(module, "bias", None)
+        if isinstance(bias, nn.Parameter):
+            nn.init.zeros_(bias)
+
+    def _own_names(self) -> dict[str, str]:
+        """Canonical name -> the name of the same tensor in this model's state dict."""
+        bare = self.architecture == "RoFormerModel"
+        names = self.state_dict().keys()
+        return {(PREFIX + name if bare else name): name for name in names if name != "cls.predictions.decoder.bias"}
+
+    def _set_checkpointing(self, value: bool) -> None:
+        for module in self.modules():
+            if hasattr(module, "gradient_checkpointing"):
+                setattr(module, "gradient_checkpointing", value)  # noqa: B010  # only encoders have it
