@@ -45,10 +45,11 @@ class GraphSession:
             )
         except ort.capi.onnxruntime_pybind11_state.Fail as error:
             raise BackendError(f"onnxruntime refuses the graph: {error}") from None
-        self.inputs = tuple(spec.name for spec in graph.inputs)
+        self._inputs = {spec.name: np.dtype(spec.dtype) for spec in graph.inputs}
         self._outputs = tuple(output.name for output in self._session.get_outputs())
 
     def __call__(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run once on the feeds of the graph's inputs; others are ignored. Returns arrays by output name."""
-        values = self._session.run(None, {name: feeds[name] for name in self.inputs})
+        """Run once on integers of any width; feeds that are no input are ignored. Returns arrays by output name."""
+        inputs = {name: np.asarray(feeds[name], dtype) for name, dtype in self._inputs.items()}
+        values = self._session.run(None, inputs)
         return dict(zip(self._outputs, values, strict=True))

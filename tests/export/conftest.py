@@ -1,0 +1,58 @@
+"""Tiny real checkpoints of the shapes that change the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.models.checkpoint import Checkpoint, load_checkpoint
+from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
+from roformer_edge.tasks import get_task
+
+TASK = get_task("text-classification")
+SHAPES = {
+    "plain": {},
+    "values rotated": {"rotary_value": True},
+    "narrow embeddings": {"embedding_size": 24},
+    "relu and large epsilon": {"hidden_act": "relu", "layer_norm_eps": 1e-3},
+    "one layer, one type": {"num_hidden_layers": 1, "type_vocab_size": 1, "rotary_value": True},
+    "tanh gelu, three labels": {"hidden_act": "gelu_new", "id2label": {0: "否", 1: "是", 2: "不知道"}},
+    "silu, one head": {"hidden_act": "silu", "num_attention_heads": 1},
+}
+
+
+@pytest.fixture
+def make_checkpoint(tmp_path: Path) -> Callable[..., Checkpoint]:
+    """Save a random model with the given config fields and open it as a checkpoint."""
+
+    def make(**fields: object) -> Checkpoint:
+        settings = {
+            "vocab_size": 120,
+            "hidden_size": 48,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "intermediate_size": 80,
+            "max_position_embeddings": 70,
+            **fields,
+        }
+        torch.manual_seed(7)
+        model = RoFormerForSequenceClassification(RoFormerConfig(**settings))
+        for parameter in model.parameters():  # large enough for every part to matter
+            torch.nn.init.normal_(parameter, std=0.25)
+        folder = tmp_path / "checkpoint"
+        model.save_pretrained(folder)
+        return load_checkpoint(folder, TASK)
+
+    return make
+
+
+def reference_logits(checkpoint: Checkpoint, feeds: dict[str, np.ndarray]) -> np.ndarray:
+    """What the torch model answers."""
+    model = RoFormerForSequenceClassification.from_pretrained(checkpoint.source_directory)
+    with torch.inference_mode():
+        return model(**{name: torch.from_numpy(array) for name, array in feeds.items()}).logits.numpy()
