@@ -82,6 +82,18 @@ class BundleWriter:
         except OSError as error:
             raise BundleError(f"cannot read {source}: {error.strerror or error}") from error
 
+    def draft(self, manifest: Manifest) -> Path:
+        """Make ``directory`` a bundle that can be opened and measured; ``finish`` replaces the manifest.
+
+        Args:
+            manifest: As for :meth:`finish`.
+
+        Returns:
+            The directory.
+        """
+        self._describe(manifest)
+        return self.directory
+
     def finish(self, manifest: Manifest) -> Path:
         """Write the model card and the manifest, and put the bundle in its place.
 
@@ -94,12 +106,20 @@ class BundleWriter:
         Raises:
             BundleFormatError: The manifest is one that a reader would refuse.
         """
+        self._describe(manifest)
+        return self._aside.publish()
+
+    def _describe(self, manifest: Manifest) -> None:
+        """Write the model card and, last, the manifest, in place of those of a draft."""
+        with writable(self._out):
+            for name in (CARD_NAME, MANIFEST_NAME):
+                (self.directory / name).unlink(missing_ok=True)
+        self._files = [entry for entry in self._files if entry.path != CARD_NAME]
         manifest = manifest.replace(files=self.files)
         self.add_bytes(CARD_NAME, "card", model_card(manifest, self._out.resolve().name).encode())
         text = manifest.replace(files=self.files).to_json().encode()
         Manifest.from_json(text)
         write_file(self.directory / MANIFEST_NAME, (text,), self._out)
-        return self._aside.publish()
 
     def _add(self, path: str, role: str, pieces: Iterable[bytes]) -> FileEntry:
         target = self.directory / check_path(path, "the path")
