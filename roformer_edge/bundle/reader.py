@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest
 from roformer_edge.bundle.storage import Storage, open_storage
 from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError
@@ -51,7 +52,7 @@ class Bundle:
         self._storage = storage
         self._verify = verify
         self._handed_out: dict[str, tuple[int, ...]] = {}
-        self._ahead: dict[str, _Check] = {}
+        self._ahead: dict[str, Background[None]] = {}
         size = storage.size(MANIFEST_NAME)
         if size > MAX_MANIFEST_BYTES:
             raise BundleFormatError(f"{MANIFEST_NAME} is of {size} bytes; {MAX_MANIFEST_BYTES} are allowed")
@@ -126,7 +127,7 @@ class Bundle:
         for role in roles if self._verify else ():
             entry = self.entry(role)
             if entry.path not in self._ahead and self._storage.local_path(entry.path) is not None:
-                self._ahead[entry.path] = _Check(self, entry)
+                self._ahead[entry.path] = Background(partial(_exhaust, self.pieces(entry)))
 
     def check_unchanged(self) -> None:
         """Make sure that no file given out by :meth:`file_path` was written to or replaced since.
@@ -172,33 +173,9 @@ class Bundle:
 
     def _check(self, entry: FileEntry) -> None:
         if entry.path in self._ahead:
-            self._ahead[entry.path].wait()
+            self._ahead[entry.path].result()
         elif self._verify:
             _exhaust(self.pieces(entry))
-
-
-class _Check(threading.Thread):
-    """Compares one file with its digest, beside what the caller does meanwhile."""
-
-    def __init__(self, bundle: Bundle, entry: FileEntry) -> None:
-        super().__init__(name=f"sha256 of {entry.path}", daemon=True)
-        self._pieces = bundle.pieces(entry)
-        self._error: BundleError | None = BundleError(f"{entry.path} could not be read to its end")
-        self.start()
-
-    def run(self) -> None:
-        try:
-            _exhaust(self._pieces)
-        except BundleError as error:
-            self._error = error
-        else:
-            self._error = None
-
-    def wait(self) -> None:
-        """Return when the file is known to be good; raise what is wrong with it otherwise."""
-        self.join()
-        if self._error is not None:
-            raise self._error
 
 
 def _exhaust(pieces: Iterator[bytes]) -> None:

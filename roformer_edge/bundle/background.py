@@ -1,0 +1,37 @@
+"""A call that runs beside its caller: hashing and loading do not hold the interpreter's lock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Background(threading.Thread, Generic[T]):
+    """Begins ``call()`` in a thread at once; :meth:`result` waits for it.
+
+    ``concurrent.futures`` does the same and takes ten times as long to import, which counts where a process starts.
+    """
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self._value: list[T] = []
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """What the thread does; not for callers."""
+        try:
+            self._value.append(self._call())
+        except BaseException as error:  # noqa: BLE001 - not swallowed: result() raises it where it can be handled
+            self._error = error
+
+    def result(self) -> T:
+        """What the call returned; raises what the call raised."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._value[0]

@@ -1,0 +1,143 @@
+"""ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as binding
+
+from roformer_edge.errors import BackendError
+from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.tasks import TensorSpec
+
+PROCESSOR = "CPUExecutionProvider"
+# The engine's own rewriting puts Add and LayerNormalization together into an operator that is several times slower
+# on processors than the two.
+DISABLED_OPTIMIZERS = ("SkipLayerNormFusion",)
+
+_LEVELS = {
+    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
+_ERRORS_ONLY = 3
+
+# The binding's exceptions have no base of their own, and their number grows with versions.
+_ENGINE_ERRORS: tuple[type[Exception], ...] = (
+    *(item for item in vars(binding).values() if isinstance(item, type) and issubclass(item, Exception)),
+    RuntimeError,
+    ValueError,
+)
+
+
+class OnnxRuntimeSession:
+    """A graph loaded by ONNX Runtime; implements ``roformer_edge.runtime.session.Session``.
+
+    Args:
+        model: The path of an ``.onnx`` file, or its bytes. Loading from a path needs one copy of the weights less.
+        options: How to run it.
+
+    Raises:
+        BackendError: The engine refuses the graph, or has none of the providers asked for.
+    """
+
+    def __init__(self, model: str | Path | bytes, options: SessionOptions | None = None) -> None:
+        options = options or SessionOptions()
+        usable, missing = _split_providers(options)
+        try:
+            self._session: ort.InferenceSession | None = ort.InferenceSession(
+                model if isinstance(model, bytes) else str(model),
+                _session_options(options),
+                providers=usable,
+                disabled_optimizers=list(DISABLED_OPTIMIZERS),
+            )
+        except _ENGINE_ERRORS as error:
+            raise BackendError(f"onnxruntime {ort.__version__} cannot load the graph: {one_line(error)}") from None
+        # the binding keeps the bytes to start anew after a failure, which is not how failures are dealt with here
+        self._session._model_bytes = None
+        started = self._session.get_providers()
+        idle = [name for name in map(_name, usable) if name not in started]
+        wanted = [name for name in map(_name, usable) if name in started]
+        if not wanted:
+            raise BackendError(f"{', '.join(idle)} could not be started by onnxruntime {ort.__version__}")
+        self.provider: str = wanted[0]
+        self.fallbacks = (
+            *(f"{name}: not in this build of onnxruntime" for name in missing),
+            *(f"{name}: could not be started" for name in idle),
+        )
+        self.inputs = tuple(map(_spec, self._session.get_inputs()))
+        self.outputs = tuple(map(_spec, self._session.get_outputs()))
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Run the graph once; see ``Session.run``."""
+        session = self._session
+        if session is None:
+            raise BackendError("the session is closed")
+        try:
+            values = session.run(None, fit_feeds(feeds, self.inputs))
+        except _ENGINE_ERRORS as error:
+            raise BackendError(f"onnxruntime could not run the graph: {one_line(error)}") from None
+        return {spec.name: value for spec, value in zip(self.outputs, values, strict=True)}
+
+    def close(self) -> None:
+        """Free the graph's memory."""
+        self._session = None
+
+
+def engine_version() -> str:
+    """The version of the engine."""
+    return str(ort.__version__)
+
+
+def available_providers() -> tuple[str, ...]:
+    """The providers in this build of the engine."""
+    return tuple(ort.get_available_providers())
+
+
+def one_line(error: Exception, limit: int = 300) -> str:
+    """An engine's message without line breaks and with no more than its beginning."""
+    message = " ".join(str(error).split())
+    return message if len(message) <= limit else message[: limit - 3] + "..."
+
+
+def _split_providers(options: SessionOptions) -> tuple[list[Any], list[str]]:
+    """Providers that this build has, and the names of those that it has not."""
+    available = available_providers()
+    asked = options.providers or (PROCESSOR,)
+    usable = [provider for provider in asked if _name(provider) in available]
+    missing = [_name(provider) for provider in asked if _name(provider) not in available]
+    if not usable:
+        raise BackendError(
+            f"this build of onnxruntime {ort.__version__} has none of {', '.join(missing)}; "
+            f"it has: {', '.join(available)}"
+        )
+    return usable, missing
+
+
+def _name(provider: str | tuple[str, Mapping[str, str]]) -> str:
+    return provider if isinstance(provider, str) else provider[0]
+
+
+def _session_options(options: SessionOptions) -> ort.SessionOptions:
+    native = ort.SessionOptions()
+    native.intra_op_num_threads = options.threads or 0
+    native.inter_op_num_threads = 1
+    native.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    native.graph_optimization_level = _LEVELS[options.optimization]
+    native.enable_cpu_mem_arena = options.arena
+    native.log_severity_level = _ERRORS_ONLY
+    native.add_session_config_entry("session.intra_op.allow_spinning", "1" if options.spinning else "0")
+    return native
+
+
+def _spec(value: ort.NodeArg) -> TensorSpec:
+    dtype = _DTYPES.get(value.type) or value.type.removeprefix("tensor(").removesuffix(")")
+    return TensorSpec(name=value.name, dtype=dtype, axes=tuple(str(axis) for axis in value.shape))

@@ -1,0 +1,59 @@
+"""Packing texts into batches: alike in length, bounded in number and in tokens, order restored by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# Tokens of one batch, padding included. It bounds the memory of long batches; texts of usual length reach the batch
+# size first.
+TOKEN_BUDGET = 4096
+# Texts that are sorted by length together, in batches. More make batches more even and first answers later.
+WINDOW_BATCHES = 32
+
+
+def pack_by_length(lengths: Sequence[int], batch_size: int, token_budget: int = TOKEN_BUDGET) -> list[list[int]]:
+    """Group texts of similar length.
+
+    Args:
+        lengths: In tokens, one for each text.
+        batch_size: The most texts in a batch.
+        token_budget: The most tokens in a batch, when all its texts are padded to the longest. A single text may
+            exceed it.
+
+    Returns:
+        Batches of indices into ``lengths``, shortest texts first; every index once.
+    """
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        # ascending, so the text at hand is the longest of its batch
+        if batches and len(batches[-1]) < batch_size and (len(batches[-1]) + 1) * lengths[index] <= token_budget:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
+
+
+def padded_length(longest: int, buckets: Sequence[int]) -> int:
+    """The length that a batch is padded to: the smallest bucket that holds it, or its own where there are none.
+
+    Args:
+        longest: Tokens of the batch's longest text; no more than the last bucket.
+        buckets: Ascending.
+    """
+    return next((bucket for bucket in buckets if bucket >= longest), longest)
+
+
+def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut an iterable into lists of ``size``; the last may be shorter. No more than one list is held at a time."""
+    iterator = iter(items)
+    while window := list(islice(iterator, size)):
+        yield window
+
+
+def window_size(batch_size: int) -> int:
+    """How many texts to sort together: many batches, or one text where each is to be answered as it comes."""
+    return batch_size * WINDOW_BATCHES if batch_size > 1 else 1

@@ -1,0 +1,158 @@
+"""``load``: a bundle in, something that answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from roformer_edge.bundle.background import Background
+from roformer_edge.bundle.fields import parse_object
+from roformer_edge.bundle.manifest import Manifest, version_tuple
+from roformer_edge.bundle.reader import Bundle, open_bundle
+from roformer_edge.bundle.selftest import SelfTest
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import (
+    BackendError,
+    BundleFormatError,
+    ConfigError,
+    UnknownNameError,
+    UnsupportedModelError,
+    VocabularyError,
+)
+from roformer_edge.runtime.session import Session, SessionOptions
+from roformer_edge.tasks import TensorSpec
+
+if TYPE_CHECKING:
+    from roformer_edge.runtime.pipelines.text_classification import TextClassifier
+    from roformer_edge.tokenizer import RoFormerTokenizer
+
+T = TypeVar("T")
+
+
+def load(
+    bundle: str | Path,
+    *,
+    threads: int | None = None,
+    providers: Sequence[str | tuple[str, Mapping[str, str]]] | None = None,
+    verify: bool = True,
+    self_test: bool = False,
+    arena: bool = True,
+    spinning: bool = False,
+    optimization: str = "all",
+) -> TextClassifier:
+    """Load a bundle, ready to answer.
+
+    Args:
+        bundle: A bundle's directory, or its ``.rfe`` archive (whose model is held in memory once more while loading).
+        threads: For the inside of one operation; by default one a physical core.
+        providers: Where to run, most wanted first, as the engine names them; by default the processor. What was asked
+            for and is not used stands in the ``fallbacks`` of what is returned.
+        verify: Compare every file with its digest before it is used.
+        self_test: Compare the answers with those recorded in the bundle.
+        arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
+        spinning: Let idle threads wait busily.
+        optimization: How much the engine may rewrite the graph: ``none``, ``basic``, ``extended`` or ``all``.
+
+    Raises:
+        BundleError: The bundle cannot be read, is malformed, or was altered.
+        SelfTestError: The engine does not give the recorded answers.
+        BackendError: The engine refuses the model, is too old for it, or has none of the providers.
+        UnknownNameError: The bundle is for a task or in a format that this version does not run.
+    """
+    options = SessionOptions(
+        threads=threads,
+        providers=None if providers is None else tuple(providers),
+        arena=arena,
+        spinning=spinning,
+        optimization=optimization,
+    )
+    with open_bundle(bundle, verify=verify) as opened:
+        pipeline = _look_up("task", opened.manifest.task, PIPELINES)
+        engine = _look_up("bundle format", opened.manifest.format, BACKENDS)
+        # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
+        opened.check_ahead("words", "model")
+        session = Background(lambda: _open_session(opened, engine, options))
+        config = _read_config(opened)
+        tokenizer = _open_tokenizer(opened, config)
+        loaded = pipeline(session.result(), tokenizer, config, opened.manifest)
+        opened.check_unchanged()
+        if self_test:
+            from roformer_edge.runtime.self_test import run_self_test
+
+            run_self_test(loaded.model, SelfTest.from_json(opened.read_bytes("selftest")))
+    return loaded
+
+
+def _look_up(kind: str, name: str, table: Mapping[str, T]) -> T:
+    if name not in table:
+        raise UnknownNameError(kind, name, table)
+    return table[name]
+
+
+def _open_session(bundle: Bundle, engine: Callable[..., Session], options: SessionOptions) -> Session:
+    manifest = bundle.manifest
+    session = engine(bundle.file_path("model") or bundle.read_bytes("model"), options, manifest)
+    for kind, listed, found in (
+        ("inputs", manifest.inputs, session.inputs),
+        ("outputs", manifest.outputs, session.outputs),
+    ):
+        if [(spec.name, spec.dtype) for spec in listed] != [(spec.name, spec.dtype) for spec in found]:
+            raise BundleFormatError(
+                f"the manifest of {bundle.path} lists the {kind} {_names(listed)}, and the model has {_names(found)}"
+            )
+    return session
+
+
+def _names(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(f"{spec.name} ({spec.dtype})" for spec in specs)
+
+
+def _read_config(bundle: Bundle) -> RoFormerConfig:
+    where = f"{bundle.entry('config').path} in {bundle.path}"
+    try:
+        config = RoFormerConfig.from_dict(parse_object(bundle.read_bytes("config"), where))
+    except (ConfigError, UnsupportedModelError) as error:
+        raise BundleFormatError(f"{where}: {error}") from None
+    if bundle.manifest.labels != config.labels:
+        raise BundleFormatError(f"{where} has other labels than the manifest")
+    return config
+
+
+def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> RoFormerTokenizer:
+    from roformer_edge.tokenizer import RoFormerTokenizer
+
+    words = bundle.file_path("words") or bundle.read_bytes("words")
+    tokenizer = RoFormerTokenizer.from_settings(bundle.manifest.tokenizer, bundle.read_bytes("vocabulary"), words=words)
+    if len(tokenizer) > config.vocab_size:
+        raise VocabularyError(
+            f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
+        )
+    return tokenizer
+
+
+def _onnxruntime(model: Path | bytes, options: SessionOptions, manifest: Manifest) -> Session:
+    from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession, engine_version
+
+    needed = manifest.minimum_runtime.get("onnxruntime", "0")
+    if version_tuple(engine_version()) < version_tuple(needed):
+        raise BackendError(f"the model needs onnxruntime {needed}, found {engine_version()}; upgrade onnxruntime")
+    return OnnxRuntimeSession(model, options)
+
+
+def _text_classification(
+    session: Session, tokenizer: RoFormerTokenizer, config: RoFormerConfig, manifest: Manifest
+) -> TextClassifier:
+    from roformer_edge.runtime.inference import Limits
+    from roformer_edge.runtime.pipelines.text_classification import TextClassifier
+
+    limits = Limits(
+        max_length=manifest.max_length, length_buckets=manifest.length_buckets, pad_id=config.pad_token_id or 0
+    )
+    return TextClassifier(session, tokenizer, config, limits=limits)
+
+
+# format of the model file -> (model, options, manifest) to a session
+BACKENDS = {"onnx": _onnxruntime}
+# task -> (session, tokenizer, config, manifest) to what answers
+PIPELINES = {"text-classification": _text_classification}

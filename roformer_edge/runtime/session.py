@@ -1,0 +1,89 @@
+"""What the runtime asks of an inference engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from roformer_edge.errors import BackendError, UnknownNameError
+from roformer_edge.tasks import TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# how much of the graph an engine may rewrite when it loads it
+OPTIMIZATIONS = ("none", "basic", "extended", "all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """How an engine is to run.
+
+    Attributes:
+        threads: For the inside of one operation; ``None`` lets the engine take one a physical core.
+        providers: Names as the engine knows them, most wanted first, each alone or with its options; ``None`` is the
+            processor.
+        arena: Keep freed memory for the next run. It saves time, and the process stays as large as its largest batch.
+        spinning: Let idle threads wait busily. Where cores and the battery are shared, sleeping costs less.
+        optimization: One of ``OPTIMIZATIONS``.
+
+    Raises:
+        UnknownNameError: ``optimization`` is none of them.
+        BackendError: ``threads`` is not a whole number of at least 1, or ``providers`` is empty.
+    """
+
+    threads: int | None = None
+    providers: tuple[str | tuple[str, Mapping[str, str]], ...] | None = None
+    arena: bool = True
+    spinning: bool = False
+    optimization: str = "all"
+
+    def __post_init__(self) -> None:
+        if self.optimization not in OPTIMIZATIONS:
+            raise UnknownNameError("optimization level", self.optimization, OPTIMIZATIONS)
+        if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
+            raise BackendError(f"threads must be a whole number of at least 1, found {self.threads!r}")
+        if self.providers is not None and not self.providers:
+            raise BackendError("providers names none; leave it out to run on the processor")
+
+
+class Session(Protocol):
+    """A loaded graph. ``run`` may be called from several threads at once.
+
+    Attributes:
+        inputs: What the graph takes.
+        outputs: What it gives.
+        provider: Where it really runs.
+        fallbacks: One line for everything that was asked for and is not used, with the reason.
+    """
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...  # noqa: D102 - described above
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]: ...  # noqa: D102 - described above
+
+    @property
+    def provider(self) -> str: ...  # noqa: D102 - described above
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]: ...  # noqa: D102 - described above
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Run the graph once.
+
+        Args:
+            feeds: Arrays by input name. One that the graph does not take is dropped, one that is missing is filled in
+                (``attention_mask`` with ones, others with zeros), integers are cast to what the graph takes.
+
+        Returns:
+            Arrays by output name.
+
+        Raises:
+            BackendError: The engine failed, or the session is closed.
+        """
+
+    def close(self) -> None:
+        """Free the graph's memory."""

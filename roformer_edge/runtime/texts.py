@@ -1,0 +1,47 @@
+"""What a text must be before a tokenizer sees it. Pipelines, datasets and the command line share the rule."""
+
+from __future__ import annotations
+
+import re
+
+from roformer_edge.errors import TextError
+
+_FORBIDDEN = re.compile("[\0\ud800-\udfff]")
+
+# one text, or a text and its pair
+TextInput = str | tuple[str, str]
+
+
+def check_text(value: object, where: str = "the text") -> str:
+    """Return ``value`` if it is a text that can be classified.
+
+    NUL is refused because programs in C, databases and terminals end a text there: whoever sends one is sending
+    something else than text. Half a surrogate pair is no character at all.
+
+    Args:
+        value: What was given as a text.
+        where: What it is called in messages.
+
+    Raises:
+        TextError: Not a ``str``, or it holds NUL or a lone surrogate; the message says where.
+    """
+    if not isinstance(value, str):
+        raise TextError(f"{where} must be a str, found {type(value).__name__}: {value!r:.60}")
+    found = _FORBIDDEN.search(value)
+    if found is not None:
+        name = "NUL (U+0000)" if found[0] == "\0" else f"the lone surrogate U+{ord(found[0]):04X}"
+        raise TextError(f"{where} holds {name} at character {found.start()}, which no text may; remove it")
+    return value
+
+
+def split_pair(value: object, where: str = "the text") -> tuple[str, str | None]:
+    """The text and its pair, each checked; the pair is ``None`` where only one text was given.
+
+    Raises:
+        TextError: Neither a text nor a tuple of two texts.
+    """
+    if not isinstance(value, tuple):
+        return check_text(value, where), None
+    if len(value) != 2:
+        raise TextError(f"{where} must be a str or a tuple of two, found a tuple of {len(value)}")
+    return check_text(value[0], f"{where}, first of the pair"), check_text(value[1], f"{where}, second of the pair")
