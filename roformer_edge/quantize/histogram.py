@@ -21,8 +21,8 @@ from roformer_edge.quantize.affine import FloatArray
 SIDE = 8192
 _SIDE_BITS = SIDE.bit_length() - 1
 
-# The reciprocal of the width must be a normal float32, for dividing by the width to be exact.
-_SMALLEST_EXPONENT = -126
+# Of the width that suits the smallest float32, 2 ** -149.
+_SMALLEST_EXPONENT = -149 - _SIDE_BITS
 
 _CHUNK = 1 << 16
 
@@ -70,10 +70,11 @@ class Histogram:
         if low > high:
             return
         self._cover(low, high)
-        reciprocal = np.float32(math.ldexp(1.0, -self._exponent))
         flat = np.ravel(values)
         for start in range(0, flat.size, _CHUNK):
-            bins = np.multiply(flat[start : start + _CHUNK], reciprocal, dtype=np.float32)
+            # in float64, where scaling by a power of two is exact; in float32 small negative values vanish to -0.0
+            bins = flat[start : start + _CHUNK].astype(np.float32).astype(np.float64)
+            bins *= math.ldexp(1.0, -self._exponent)
             np.floor(bins, out=bins)
             self._counts += np.bincount(bins.astype(np.intp) + SIDE, minlength=2 * SIDE)
 

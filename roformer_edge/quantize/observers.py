@@ -26,9 +26,13 @@ _ENTROPY_BINS = 2048
 # Bins that the search for the smallest error works on: at least 8 a step where nothing is clipped.
 _MSE_BINS = 4096
 
-# The search tries thresholds from the largest magnitude down to 2 ** -12 of it, first in steps of 2 ** (1/8), then
-# around the best of these in steps of 2 ** (1/64).
-_COARSE = np.exp2(-np.arange(0, 12 * 8 + 1) / 8)
+# The search goes down to 2 ** -12 of the largest magnitude, in steps of so many an octave. The divergence jumps
+# wherever a bin changes its integer, and wants smaller steps than the squared error, which is smooth.
+_OCTAVES = 12
+_MSE_STEPS = 8
+_ENTROPY_STEPS = 32
+
+# Then it moves up and down from the best of these by at most an eighth of an octave.
 _FINE = np.exp2(np.arange(-8, 9) / 64)
 
 # Rounds of the search after which two ends that still chase each other are left where they are.
@@ -161,7 +165,7 @@ class MSE(_HistogramObserver):
         def loss(bounds: Range) -> float:
             return squared_error(density, edges, self.grid, bounds)
 
-        return _search(loss, self.histogram.extent, self.grid)
+        return _search(loss, self.histogram.extent, self.grid, _MSE_STEPS)
 
 
 class Entropy(_HistogramObserver):
@@ -180,7 +184,7 @@ class Entropy(_HistogramObserver):
         def loss(bounds: Range) -> float:
             return divergence(counts, edges, self.grid, bounds)
 
-        return _search(loss, self.histogram.extent, self.grid)
+        return _search(loss, self.histogram.extent, self.grid, _ENTROPY_STEPS)
 
 
 ObserverFactory: TypeAlias = Callable[[str, Grid], Observer]
@@ -264,23 +268,24 @@ def divergence(counts: NDArray[np.int64], edges: FloatArray, grid: Grid, bounds:
     return float(reference @ np.log(reference / quantised))
 
 
-def _search(loss: Callable[[Range], float], extent: Range, grid: Grid) -> Range:
+def _search(loss: Callable[[Range], float], extent: Range, grid: Grid, steps: int) -> Range:
     """The range inside ``extent`` with the smallest loss; the wider one of a tie.
 
     First a threshold on the magnitude is sought; where the grid is asymmetric, the two ends are then moved in turn
     for as long as that helps.
     """
     low, high = extent
+    coarse = np.exp2(-np.arange(_OCTAVES * steps + 1) / steps)
 
     def pick(best: Range, candidates: Iterable[Range]) -> Range:
         return min((best, *candidates), key=loss)
 
-    best = pick(extent, [_within(extent, -reach, reach) for reach in max(-low, high) * _COARSE])
+    best = pick(extent, [_within(extent, -reach, reach) for reach in max(-low, high) * coarse])
     best = pick(best, [_within(extent, -reach, reach) for reach in max(-best[0], best[1]) * _FINE])
     if grid.symmetric or low >= 0 or high <= 0:
         return best
-    best = pick(best, [_within(extent, left, best[1]) for left in low * _COARSE])
-    best = pick(best, [_within(extent, best[0], right) for right in high * _COARSE])
+    best = pick(best, [_within(extent, left, best[1]) for left in low * coarse])
+    best = pick(best, [_within(extent, best[0], right) for right in high * coarse])
     for _ in range(_ROUNDS):
         start = best
         best = pick(best, [_within(extent, left, best[1]) for left in best[0] * _FINE])
