@@ -1,0 +1,36 @@
+"""The files that travel with the package, as paths that work from a wheel, an editable install or an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PACKAGE = "roformer_edge.demo"
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "README.md")
+
+
+@contextmanager
+def embedded_checkpoint() -> Iterator[Path]:
+    """A directory with the embedded checkpoint; it may be gone once the context is left.
+
+    Source: trained by ``examples/train_demo_checkpoint.py``; its README.md says on what, and how well it does.
+    """
+    folder = files(PACKAGE) / "data" / "checkpoint"
+    if isinstance(folder, Path):
+        yield folder
+        return
+    # before Python 3.12 as_file takes files only, and an importer that reads an archive has no directories to give
+    with TemporaryDirectory(prefix="roformer-edge-") as copy:
+        for name in CHECKPOINT_FILES:
+            Path(copy, name).write_bytes((folder / name).read_bytes())
+        yield Path(copy)
+
+
+@contextmanager
+def embedded_evaluation() -> Iterator[Path]:
+    """The evaluation set: JSON Lines with ``text`` and ``label``, at least eight sentences a label, written by hand."""
+    with as_file(files(PACKAGE) / "data" / "evaluation.jsonl") as path:
+        yield path
