@@ -14,6 +14,12 @@ from roformer_edge.bundle.storage import Storage, open_storage
 from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError
 
 
+def is_bundle(path: str | Path) -> bool:
+    """Whether ``path`` looks like a bundle: a file (an archive), or a directory with a manifest."""
+    path = Path(path)
+    return path.is_file() or (path / MANIFEST_NAME).is_file()
+
+
 def open_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
     """Open the directory or ``.rfe`` archive at ``path`` and check its listing.
 

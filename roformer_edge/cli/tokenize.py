@@ -1,0 +1,50 @@
+"""``tokenize``: show the tokens of texts."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roformer_edge.cli.texts import add_texts, print_json, read_inputs
+
+if TYPE_CHECKING:
+    from roformer_edge.tokenizer import RoFormerTokenizer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE", help="a checkpoint directory with vocab.txt, or a bundle"
+    )
+    add_texts(parser)
+    parser.add_argument(
+        "--tokenizer", default="auto", help="slow, fast, or auto for what the source says (default: auto)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print tokens, ids and offsets of every text as one JSON line."""
+    tokenizer = _open(args.source, args.tokenizer)
+    for text in read_inputs(args):
+        encoding = tokenizer.encode_text(text)
+        print_json(
+            {
+                "text": text,
+                "tokens": list(encoding.tokens),
+                "ids": list(encoding.ids),
+                "offsets": [list(span) for span in encoding.offsets],
+            }
+        )
+    return 0
+
+
+def _open(source: Path, mode: str) -> RoFormerTokenizer:
+    from roformer_edge.bundle.reader import is_bundle, open_bundle
+    from roformer_edge.tokenizer import RoFormerTokenizer, load_tokenizer
+
+    if not is_bundle(source):
+        return load_tokenizer(source, mode=mode)
+    with open_bundle(source) as bundle:
+        settings, vocabulary = bundle.manifest.tokenizer, bundle.read_bytes("vocabulary")
+        return RoFormerTokenizer.from_settings(settings, vocabulary, words=bundle.read_bytes("words"))

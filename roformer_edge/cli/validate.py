@@ -1,0 +1,53 @@
+"""``validate``: compare a bundle with its reference on labelled data."""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+from roformer_edge.cli.progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="the candidate: a bundle's directory or .rfe archive")
+    parser.add_argument("--reference", required=True, metavar="SOURCE", help="checkpoint directory or float32 bundle")
+    parser.add_argument("--data", required=True, metavar="FILE", help='JSON Lines with "text" and "label"; - is stdin')
+    parser.add_argument(
+        "--max-drop", type=float, metavar="POINTS", help="exit with 3 when the metric drops by more percentage points"
+    )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
+    parser.add_argument("--limit", type=int, metavar="N", help="use the first N examples only")
+    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="texts the candidate computes at once")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of either engine (default: 1)")
+    parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print the summary, write the report, and keep the budget."""
+    from roformer_edge.deploy import open_reference
+    from roformer_edge.tasks import get_task
+    from roformer_edge.validate.datasets import read_labelled
+    from roformer_edge.validate.openers import open_predictor
+    from roformer_edge.validate.options import CompareOptions
+    from roformer_edge.validate.render import write_report
+    from roformer_edge.validate.render.terminal import summary_table
+    from roformer_edge.validate.report import check_budget
+    from roformer_edge.validate.runner import compare
+
+    with Progress() as progress:
+        progress.stage("read")
+        candidate = open_predictor(args.bundle, threads=args.threads, truncate=args.truncate)
+        options = CompareOptions(data_name=args.data, max_drop=args.max_drop, batch_size=args.batch_size)
+        examples = tuple(islice(read_labelled(args.data, options.task, candidate.labels), args.limit))
+        task = get_task(options.task)
+        with open_reference(args.reference, task, threads=args.threads, truncation=args.truncate) as reference:
+            progress.stage("validate")
+            report = compare(reference, candidate, examples, options, progress.step)
+    print(summary_table(report))
+    if args.report is not None:
+        for path in write_report(report, args.report):
+            print(path)
+    check_budget(report)
+    return 0

@@ -1,0 +1,114 @@
+"""What a bundle is made of: a checkpoint directory, or a float32 bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from roformer_edge.bundle.reader import is_bundle, open_bundle
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import TextTooLongError, UnsupportedModelError
+from roformer_edge.models.checkpoint import Checkpoint, check_vocabulary, load_checkpoint
+from roformer_edge.tasks import Task
+from roformer_edge.tokenizer import RoFormerTokenizer, load_tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Everything that an artifact is made from.
+
+    Attributes:
+        checkpoint: Weights and architecture.
+        tokenizer: Of the same model.
+        name: Of the checkpoint, without the folders above it.
+        digest: SHA-256 of the checkpoint's weight files.
+    """
+
+    checkpoint: Checkpoint
+    tokenizer: RoFormerTokenizer
+    name: str
+    digest: str
+
+
+def open_source(path: str | Path, task: Task, mode: str = "auto") -> Source:
+    """Open a checkpoint directory or a float32 bundle.
+
+    Args:
+        path: Either of them.
+        task: The head that must be there.
+        mode: ``"slow"``, ``"fast"`` or ``"auto"`` for the tokenizer of a checkpoint; a bundle keeps the one it has.
+
+    Raises:
+        CheckpointError: The weights cannot be used.
+        VocabularyError: The vocabulary does not fit the model.
+        UnsupportedModelError: A bundle that is quantised already, or for another task.
+        BundleError: A bundle that cannot be read or was altered.
+    """
+    path = Path(path)
+    if is_bundle(path):
+        return _open_bundle(path, task)
+    checkpoint = load_checkpoint(path, task)
+    tokenizer = load_tokenizer(path, mode=mode)
+    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {path}")
+    return Source(
+        checkpoint=checkpoint, tokenizer=tokenizer, name=path.resolve().name or "checkpoint", digest=checkpoint.digest
+    )
+
+
+def _open_bundle(path: Path, task: Task) -> Source:
+    from roformer_edge.export.from_onnx import read_arrays
+
+    with open_bundle(path) as bundle:
+        manifest = bundle.manifest
+        if manifest.task != task.name or manifest.format != "onnx" or manifest.recipe.name != "fp32":
+            raise UnsupportedModelError(
+                f"{path} is a bundle for {manifest.task} in {manifest.format} with the recipe "
+                f"{manifest.recipe.name!r}; what a bundle is made from must be for {task.name}, in onnx, with the "
+                "recipe 'fp32'"
+            )
+        config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
+        arrays = read_arrays(bundle.read_bytes("model"), config, task)
+        vocabulary, words = bundle.read_bytes("vocabulary"), bundle.read_bytes("words")
+    return Source(
+        checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),
+        tokenizer=RoFormerTokenizer.from_settings(manifest.tokenizer, vocabulary, words=words),
+        name=manifest.provenance.source,
+        digest=manifest.provenance.checkpoint_sha256,
+    )
+
+
+def encode_batches(
+    tokenizer: RoFormerTokenizer, texts: Sequence[str], config: RoFormerConfig, *, batch_size: int, truncation: bool
+) -> Iterator[dict[str, np.ndarray]]:
+    """Token ids of ``texts``, shortest first, as feeds of int64 ``[batch, sequence]`` padded on the right.
+
+    Raises:
+        TextTooLongError: A text has more tokens than the model has positions, and ``truncation`` is not set.
+    """
+    limit = config.max_position_embeddings
+    encoded = [tokenizer.encode_text(text, max_length=limit if truncation else None) for text in texts]
+    for number, encoding in enumerate(encoded):
+        if len(encoding.ids) > limit:
+            raise TextTooLongError(
+                f"calibration text {number} has {len(encoding.ids)} tokens, and the model takes {limit}; "
+                "cut long texts with truncation (--truncate), or leave it out"
+            )
+    encoded.sort(key=lambda encoding: len(encoding.ids))
+    pad = config.pad_token_id or 0
+    for start in range(0, len(encoded), batch_size):
+        rows = encoded[start : start + batch_size]
+        shape = (len(rows), len(rows[-1].ids))
+        feeds = {
+            "input_ids": np.full(shape, pad, np.int64),
+            "attention_mask": np.zeros(shape, np.int64),
+            "token_type_ids": np.zeros(shape, np.int64),
+        }
+        for row, encoding in enumerate(rows):
+            length = len(encoding.ids)
+            feeds["input_ids"][row, :length] = encoding.ids
+            feeds["attention_mask"][row, :length] = 1
+            feeds["token_type_ids"][row, :length] = encoding.type_ids
+        yield feeds
