@@ -1,0 +1,105 @@
+"""Presets, and why x86 without VNNI needs weights within 64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from roformer_edge.errors import UnknownNameError
+from roformer_edge.quantize.affine import REDUCED_LIMIT, quantize_weight
+from roformer_edge.quantize.presets import PRESETS, SAFE_PRESET, detect_preset, get_preset
+
+
+def vpmaddubsw(activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """What the instruction does: products of unsigned with signed bytes, added in pairs, saturated to int16."""
+    products = activations.astype(np.int32) * weights.astype(np.int32)
+    return np.clip(products.reshape(-1, 2).sum(axis=1), -(2**15), 2**15 - 1)
+
+
+def product_by_pairs(activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """A product as x86 without VNNI computes it: pairs in 16 bits, their sums in 32."""
+    return np.array([vpmaddubsw(activations, row).sum() for row in weights])
+
+
+@pytest.fixture
+def adversarial():
+    """A weight whose largest values come in pairs of one sign, and activations that are all at the top."""
+    rng = np.random.default_rng(0)
+    weight = np.sign(rng.standard_normal((16, 1))) * rng.uniform(0.97, 1.0, (16, 128))
+    return weight.astype(np.float32), np.full(128, 255, np.uint8)
+
+
+def test_seven_bits_cannot_saturate_and_eight_bits_do(adversarial):
+    weight, activations = adversarial
+    for name, exact in (("x86", True), ("x86-vnni", False)):
+        grid = PRESETS[name].weights
+        integers = quantize_weight(weight, 0, symmetric=grid.symmetric, reduce_range=grid.reduce_range).values
+        expected = integers.astype(np.int64) @ activations.astype(np.int64)
+        found = product_by_pairs(activations, integers)
+        assert np.array_equal(found, expected) is exact
+        if not exact:
+            assert (np.abs(found) < np.abs(expected) * 0.55).all()
+
+
+def test_the_limit_is_the_largest_that_holds_for_every_pair():
+    top = np.uint8([255, 255])
+    for sign in (1, -1):
+        assert vpmaddubsw(top, np.int8([sign * REDUCED_LIMIT] * 2))[0] == sign * REDUCED_LIMIT * 510
+        assert vpmaddubsw(top, np.int8([sign * (REDUCED_LIMIT + 1)] * 2))[0] != sign * (REDUCED_LIMIT + 1) * 510
+    activations = np.repeat(np.arange(256, dtype=np.uint8), 2)
+    for weight in range(-REDUCED_LIMIT, REDUCED_LIMIT + 1):
+        pairs = vpmaddubsw(activations, np.full(512, weight, np.int8))
+        assert np.array_equal(pairs, 2 * weight * np.arange(256))
+
+
+def test_every_preset_is_what_the_engine_multiplies():
+    for name, preset in PRESETS.items():
+        assert preset.name == name
+        assert preset.reason
+        assert preset.weights.dtype == "int8"
+        assert preset.weights.symmetric
+        # zero points cost nothing: an asymmetric grid uses all its levels on one-sided values
+        assert not preset.activations.symmetric
+    assert PRESETS["x86"].activations.dtype == PRESETS["x86-vnni"].activations.dtype == "uint8"
+    assert PRESETS["arm"].activations.dtype == "int8"
+    assert PRESETS[SAFE_PRESET].weights.reduce_range
+
+
+def test_an_unknown_preset_lists_those_there_are():
+    assert get_preset("arm") is PRESETS["arm"]
+    with pytest.raises(UnknownNameError, match=r"preset 'gpu'; choose one of: x86, x86-vnni, arm"):
+        get_preset("gpu")
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "preset"),
+    [
+        ("x86_64", [["fpu", "avx2", "avx512f", "avx512_vnni"]], "x86-vnni"),
+        ("AMD64", [["avx2", "avx_vnni"]], "x86-vnni"),
+        ("x86_64", [["fpu", "avx2", "avx512f"]], "x86"),
+        ("x86_64", [["avx2", "avx_vnni"], ["avx2"]], "x86"),  # not on all processors of the machine
+        ("x86_64", [], "x86"),
+        ("x86_64", [["avx512_vnni_lookalike"]], "x86"),
+        ("aarch64", [], "arm"),
+        ("arm64", [], "arm"),
+        ("ARM64", [], "arm"),
+        ("armv7l", [], "arm"),
+        ("riscv64", [], SAFE_PRESET),
+        ("", [], SAFE_PRESET),
+    ],
+)
+def test_detection(tmp_path, machine, flags, preset):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(
+        "".join(f"processor\t: {n}\nmodel name\t: X\nflags\t\t: {' '.join(own)}\n\n" for n, own in enumerate(flags))
+    )
+    assert detect_preset(machine, cpuinfo) == preset
+
+
+def test_detection_without_a_list_of_flags_is_safe(tmp_path):
+    assert detect_preset("x86_64", tmp_path / "absent") == SAFE_PRESET
+    assert detect_preset("x86_64", tmp_path) == SAFE_PRESET
+
+
+def test_detection_of_this_machine_is_a_preset():
+    assert detect_preset() in PRESETS
