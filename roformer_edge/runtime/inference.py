@@ -34,6 +34,9 @@ class Encoder(Protocol):
     def encode_text(self, text: str, pair: str | None = None, *, max_length: int | None = None) -> Encoded:
         """Encode a text or a pair; longer than ``max_length`` it is cut, from the end of the longer text."""
 
+    def __len__(self) -> int:
+        """Size of the vocabulary: one more than the largest id."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:

@@ -1,0 +1,218 @@
+"""Figures of one bundle on this machine: latency and throughput by length and batch, cold start, memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roformer_edge.bundle.reader import open_bundle
+from roformer_edge.errors import BackendError, TextTooLongError
+from roformer_edge.runtime.inference import TextModel
+from roformer_edge.runtime.loading import load
+from roformer_edge.runtime.memory import peak_resident_bytes
+
+LENGTHS = (16, 64, 128, 512)
+_CHILD_SECONDS = 300
+# What a user's program does, and no more, up to the first answer. Its time is taken from outside, and with it the
+# interpreter's own start.
+_CHILD = """
+import sys, roformer_edge
+classify = roformer_edge.load(sys.argv[1], threads=int(sys.argv[3]) or None)
+classify(sys.argv[2], truncation=True)
+print("answered", flush=True)
+from roformer_edge.runtime.memory import peak_resident_bytes
+print(peak_resident_bytes() or 0)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """What to measure.
+
+    Attributes:
+        lengths: In tokens; ``None`` for those of ``LENGTHS`` that the model takes.
+        batch_sizes: How many texts at once.
+        threads: Of the engine; ``None`` lets it choose.
+        runs: How often each length and batch size is run, after three runs that do not count.
+        cold_starts: How many fresh processes to start; 0 leaves that out.
+        text: What the fresh processes are asked.
+    """
+
+    lengths: tuple[int, ...] | None = None
+    batch_sizes: tuple[int, ...] = (1, 8)
+    threads: int | None = None
+    runs: int = 30
+    cold_starts: int = 3
+    text: str = "今天天气很好，适合出去走走。"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyPoint:
+    """One length and batch size. Times are milliseconds of one run of the graph, tokenizer left out.
+
+    Attributes:
+        length: In tokens.
+        batch_size: Texts in one run.
+        runs: How many were timed.
+        fastest, mean, p50, p90, p99: Of those times.
+        texts_per_second: At the median.
+    """
+
+    length: int
+    batch_size: int
+    runs: int
+    fastest: float
+    mean: float
+    p50: float
+    p90: float
+    p99: float
+    texts_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColdStart:
+    """From the start of a process to its first answer, verification included.
+
+    Attributes:
+        seconds: Of each process, sorted.
+        peak_bytes: The largest resident memory of any of them; ``None`` where the system does not tell.
+    """
+
+    seconds: tuple[float, ...]
+    peak_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchReport:
+    """All figures of one bundle.
+
+    Attributes:
+        bundle: Where it lies.
+        provider: Where the engine ran.
+        fallbacks: What was asked of the engine and not used.
+        threads: As asked.
+        bundle_bytes: All its files.
+        model_bytes: The model file.
+        points: In the order of lengths, then of batch sizes.
+        cold_start: ``None`` where it was left out.
+        peak_bytes: The largest resident memory of this process, whatever else it did; ``None`` where unknown.
+    """
+
+    bundle: str
+    provider: str
+    fallbacks: tuple[str, ...]
+    threads: int | None
+    bundle_bytes: int
+    model_bytes: int
+    points: tuple[LatencyPoint, ...]
+    cold_start: ColdStart | None
+    peak_bytes: int | None
+
+
+def bench_bundle(bundle: str | Path, options: BenchOptions | None = None) -> BenchReport:
+    """Measure a bundle.
+
+    Raises:
+        BundleError: It cannot be loaded.
+        TextTooLongError: A length is more than the model takes.
+        BackendError: A fresh process failed.
+    """
+    options = options or BenchOptions()
+    cold = measure_cold_start(bundle, options) if options.cold_starts else None
+    with open_bundle(bundle) as opened:
+        total, model = opened.manifest.total_bytes, opened.entry("model").bytes
+    with load(bundle, threads=options.threads) as classify:
+        points = measure_latency(classify.model, options)
+        return BenchReport(
+            bundle=str(bundle),
+            provider=classify.provider,
+            fallbacks=classify.fallbacks,
+            threads=options.threads,
+            bundle_bytes=total,
+            model_bytes=model,
+            points=points,
+            cold_start=cold,
+            peak_bytes=peak_resident_bytes(),
+        )
+
+
+def measure_latency(model: TextModel, options: BenchOptions) -> tuple[LatencyPoint, ...]:
+    """Time the graph at every length and batch size.
+
+    The points take turns, so that a machine that slows down for a while slows all of them down.
+    """
+    limit = model.limits.max_length
+    lengths = options.lengths or tuple(length for length in LENGTHS if length <= limit) or (limit,)
+    if max(lengths) > limit:
+        raise TextTooLongError(f"cannot measure at {max(lengths)} tokens: the model takes {limit} at most")
+    shapes = [(length, batch) for length in lengths for batch in options.batch_sizes]
+    feeds = [_random_feeds(model, *shape) for shape in shapes]
+    seconds = np.empty((options.runs + 3, len(shapes)))
+    for turn in seconds:
+        for column, feed in enumerate(feeds):
+            start = perf_counter()
+            model.session.run(feed)
+            turn[column] = perf_counter() - start
+    return tuple(_point(*shape, seconds[3:, column]) for column, shape in enumerate(shapes))
+
+
+def measure_cold_start(bundle: str | Path, options: BenchOptions) -> ColdStart:
+    """Start fresh processes that load the bundle and answer one text.
+
+    Raises:
+        BackendError: One of them failed; the message ends with the last line that it wrote.
+    """
+    command = [sys.executable, "-c", _CHILD, str(Path(bundle).resolve()), options.text, str(options.threads or 0)]
+    outcomes = [_start_once(command) for _ in range(options.cold_starts)]
+    return ColdStart(
+        seconds=tuple(sorted(seconds for seconds, _ in outcomes)),
+        peak_bytes=max(peak for _, peak in outcomes) or None,
+    )
+
+
+def _start_once(command: Sequence[str]) -> tuple[float, int]:
+    # the child must import what this process would, and nothing that happens to lie in the current directory
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
+        "PYTHONSAFEPATH": "1",
+    }
+    start = perf_counter()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, encoding="utf-8", errors="replace"
+    ) as child:
+        answered = child.stdout.readline() if child.stdout else ""
+        seconds = perf_counter() - start
+        output, complaint = child.communicate(timeout=_CHILD_SECONDS)
+    if answered.strip() != "answered":
+        raise BackendError(f"a fresh process could not answer: {complaint.strip().rpartition(chr(10))[2]}")
+    return seconds, int(output)
+
+
+def _random_feeds(model: TextModel, length: int, batch_size: int) -> dict[str, NDArray[np.int64]]:
+    """Token ids from all over the vocabulary, the same on every machine."""
+    ids = np.random.default_rng(0).integers(0, len(model.tokenizer), (batch_size, length), dtype=np.int64)
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+
+
+def _point(length: int, batch_size: int, seconds: NDArray[np.float64]) -> LatencyPoint:
+    p50, p90, p99 = (float(value) for value in np.percentile(1000 * seconds, [50, 90, 99]))
+    return LatencyPoint(
+        length=length,
+        batch_size=batch_size,
+        runs=len(seconds),
+        fastest=float(1000 * seconds.min()),
+        mean=float(1000 * seconds.mean()),
+        p50=p50,
+        p90=p90,
+        p99=p99,
+        texts_per_second=1000 * batch_size / p50,
+    )

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.tiny_bundle import bundle
+
+__all__ = ["bundle"]
