@@ -20,8 +20,8 @@ from roformer_edge.tasks import TensorSpec
 OPSET = 20
 CONTRIB = "com.microsoft"
 CONTRIB_VERSION = 1
-# IR 10 is what opset 21 came with: onnxruntime reads it since 1.18
-IR_VERSION = 10
+# what opset 20 came with
+IR_VERSION = 9
 
 # below this size a tensor is written into the model even when the large ones are handed over separately
 _INLINE_BYTES = 1024
