@@ -227,7 +227,8 @@ def squared_error(density: FloatArray, edges: FloatArray, grid: Grid, bounds: Ra
     first, last = grid.levels
     steps = edges / scale
     nearest = np.clip(np.rint(steps), first - zero_point, last - zero_point)
-    integral = nearest / 12 + (steps - nearest) ** 3 / 3
+    off = steps - nearest
+    integral = nearest / 12 + off * off * off / 3
     return float(density @ np.diff(integral)) * scale**3
 
 
