@@ -1,0 +1,56 @@
+"""Settings of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roformer_edge.errors import ComparisonError
+from roformer_edge.validate.report import checked_budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Settings of a comparison.
+
+    Attributes:
+        task: A name of ``tasks.TASKS``.
+        data_name: What the report calls the data, usually its path.
+        max_drop: Budget in percentage points of the task's metric, or ``None`` for none.
+        batch_size: Texts the candidate computes at once. The scale of a dynamically quantised activation depends on
+            everything in its batch, so 1, as on a device, is the honest default.
+        reference_batch_size: Texts the reference computes at once.
+        confidence: Of every interval.
+        resamples, seed: Of the paired bootstrap.
+        timed_texts: Texts that both sides are timed on, spread over the data; 0 leaves timing out.
+        warm_up: Texts run before, untimed.
+        memory_texts: Texts that a fresh process answers while its memory is watched; 0 leaves memory out.
+        listed: Largest number of listed examples of each effect.
+
+    Raises:
+        ComparisonError: A value is out of its range.
+    """
+
+    task: str = "text-classification"
+    data_name: str = "data"
+    max_drop: float | None = None
+    batch_size: int = 1
+    reference_batch_size: int = 16
+    confidence: float = 0.95
+    resamples: int = 2000
+    seed: int = 0
+    timed_texts: int = 100
+    warm_up: int = 5
+    memory_texts: int = 20
+    listed: int = 20
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "reference_batch_size", "resamples"):
+            if getattr(self, name) < 1:
+                raise ComparisonError(f"{name} must be at least 1, found {getattr(self, name)}")
+        for name in ("seed", "timed_texts", "warm_up", "memory_texts", "listed"):
+            if getattr(self, name) < 0:
+                raise ComparisonError(f"{name} must be at least 0, found {getattr(self, name)}")
+        if not 0 < self.confidence < 1:
+            raise ComparisonError(f"confidence must lie between 0 and 1, found {self.confidence}")
+        if self.max_drop is not None:
+            checked_budget(self.max_drop)

@@ -1,0 +1,58 @@
+"""The torch reference behind the runtime's session protocol: both sides then share tokenizing, packing and padding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roformer_edge._extras import require
+from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.tasks import Task
+
+
+class TorchSession:
+    """A checkpoint run by PyTorch on the processor; implements ``roformer_edge.runtime.session.Session``.
+
+    Args:
+        directory: A Hugging Face checkpoint directory.
+        task: Its head.
+        threads: For the inside of one operation. PyTorch has one setting for the whole process; it is made anew
+            before every run.
+
+    Raises:
+        CheckpointError: The weights cannot be used.
+        MissingDependencyError: torch is not installed.
+    """
+
+    provider = "CPU"
+    fallbacks: tuple[str, ...] = ()
+
+    def __init__(self, directory: str | Path, task: Task, threads: int) -> None:
+        self._torch: Any = require("torch", "to run the reference")
+        from roformer_edge.models import torch_roformer
+
+        self._model = getattr(torch_roformer, task.model_class).from_pretrained(directory)
+        self._threads = threads
+        self.inputs, self.outputs = task.inputs, task.outputs
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Run the model once; see ``Session.run``."""
+        torch = self._torch
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
+        tensors = {name: torch.from_numpy(array) for name, array in fit_feeds(feeds, self.inputs).items()}
+        with torch.inference_mode():
+            output = self._model(**tensors)
+        return {spec.name: output[spec.name].numpy() for spec in self.outputs}
+
+    def close(self) -> None:
+        """Nothing to free that garbage collection does not."""
+
+    @property
+    def engine(self) -> str:
+        """Name and version of what computes."""
+        return f"torch {self._torch.__version__}"
