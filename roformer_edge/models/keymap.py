@@ -72,6 +72,11 @@ def architectures_with(names: set[str], config: RoFormerConfig) -> list[str]:
     return [architecture for architecture, head in heads.items() if head and head <= names]
 
 
+def is_v2(config: RoFormerConfig) -> bool:
+    """Whether the config is that of RoFormerV2: no biases in the encoder, and norms without gain or shift."""
+    return config.extra.get("norm_type", "layer_norm") == "rms_norm" and config.extra.get("use_bias") is False
+
+
 def _linear(module: str, inputs: int, outputs: int) -> Shapes:
     return {f"{module}.weight": (outputs, inputs), f"{module}.bias": (outputs,)}
 
@@ -81,6 +86,7 @@ def _norm(module: str, width: int) -> Shapes:
 
 
 def _encoder(config: RoFormerConfig) -> Shapes:
+    """Of the bare model; RoFormerV2 has the matrices only."""
     width, hidden = config.width_of_embeddings, config.hidden_size
     shapes: Shapes = {
         WORD_EMBEDDINGS: (config.vocab_size, width),
@@ -97,7 +103,7 @@ def _encoder(config: RoFormerConfig) -> Shapes:
         shapes |= _linear(f"{layer}.intermediate.dense", hidden, config.intermediate_size)
         shapes |= _linear(f"{layer}.output.dense", config.intermediate_size, hidden)
         shapes |= _norm(f"{layer}.output", hidden)
-    return shapes
+    return {name: shape for name, shape in shapes.items() if len(shape) == 2} if is_v2(config) else shapes
 
 
 def _attention(module: str, hidden: int) -> Shapes:
@@ -108,12 +114,15 @@ def _attention(module: str, hidden: int) -> Shapes:
 
 
 def _language_model_head(config: RoFormerConfig) -> Shapes:
+    """The transform and the bias, which RoFormerV2 does without, and the decoder where it is not tied."""
     width = config.width_of_embeddings
-    shapes = {
-        **_linear("cls.predictions.transform.dense", config.hidden_size, width),
-        **_norm("cls.predictions.transform", width),
-        "cls.predictions.bias": (config.vocab_size,),
-    }
+    shapes: Shapes = {}
+    if not is_v2(config):
+        shapes = {
+            **_linear("cls.predictions.transform.dense", config.hidden_size, width),
+            **_norm("cls.predictions.transform", width),
+            "cls.predictions.bias": (config.vocab_size,),
+        }
     if not config.tie_word_embeddings:
         shapes[DECODER_WEIGHT] = (config.vocab_size, width)
     return shapes

@@ -34,6 +34,11 @@ def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten().long())
 
 
+def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of ``[B, choices]`` logits against ``[B]`` labels."""
+    return F.cross_entropy(logits, labels.long())
+
+
 def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross-entropy of each position's ``[B, S, V]`` logits against the label of the position after it."""
     return token_loss(logits[:, :-1].float(), labels[:, 1:])

@@ -40,6 +40,7 @@ class RoFormerPreTrainedModel(nn.Module):
         *,
         config: RoFormerConfig | None = None,
         new_head: bool = False,
+        attention: str = "softmax",
     ) -> Self:
         """Load a Hugging Face checkpoint directory, in evaluation mode.
 
@@ -47,13 +48,14 @@ class RoFormerPreTrainedModel(nn.Module):
             directory: Holds ``config.json`` and safetensors or ``pytorch_model.bin`` weights.
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Start with a random head where the checkpoint has none; without it that is an error.
+            attention: ``"softmax"``, or ``"linear"``: see :mod:`roformer_edge.models.torch_linear`.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
         checkpoint = load_architecture(directory, cls.architecture, config=config, head_may_miss=new_head)
         with torch.device("meta"):  # no random numbers for weights that are about to be replaced
-            model = cls(checkpoint.config)
+            model = cls(checkpoint.config, attention=attention)  # type: ignore[call-arg]  # of every subclass
         model.load_canonical(checkpoint.arrays)
         return model.eval()
 

@@ -1,385 +1,51 @@
-"""RoFormer in PyTorch: embeddings, rotation, attention, feed-forward, layer, encoder, heads, from top to bottom.
+"""RoFormer in PyTorch: the heads, over the encoder of :mod:`roformer_edge.models.torch_encoder`.
 
-Parameter names are those of Hugging Face. B texts, S tokens, T tokens including cached ones, E embedding width,
-H hidden units, A heads of D numbers each. Source: arXiv 2104.09864 and the behaviour of transformers 4.57.
+Parameter names and the order of arguments are those of Hugging Face; letters for sizes are those of the encoder.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+import warnings
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import TextTooLongError
+from roformer_edge.errors import UnknownNameError, UnsupportedModelError
 from roformer_edge.models import torch_losses as losses
-from roformer_edge.models.outputs import EncoderOutput, LogitsOutput
-from roformer_edge.models.rotary import rotary_table
+from roformer_edge.models.keymap import is_v2
+from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, SpanOutput
+from roformer_edge.models.torch_encoder import ACTIVATIONS, Cache, RoFormerModel
+from roformer_edge.models.torch_generation import Generator
 from roformer_edge.models.torch_pretrained import RoFormerPreTrainedModel
 
-LayerCache: TypeAlias = tuple[Tensor, ...]  # keys and values [B, A, T, D], then those of the cross-attention
-Cache: TypeAlias = Sequence[LayerCache]
+__all__ = [
+    "RoFormerForCausalLM",
+    "RoFormerForMaskedLM",
+    "RoFormerForMultipleChoice",
+    "RoFormerForQuestionAnswering",
+    "RoFormerForSequenceClassification",
+    "RoFormerForTokenClassification",
+    "RoFormerModel",
+]
 
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu,
-    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
-    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "relu": F.relu,
-    "silu": F.silu,
-    "swish": F.silu,
-    "tanh": torch.tanh,
-}
-
-
-class RoFormerEmbeddings(nn.Module):
-    """Word plus token-type embedding, normalised: ``[B, S] -> [B, S, E]``. No position enters here."""
-
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__()
-        width = config.width_of_embeddings
-        self.word_embeddings = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
-        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
-        self.LayerNorm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-
-    def forward(self, input_ids: Tensor | None, token_type_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-        words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
-        if token_type_ids is None:
-            token_type_ids = torch.zeros(words.shape[:2], dtype=torch.long, device=words.device)
-        states: Tensor = self.dropout(self.LayerNorm(words + self.token_type_embeddings(token_type_ids)))
-        return states
-
-
-class RotaryTable(nn.Module):
-    """Sines and cosines of every position, ``[positions, D]``; not trained."""
-
-    weight: Tensor
-
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__()
-        table = rotary_table(config.max_position_embeddings, config.head_size)
-        self.register_buffer("weight", torch.from_numpy(table))
-
-    def forward(self, start: int, length: int) -> tuple[Tensor, Tensor]:
-        """Sines and cosines ``[length, D / 2]`` from position ``start``."""
-        positions = self.weight.shape[0]
-        if start + length > positions:
-            raise TextTooLongError(
-                f"{start + length} tokens, but the model has {positions} positions; "
-                f"truncate the text, or call extend_positions({start + length}) on the model"
-            )
-        sines, cosines = self.weight[start : start + length].chunk(2, dim=-1)
-        return sines, cosines
-
-
-def rotate(states: Tensor, sines: Tensor, cosines: Tensor) -> Tensor:
-    """Turn the pairs (0, 1), (2, 3) ... of ``[B, A, S, D]`` by the angles of their positions."""
-    even, odd = states[..., 0::2], states[..., 1::2]
-    return torch.stack((even * cosines - odd * sines, odd * cosines + even * sines), dim=-1).flatten(-2)
-
-
-def additive_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """``[B, T]`` or ``[B, S, T]`` with ones to attend to -> ``[B, 1, 1 or S, T]`` with the lowest number elsewhere.
-
-    The lowest finite number, not minus infinity: a row in which everything is masked then attends to everything
-    equally and stays finite, as in the original.
-    """
-    mask = mask[:, None, None, :] if mask.dim() == 2 else mask[:, None]
-    return (1.0 - mask.to(dtype)) * torch.finfo(dtype).min
-
-
-class Surroundings(NamedTuple):
-    """What every layer sees besides the states of the layer before."""
-
-    rotation: tuple[Tensor, Tensor]
-    mask: Tensor | None
-    encoder_states: Tensor | None
-    encoder_mask: Tensor | None
-    want_weights: bool
-
-
-class RoFormerSelfAttention(nn.Module):
-    """Scaled dot-product attention over rotated queries and keys; in cross-attention nothing is rotated."""
-
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__()
-        self.heads = config.num_attention_heads
-        self.rotary_value = config.rotary_value
-        self.query = nn.Linear(config.hidden_size, config.hidden_size)
-        self.key = nn.Linear(config.hidden_size, config.hidden_size)
-        self.value = nn.Linear(config.hidden_size, config.hidden_size)
-        self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
-
-    def forward(
-        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings, crossed: bool
-    ) -> tuple[Tensor, Tensor | None, LayerCache]:
-        """Attend from ``states`` to themselves or, ``crossed``, to the encoder's states.
-
-        Returns:
-            The context ``[B, S, H]``, the weights ``[B, A, S, T]`` where they are wanted, keys and values.
-        """
-        query, mask = self._split(self.query(states)), around.encoder_mask if crossed else around.mask
-        if not crossed:
-            query, key, value = self._rotated(query, states, around.rotation)
-            if past is not None:
-                key, value = torch.cat((past[0], key), dim=2), torch.cat((past[1], value), dim=2)
-        elif past is not None:  # the encoder's states do not change from token to token
-            key, value = past
-        else:
-            key, value = self._split(self.key(around.encoder_states)), self._split(self.value(around.encoder_states))
-        # the fused kernel's backward pass is wrong in rows that are masked whole, so masks keep it out of training
-        fused = head_mask is None and not around.want_weights and (mask is None or not torch.is_grad_enabled())
-        if fused:
-            rate = self.dropout.p if self.training else 0.0
-            context, weights = F.scaled_dot_product_attention(query, key, value, mask, dropout_p=rate), None
-        else:
-            scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
-            weights = self.dropout(F.softmax(scores if mask is None else scores + mask, dim=-1))
-            weights = weights if head_mask is None else weights * head_mask
-            context = weights @ value
-        return context.transpose(1, 2).flatten(2), weights, (key, value)
-
-    def _rotated(self, query: Tensor, states: Tensor, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        key, value = self._split(self.key(states)), self._split(self.value(states))
-        return (
-            rotate(query, *rotation),
-            rotate(key, *rotation),
-            rotate(value, *rotation) if self.rotary_value else value,
-        )
-
-    def _split(self, states: Tensor) -> Tensor:
-        """``[B, S, H] -> [B, A, S, D]``."""
-        batch, length, _ = states.shape
-        return states.view(batch, length, self.heads, -1).transpose(1, 2)
-
-
-class RoFormerResidual(nn.Module):
-    """A linear layer, dropout, the residual and the norm that close attention and feed-forward."""
-
-    def __init__(self, config: RoFormerConfig, inputs: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(inputs, config.hidden_size)
-        self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-
-    def forward(self, states: Tensor, residual: Tensor) -> Tensor:
-        closed: Tensor = self.LayerNorm(self.dropout(self.dense(states)) + residual)
-        return closed
-
-
-class RoFormerAttention(nn.Module):
-    """Attention with its output product, residual and norm."""
-
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__()
-        self.self = RoFormerSelfAttention(config)
-        self.output = RoFormerResidual(config, config.hidden_size)
-
-    def forward(
-        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings, crossed: bool
-    ) -> tuple[Tensor, Tensor | None, LayerCache]:
-        context, weights, pair = self.self(states, head_mask, past, around, crossed)
-        return self.output(context, states), weights, pair
-
-
-class RoFormerIntermediate(nn.Module):
-    """The widening half of the feed-forward."""
-
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.activation = _ACTIVATIONS[config.hidden_act]
-
-    def forward(self, states: Tensor) -> Tensor:
-        return self.activation(self.dense(states))
-
-
-class LayerOutput(NamedTuple):
-    """States ``[B, S, H]``, keys and values, and the attention weights that were asked for."""
-
-    states: Tensor
-    cache: LayerCache
-    weights: Tensor | None
-    cross_weights: Tensor | None
-
-
-class RoFormerLayer(nn.Module):
-    """Self-attention, cross-attention in a decoder that has it, feed-forward."""
-
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__()
-        self.chunk = config.chunk_size_feed_forward
-        self.attention = RoFormerAttention(config)
-        if config.add_cross_attention:
-            self.crossattention = RoFormerAttention(config)
-        self.intermediate = RoFormerIntermediate(config)
-        self.output = RoFormerResidual(config, config.intermediate_size)
-
-    def forward(
-        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings
-    ) -> LayerOutput:
-        own, crossed = (None, None) if past is None else (past[:2], past[2:])
-        states, weights, cache = self.attention(states, head_mask, own, around, False)
-        cross_weights = None
-        if around.encoder_states is not None:
-            states, cross_weights, pair = self.crossattention(states, head_mask, crossed or None, around, True)
-            cache += pair
-        return LayerOutput(self._feed_forward(states), cache, weights, cross_weights)
-
-    def _feed_forward(self, states: Tensor) -> Tensor:
-        """In pieces of ``chunk_size_feed_forward`` tokens where that is set: the same numbers in less memory."""
-        pieces = torch.split(states, self.chunk, dim=1) if self.chunk > 0 else (states,)
-        done = [self.output(self.intermediate(piece), piece) for piece in pieces]
-        return done[0] if len(done) == 1 else torch.cat(done, dim=1)
-
-
-class RoFormerEncoder(nn.Module):
-    """The stack of layers over one rotary table."""
-
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__()
-        self.embed_positions = RotaryTable(config)
-        self.layer = nn.ModuleList(RoFormerLayer(config) for _ in range(config.num_hidden_layers))
-        self.gradient_checkpointing = False
-
-    def forward(
-        self, states: Tensor, head_masks: Sequence[Tensor | None], past: Cache | None, around: Surroundings
-    ) -> list[LayerOutput]:
-        """Run all layers and return what each gave."""
-        outputs: list[LayerOutput] = []
-        for index, layer in enumerate(self.layer):
-            arguments = (states, head_masks[index], None if past is None else past[index], around)
-            if self.gradient_checkpointing and self.training:
-                output: LayerOutput = checkpoint(layer, *arguments, use_reentrant=False)
-            else:
-                output = layer(*arguments)
-            states = output.states
-            outputs.append(output)
-        return outputs
-
-
-class RoFormerModel(RoFormerPreTrainedModel):
-    """The bare encoder, or decoder where the config says so."""
-
-    architecture = "RoFormerModel"
-
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__(config)
-        self.embeddings = RoFormerEmbeddings(config)
-        if config.has_projection:
-            self.embeddings_project = nn.Linear(config.width_of_embeddings, config.hidden_size)
-        self.encoder = RoFormerEncoder(config)
-        self.initialise_weights()
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        head_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        encoder_hidden_states: Tensor | None = None,
-        encoder_attention_mask: Tensor | None = None,
-        past_key_values: Cache | None = None,
-        use_cache: bool | None = None,
-        output_attentions: bool | None = None,
-        output_hidden_states: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> EncoderOutput[Tensor] | tuple[object, ...]:
-        """Encode a batch.
-
-        Args:
-            input_ids: int ``[B, S]``; either these or ``inputs_embeds``.
-            attention_mask: ``[B, T]`` with 0 for padding, or ``[B, S, T]`` as it is. Absent: all ones.
-            token_type_ids: int ``[B, S]``; absent: zeros.
-            head_mask: ``[A]`` or ``[layers, A]`` with 0 for a head to leave out.
-            inputs_embeds: ``[B, S, E]`` in place of the word embeddings.
-            encoder_hidden_states: ``[B, N, H]`` for a decoder's cross-attention.
-            encoder_attention_mask: ``[B, N]`` or ``[B, S, N]``.
-            past_key_values: What an earlier call of a decoder returned; ``input_ids`` then are the new tokens only.
-            use_cache: Return ``past_key_values``; absent: as the config says. An encoder never does.
-            output_attentions: Return the attention weights of every layer.
-            output_hidden_states: Return the states before the first layer and after each.
-            return_dict: ``False`` gives a tuple of the fields that are there.
-
-        Raises:
-            TextTooLongError: More tokens than positions; see :meth:`extend_positions`.
-        """
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give either input_ids or inputs_embeds")
-        states = self.embeddings(input_ids, token_type_ids, inputs_embeds)
-        if self.config.has_projection:
-            states = self.embeddings_project(states)
-        past = past_key_values[0][0].shape[2] if past_key_values else 0
-        around = Surroundings(
-            rotation=self.encoder.embed_positions(past, states.shape[1]),
-            mask=self._self_mask(attention_mask, states, past),
-            encoder_states=self._checked_source(encoder_hidden_states),
-            encoder_mask=None
-            if encoder_attention_mask is None
-            else additive_mask(encoder_attention_mask, states.dtype),
-            want_weights=bool(output_attentions),
-        )
-        layers = self.encoder(states, self._head_masks(head_mask, states.dtype), past_key_values, around)
-        crossed = encoder_hidden_states is not None
-        output: EncoderOutput[Tensor] = EncoderOutput(
-            last_hidden_state=layers[-1].states,
-            past_key_values=tuple(layer.cache for layer in layers) if self._caches(use_cache) else None,
-            hidden_states=(states, *(layer.states for layer in layers)) if output_hidden_states else None,
-            attentions=_weights(layer.weights for layer in layers) if output_attentions else None,
-            cross_attentions=_weights(layer.cross_weights for layer in layers)
-            if output_attentions and crossed
-            else None,
-        )
-        return output.to_tuple() if return_dict is False else output
-
-    def _self_mask(self, mask: Tensor | None, states: Tensor, past: int) -> Tensor | None:
-        """The additive mask of the self-attention: padding, and in a decoder the future."""
-        batch, new = states.shape[:2]
-        total = past + new
-        if mask is not None and (mask.shape[0] != batch or mask.shape[-1] != total or mask.dim() not in (2, 3)):
-            raise ValueError(
-                f"attention_mask must be [{batch}, {total}] or [{batch}, {new}, {total}], found {list(mask.shape)}"
-            )
-        if self.config.is_decoder and (mask is None or mask.dim() == 2):
-            causal = torch.ones(1, new, total, dtype=states.dtype, device=states.device).tril(past)
-            mask = causal if mask is None else causal * mask[:, None]
-        return None if mask is None else additive_mask(mask, states.dtype)
-
-    def _head_masks(self, head_mask: Tensor | None, dtype: torch.dtype) -> Sequence[Tensor | None]:
-        """One factor ``[1, A, 1, 1]`` a layer."""
-        layers = self.config.num_hidden_layers
-        if head_mask is None:
-            return [None] * layers
-        return list(head_mask.to(dtype).expand(layers, -1)[:, None, :, None, None])
-
-    def _checked_source(self, encoder_states: Tensor | None) -> Tensor | None:
-        if encoder_states is not None and not self.config.add_cross_attention:
-            raise ValueError("encoder_hidden_states need a config with is_decoder and add_cross_attention")
-        return encoder_states
-
-    def _caches(self, use_cache: bool | None) -> bool:
-        wanted = self.config.use_cache if use_cache is None else use_cache
-        return wanted and self.config.is_decoder and not (self.encoder.gradient_checkpointing and self.training)
-
-
-def _weights(found: Iterable[Tensor | None]) -> tuple[Tensor, ...]:
-    return tuple(weights for weights in found if weights is not None)
+SUMMARIES = ("last", "first", "mean", "last_token")
 
 
 class _HeadedModel(RoFormerPreTrainedModel):
     """An encoder with one head; subclasses say what the head computes and which loss trains it."""
 
-    def __init__(self, config: RoFormerConfig) -> None:
+    def __init__(self, config: RoFormerConfig, *, attention: str = "softmax") -> None:
         super().__init__(config)
-        self.roformer = RoFormerModel(config)
+        self.roformer = RoFormerModel(config, attention=attention)
+        self.add_head(config)
+        self.initialise_weights()
 
-    def head(self, states: Tensor, attention_mask: Tensor | None) -> Tensor:
+    def add_head(self, config: RoFormerConfig) -> None:
+        """Create the head's modules."""
+        raise NotImplementedError
+
+    def head(self, states: Tensor) -> Tensor:
         """From the encoder's last states ``[B, S, H]`` to logits."""
         raise NotImplementedError
 
@@ -409,14 +75,155 @@ class _HeadedModel(RoFormerPreTrainedModel):
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
         )
-        logits = self.head(encoded.last_hidden_state, attention_mask)
-        output: LogitsOutput[Tensor] = LogitsOutput(
-            loss=None if labels is None else self.loss(logits, labels),
-            logits=logits,
-            hidden_states=encoded.hidden_states,
-            attentions=encoded.attentions,
+        logits = self.head(encoded.last_hidden_state)
+        return _answer(encoded, logits, None if labels is None else self.loss(logits, labels), return_dict)
+
+
+def _answer(
+    encoded: EncoderOutput[Tensor], logits: Tensor, loss: Tensor | None, return_dict: bool | None
+) -> LogitsOutput[Tensor] | tuple[object, ...]:
+    output: LogitsOutput[Tensor] = LogitsOutput(
+        loss=loss,
+        logits=logits,
+        past_key_values=encoded.past_key_values,
+        hidden_states=encoded.hidden_states,
+        attentions=encoded.attentions,
+        cross_attentions=encoded.cross_attentions,
+    )
+    return output.to_tuple() if return_dict is False else output
+
+
+class RoFormerPredictionTransform(nn.Module):
+    """From hidden states to the width of the embeddings: ``[B, S, H] -> [B, S, E]``."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.width_of_embeddings)
+        self.LayerNorm = nn.LayerNorm(config.width_of_embeddings, eps=config.layer_norm_eps)
+        self.activation = ACTIVATIONS[config.hidden_act]
+
+    def forward(self, states: Tensor) -> Tensor:
+        transformed: Tensor = self.LayerNorm(self.activation(self.dense(states)))
+        return transformed
+
+
+class RoFormerPredictions(nn.Module):
+    """From hidden states to the vocabulary: ``[B, S, H] -> [B, S, V]``; RoFormerV2 has the tied matrix only."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.transform = nn.Identity() if is_v2(config) else RoFormerPredictionTransform(config)
+        self.decoder = nn.Linear(config.width_of_embeddings, config.vocab_size, bias=False)
+        if not is_v2(config):
+            self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+            self.decoder.bias = self.bias  # one parameter under two names, as in the original
+
+    def forward(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.decoder(self.transform(states))
+        return logits
+
+
+class _LanguageModel(_HeadedModel):
+    """What masked and causal language models share."""
+
+    def add_head(self, config: RoFormerConfig) -> None:
+        self.cls = nn.ModuleDict({"predictions": RoFormerPredictions(config)})
+
+    def head(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.cls["predictions"](states)
+        return logits
+
+    def tie_weights(self) -> None:
+        predictions = self.cls["predictions"]
+        assert isinstance(predictions, RoFormerPredictions)
+        if not is_v2(self.config):
+            predictions.decoder.bias = predictions.bias
+        if self.config.tie_word_embeddings:
+            predictions.decoder.weight = self.get_input_embeddings().weight
+
+
+class RoFormerForMaskedLM(_LanguageModel):
+    """Every token from the tokens on both sides; logits ``[B, S, V]``."""
+
+    architecture = "RoFormerForMaskedLM"
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return losses.token_loss(logits, labels)
+
+    def forward(  # type: ignore[override]  # the original's order of arguments
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> LogitsOutput[Tensor] | tuple[object, ...]:
+        encoded = self.roformer(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            head_mask,
+            inputs_embeds,
+            encoder_hidden_states,
+            encoder_attention_mask,
+            use_cache=False,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
         )
-        return output.to_tuple() if return_dict is False else output
+        logits = self.head(encoded.last_hidden_state)
+        return _answer(encoded, logits, None if labels is None else self.loss(logits, labels), return_dict)
+
+
+class RoFormerForCausalLM(Generator, _LanguageModel):
+    """Every token from the tokens before it; logits ``[B, S, V]``. Causal only with ``is_decoder`` in the config."""
+
+    architecture = "RoFormerForCausalLM"
+
+    def add_head(self, config: RoFormerConfig) -> None:
+        super().add_head(config)
+        if not config.is_decoder:
+            warnings.warn("RoFormerForCausalLM sees the future unless its config has is_decoder=True", stacklevel=3)
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return losses.next_token_loss(logits, labels)
+
+    def forward(  # type: ignore[override]  # the original's order of arguments
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> LogitsOutput[Tensor] | tuple[object, ...]:
+        encoded = self.roformer(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            head_mask,
+            inputs_embeds,
+            encoder_hidden_states,
+            encoder_attention_mask,
+            past_key_values,
+            use_cache,
+            output_attentions,
+            output_hidden_states,
+        )
+        logits = self.head(encoded.last_hidden_state)
+        return _answer(encoded, logits, None if labels is None else self.loss(logits, labels), return_dict)
 
 
 class RoFormerClassificationHead(nn.Module):
@@ -427,7 +234,7 @@ class RoFormerClassificationHead(nn.Module):
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.out_proj = nn.Linear(config.hidden_size, config.num_labels)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.activation = _ACTIVATIONS[config.hidden_act]
+        self.activation = ACTIVATIONS[config.hidden_act]
 
     def forward(self, states: Tensor) -> Tensor:
         first = self.activation(self.dense(self.dropout(states[:, 0])))
@@ -436,20 +243,155 @@ class RoFormerClassificationHead(nn.Module):
 
 
 class RoFormerForSequenceClassification(_HeadedModel):
-    """One label, several labels or a number for a whole text; logits ``[B, labels]``."""
+    """One label, several labels or numbers for a whole text; logits ``[B, labels]``."""
 
     architecture = "RoFormerForSequenceClassification"
 
-    def __init__(self, config: RoFormerConfig) -> None:
-        super().__init__(config)
+    def add_head(self, config: RoFormerConfig) -> None:
         self.classifier = RoFormerClassificationHead(config)
-        self.initialise_weights()
 
-    def head(self, states: Tensor, attention_mask: Tensor | None) -> Tensor:
-        """``[B, S, H] -> [B, labels]``."""
+    def head(self, states: Tensor) -> Tensor:
         logits: Tensor = self.classifier(states)
         return logits
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """See :func:`~roformer_edge.models.torch_losses.sequence_loss`."""
         return losses.sequence_loss(logits, labels, self.config.problem_type)
+
+
+def pool(states: Tensor, attention_mask: Tensor | None, summary_type: str) -> Tensor:
+    """One state for a whole text: ``[B, S, H] -> [B, H]``.
+
+    Args:
+        states: The encoder's last states.
+        attention_mask: ``[B, S]``; needed by ``"last_token"`` only.
+        summary_type: ``"last"`` position, the original's default, which is a padding token wherever a text is padded
+            on the right, so that its answer changes with the padding; ``"first"``; ``"mean"`` over all positions,
+            padding included; or ``"last_token"``: the last position that is not padding.
+    """
+    if summary_type == "last_token" and attention_mask is not None:
+        last = (attention_mask != 0) * torch.arange(states.shape[1], device=states.device)
+        return states[torch.arange(states.shape[0], device=states.device), last.amax(dim=1)]
+    return states[:, 0] if summary_type == "first" else states.mean(dim=1) if summary_type == "mean" else states[:, -1]
+
+
+class RoFormerForMultipleChoice(_HeadedModel):
+    """One of several texts; inputs ``[B, choices, S]``, logits ``[B, choices]``.
+
+    ``summary_type`` in the config's ``extra`` chooses the token that stands for a text: see :func:`pool`. With the
+    default, pad on the left or give texts of one length; or train and run with ``"last_token"``.
+    """
+
+    architecture = "RoFormerForMultipleChoice"
+
+    def add_head(self, config: RoFormerConfig) -> None:
+        self.summary_type = str(config.extra.get("summary_type", "last"))
+        if self.summary_type not in SUMMARIES:
+            raise UnknownNameError("summary_type", self.summary_type, SUMMARIES)
+        if config.extra.get("summary_use_proj") or config.extra.get("summary_activation"):
+            raise UnsupportedModelError("a summary with a projection or an activation is not supported")
+        self.classifier = nn.Linear(config.hidden_size, 1)
+
+    def head(self, states: Tensor) -> Tensor:
+        """``[B * choices, H] -> [B * choices, 1]``."""
+        logits: Tensor = self.classifier(states)
+        return logits
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return losses.choice_loss(logits, labels)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> LogitsOutput[Tensor] | tuple[object, ...]:
+        given = input_ids if input_ids is not None else inputs_embeds
+        if given is None:
+            raise ValueError("give either input_ids or inputs_embeds")
+        attention_mask = _flat(attention_mask)
+        encoded = self.roformer(
+            _flat(input_ids),
+            attention_mask,
+            _flat(token_type_ids),
+            head_mask,
+            _flat(inputs_embeds),
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        logits = self.head(pool(encoded.last_hidden_state, attention_mask, self.summary_type)).view(given.shape[:2])
+        return _answer(encoded, logits, None if labels is None else self.loss(logits, labels), return_dict)
+
+
+def _flat(given: Tensor | None) -> Tensor | None:
+    """``[B, choices, ...] -> [B * choices, ...]``."""
+    return None if given is None else given.flatten(0, 1)
+
+
+class RoFormerForTokenClassification(_HeadedModel):
+    """A label for each token; logits ``[B, S, labels]``."""
+
+    architecture = "RoFormerForTokenClassification"
+
+    def add_head(self, config: RoFormerConfig) -> None:
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+
+    def head(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.dropout(states))
+        return logits
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return losses.token_loss(logits, labels)
+
+
+class RoFormerForQuestionAnswering(RoFormerPreTrainedModel):
+    """Where an answer starts and ends; two logits ``[B, S]``. Neither padding nor the question is masked."""
+
+    architecture = "RoFormerForQuestionAnswering"
+
+    def __init__(self, config: RoFormerConfig, *, attention: str = "softmax") -> None:
+        super().__init__(config)
+        self.roformer = RoFormerModel(config, attention=attention)
+        self.qa_outputs = nn.Linear(config.hidden_size, 2)
+        self.initialise_weights()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> SpanOutput[Tensor] | tuple[object, ...]:
+        encoded = self.roformer(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            head_mask,
+            inputs_embeds,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        starts, ends = self.qa_outputs(encoded.last_hidden_state).unbind(-1)
+        loss = None
+        if start_positions is not None and end_positions is not None:
+            loss = losses.span_loss(starts, ends, start_positions, end_positions)
+        output: SpanOutput[Tensor] = SpanOutput(
+            loss=loss,
+            start_logits=starts,
+            end_logits=ends,
+            hidden_states=encoded.hidden_states,
+            attentions=encoded.attentions,
+        )
+        return output.to_tuple() if return_dict is False else output

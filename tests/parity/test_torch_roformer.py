@@ -16,9 +16,9 @@ from roformer_edge.models import torch_roformer
 from roformer_edge.models.outputs import ModelOutput
 from roformer_edge.models.torch_pretrained import RoFormerPreTrainedModel
 
-CASES = {name: case for name, case in cases().items() if hasattr(torch_roformer, case["architecture"])}
+CASES = cases()
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:RoFormerForCausalLM sees the future")]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,9 @@ def flatten(name: str, value: object) -> dict[str, np.ndarray]:
 
 
 def assert_equal(output: ModelOutput, expected: dict[str, np.ndarray]) -> None:
-    found = {key: array for name in output for key, array in flatten(name, output[name]).items()}
+    # the original computes the cross-attentions of a masked language model and leaves them out of its answer
+    names = [name for name in output if name != "cross_attentions" or "cross_attentions.0" in expected]
+    found = {key: array for name in names for key, array in flatten(name, output[name]).items()}
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_allclose(found[name], array, rtol=0, atol=TOLERANCE, err_msg=name)

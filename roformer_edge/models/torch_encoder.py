@@ -1,0 +1,431 @@
+"""The encoder of RoFormer in PyTorch: embeddings, rotation, attention, feed-forward, layer, encoder, model.
+
+Parameter names are those of Hugging Face. B texts, S tokens, T tokens including cached ones, E embedding width,
+H hidden units, A heads of D numbers each. Source: arXiv 2104.09864 and the behaviour of transformers 4.57.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import TextTooLongError, UnknownNameError
+from roformer_edge.models.keymap import is_v2
+from roformer_edge.models.outputs import EncoderOutput
+from roformer_edge.models.rotary import rotary_table
+from roformer_edge.models.torch_linear import linear_attention
+from roformer_edge.models.torch_pretrained import RoFormerPreTrainedModel
+
+ATTENTIONS = ("softmax", "linear")
+
+LayerCache: TypeAlias = tuple[Tensor, ...]  # keys and values [B, A, T, D], then those of the cross-attention
+Cache: TypeAlias = Sequence[LayerCache]
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "relu": F.relu,
+    "silu": F.silu,
+    "swish": F.silu,
+    "tanh": torch.tanh,
+}
+
+
+class RMSNorm(nn.Module):
+    """Division by the root mean square, without gain: the norm of RoFormerV2."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, states: Tensor) -> Tensor:
+        return states * torch.rsqrt(states.square().mean(-1, keepdim=True) + self.eps)
+
+
+def _norm(config: RoFormerConfig, width: int) -> nn.Module:
+    return RMSNorm(config.layer_norm_eps) if is_v2(config) else nn.LayerNorm(width, eps=config.layer_norm_eps)
+
+
+def linear(config: RoFormerConfig, inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer of the encoder: without bias in RoFormerV2."""
+    return nn.Linear(inputs, outputs, bias=not is_v2(config))
+
+
+class RoFormerEmbeddings(nn.Module):
+    """Word plus token-type embedding, normalised: ``[B, S] -> [B, S, E]``. No position enters here."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        width = config.width_of_embeddings
+        self.word_embeddings = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
+        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
+        self.LayerNorm = _norm(config, width)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, input_ids: Tensor | None, token_type_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+        words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
+        if token_type_ids is None:
+            token_type_ids = torch.zeros(words.shape[:2], dtype=torch.long, device=words.device)
+        states: Tensor = self.dropout(self.LayerNorm(words + self.token_type_embeddings(token_type_ids)))
+        return states
+
+
+class RotaryTable(nn.Module):
+    """Sines and cosines of every position, ``[positions, D]``; not trained."""
+
+    weight: Tensor
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        table = rotary_table(config.max_position_embeddings, config.head_size)
+        self.register_buffer("weight", torch.from_numpy(table))
+
+    def forward(self, start: int, length: int) -> tuple[Tensor, Tensor]:
+        """Sines and cosines ``[length, D / 2]`` from position ``start``."""
+        positions = self.weight.shape[0]
+        if start + length > positions:
+            raise TextTooLongError(
+                f"{start + length} tokens, but the model has {positions} positions; "
+                f"truncate the text, or call extend_positions({start + length}) on the model"
+            )
+        sines, cosines = self.weight[start : start + length].chunk(2, dim=-1)
+        return sines, cosines
+
+
+def rotate(states: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the pairs (0, 1), (2, 3) ... of ``[B, A, S, D]`` by angles given as sines and cosines ``[S, D / 2]``."""
+    sines, cosines = angles
+    even, odd = states[..., 0::2], states[..., 1::2]
+    return torch.stack((even * cosines - odd * sines, odd * cosines + even * sines), dim=-1).flatten(-2)
+
+
+def _unturned(states: Tensor) -> Tensor:
+    return states
+
+
+def additive_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """``[B, T]`` or ``[B, S, T]`` with ones to attend to -> ``[B, 1, 1 or S, T]`` with the lowest number elsewhere.
+
+    The lowest finite number, not minus infinity: a row in which everything is masked then attends to everything
+    equally and stays finite, as in the original.
+    """
+    mask = mask[:, None, None, :] if mask.dim() == 2 else mask[:, None]
+    return (1.0 - mask.to(dtype)) * torch.finfo(dtype).min
+
+
+class Surroundings(NamedTuple):
+    """What every layer sees besides the states of the layer before."""
+
+    rotation: tuple[Tensor, Tensor]
+    mask: Tensor | None
+    encoder_states: Tensor | None
+    encoder_mask: Tensor | None
+    want_weights: bool
+    linear: bool
+
+
+class RoFormerSelfAttention(nn.Module):
+    """Scaled dot-product attention over rotated queries and keys; in cross-attention nothing is rotated."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.is_decoder = config.is_decoder
+        self.rotary_value = config.rotary_value
+        self.query = linear(config, config.hidden_size, config.hidden_size)
+        self.key = linear(config, config.hidden_size, config.hidden_size)
+        self.value = linear(config, config.hidden_size, config.hidden_size)
+        self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
+
+    def forward(
+        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings, crossed: bool
+    ) -> tuple[Tensor, Tensor | None, LayerCache]:
+        """Attend from ``states`` to themselves or, ``crossed``, to the encoder's states.
+
+        Returns:
+            The context ``[B, S, H]``, the weights ``[B, A, S, T]`` where they are wanted, keys and values.
+        """
+        query, mask = self._split(self.query(states)), around.encoder_mask if crossed else around.mask
+        if crossed and past is not None:  # the encoder's states do not change from token to token
+            key, value = past
+        else:
+            source = around.encoder_states if crossed else states
+            key, value = self._split(self.key(source)), self._split(self.value(source))
+        turn = _unturned if crossed else partial(rotate, angles=around.rotation)
+        value = turn(value) if self.rotary_value else value
+        if around.linear:
+            context = linear_attention(query, key, value, turn, mask, self.is_decoder and not crossed)
+            context = context if head_mask is None else context * head_mask
+            return context.transpose(1, 2).flatten(2), None, (key, value)
+        query = turn(query)
+        if not crossed:
+            key = turn(key)
+            if past is not None:
+                key, value = torch.cat((past[0], key), dim=2), torch.cat((past[1], value), dim=2)
+        context, weights = self._attend(query, key, value, mask, head_mask, around.want_weights)
+        return context.transpose(1, 2).flatten(2), weights, (key, value)
+
+    def _attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        head_mask: Tensor | None,
+        want_weights: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        # the fused kernel's backward pass is wrong in rows that are masked whole, so masks keep it out of training
+        if head_mask is None and not want_weights and (mask is None or not torch.is_grad_enabled()):
+            rate = self.dropout.p if self.training else 0.0
+            return F.scaled_dot_product_attention(query, key, value, mask, dropout_p=rate), None
+        scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+        weights = self.dropout(F.softmax(scores if mask is None else scores + mask, dim=-1))
+        weights = weights if head_mask is None else weights * head_mask
+        return weights @ value, weights
+
+    def _split(self, states: Tensor) -> Tensor:
+        """``[B, S, H] -> [B, A, S, D]``."""
+        batch, length, _ = states.shape
+        return states.view(batch, length, self.heads, -1).transpose(1, 2)
+
+
+class RoFormerResidual(nn.Module):
+    """A linear layer, dropout, the residual and the norm that close attention and feed-forward."""
+
+    def __init__(self, config: RoFormerConfig, inputs: int) -> None:
+        super().__init__()
+        self.dense = linear(config, inputs, config.hidden_size)
+        self.LayerNorm = _norm(config, config.hidden_size)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, states: Tensor, residual: Tensor) -> Tensor:
+        closed: Tensor = self.LayerNorm(self.dropout(self.dense(states)) + residual)
+        return closed
+
+
+class RoFormerAttention(nn.Module):
+    """Attention with its output product, residual and norm."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.self = RoFormerSelfAttention(config)
+        self.output = RoFormerResidual(config, config.hidden_size)
+
+    def forward(
+        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings, crossed: bool
+    ) -> tuple[Tensor, Tensor | None, LayerCache]:
+        context, weights, pair = self.self(states, head_mask, past, around, crossed)
+        return self.output(context, states), weights, pair
+
+
+class RoFormerIntermediate(nn.Module):
+    """The widening half of the feed-forward."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.dense = linear(config, config.hidden_size, config.intermediate_size)
+        self.activation = ACTIVATIONS[config.hidden_act]
+
+    def forward(self, states: Tensor) -> Tensor:
+        return self.activation(self.dense(states))
+
+
+class LayerOutput(NamedTuple):
+    """States ``[B, S, H]``, keys and values, and the attention weights that were asked for."""
+
+    states: Tensor
+    cache: LayerCache
+    weights: Tensor | None
+    cross_weights: Tensor | None
+
+
+class RoFormerLayer(nn.Module):
+    """Self-attention, cross-attention in a decoder that has it, feed-forward."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.chunk = config.chunk_size_feed_forward
+        self.attention = RoFormerAttention(config)
+        if config.add_cross_attention:
+            self.crossattention = RoFormerAttention(config)
+        self.intermediate = RoFormerIntermediate(config)
+        self.output = RoFormerResidual(config, config.intermediate_size)
+
+    def forward(
+        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings
+    ) -> LayerOutput:
+        own, crossed = (None, None) if past is None else (past[:2], past[2:])
+        states, weights, cache = self.attention(states, head_mask, own, around, False)
+        cross_weights = None
+        if around.encoder_states is not None:
+            states, cross_weights, pair = self.crossattention(states, head_mask, crossed or None, around, True)
+            cache += pair
+        return LayerOutput(self._feed_forward(states), cache, weights, cross_weights)
+
+    def _feed_forward(self, states: Tensor) -> Tensor:
+        """In pieces of ``chunk_size_feed_forward`` tokens where that is set: the same numbers in less memory."""
+        pieces = torch.split(states, self.chunk, dim=1) if self.chunk > 0 else (states,)
+        done = [self.output(self.intermediate(piece), piece) for piece in pieces]
+        return done[0] if len(done) == 1 else torch.cat(done, dim=1)
+
+
+class RoFormerEncoder(nn.Module):
+    """The stack of layers over one rotary table."""
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.embed_positions = RotaryTable(config)
+        self.layer = nn.ModuleList(RoFormerLayer(config) for _ in range(config.num_hidden_layers))
+        self.gradient_checkpointing = False
+
+    def forward(
+        self, states: Tensor, head_masks: Sequence[Tensor | None], past: Cache | None, around: Surroundings
+    ) -> list[LayerOutput]:
+        """Run all layers and return what each gave."""
+        outputs: list[LayerOutput] = []
+        for index, layer in enumerate(self.layer):
+            arguments = (states, head_masks[index], None if past is None else past[index], around)
+            if self.gradient_checkpointing and self.training:
+                output: LayerOutput = checkpoint(layer, *arguments, use_reentrant=False)
+            else:
+                output = layer(*arguments)
+            states = output.states
+            outputs.append(output)
+        return outputs
+
+
+class RoFormerModel(RoFormerPreTrainedModel):
+    """The bare encoder, or decoder where the config says so."""
+
+    architecture = "RoFormerModel"
+
+    def __init__(self, config: RoFormerConfig, *, attention: str = "softmax") -> None:
+        super().__init__(config)
+        if attention not in ATTENTIONS:
+            raise UnknownNameError("attention", attention, ATTENTIONS)
+        self.linear = attention == "linear"
+        self.embeddings = RoFormerEmbeddings(config)
+        if config.has_projection:
+            self.embeddings_project = linear(config, config.width_of_embeddings, config.hidden_size)
+        self.encoder = RoFormerEncoder(config)
+        self.initialise_weights()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> EncoderOutput[Tensor] | tuple[object, ...]:
+        """Encode a batch.
+
+        Args:
+            input_ids: int ``[B, S]``; either these or ``inputs_embeds``.
+            attention_mask: ``[B, T]`` with 0 for padding, or ``[B, S, T]`` as it is. Absent: all ones.
+            token_type_ids: int ``[B, S]``; absent: zeros.
+            head_mask: ``[A]`` or ``[layers, A]`` with 0 for a head to leave out.
+            inputs_embeds: ``[B, S, E]`` in place of the word embeddings.
+            encoder_hidden_states: ``[B, N, H]`` for a decoder's cross-attention.
+            encoder_attention_mask: ``[B, N]`` or ``[B, S, N]``.
+            past_key_values: What an earlier call of a decoder returned; ``input_ids`` then are the new tokens only.
+            use_cache: Return ``past_key_values``; absent: as the config says. An encoder never does.
+            output_attentions: Return the attention weights of every layer.
+            output_hidden_states: Return the states before the first layer and after each.
+            return_dict: ``False`` gives a tuple of the fields that are there.
+
+        Raises:
+            TextTooLongError: More tokens than positions; see :meth:`extend_positions`.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("give either input_ids or inputs_embeds")
+        if self.linear and (output_attentions or past_key_values):
+            raise ValueError("linear attention has neither attention weights nor a cache of keys and values")
+        states = self.embeddings(input_ids, token_type_ids, inputs_embeds)
+        if self.config.has_projection:
+            states = self.embeddings_project(states)
+        past = past_key_values[0][0].shape[2] if past_key_values else 0
+        around = Surroundings(
+            rotation=self.encoder.embed_positions(past, states.shape[1]),
+            mask=self._self_mask(attention_mask, states, past),
+            encoder_states=self._checked_source(encoder_hidden_states),
+            encoder_mask=self._encoder_mask(encoder_attention_mask, states.dtype),
+            want_weights=bool(output_attentions),
+            linear=self.linear,
+        )
+        layers = self.encoder(states, self._head_masks(head_mask, states.dtype), past_key_values, around)
+        crossed = encoder_hidden_states is not None
+        output: EncoderOutput[Tensor] = EncoderOutput(
+            last_hidden_state=layers[-1].states,
+            past_key_values=tuple(layer.cache for layer in layers) if self._caches(use_cache) else None,
+            hidden_states=(states, *(layer.states for layer in layers)) if output_hidden_states else None,
+            attentions=_weights(layer.weights for layer in layers) if output_attentions else None,
+            cross_attentions=_weights(layer.cross_weights for layer in layers)
+            if output_attentions and crossed
+            else None,
+        )
+        return output.to_tuple() if return_dict is False else output
+
+    def _self_mask(self, mask: Tensor | None, states: Tensor, past: int) -> Tensor | None:
+        """The additive mask of the self-attention: padding, and in a decoder the future."""
+        batch, new = states.shape[:2]
+        total = past + new
+        if mask is not None and (mask.shape[0] != batch or mask.shape[-1] != total or mask.dim() not in (2, 3)):
+            raise ValueError(
+                f"attention_mask must be [{batch}, {total}] or [{batch}, {new}, {total}], found {list(mask.shape)}"
+            )
+        if self.linear:
+            return _padding_only(mask, states.dtype)
+        if self.config.is_decoder and (mask is None or mask.dim() == 2):
+            causal = torch.ones(1, new, total, dtype=states.dtype, device=states.device).tril(past)
+            mask = causal if mask is None else causal * mask[:, None]
+        return None if mask is None else additive_mask(mask, states.dtype)
+
+    def _encoder_mask(self, mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+        if self.linear or mask is None:
+            return _padding_only(mask, dtype)
+        return additive_mask(mask, dtype)
+
+    def _head_masks(self, head_mask: Tensor | None, dtype: torch.dtype) -> Sequence[Tensor | None]:
+        """One factor ``[1, A, 1, 1]`` a layer."""
+        layers = self.config.num_hidden_layers
+        if head_mask is None:
+            return [None] * layers
+        return list(head_mask.to(dtype).expand(layers, -1)[:, None, :, None, None])
+
+    def _checked_source(self, encoder_states: Tensor | None) -> Tensor | None:
+        if encoder_states is not None and not self.config.add_cross_attention:
+            raise ValueError("encoder_hidden_states need a config with is_decoder and add_cross_attention")
+        return encoder_states
+
+    def _caches(self, use_cache: bool | None) -> bool:
+        wanted = self.config.use_cache if use_cache is None else use_cache
+        recomputed = self.encoder.gradient_checkpointing and self.training
+        return wanted and self.config.is_decoder and not (recomputed or self.linear)
+
+
+def _padding_only(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Linear attention has no scores to mask: it takes ``[B, T]`` factors of the keys."""
+    if mask is not None and mask.dim() != 2:
+        raise ValueError("linear attention takes an attention mask of [batch, tokens] only")
+    return None if mask is None else mask.to(dtype)
+
+
+def _weights(found: Iterable[Tensor | None]) -> tuple[Tensor, ...]:
+    return tuple(weights for weights in found if weights is not None)

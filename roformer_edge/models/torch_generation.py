@@ -1,0 +1,181 @@
+"""Text generation with the causal model: greedy or sampling, with or without a cache, in left-padded batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import TextTooLongError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """How the next token is chosen from logits; neutral values switch a step off.
+
+    Attributes:
+        do_sample: Draw at random; otherwise take the most likely token.
+        temperature: Divides the logits when sampling; below 1 favours likely tokens.
+        top_k: Sample among the k most likely tokens; 0 means all.
+        top_p: Sample among the fewest tokens whose probabilities sum to at least this; 1 means all.
+        repetition_penalty: Above 1 makes every token that the row already holds less likely.
+    """
+
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.repetition_penalty <= 0:
+            raise ValueError(
+                f"need temperature > 0, top_k >= 0, 0 < top_p <= 1 and repetition_penalty > 0, found {self}"
+            )
+
+    def next_tokens(self, logits: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
+        """The next token of every row.
+
+        Args:
+            logits: ``[B, V]``.
+            ids: ``[B, T]``, the tokens so far.
+            generator: The source of randomness; ``None`` means torch's own.
+
+        Returns:
+            int64 ``[B]``.
+        """
+        if self.repetition_penalty != 1.0:
+            logits = self._penalise(logits, ids)
+        if not self.do_sample:
+            return logits.argmax(dim=-1)
+        logits = self._keep_top_p(self._keep_top_k(logits / self.temperature))
+        return torch.multinomial(F.softmax(logits, dim=-1), 1, generator=generator)[:, 0]
+
+    def _penalise(self, logits: Tensor, ids: Tensor) -> Tensor:
+        found = logits.gather(1, ids)
+        penalised = torch.where(found < 0, found * self.repetition_penalty, found / self.repetition_penalty)
+        return logits.scatter(1, ids, penalised)
+
+    def _keep_top_k(self, logits: Tensor) -> Tensor:
+        if not 0 < self.top_k < logits.shape[-1]:
+            return logits
+        least = logits.topk(self.top_k).values[:, -1:]
+        return logits.masked_fill(logits < least, -torch.inf)
+
+    def _keep_top_p(self, logits: Tensor) -> Tensor:
+        if self.top_p == 1.0:
+            return logits
+        ascending, order = logits.sort()
+        dropped = F.softmax(ascending, dim=-1).cumsum(dim=-1) <= 1 - self.top_p
+        dropped[:, -1] = False  # the most likely token always stays
+        return logits.masked_fill(dropped.scatter(1, order, dropped), -torch.inf)
+
+
+class Generator:
+    """Adds :meth:`generate` to a causal model."""
+
+    config: RoFormerConfig
+
+    @torch.no_grad()
+    def generate(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        token_type_ids: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        max_new_tokens: int = 20,
+        eos_token_id: int | Sequence[int] | None = None,
+        pad_token_id: int | None = None,
+        do_sample: bool = False,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        use_cache: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Continue every row of a batch.
+
+        Args:
+            input_ids: int ``[B, S]``; shorter rows padded on the left.
+            attention_mask: ``[B, S]`` with 0 for padding; absent: all ones.
+            token_type_ids: ``[B, S]``; new tokens get the type of the last one. Absent: zeros.
+            encoder_hidden_states: ``[B, N, H]`` for a model with cross-attention.
+            encoder_attention_mask: ``[B, N]``.
+            max_new_tokens: How many tokens to add at most.
+            eos_token_id: The token or tokens that end a row; the row keeps it and is padded after it.
+            pad_token_id: What a finished row is filled with; absent: the config's.
+            do_sample: See :class:`Choice`, as for the next four.
+            temperature: See there.
+            top_k: See there.
+            top_p: See there.
+            repetition_penalty: See there.
+            use_cache: Keep keys and values from step to step: the same tokens, sooner.
+            generator: The source of randomness when sampling; ``None`` means torch's own.
+
+        Returns:
+            int64 ``[B, S + new]``: the prompts and their continuations.
+
+        Raises:
+            ValueError: The model is no decoder, the mask pads on the right, or an option is out of range.
+            TextTooLongError: Prompt and continuation may not fit into the model's positions.
+        """
+        choice = Choice(
+            do_sample=do_sample,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+        )
+        ids = input_ids
+        mask = torch.ones_like(ids) if attention_mask is None else attention_mask
+        types = torch.zeros_like(ids) if token_type_ids is None else token_type_ids
+        self._check(ids, mask, max_new_tokens)
+        stops = torch.tensor(
+            [eos_token_id] if isinstance(eos_token_id, int) else list(eos_token_id or ()), dtype=ids.dtype
+        )
+        pad = (self.config.pad_token_id or 0) if pad_token_id is None else pad_token_id
+        finished = torch.zeros_like(ids[:, 0], dtype=torch.bool)
+        past: Any = None
+        for _ in range(max_new_tokens):
+            fresh = slice(None) if past is None else slice(-1, None)
+            output = self(  # type: ignore[operator]  # a module
+                ids[:, fresh],
+                mask,
+                types[:, fresh],
+                encoder_hidden_states=encoder_hidden_states,
+                encoder_attention_mask=encoder_attention_mask,
+                past_key_values=past,
+                use_cache=use_cache,
+            )
+            past = output.past_key_values
+            tokens = choice.next_tokens(output.logits[:, -1].float(), ids, generator).masked_fill(finished, pad)
+            ids = torch.cat((ids, tokens[:, None]), dim=1)
+            mask = torch.cat((mask, torch.ones_like(mask[:, :1])), dim=1)
+            types = torch.cat((types, types[:, -1:]), dim=1)
+            finished |= torch.isin(tokens, torch.tensor(stops, dtype=tokens.dtype, device=tokens.device))
+            if finished.all():
+                break
+        return ids
+
+    def _check(self, ids: Tensor, mask: Tensor, max_new_tokens: int) -> None:
+        if not self.config.is_decoder:
+            raise ValueError("generate needs a model whose config has is_decoder=True")
+        if ids.shape[1] == 0 or max_new_tokens < 1:
+            raise ValueError(f"need a prompt and max_new_tokens >= 1, found {ids.shape[1]} and {max_new_tokens}")
+        if bool((mask[:, -1] == 0).any()):
+            raise ValueError("the last token of a row is padding: pad prompts on the left")
+        # the last token that is generated is never read
+        needed, positions = ids.shape[1] + max_new_tokens - 1, self.config.max_position_embeddings
+        if needed > positions:
+            raise TextTooLongError(
+                f"a prompt of {ids.shape[1]} tokens and max_new_tokens={max_new_tokens} need {needed} positions, "
+                f"the model has {positions}; ask for fewer tokens or call extend_positions({needed})"
+            )
