@@ -1,0 +1,43 @@
+"""``demo``: see it work on the embedded checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from roformer_edge.cli.progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("roformer-edge-demo"),
+        metavar="DIR",
+        help="where bundle and report go (default: roformer-edge-demo)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deploy, validate, answer; print all three."""
+    from roformer_edge.demo.journey import run_demo
+    from roformer_edge.validate.render.terminal import summary_table
+
+    with Progress() as progress:
+        demo = run_demo(args.out, progress)
+    deployment = demo.deployment
+    if deployment.report is not None:
+        print(summary_table(deployment.report))
+    print("\nasked the int8 bundle:")
+    for sentence, answer in demo.answers:
+        print(f"  {sentence}  ->  {answer.label} ({100 * answer.score:.1f} %)")
+    parity = deployment.manifest.parity
+    figure = (
+        f"{parity.max_difference:.1e} from {parity.reference}" if parity.checked else f"not checked: {parity.reason}"
+    )
+    print(f"\nparity of the float32 graph: {figure}")
+    print(f"bundle: {deployment.bundle} ({deployment.manifest.total_bytes / 1e6:.1f} MB)")
+    for path in deployment.report_files:
+        print(f"report: {path}")
+    return 0

@@ -1,0 +1,71 @@
+"""The command line in this process, a tiny checkpoint and a bundle made of it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from roformer_edge.cli.main import main
+from tests.tiny_checkpoint import labelled, write_checkpoint
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line of an error that was meant; anything else fails."""
+        assert self.code not in (0, 2), self
+        assert self.err.count("\n") == 1, self.err
+        assert self.err.startswith("roformer-edge: error: "), self.err
+        return self.err
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run a command and return its outcome."""
+
+    def run(*arguments: object) -> Outcome:
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            code = main([str(argument) for argument in arguments])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint; tests that change it copy it first."""
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labelled data for it."""
+    return labelled(tmp_path_factory.mktemp("data") / "dev.jsonl")
+
+
+@pytest.fixture(scope="session")
+def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An int8-dynamic bundle of the tiny checkpoint."""
+    out = tmp_path_factory.mktemp("bundle") / "tiny-int8"
+    assert main(["deploy", str(checkpoint), "--out", str(out)]) == 0
+    return out
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Everything in a folder, hidden things included."""
+    return sorted(path.name for path in folder.iterdir())

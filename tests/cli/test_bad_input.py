@@ -1,0 +1,257 @@
+"""Bad input: one line, an exit code that is not 0, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.cli.conftest import leftovers
+from tests.tiny_checkpoint import TEXTS, TOKENS, write_checkpoint, write_lines
+
+
+class Payload:
+    """Unpickling this makes a folder named ``pwned``."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("pwned",))
+
+
+def remove_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def truncate_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def pickle_with_code(folder: Path) -> None:
+    remove_weights(folder)
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"weight": Payload()}))
+
+
+def zipped_pickle_with_code(folder: Path) -> None:
+    remove_weights(folder)
+    torch.save({"weight": Payload()}, folder / "pytorch_model.bin")
+
+
+def change_config(**fields: object):
+    def change(folder: Path) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+    return change
+
+
+def longer_vocabulary(folder: Path) -> None:
+    (folder / "vocab.txt").write_text("\n".join([*TOKENS, "多余"]) + "\n")
+
+
+def shorter_vocabulary(folder: Path) -> None:
+    (folder / "vocab.txt").write_text("\n".join(TOKENS[:-7]) + "\n")
+
+
+CHECKPOINTS = {
+    "no weights": (remove_weights, "holds no weights"),
+    "truncated weights": (truncate_weights, "truncated"),
+    "wrong shapes": (change_config(intermediate_size=64), r"of another shape"),
+    "too many layers": (change_config(num_hidden_layers=3), "missing"),
+    "a pickle with code": (pickle_with_code, "was not opened"),
+    "a zipped pickle with code": (zipped_pickle_with_code, "was not opened"),
+    "RoFormerV2": (change_config(norm_type="rms_norm", use_bias=False), "RoFormerV2"),
+    "RoFormer-sim": (change_config(pooler_activation="linear"), "RoFormer-sim"),
+    "another architecture": (change_config(model_type="bert"), "'bert'"),
+    "heads that do not divide": (change_config(num_attention_heads=3), "not a multiple"),
+    "longer vocabulary": (longer_vocabulary, "tokens and the model"),
+    "shorter vocabulary": (shorter_vocabulary, "tokens and the model"),
+    "no vocabulary": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt"),
+    "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
+    "no config": (lambda folder: (folder / "config.json").unlink(), "config.json"),
+}
+
+
+@pytest.mark.parametrize(("damage", "says"), CHECKPOINTS.values(), ids=CHECKPOINTS)
+def test_broken_checkpoints(cli, checkpoint, tmp_path, monkeypatch, damage, says):
+    broken = shutil.copytree(checkpoint, tmp_path / "broken")
+    damage(broken)
+    monkeypatch.chdir(tmp_path)
+    outcome = cli("deploy", broken, "--out", tmp_path / "out" / "bundle")
+    assert says in outcome.error
+    assert leftovers(tmp_path) == ["broken"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--task", "text-clasification"], "unknown task 'text-clasification'; choose one of: text-classification"),
+        (["--recipe", "int7"], "unknown recipe 'int7'; choose one of: fp32,"),
+        (["--format", "coreml"], "unknown format 'coreml'; choose one of: onnx"),
+        (["--preset", "sparc"], "unknown preset 'sparc'; choose one of: x86,"),
+        (["--inputs", "int8"], "unknown index dtype 'int8'; choose one of: int64, int32"),
+        (["--recipe", "int8-static"], "needs calibration texts"),
+        (["--max-drop", "1"], "no labelled data"),
+    ],
+)
+def test_wrong_words(cli, checkpoint, tmp_path, arguments, says):
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *arguments)
+    assert says in outcome.error
+    assert leftovers(tmp_path) == []
+
+
+LINES = {
+    "malformed": ('{"text": "好", "label": "开"\n', "malformed JSON"),
+    "not an object": ("[1]\n", "one JSON object"),
+    "no label": ('{"text": "好"}\n', "label"),
+    "unknown label": ('{"text": "好", "label": "停"}\n', "停"),
+    "text is no string": ('{"text": 5, "label": "开"}\n', "text"),
+    "NUL": ('{"text": "a\\u0000b", "label": "开"}\n', "NUL"),
+    "lone surrogate": ('{"text": "a\\ud800b", "label": "开"}\n', "surrogate"),
+    "not UTF-8": (b'{"text": "\xff", "label": "\xff"}\n', "UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("line", "says"), LINES.values(), ids=LINES)
+def test_broken_lines_are_reported_with_their_number(cli, checkpoint, tmp_path, line, says):
+    path = tmp_path / "dev.jsonl"
+    good = '{"text": "今天", "label": "关"}\n'.encode()
+    path.write_bytes(good * 2 + (line if isinstance(line, bytes) else line.encode()) + good)
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", "--eval", path)
+    assert f"{path}:3: " in outcome.error
+    assert says in outcome.error
+    assert leftovers(tmp_path) == ["dev.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("a\0b", "NUL"), ("a\udc80b", "surrogate"), ("今天" * 40, "tokens"), (None, "must be a")],
+    ids=["NUL", "surrogate", "too long", "null"],
+)
+def test_texts_that_cannot_be_answered(cli, bundle, tmp_path, text, says):
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps({"text": text}) + "\n")
+    assert says in cli("run", bundle, "--input", path).error
+
+
+def test_long_texts_are_cut_when_asked(cli, bundle, tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [{"text": "今天" * 40}])
+    outcome = cli("run", bundle, "--input", path, "--truncate")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["label"] in ("开", "关", "问")
+
+
+def flip_byte(bundle: Path) -> None:
+    path = bundle / "model.onnx"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def climb(bundle: Path) -> None:
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"][0]["path"] = "../model.onnx"
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(("damage", "says"), [(flip_byte, "model.onnx"), (climb, "'../model.onnx'")])
+@pytest.mark.parametrize("command", ["run", "verify"])
+def test_broken_bundles(cli, bundle, tmp_path, damage, says, command):
+    broken = shutil.copytree(bundle, tmp_path / "broken")
+    damage(broken)
+    words = ["run", broken, "今天"] if command == "run" else ["bundle", "verify", broken]
+    assert says in cli(*words).error
+
+
+def test_an_existing_bundle_is_kept(cli, checkpoint, bundle, tmp_path):
+    out = shutil.copytree(bundle, tmp_path / "bundle")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert "exists already" in cli("deploy", checkpoint, "--out", out).error
+    broken = shutil.copytree(checkpoint, tmp_path / "broken")
+    truncate_weights(broken)
+    assert "truncated" in cli("deploy", broken, "--out", out, "--overwrite").error
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert leftovers(tmp_path) == ["broken", "bundle"]
+
+
+def in_a_process(*arguments: object, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "roformer_edge", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_a_full_disk(checkpoint, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    process = in_a_process(
+        "deploy",
+        checkpoint,
+        "--out",
+        out / "bundle",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert err.count("\n") == 1
+    assert err.startswith("roformer-edge: error: cannot write")
+    assert leftovers(out) == []
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, signal_number):
+    out, data = tmp_path / "out", tmp_path / "data.jsonl"
+    os.mkfifo(data)  # the command waits for its first line when the interrupt comes
+    process = in_a_process("deploy", checkpoint, "--out", out / "bundle", "--eval", data)
+    deadline = time.monotonic() + 60
+    while not (out.is_dir() and leftovers(out)):
+        assert time.monotonic() < deadline, "the command did not begin to write"
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal_number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "roformer-edge: error: interrupted; nothing was left half-written\n"
+    assert not out.exists() or leftovers(out) == []
+
+
+@pytest.fixture
+def budget_case(cli, checkpoint, tmp_path) -> tuple[Path, Path]:
+    """A checkpoint that knows nothing of the tiny one, and data labelled with the tiny one's own answers."""
+    answers = cli("export", checkpoint, "--out", tmp_path / "reference") and cli("run", tmp_path / "reference", *TEXTS)
+    rows = [json.loads(line) for line in answers.out.splitlines()]
+    data = write_lines(tmp_path / "dev.jsonl", [{"text": row["text"], "label": row["label"]} for row in rows])
+    return write_checkpoint(tmp_path / "stranger", seed=11), data
+
+
+def test_validate_is_a_gate(cli, checkpoint, tmp_path, budget_case):
+    stranger, data = budget_case
+    assert cli("export", stranger, "--out", tmp_path / "candidate").code == 0
+    words = ("validate", tmp_path / "candidate", "--reference", checkpoint, "--data", data)
+    assert cli(*words).code == 0
+    outcome = cli(*words, "--max-drop", "5", "--report", tmp_path / "report")
+    assert outcome.code == 3
+    assert "accuracy dropped by" in outcome.error
+    assert leftovers(tmp_path / "report") == ["report.html", "report.json", "report.md"]
+
+
+def test_deploy_writes_no_bundle_that_breaks_the_budget(cli, checkpoint, tmp_path, budget_case):
+    _, data = budget_case
+    # ranges measured on one token that the data never has: everything else saturates
+    narrow = write_lines(tmp_path / "narrow.jsonl", [{"text": "##b"}])
+    words = ("--recipe", "int8-static", "--calibration", narrow, "--observer", "minmax", "--eval", data)
+    outcome = cli(
+        "deploy", checkpoint, "--out", tmp_path / "bundle", *words, "--max-drop", "0", "--report", tmp_path / "report"
+    )
+    assert outcome.code == 3
+    assert "accuracy dropped by" in outcome.error
+    assert not (tmp_path / "bundle").exists()
+    assert (tmp_path / "report" / "report.json").exists()
