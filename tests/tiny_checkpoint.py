@@ -10,39 +10,28 @@ import torch
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
 
-WORDS = [
-    "今天",
-    "天气",
-    "很",
-    "好",
-    "非常",
-    "的",
-    "灯",
-    "打开",
-    "关闭",
-    "客厅",
-    "卧室",
-    "把",
-    "请",
-    "我",
-    "你",
-    "他",
-    "不",
-    "一",
-    "二",
-    "三",
-    "。",
-    "，",
-    "！",
-    "？",
-    "a",
-    "b",
-    "c",
-    "##a",
-    "##b",
-    "空调",
-    "窗帘",
-]
+WORDS = (
+    *(
+        "今天",
+        "天气",
+        "很",
+        "好",
+        "非常",
+        "的",
+        "灯",
+        "打开",
+        "关闭",
+        "客厅",
+        "卧室",
+        "把",
+        "请",
+        "我",
+        "你",
+        "他",
+        "不",
+    ),
+    *("一", "二", "三", "。", "，", "！", "？", "a", "b", "c", "##a", "##b", "空调", "窗帘"),
+)
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
 LABELS = ("开", "关", "问")
 TEXTS = (
