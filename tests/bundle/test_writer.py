@@ -53,9 +53,14 @@ def test_leaving_without_finish_writes_nothing(tmp_path: Path) -> None:
 def test_an_interruption_leaves_the_old_bundle_alone(tmp_path: Path, interruption: type[BaseException]) -> None:
     out = write_bundle(tmp_path / "intent")
     before = everything(tmp_path)
-    with pytest.raises(interruption), BundleWriter(out, overwrite=True) as writer:
-        writer.add_bytes("model.onnx", "model", b"other")
-        raise interruption
+
+    def write() -> None:
+        with BundleWriter(out, overwrite=True) as writer:
+            writer.add_bytes("model.onnx", "model", b"other")
+            raise interruption
+
+    with pytest.raises(interruption):
+        write()
     assert everything(tmp_path) == before
 
 
@@ -110,7 +115,7 @@ def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "model").write_text("mine")
     with pytest.raises(BundleError, match="is a file"):
         write_bundle(tmp_path / "model", overwrite=True)
-    with pytest.raises(BundleError, match="cannot write .*; nothing was left behind"):
+    with pytest.raises(BundleError, match=r"cannot write .*; nothing was left behind"):
         write_bundle(tmp_path / "model" / "intent")
 
 
@@ -252,9 +257,8 @@ def test_a_draft_can_be_opened_and_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_no_reader_would_take_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(BundleFormatError, match="no file with the role 'model'"):
-        with BundleWriter(tmp_path / "a") as writer:
-            writer.finish(manifest())
+    with pytest.raises(BundleFormatError, match="role 'model'"), BundleWriter(tmp_path / "a") as writer:
+        writer.finish(manifest())
     with pytest.raises(BundleFormatError, match="max_length"):
         write_bundle(tmp_path / "b", max_length=-1)
     assert list(tmp_path.iterdir()) == []
@@ -262,17 +266,21 @@ def test_a_manifest_that_no_reader_would_take_is_not_written(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("path", ["../out", "/etc/passwd", "a\\b", "", ".hidden", "a//b", "manifest.json"])
 def test_paths_that_a_reader_would_refuse_are_not_written(tmp_path: Path, path: str) -> None:
-    with pytest.raises(BundleFormatError), BundleWriter(tmp_path / "a") as writer:
-        writer.add_bytes("model.onnx", "model", b"graph")
-        writer.add_bytes(path, "notice", b"")
-        writer.finish(manifest())
+    def write() -> None:
+        with BundleWriter(tmp_path / "a") as writer:
+            writer.add_bytes("model.onnx", "model", b"graph")
+            writer.add_bytes(path, "notice", b"")
+            writer.finish(manifest())
+
+    with pytest.raises(BundleFormatError):
+        write()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_path_is_added_once(tmp_path: Path) -> None:
     with BundleWriter(tmp_path / "a") as writer:
         writer.add_bytes("model.onnx", "model", b"graph")
-        with pytest.raises(BundleFormatError, match="added to .* before"):
+        with pytest.raises(BundleFormatError, match=r"added to .* before"):
             writer.add_bytes("model.onnx", "model", b"graph")
 
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from roformer_edge.bundle.card import model_card
+from roformer_edge.bundle.manifest import CalibrationRecord, FileEntry, ParityRecord
+from tests.tiny_bundle import LABELS, manifest
+
+
+def test_the_card_tells_what_the_manifest_knows(bundle: Path) -> None:
+    card = (bundle / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# intent\n")
+    for fact in (
+        "text-classification",
+        "int8-dynamic",
+        "64 tokens",
+        *LABELS,
+        'roformer_edge.load("intent")',
+        "onnxruntime 1.20 or newer",
+        "| accuracy | 91.25 % | 91.00 % | 0.25 (95 % interval -0.10 to 0.60) | 99.50 % |",
+        "400 examples of `dev.jsonl`",
+        "2.5e-07",
+        "| `model.onnx` | the graph that the engine runs | 10.2 kB |",
+        "`my-checkpoint`",
+        "`LICENSE-words.txt`",
+        "2025-01-31T23:59:59Z, with onnx 1.17.0",
+    ):
+        assert fact in card
+    for placeholder in ("TODO", "None", "null", "More information", "[", "<"):
+        assert placeholder not in card.replace("[PAD]", "")
+
+
+def test_what_was_not_done_is_said() -> None:
+    card = model_card(
+        manifest(
+            measured=None,
+            parity=ParityRecord(checked=False, reason="torch is not installed"),
+            calibration=CalibrationRecord(texts=512, sha256="0" * 64, observer="percentile"),
+            minimum_runtime={},
+        ),
+        "x",
+    )
+    assert "was not measured" in card
+    assert "not compared with a reference: torch is not installed" in card
+    assert "512 texts by the observer `percentile`" in card
+    assert "None" not in card
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [(0, "0 B"), (999, "999 B"), (30_100_000, "30.1 MB"), (2_000_000_000, "2 GB")]
+)
+def test_sizes(size: int, shown: str) -> None:
+    entry = FileEntry(path="model.onnx", role="model", bytes=size, sha256="0" * 64)
+    assert f"| {shown} |" in model_card(manifest(files=(entry,)), "x")
+
+
+def test_labels_cannot_break_the_page() -> None:
+    card = model_card(manifest(labels=("a`b", "c|d", "e\nf")), "x")
+    assert "Labels (3): `` a`b ``, `c\\|d`, `e f`." in card
