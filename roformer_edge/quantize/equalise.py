@@ -77,7 +77,9 @@ def equalise(
         factors = migration_factors(maxima, weight, strength=strength, tied=pair.tied)
         changed[f"{pair.consumer}.weight"] = weight * factors
         changed[f"{pair.producer}.weight"] = arrays[f"{pair.producer}.weight"] / factors[:, None]
-        changed[f"{pair.producer}.bias"] = arrays[f"{pair.producer}.bias"] / factors
+        bias = f"{pair.producer}.bias"
+        if bias in arrays:
+            changed[bias] = arrays[bias] / factors
     return changed
 
 
