@@ -189,7 +189,8 @@ def deploy_checkpoint(
         manifest = _manifest(made_of, task, export, exported)
         _add_files(writer, made_of, export, exported)
         _add_self_test(writer, manifest)
-        report, report_files = None, ()
+        report: Report | None = None
+        report_files: tuple[Path, ...] = ()
         if examples:
             progress.stage("validate")
             candidate = open_predictor(str(writer.draft(manifest)), task=task.name, truncate=options.truncation)
@@ -263,8 +264,9 @@ def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Expo
         outputs=exported.graph.outputs,
         max_length=config.max_position_embeddings,
         tokenizer=made_of.tokenizer.to_settings(),
-        calibration=calibration
-        and CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
+        calibration=None
+        if calibration is None
+        else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
         parity=ParityRecord(
             checked=True,
             reference=parity.reference,
