@@ -5,6 +5,7 @@
     ├── CheckpointError             weights that are missing, truncated, mis-shaped or unsafe to open
     ├── UnsupportedModelError       a relative of RoFormer that would load but compute wrong answers
     ├── UnknownNameError            a task, format, recipe, preset ... that is in no table
+    ├── OptionError                 a number out of range: threads, batch size, top_k ... (also a ValueError)
     ├── MissingDependencyError      an optional package is not installed (also an ImportError)
     ├── VocabularyError             a vocabulary or tokenizer file that is broken or does not fit the model
     ├── TextError                   a text that cannot be encoded (also a ValueError)
@@ -63,6 +64,21 @@ class UnknownNameError(RoformerEdgeError, ValueError):
         self.name = name
         self.allowed = tuple(allowed)
         super().__init__(f"unknown {kind} {name!r}; choose one of: {', '.join(self.allowed)}")
+
+
+class OptionError(RoformerEdgeError, ValueError):
+    """A number that was asked for is out of range.
+
+    Args:
+        name: Of the option, such as ``"batch_size"``.
+        value: What was asked for.
+        allowed: What may be asked for, as the end of a sentence.
+    """
+
+    def __init__(self, name: str, value: object, allowed: str = "a whole number of at least 1") -> None:
+        self.name = name
+        self.value = value
+        super().__init__(f"{name} must be {allowed}, found {value!r}")
 
 
 class MissingDependencyError(RoformerEdgeError, ImportError):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.bundle.reader import open_bundle
-from roformer_edge.errors import BackendError, TextTooLongError
+from roformer_edge.errors import BackendError, OptionError, TextTooLongError
 from roformer_edge.runtime.inference import TextModel
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.memory import peak_resident_bytes
@@ -44,6 +44,9 @@ class BenchOptions:
         runs: How often each length and batch size is run, after three runs that do not count.
         cold_starts: How many fresh processes to start; 0 leaves that out.
         text: What the fresh processes are asked.
+
+    Raises:
+        OptionError: A number is out of range.
     """
 
     lengths: tuple[int, ...] | None = None
@@ -52,6 +55,14 @@ class BenchOptions:
     runs: int = 30
     cold_starts: int = 3
     text: str = "今天天气很好，适合出去走走。"
+
+    def __post_init__(self) -> None:
+        counts = {"lengths": self.lengths or (1,), "batch_sizes": self.batch_sizes, "runs": (self.runs,)}
+        for name, values in counts.items():
+            if not values or min(values) < 1:
+                raise OptionError(name, values, "whole numbers of at least 1")
+        if self.cold_starts < 0:
+            raise OptionError("cold_starts", self.cold_starts, "a whole number of at least 0")
 
 
 @dataclass(frozen=True, kw_only=True)

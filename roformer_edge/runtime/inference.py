@@ -28,11 +28,21 @@ class Encoded(Protocol):
     def type_ids(self) -> Sequence[int]: ...  # noqa: D102 - described above
 
 
+class Rows(Protocol):
+    """What calling a tokenizer gives: one encoding for each text."""
+
+    @property
+    def encodings(self) -> Sequence[Encoded]: ...  # noqa: D102 - described above
+
+
 class Encoder(Protocol):
     """The part of a tokenizer that the runtime needs."""
 
-    def encode_text(self, text: str, pair: str | None = None, *, max_length: int | None = None) -> Encoded:
-        """Encode a text or a pair; longer than ``max_length`` it is cut, from the end of the longer text."""
+    def encode_text(self, text: str, pair: str | None = None) -> Encoded:
+        """Encode a text or a pair, whole."""
+
+    def __call__(self, text: str, text_pair: str | None = None, *, truncation: bool, max_length: int) -> Rows:
+        """Encode a text or a pair, the longer of the two cut until both fit."""
 
     def __len__(self) -> int:
         """Size of the vocabulary: one more than the largest id."""
@@ -72,7 +82,9 @@ class TextModel:
         """
         text, pair = split_pair(value, where)
         limit = self.limits.max_length
-        encoding = self.tokenizer.encode_text(text, pair, max_length=limit if truncation else None)
+        encoding = self.tokenizer.encode_text(text, pair)
+        if truncation and len(encoding.ids) > limit:
+            encoding = self.tokenizer(text, pair, truncation=True, max_length=limit).encodings[0]
         if len(encoding.ids) > limit:
             raise TextTooLongError(
                 f"{where} has {len(encoding.ids)} tokens, special tokens included, and the model takes {limit} at "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from roformer_edge.errors import BackendError, UnknownNameError
+from roformer_edge.errors import OptionError, UnknownNameError
 from roformer_edge.tasks import TensorSpec
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class SessionOptions:
 
     Raises:
         UnknownNameError: ``optimization`` is none of them.
-        BackendError: ``threads`` is not a whole number of at least 1, or ``providers`` is empty.
+        OptionError: ``threads`` is not a whole number of at least 1, or ``providers`` is empty.
     """
 
     threads: int | None = None
@@ -44,9 +44,9 @@ class SessionOptions:
         if self.optimization not in OPTIMIZATIONS:
             raise UnknownNameError("optimization level", self.optimization, OPTIMIZATIONS)
         if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
-            raise BackendError(f"threads must be a whole number of at least 1, found {self.threads!r}")
+            raise OptionError("threads", self.threads)
         if self.providers is not None and not self.providers:
-            raise BackendError("providers names none; leave it out to run on the processor")
+            raise OptionError("providers", self.providers, "one name or more, or left out to run on the processor")
 
 
 class Session(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import BackendError, TextError
+from roformer_edge.errors import BackendError, OptionError, TextError
 from roformer_edge.runtime.batching import window_size, windows
 from roformer_edge.runtime.inference import Encoded, Encoder, Limits, TextModel
 from roformer_edge.runtime.session import Session
@@ -134,6 +134,7 @@ class TextClassifier:
         Raises:
             TextError: Something is not a text, or holds NUL or a lone surrogate.
             TextTooLongError: A text has more tokens than the model takes, and ``truncation`` is not set.
+            OptionError: ``top_k`` or ``batch_size`` is not a whole number of at least 1.
             BackendError: The engine failed.
         """
         _check_numbers(top_k, batch_size)
@@ -224,4 +225,4 @@ def _iterate(texts: object) -> Iterator[object]:
 def _check_numbers(top_k: int | None, batch_size: int) -> None:
     for name, value in (("top_k", top_k), ("batch_size", batch_size)):
         if value is not None and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"{name} must be a whole number of at least 1, found {value!r}")
+            raise OptionError(name, value)
