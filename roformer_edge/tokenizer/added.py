@@ -1,0 +1,245 @@
+"""Tokens that are cut out of a text before it is segmented: the special ones and those that were added later.
+
+The slow and the fast tokenizer of transformers find them in different ways, both of which are reproduced here:
+``SlowMatcher`` follows the behaviour of its ``Trie``, ``FastMatcher`` that of the crate tokenizers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+_END = ""
+# what the regular expression \s matches in the crate: White_Space, which is stable in Unicode
+_WHITE = frozenset("\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | frozenset(
+    map(chr, range(0x2000, 0x200B))
+)
+
+_Node = dict[str, "_Node"]  # type: ignore[misc]
+
+
+class AddedToken:
+    """A token with the manner in which it is found.
+
+    Args:
+        content: The text it stands for.
+        single_word: Only found between characters that are not part of a word.
+        lstrip: Takes the white space to its left with it.
+        rstrip: Takes the white space to its right with it.
+        normalized: Found in the normalised text and not in the raw one; ``not special`` when left out.
+        special: Left out by ``skip_special_tokens`` and never lower-cased.
+    """
+
+    __slots__ = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+
+    def __init__(
+        self,
+        content: str,
+        *,
+        single_word: bool = False,
+        lstrip: bool = False,
+        rstrip: bool = False,
+        normalized: bool | None = None,
+        special: bool = False,
+    ) -> None:
+        self.content = content
+        self.single_word = single_word
+        self.lstrip = lstrip
+        self.rstrip = rstrip
+        self.normalized = not special if normalized is None else normalized
+        self.special = special
+
+    def to_dict(self) -> dict[str, str | bool]:
+        """The token as Hugging Face files hold it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __str__(self) -> str:
+        return self.content
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{name}={value}" for name, value in self.to_dict().items() if name != "content")
+        return f"AddedToken({self.content!r}, {options})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AddedToken) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+
+def _plant(contents: Iterable[str]) -> _Node:
+    root: _Node = {}
+    for content in contents:
+        node = root
+        for character in content:
+            node = node.setdefault(character, {})
+        node[_END] = {}
+    return root
+
+
+class _Starts:
+    """Where in a text the next first character of any token stands."""
+
+    __slots__ = ("_next", "_text")
+
+    def __init__(self, text: str, characters: Iterable[str]) -> None:
+        self._text = text
+        self._next = {character: text.find(character) for character in characters}
+
+    def after(self, position: int) -> int:
+        """The first such place at or after ``position``, or the end of the text."""
+        found = len(self._text)
+        for character, place in self._next.items():
+            here = place
+            if 0 <= place < position:
+                here = self._next[character] = self._text.find(character, position)
+            if 0 <= here < found:
+                found = here
+        return found
+
+
+class SlowMatcher:
+    """Cuts a text at tokens the way the slow tokenizer does.
+
+    Args:
+        contents: The texts of the tokens.
+    """
+
+    def __init__(self, contents: Iterable[str]) -> None:
+        self._root = _plant(content for content in contents if content)
+
+    def may_match(self, text: str) -> bool:
+        """Whether any token could begin in ``text``; cheap, and false for nearly all texts."""
+        return any(character in text for character in self._root)
+
+    def cut(self, text: str) -> list[tuple[int, int]]:
+        """Cut ``text`` into pieces, of which some are tokens.
+
+        Partial matches are followed side by side. The first to be complete ends the search, and of those that began
+        no later the leftmost that can be completed is taken, as long as possible. One that failed on the very
+        character that completed another is still tried, with that character passed over: the slow tokenizer does so.
+
+        Returns:
+            ``(start, end)`` of every piece; together they cover the text.
+        """
+        starts = _Starts(text, self._root)
+        cuts = [0]
+        active: dict[int, _Node] = {}
+        position = resume = 0
+        while (position := position if active else starts.after(max(position, resume))) < len(text):
+            character = text[position]
+            failed = []
+            for start, node in active.items():
+                if _END in node:
+                    match = self._complete(text, position, active, start)
+                    cuts += match
+                    resume = match[1]
+                    active = {}
+                    break
+                if character in node:
+                    active[start] = node[character]
+                else:
+                    failed.append(start)
+            for start in failed:
+                active.pop(start, None)
+            if position >= resume and character in self._root:
+                active[position] = self._root[character]
+            position += 1
+        for start, node in active.items():
+            if _END in node:
+                cuts += (start, len(text))
+                break
+        return _spans(cuts, len(text))
+
+    @staticmethod
+    def _complete(text: str, position: int, active: dict[int, _Node], found: int) -> tuple[int, int]:
+        """The leftmost, longest match among those that began no later than ``found``, which is complete."""
+        for start, first in active.items():
+            node, end, ahead = first, -1, position + (start < found)
+            if _END in node:
+                end = ahead
+            while ahead < len(text) and text[ahead] in node:
+                node = node[text[ahead]]
+                ahead += 1
+                if _END in node:
+                    end = ahead
+            if end >= 0:
+                return start, end
+        raise AssertionError("the match that was found has gone")
+
+
+def _spans(cuts: list[int], length: int) -> list[tuple[int, int]]:
+    spans, start = [], 0
+    for end in (*cuts, length):
+        if end > start:
+            spans.append((start, end))
+            start = end
+    return spans
+
+
+class FastMatcher:
+    """Finds tokens in a text the way the fast tokenizer does: the leftmost, longest, one behind the other.
+
+    Args:
+        tokens: By the text to look for, the id and the token.
+        is_word: Whether a character is part of a word; asked for tokens that must stand alone.
+    """
+
+    def __init__(self, tokens: dict[str, tuple[int, AddedToken]], is_word: Callable[[str], bool]) -> None:
+        self._tokens = tokens
+        self._is_word = is_word
+        self._root = _plant(tokens)
+
+    def split(self, text: str, skip_special: bool) -> Iterator[tuple[int | None, int, int]]:
+        """Split ``text`` into tokens and what lies between them.
+
+        Args:
+            text: The text, not empty.
+            skip_special: Take special tokens for ordinary text.
+
+        Yields:
+            ``(id or None, start, end)`` of every piece that is not empty, in order.
+        """
+        done = 0
+        for start, end in self._matches(text):
+            index, token = self._tokens[text[start:end]]
+            if (skip_special and token.special) or (token.single_word and not self._stands_alone(text, start, end)):
+                continue
+            if token.lstrip:
+                while start > done and text[start - 1] in _WHITE:
+                    start -= 1  # noqa: PLW2901
+            if token.rstrip:
+                while end < len(text) and text[end] in _WHITE:
+                    end += 1  # noqa: PLW2901
+            if done < start:
+                yield None, done, start
+            yield index, start, end
+            done = end
+        if done < len(text):
+            yield None, done, len(text)
+
+    def _stands_alone(self, text: str, start: int, end: int) -> bool:
+        return not (start and self._is_word(text[start - 1])) and not (end < len(text) and self._is_word(text[end]))
+
+    def _matches(self, text: str) -> Iterator[tuple[int, int]]:
+        starts = _Starts(text, self._root)
+        position = starts.after(0)
+        while position < len(text):
+            node, ahead, end = self._root, position, -1
+            while ahead < len(text) and text[ahead] in node:
+                node = node[text[ahead]]
+                ahead += 1
+                if _END in node:
+                    end = ahead
+            if end >= 0:
+                yield position, end
+            position = starts.after(max(end, position + 1))
+
+
+def first_of(texts: Sequence[str], text: str, position: int) -> tuple[int, str] | None:
+    """The leftmost occurrence in ``text`` of any of ``texts`` from ``position`` on; of two at one place the earlier one."""
+    found: tuple[int, str] | None = None
+    for candidate in texts:
+        place = text.find(candidate, position, len(text) if found is None else found[0] + len(candidate) - 1)
+        if place >= 0:
+            found = place, candidate
+    return found

@@ -1,0 +1,457 @@
+"""What both tokenizers share: from texts to rows, and files.
+
+The surface is that of the tokenizers of transformers 4.57 and behaves as theirs does; what is more is said where it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from roformer_edge.errors import TextError
+from roformer_edge.tokenizer.added import AddedToken
+from roformer_edge.tokenizer.batching import Lengths, check_side, to_tensors
+from roformer_edge.tokenizer.encoding import Analysis, BatchEncoding, Encoding, Pieces, Run, Segment
+from roformer_edge.tokenizer.files import OPTIONS, read_directory, write_directory
+from roformer_edge.tokenizer.segment import make_segmenter
+from roformer_edge.tokenizer.tokens import MORE_SPECIAL, Tokens
+from roformer_edge.tokenizer.vocab import VOCABULARY_NAME, Vocabulary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from roformer_edge.tokenizer.segment import Words
+
+# model_max_length of a tokenizer that knows no limit
+NO_LIMIT = int(1e30)
+# words remembered with what they became, about 5 MB at most; longer ones are rare and not worth it
+MEMO_LIMIT = 1 << 14
+MEMO_WORD = 32
+
+
+class Tokenizer(Tokens):
+    """The tokenizer without the part that differs: how a text is cut into words and what a word becomes.
+
+    Args:
+        vocab_file: The path of a ``vocab.txt``, or a vocabulary that was read before.
+        do_lower_case: Lower-case the text.
+        do_basic_tokenize: Split words that the vocabulary does not hold at punctuation and ideographs first; false
+            hands them to WordPiece as they are. Has no effect in the fast mode, as in transformers.
+        never_split: Words that are left whole by that step; slow mode only.
+        unk_token: Stands for what the vocabulary does not hold.
+        sep_token: Put behind every text.
+        pad_token: Fills rows.
+        cls_token: Put in front.
+        mask_token: Stands for a word to be guessed.
+        bos_token: Not used by RoFormer.
+        eos_token: Not used by RoFormer.
+        additional_special_tokens: More tokens that are never split; added to the vocabulary where they are new.
+        tokenize_chinese_chars: Take every ideograph for a word of its own in that step; slow mode only.
+        strip_accents: Drop accents; when left out, as ``do_lower_case``.
+        model_max_length: The length that ``truncation`` and ``padding="max_length"`` mean without ``max_length``.
+        padding_side: ``"right"`` or ``"left"``.
+        truncation_side: The side that tokens are taken away from.
+        clean_up_tokenization_spaces: Remove spaces before punctuation when decoding.
+        split_special_tokens: Take special tokens in a text for ordinary text.
+        model_input_names: What a call returns unless told otherwise.
+        added_tokens_decoder: Added tokens by id, as ``tokenizer_config.json`` lists them.
+        segmenter: ``"words"``, or ``"rjieba"`` for the Rust package with equal words.
+        words: The packed dictionary: a path or its bytes; the one of this package when left out.
+
+    Raises:
+        VocabularyError: The vocabulary is broken, or a special token is neither in it nor among the added tokens.
+        UnknownNameError: A side or a segmenter that does not exist.
+    """
+
+    def __init__(
+        self,
+        vocab_file: str | os.PathLike[str] | Vocabulary,
+        do_lower_case: bool = True,
+        do_basic_tokenize: bool = True,
+        never_split: Iterable[str] | None = None,
+        unk_token: str | AddedToken = "[UNK]",
+        sep_token: str | AddedToken = "[SEP]",
+        pad_token: str | AddedToken = "[PAD]",
+        cls_token: str | AddedToken = "[CLS]",
+        mask_token: str | AddedToken | None = "[MASK]",
+        tokenize_chinese_chars: bool = True,
+        strip_accents: bool | None = None,
+        *,
+        bos_token: str | AddedToken | None = None,
+        eos_token: str | AddedToken | None = None,
+        additional_special_tokens: Sequence[str | AddedToken] = (),
+        model_max_length: int = NO_LIMIT,
+        padding_side: str = "right",
+        truncation_side: str = "right",
+        clean_up_tokenization_spaces: bool = False,
+        split_special_tokens: bool = False,
+        model_input_names: Sequence[str] = ("input_ids", "token_type_ids", "attention_mask"),
+        added_tokens_decoder: Mapping[int, AddedToken] | None = None,
+        segmenter: str = "words",
+        words: Words | None = None,
+    ) -> None:
+        vocabulary = vocab_file if isinstance(vocab_file, Vocabulary) else Vocabulary.from_file(vocab_file)
+        self.do_lower_case = do_lower_case
+        self.do_basic_tokenize = do_basic_tokenize
+        self.never_split = None if never_split is None else list(never_split)
+        self.tokenize_chinese_chars = tokenize_chinese_chars
+        self.strip_accents = strip_accents
+        self.model_max_length = model_max_length
+        self.padding_side = check_side("padding_side", padding_side)
+        self.truncation_side = check_side("truncation_side", truncation_side)
+        self.split_special_tokens = split_special_tokens
+        self.model_input_names = list(model_input_names)
+        self.segmenter = segmenter
+        self._cut = make_segmenter(segmenter, words).cut
+        self._memo: dict[str, Pieces] = {}
+        self._lookup = vocabulary.index
+        special: dict[str, str | AddedToken | None] = {
+            "bos_token": bos_token,
+            "eos_token": eos_token,
+            "unk_token": unk_token,
+            "sep_token": sep_token,
+            "pad_token": pad_token,
+            "cls_token": cls_token,
+            "mask_token": mask_token,
+        }
+        added = added_tokens_decoder or {}
+        super().__init__(vocabulary, special, additional_special_tokens, added, clean_up_tokenization_spaces)
+
+    # what the two modes do in their own way
+
+    def _runs(self, text: str, split_special: bool) -> list[Run]:
+        """Cut a text into added tokens and words."""
+        raise NotImplementedError
+
+    def _pieces(self, word: str) -> Pieces:
+        """What a word becomes."""
+        raise NotImplementedError
+
+    def _fit(
+        self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool
+    ) -> tuple[Encoding, list[int], int]:
+        """Truncate and frame; also the ids that were taken away, where the mode gives them, and the surplus."""
+        raise NotImplementedError
+
+    # texts to rows
+
+    def _forget(self) -> None:
+        """Forget what was derived from the special and added tokens."""
+        self._memo.clear()
+        self._frame: tuple[Segment, Segment, Segment] | None = None
+
+    def _remember(self, word: str) -> Pieces:
+        pieces = self._memo.get(word)
+        if pieces is None:
+            pieces = self._pieces(word)
+            if len(word) <= MEMO_WORD:
+                if len(self._memo) >= MEMO_LIMIT:
+                    self._memo.clear()
+                self._memo[word] = pieces
+        return pieces
+
+    def _analyse(self, text: str, split_special: bool | None = None) -> Analysis:
+        if not isinstance(text, str):
+            raise TextError(f"a text must be a string, found {type(text).__name__}")
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise TextError(
+                    f"the text holds a lone surrogate, U+{ord(text[error.start]):04X}, at character {error.start}; "
+                    "it is not valid Unicode and has no tokens"
+                ) from None
+        runs = self._runs(text, self.split_special_tokens if split_special is None else split_special)
+        ids: list[int] = []
+        lookup, remember = self._lookup.get, self._remember
+        for words, _, index in runs:
+            if index is not None:
+                ids.append(index)
+                continue
+            for word in words:
+                known = lookup(word)
+                if known is None:
+                    ids += remember(word)[0]
+                else:
+                    ids.append(known)
+        return Analysis(ids, runs, remember)
+
+    def _frame_segments(self) -> tuple[Segment, Segment, Segment]:
+        if self._frame is None:
+            cls, sep = str(self._special["cls_token"]), str(self._special["sep_token"])
+            cls_id, sep_id = self._token_to_id(cls), self._token_to_id(sep)
+            self._frame = (
+                Segment([cls_id], 0, token=cls),
+                Segment([sep_id], 0, token=sep),
+                Segment([sep_id], 1, token=sep),
+            )
+        return self._frame
+
+    def _row(self, first: Segment, second: Segment | None, special: bool) -> Encoding:
+        if not special:
+            return Encoding((first,) if second is None else (first, second))
+        start, end, last = self._frame_segments()
+        return Encoding((start, first, end) if second is None else (start, first, end, second, last))
+
+    def encode_text(self, text: str, pair: str | None = None, max_length: int | None = None) -> Encoding:
+        """Encode one text or one pair, with the special tokens around; the quickest way there is.
+
+        Args:
+            text: The text.
+            pair: The second text of a pair.
+            max_length: Truncate to so many tokens, the longest text first; whole when left out.
+
+        Raises:
+            TextError: The text holds a lone surrogate.
+        """
+        row = self._encode_whole(text, pair)
+        if max_length is not None and len(row.ids) > max_length:
+            return self(text, pair, truncation=True, max_length=max_length).encodings[0]
+        return row
+
+    def _encode_whole(self, text: str, pair: str | None) -> Encoding:
+        analysis = self._analyse(text)
+        first = Segment(analysis.ids, 0, analysis=analysis)
+        if pair is None:
+            return self._row(first, None, True)
+        analysis = self._analyse(pair)
+        return self._row(first, Segment(analysis.ids, 1, analysis=analysis, text=1), True)
+
+    def __call__(
+        self,
+        text: str | Sequence[str],
+        text_pair: str | Sequence[str] | None = None,
+        *,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        stride: int = 0,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_tensors: str | None = None,
+        return_token_type_ids: bool | None = None,
+        return_attention_mask: bool | None = None,
+        return_overflowing_tokens: bool = False,
+        return_special_tokens_mask: bool = False,
+        return_offsets_mapping: bool = False,
+        return_length: bool = False,
+        split_special_tokens: bool | None = None,
+    ) -> BatchEncoding:
+        """Encode a text, a pair, or a list of either.
+
+        Args:
+            text: A text, or a list of texts.
+            text_pair: The second text of the pair, or a list as long as ``text``.
+            add_special_tokens: Put ``[CLS]`` and ``[SEP]`` around.
+            padding: True or ``"longest"``, ``"max_length"``, or False.
+            truncation: True or ``"longest_first"``, ``"only_first"``, ``"only_second"``, or False. When left out with
+                a ``max_length`` and no padding, as True.
+            max_length: In tokens; ``model_max_length`` when left out.
+            stride: How many tokens what overflows shares with what was kept.
+            pad_to_multiple_of: Round padded lengths up.
+            padding_side: For this call.
+            return_tensors: ``"np"``, ``"pt"`` or ``"tf"``: int64 tensors (int32 in tf) of shape [texts, length].
+            return_token_type_ids: As ``model_input_names`` says when left out.
+            return_attention_mask: As ``model_input_names`` says when left out.
+            return_overflowing_tokens: Also give what was cut off: ids in the slow mode, rows in the fast mode.
+            return_special_tokens_mask: Also give 1 for special tokens and padding.
+            return_offsets_mapping: Also give the place of every token in its text; in both modes.
+            return_length: Also give the length of every row.
+            split_special_tokens: Take special tokens in the texts for ordinary text.
+
+        Raises:
+            TextError: A text that cannot be encoded, or lengths that cannot be reached.
+            UnknownNameError: An option's value that does not exist.
+        """
+        batched = not isinstance(text, str)
+        firsts = text if batched else [text]
+        seconds = self._pairs(text_pair, batched, len(firsts))
+        lengths = self._lengths(padding, truncation, max_length, stride, pad_to_multiple_of, padding_side)
+        if (
+            return_overflowing_tokens
+            and not self.is_fast
+            and lengths.truncation == "longest_first"
+            and text_pair is not None
+        ):
+            raise TextError(
+                "the slow mode cannot return what 'longest_first' takes from a pair; "
+                "use truncation 'only_first' or 'only_second', or the fast mode"
+            )
+        rows, dropped, surplus = [], [], []
+        for one, two in zip(firsts, seconds, strict=True):
+            second = None if two is None else self._analyse(two, split_special_tokens)
+            first = self._analyse(one, split_special_tokens)
+            row, ids, count = self._fit(first, second, lengths, add_special_tokens)
+            rows.append(row)
+            dropped.append(ids)
+            surplus.append(count)
+        target = lengths.target([len(row) for row in rows])
+        windows = return_overflowing_tokens and self.is_fast
+        samples = [place for place, row in enumerate(rows) for _ in range(1 + (len(row.overflowing) if windows else 0))]
+        rows = [
+            self._pad(each, target, lengths) for row in rows for each in (row, *(row.overflowing if windows else ()))
+        ]
+        data: dict[str, Any] = {"input_ids": [row.ids for row in rows]}
+        names = self.model_input_names
+        if return_token_type_ids if return_token_type_ids is not None else "token_type_ids" in names:
+            data["token_type_ids"] = [row.type_ids for row in rows]
+        if return_attention_mask if return_attention_mask is not None else "attention_mask" in names:
+            data["attention_mask"] = [row.attention_mask for row in rows]
+        if return_special_tokens_mask:
+            data["special_tokens_mask"] = [row.special_tokens_mask for row in rows]
+        if return_offsets_mapping:
+            data["offset_mapping"] = [row.offsets for row in rows]
+        if return_length:
+            data["length"] = [len(row) for row in rows]
+        if windows:
+            data["overflow_to_sample_mapping"] = samples
+        elif return_overflowing_tokens:
+            data["overflowing_tokens"] = dropped
+            data["num_truncated_tokens"] = surplus
+        if return_tensors is not None:
+            data = {name: to_tensors(return_tensors, value) for name, value in data.items()}
+        elif not batched and not windows:
+            keep = ("length",) if self.is_fast else ()
+            data = {name: value if name in keep else value[0] for name, value in data.items()}
+        return BatchEncoding(data, rows)
+
+    def _pairs(
+        self, text_pair: str | Sequence[str] | None, batched: bool, count: int
+    ) -> Sequence[str] | Sequence[None]:
+        if text_pair is None or (self.is_fast and not batched and not text_pair):
+            return [None] * count
+        if isinstance(text_pair, str) is batched:
+            raise TextError("text and text_pair must both be texts, or both be lists of texts")
+        seconds = [text_pair] if isinstance(text_pair, str) else text_pair
+        if len(seconds) != count:
+            raise TextError(f"text holds {count} texts and text_pair {len(seconds)}; they must be equally many")
+        return seconds
+
+    def _lengths(
+        self,
+        padding: bool | str,
+        truncation: bool | str | None,
+        max_length: int | None,
+        stride: int,
+        multiple: int | None,
+        side: str | None,
+    ) -> Lengths:
+        return Lengths(
+            padding=padding,
+            truncation=truncation,
+            max_length=max_length,
+            model_max_length=self.model_max_length,
+            stride=stride,
+            multiple=multiple,
+            padding_side=self.padding_side if side is None else side,
+            truncation_side=self.truncation_side,
+        )
+
+    def _pad(self, row: Encoding, target: int, lengths: Lengths) -> Encoding:
+        missing = target - len(row)
+        if missing <= 0:
+            return row
+        token = str(self._special["pad_token"])
+        pad = Segment([self._token_to_id(token)] * missing, self.pad_token_type_id, token=token, attended=False)
+        return Encoding((*row.segments, pad) if lengths.padding_side == "right" else (pad, *row.segments))
+
+    def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False) -> list[str]:
+        """The tokens of a text or a pair as strings."""
+        return self(text, pair, add_special_tokens=add_special_tokens).tokens()
+
+    def encode(self, text: str, text_pair: str | None = None, **options: Any) -> list[int]:
+        """The ids of a text or a pair; options are those of calling the tokenizer."""
+        ids: list[int] = self(text, text_pair, **options)["input_ids"]
+        return ids
+
+    def encode_plus(self, text: str, text_pair: str | None = None, **options: Any) -> BatchEncoding:
+        """The same as calling the tokenizer."""
+        return self(text, text_pair, **options)
+
+    def batch_encode_plus(
+        self, batch_text_or_text_pairs: Sequence[str] | Sequence[tuple[str, str]], **options: Any
+    ) -> BatchEncoding:
+        """The same as calling the tokenizer, with pairs in one list."""
+        if batch_text_or_text_pairs and not isinstance(batch_text_or_text_pairs[0], str):
+            firsts, seconds = zip(*batch_text_or_text_pairs, strict=True)
+            return self(firsts, seconds, **options)
+        return self(list(map(str, batch_text_or_text_pairs)), **options)
+
+    # files and bundles
+
+    @classmethod
+    def from_pretrained(cls, directory: str | os.PathLike[str], **options: Any) -> Self:
+        """Read a directory that transformers or :meth:`save_pretrained` wrote.
+
+        Args:
+            directory: Holds ``vocab.txt`` and what else ``save_pretrained`` writes, as far as it is there.
+            options: Arguments of the class that win over what the directory says.
+
+        Raises:
+            VocabularyError: A file is missing or malformed.
+        """
+        vocabulary, found = read_directory(directory)
+        return cls(vocabulary, **{**found, **options})
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Write a directory that :meth:`from_pretrained` and transformers read; return the paths of its files."""
+        index = self._vocabulary.index
+        config = {
+            **self._options(),
+            **self.special_tokens_map,
+            "added_tokens_decoder": {str(at): token.to_dict() for at, token in sorted(self._added.items())},
+            "tokenizer_class": type(self).__name__,
+        }
+        added = {content: at for content, at in self.added_tokens_encoder.items() if content not in index}
+        return write_directory(directory, config, added, self._vocabulary)
+
+    def save_vocabulary(self, directory: str | os.PathLike[str]) -> tuple[str]:
+        """Write ``vocab.txt`` into a directory, byte by byte as it was read; return its path."""
+        path = os.path.join(directory, VOCABULARY_NAME)  # noqa: PTH118
+        self._vocabulary.save(path)
+        return (path,)
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Mapping[str, Any],
+        vocabulary: bytes | Vocabulary,
+        words: Words | None = None,
+        segmenter: str = "words",
+    ) -> Tokenizer:
+        """Restore the tokenizer, of either mode, that gave these :meth:`to_settings`: equal ids, whatever the Python.
+
+        Args:
+            settings: What ``to_settings`` gave.
+            vocabulary: The content of ``vocab.txt``.
+            words: The packed dictionary: a path or its bytes; the one of this package when left out.
+            segmenter: ``"words"``, or ``"rjieba"`` for the Rust package with equal words.
+
+        Raises:
+            VocabularyError: The settings or the vocabulary are malformed.
+        """
+        from roformer_edge.tokenizer.loading import from_settings
+
+        return from_settings(settings, vocabulary, words=words, segmenter=segmenter)
+
+    @property
+    def vocabulary_bytes(self) -> bytes:
+        """The content of ``vocab.txt``."""
+        return self._vocabulary.data
+
+    def _options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in OPTIONS}
+
+    def to_settings(self) -> dict[str, Any]:
+        """Everything but the vocabulary and the words, as JSON holds it, for ``from_settings``."""
+        return {
+            "mode": "fast" if self.is_fast else "slow",
+            **self._options(),
+            **{name: None if token is None else str(token) for name, token in self._special.items()},
+            MORE_SPECIAL: self.additional_special_tokens,
+            "added_tokens_decoder": {str(at): token.to_dict() for at, token in sorted(self._added.items())},
+        }

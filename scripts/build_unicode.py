@@ -1,0 +1,204 @@
+"""Freeze the Unicode behaviour of both tokenizers in ``roformer_edge/tokenizer/data/unicode.bin``.
+
+    .venv-oracle/bin/python scripts/build_unicode.py          # Python 3.11 with the package tokenizers 0.22
+    .venv-oracle/bin/python scripts/build_unicode.py --check  # fails when the file in the tree differs
+
+The slow tokenizer follows the interpreter's ``unicodedata`` (frozen: Python 3.11, Unicode 14), the fast one follows
+three crates of different Unicode versions, so that its behaviour is asked for, code point by code point. The file:
+
+    bytes 0-7   b"rfunicd1"
+    u32[14]     lengths of the sections that follow, in items of 4 bytes
+    u32[...]    for slow, then for fast, the sections
+                  kinds     runs of code points of one kind: (first code point << 8) | bits, see KINDS
+                  orders    runs of one canonical combining class: (first code point << 8) | class
+                  for lower and decompose, each: keys (code points, sorted), ends (of each key's text), texts
+                  for compose, slow only, the same three: what NFC makes of one character (the fast mode has no NFC)
+
+Numbers are little-endian. Hangul syllables are left out of decompose: they follow a formula.
+"""
+
+from __future__ import annotations
+
+import argparse
+import struct
+import sys
+import unicodedata
+from array import array
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer, models, normalizers
+
+MAGIC = b"rfunicd1"
+OUTPUT = Path(__file__).resolve().parent.parent / "roformer_edge" / "tokenizer" / "data" / "unicode.bin"
+UNICODE_OF_SLOW = "14.0.0"
+# dropped while cleaning, becomes a space while cleaning, dropped with accents, punctuation of its own, an ideograph
+# that spaces are put around, a character of words (\\w)
+KINDS = {"remove": 1, "space": 2, "mark": 4, "punctuation": 8, "ideograph": 16, "word": 32}
+CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+IDEOGRAPHS = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+def is_hangul(character: str) -> bool:
+    return 0xAC00 <= ord(character) <= 0xD7A3
+
+
+def slow_kind(character: str) -> int:
+    """Kind bits as ``transformers.tokenization_utils`` and ``BasicTokenizer`` decide them."""
+    code, category = ord(character), unicodedata.category(character)
+    kind = 0
+    if character in "\t\n\r" or category == "Zs":
+        kind |= KINDS["space"]
+    elif code in (0, 0xFFFD) or category.startswith("C"):
+        kind |= KINDS["remove"]
+    if category == "Mn":
+        kind |= KINDS["mark"]
+    if category.startswith("P") or (code < 0x7F and code > 0x20 and not character.isalnum()):
+        kind |= KINDS["punctuation"]
+    if any(low <= code <= high for low, high in IDEOGRAPHS):
+        kind |= KINDS["ideograph"]
+    return kind
+
+
+def bert(**options: bool) -> Callable[[str], str]:
+    """One step of the crate's normaliser on its own."""
+    steps = {"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False, **options}
+    return normalizers.BertNormalizer(**steps).normalize_str
+
+
+def word_tester() -> Callable[[str], bool]:
+    """Whether the crate takes a character for part of a word, seen from a token that must stand alone."""
+    tokenizer = Tokenizer(models.WordLevel({"?": 0}, unk_token="?"))
+    tokenizer.add_tokens([AddedToken("@", single_word=True, normalized=False)])
+    alone = tokenizer.token_to_id("@")
+
+    def test(character: str) -> bool:
+        left, right = (alone not in tokenizer.encode(text).ids for text in (character + "@", "@" + character))
+        if left != right:
+            raise AssertionError(f"U+{ord(character):04X} is a word character on one side only")
+        return left
+
+    return test
+
+
+def fast_kinds() -> Callable[[str], int]:
+    clean, strip, spaced = bert(clean_text=True), bert(strip_accents=True), bert(handle_chinese_chars=True)
+    is_word = word_tester()
+
+    def kind(character: str) -> int:
+        cleaned = clean(f"a{character}b")
+        bits = {"ab": KINDS["remove"], "a b": KINDS["space"]}.get(cleaned, 0)
+        if character == " ":
+            bits = KINDS["space"]
+        if strip(character) == "":
+            bits |= KINDS["mark"]
+        if spaced(character) != character:
+            bits |= KINDS["ideograph"]
+        return bits | (KINDS["word"] if character != "@" and is_word(character) else 0)
+
+    return kind
+
+
+def fast_order() -> Callable[[str], int]:
+    """The crate's canonical combining class, found by which neighbours change places."""
+    nfd = normalizers.NFD().normalize_str
+    # one mark of every class, old enough for every version of Unicode
+    marks: dict[int, str] = {}
+    for character in CHARACTERS:
+        order = unicodedata.combining(character)
+        if (
+            order
+            and order not in marks
+            and nfd(f"x\u0345{character}" if order < 240 else f"x{character}\u0334")
+            != (f"x\u0345{character}" if order < 240 else f"x{character}\u0334")
+        ):
+            marks[order] = character
+    orders = sorted(marks)
+
+    def swaps(text: str) -> bool:
+        return nfd(text) != text
+
+    def order_of(character: str) -> int:
+        if nfd(character) != character or not (swaps(f"x\u0345{character}") or swaps(f"x{character}\u0334")):
+            # class 0, class 1 or class 240
+            if not swaps(f"x\u0345{character}") and nfd(character) == character:
+                return 0
+            return 0 if nfd(character) != character else 1
+        # swaps behind a mark of a greater class: count the classes that are not greater
+        smaller = [order for order in orders if not swaps(f"x{marks[order]}{character}")]
+        equal = [order for order in smaller if not swaps(f"x{character}{marks[order]}")]
+        if len(equal) != 1:
+            raise AssertionError(f"U+{ord(character):04X}: combining class not found among {equal}")
+        return equal[0]
+
+    return order_of
+
+
+def runs(values: Iterable[tuple[int, int]]) -> array[int]:
+    """Ascending (code point, value) pairs as runs of equal values."""
+    packed, last = array("I"), -1
+    for code, value in values:
+        if value != last:
+            packed.append(code << 8 | value)
+            last = value
+    return packed
+
+
+def mapping(texts: dict[str, str]) -> list[array[int]]:
+    """Keys, ends and texts of a character map."""
+    keys, ends, pool = array("I"), array("I"), array("I")
+    for key in sorted(texts):
+        pool.extend(map(ord, texts[key]))
+        keys.append(ord(key))
+        ends.append(len(pool))
+    return [keys, ends, pool]
+
+
+def changed(function: Callable[[str], str]) -> dict[str, str]:
+    """The characters that ``function`` changes, Hangul syllables left out."""
+    found = {character: function(character) for character in CHARACTERS if not is_hangul(character)}
+    return {character: text for character, text in found.items() if text != character}
+
+
+def build() -> bytes:
+    if unicodedata.unidata_version != UNICODE_OF_SLOW or sys.byteorder != "little":
+        raise SystemExit(f"run this with Python 3.11 (Unicode {UNICODE_OF_SLOW}), not {unicodedata.unidata_version}")
+    lower, nfd, kind, order = bert(lowercase=True), normalizers.NFD().normalize_str, fast_kinds(), fast_order()
+    sections = [
+        runs((ord(character), slow_kind(character)) for character in CHARACTERS),
+        runs((ord(character), unicodedata.combining(character)) for character in CHARACTERS),
+        *mapping(changed(str.lower)),
+        *mapping(changed(lambda character: unicodedata.normalize("NFD", character))),
+        *mapping(changed(lambda character: unicodedata.normalize("NFC", character))),
+        runs((ord(character), kind(character)) for character in CHARACTERS),
+        runs((ord(character), order(character)) for character in CHARACTERS),
+        *mapping(changed(lower)),
+        *mapping(changed(nfd)),
+    ]
+    return MAGIC + struct.pack(f"<{len(sections)}I", *map(len, sections)) + b"".join(s.tobytes() for s in sections)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Freeze the Unicode behaviour of both tokenizers.")
+    parser.add_argument("--check", action="store_true", help="compare with the file in the tree, write nothing")
+    check = parser.parse_args().check
+    built = build()
+    if check:
+        if OUTPUT.read_bytes() != built:
+            raise SystemExit(f"{OUTPUT} is not what this script builds")
+        return
+    OUTPUT.write_bytes(built)
+    print(f"{OUTPUT}: {len(built):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
