@@ -138,9 +138,8 @@ class Generator:
         mask = torch.ones_like(ids) if attention_mask is None else attention_mask
         types = torch.zeros_like(ids) if token_type_ids is None else token_type_ids
         self._check(ids, mask, max_new_tokens)
-        stops = torch.tensor(
-            [eos_token_id] if isinstance(eos_token_id, int) else list(eos_token_id or ()), dtype=ids.dtype
-        )
+        stops = [eos_token_id] if isinstance(eos_token_id, int) else list(eos_token_id or ())
+        stop_tokens = torch.tensor(stops, dtype=ids.dtype, device=ids.device)
         pad = (self.config.pad_token_id or 0) if pad_token_id is None else pad_token_id
         finished = torch.zeros_like(ids[:, 0], dtype=torch.bool)
         past: Any = None
@@ -160,7 +159,7 @@ class Generator:
             ids = torch.cat((ids, tokens[:, None]), dim=1)
             mask = torch.cat((mask, torch.ones_like(mask[:, :1])), dim=1)
             types = torch.cat((types, types[:, -1:]), dim=1)
-            finished |= torch.isin(tokens, torch.tensor(stops, dtype=tokens.dtype, device=tokens.device))
+            finished |= torch.isin(tokens, stop_tokens)
             if finished.all():
                 break
         return ids

@@ -48,7 +48,7 @@ def linear_attention(
     else:
         sums = turned_query @ (turned_key.transpose(-1, -2) @ value)
         weights = query @ key.sum(dim=2, keepdim=True).transpose(-1, -2)
-    return sums / weights.clamp_min(torch.finfo(weights.dtype).tiny)
+    return sums / torch.where(weights > 0, weights, 1.0)
 
 
 def _causal_sums(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -136,3 +136,32 @@ def test_transformers_reads_what_is_saved(oracle: dict[str, Path], oracle_python
             saved.append([str(folder), CASES[name]["architecture"], str(oracle[name])])
     (tmp_path / "saved.json").write_text(json.dumps(saved))
     run_oracle(oracle_python, "check", tmp_path)
+
+
+GENERATIONS = [
+    {"max_new_tokens": 12},
+    {"max_new_tokens": 12, "repetition_penalty": 1.7},
+    {"max_new_tokens": 20, "eos_token_id": [7, 11, 23, 31, 48], "pad_token_id": 0},
+    {"max_new_tokens": 12, "do_sample": True},
+    {"max_new_tokens": 12, "do_sample": True, "temperature": 0.4, "top_k": 5},
+    {"max_new_tokens": 12, "do_sample": True, "top_p": 0.6},
+    {"max_new_tokens": 12, "do_sample": True, "temperature": 1.9, "top_k": 12, "top_p": 0.8, "repetition_penalty": 1.3},
+]
+
+
+@pytest.fixture(scope="module")
+def generated(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("generated")
+    (folder / "generations.json").write_text(json.dumps(GENERATIONS))
+    run_oracle(oracle_python, "generate", folder)
+    return folder
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+@pytest.mark.parametrize("number", range(len(GENERATIONS)))
+def test_generated_tokens(generated: Path, number: int, use_cache: bool):
+    """Greedy or, from the same seed, sampled: token for token, in a batch padded on the left."""
+    model = torch_roformer.RoFormerForCausalLM.from_pretrained(generated)
+    torch.manual_seed(number)
+    found = model.generate(**tensors(generated / "prompts.npz"), **GENERATIONS[number], use_cache=use_cache)
+    assert found.tolist() == np.load(generated / f"{number}.npy").tolist()

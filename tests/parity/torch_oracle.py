@@ -6,6 +6,11 @@ reads FOLDER/cases.json and writes, for case number N, FOLDER/N/ with the checkp
 inputs.npz, outputs.npz (names like "logits", "hidden_states.1", "past_key_values.0.1"), variant.npz (with a head mask
 and embeddings in place of ids) and after.npz: all weights after one step of SGD on the loss.
 
+    python torch_oracle.py generate FOLDER
+
+reads FOLDER/generations.json, a list of keyword arguments for generate, and writes the decoder's checkpoint, the
+prompts and, for entry number N, the tokens as FOLDER/N.npy.
+
     python torch_oracle.py check FOLDER
 
 loads every checkpoint named in FOLDER/saved.json as [checkpoint, architecture, folder of the case] and fails unless
@@ -21,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from torch_cases import LEARNING_RATE, TOLERANCE
+from torch_cases import DECODERS, LEARNING_RATE, TINY, TOLERANCE
 from transformers import RoFormerConfig
 from transformers.cache_utils import EncoderDecoderCache
 
@@ -123,6 +128,22 @@ def make(folder: Path) -> None:
         run_case(folder / str(number), case, seed=number)
 
 
+def generate(folder: Path) -> None:
+    case = {"architecture": "RoFormerForCausalLM", "config": TINY | DECODERS["decoder"]}
+    model = random_model(case, seed=5)
+    model.save_pretrained(folder)
+    generator = np.random.default_rng(5)
+    ids = generator.integers(1, model.config.vocab_size, (4, 6))
+    mask = np.ones_like(ids)
+    mask[1, :2] = mask[2, :5] = 0
+    ids[mask == 0] = model.config.pad_token_id
+    np.savez(folder / "prompts.npz", input_ids=ids, attention_mask=mask)
+    prompts = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+    for number, settings in enumerate(json.loads((folder / "generations.json").read_text())):
+        torch.manual_seed(number)
+        np.save(folder / f"{number}.npy", model.generate(**prompts, **({"top_k": 0} | settings)).numpy())
+
+
 def check(folder: Path) -> None:
     for saved, architecture, case in json.loads((folder / "saved.json").read_text()):
         model, info = getattr(transformers, architecture).from_pretrained(saved, output_loading_info=True)
@@ -136,4 +157,4 @@ def check(folder: Path) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
-    {"make": make, "check": check}[sys.argv[1]](Path(sys.argv[2]))
+    {"make": make, "generate": generate, "check": check}[sys.argv[1]](Path(sys.argv[2]))
