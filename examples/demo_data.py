@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from request_grammar import Grammar
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -133,3 +134,27 @@ def build_vocabulary(
     words = {word for word in words if len(word) > 1 and not any(c in string.digits or c.isspace() for c in word)}
     tokens = [*SPECIAL, *ascii_pieces, *continuations, *sorted(chosen - set(ascii_pieces)), *sorted(words)]
     return list(dict.fromkeys(tokens))
+
+
+def closeness(texts: Sequence[str], known: Sequence[str]) -> np.ndarray:
+    """For every text, its largest Dice coefficient of character pairs with a known text, float64 [texts], 0 to 1."""
+    holders, sizes = defaultdict(list), np.zeros(len(known))
+    for index, text in enumerate(known):
+        found = _pairs(text)
+        sizes[index] = len(found)
+        for pair in found:
+            holders[pair].append(index)
+    places = {pair: np.array(indices) for pair, indices in holders.items()}
+    result = np.zeros(len(texts))
+    for row, text in enumerate(texts):
+        found, shared = _pairs(text), np.zeros(len(known))
+        for pair in found & places.keys():
+            shared[places[pair]] += 1
+        result[row] = (2 * shared / (sizes + len(found))).max()
+    return result
+
+
+def _pairs(text: str) -> set[str]:
+    """Neighbouring characters, the ends of the text included."""
+    framed = f"^{text}$"
+    return {framed[at : at + 2] for at in range(len(framed) - 1)}
