@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from roformer_edge.cli.texts import add_texts, print_json, read_inputs
 
 if TYPE_CHECKING:
-    from roformer_edge.tokenizer import RoFormerTokenizer
+    from roformer_edge.tokenizer import Tokenizer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open(source: Path, mode: str) -> RoFormerTokenizer:
+def _open(source: Path, mode: str) -> Tokenizer:
     from roformer_edge.bundle.reader import is_bundle, open_bundle
-    from roformer_edge.tokenizer import RoFormerTokenizer, load_tokenizer
+    from roformer_edge.tokenizer import from_settings, load_tokenizer
 
     if not is_bundle(source):
         return load_tokenizer(source, mode=mode)
     with open_bundle(source) as bundle:
         settings, vocabulary = bundle.manifest.tokenizer, bundle.read_bytes("vocabulary")
-        return RoFormerTokenizer.from_settings(settings, vocabulary, words=bundle.read_bytes("words"))
+        return from_settings(settings, vocabulary, words=bundle.read_bytes("words"))

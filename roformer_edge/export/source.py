@@ -13,7 +13,7 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnsupportedModelError
 from roformer_edge.models.checkpoint import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.tasks import Task
-from roformer_edge.tokenizer import RoFormerTokenizer, load_tokenizer
+from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Source:
     """
 
     checkpoint: Checkpoint
-    tokenizer: RoFormerTokenizer
+    tokenizer: Tokenizer
     name: str
     digest: str
 
@@ -74,14 +74,14 @@ def _open_bundle(path: Path, task: Task) -> Source:
         vocabulary, words = bundle.read_bytes("vocabulary"), bundle.read_bytes("words")
     return Source(
         checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),
-        tokenizer=RoFormerTokenizer.from_settings(manifest.tokenizer, vocabulary, words=words),
+        tokenizer=from_settings(manifest.tokenizer, vocabulary, words=words),
         name=manifest.provenance.source,
         digest=manifest.provenance.checkpoint_sha256,
     )
 
 
 def encode_batches(
-    tokenizer: RoFormerTokenizer, texts: Sequence[str], config: RoFormerConfig, *, batch_size: int, truncation: bool
+    tokenizer: Tokenizer, texts: Sequence[str], config: RoFormerConfig, *, batch_size: int, truncation: bool
 ) -> Iterator[dict[str, np.ndarray]]:
     """Token ids of ``texts``, shortest first, as feeds of int64 ``[batch, sequence]`` padded on the right.
 
