@@ -157,7 +157,8 @@ def logits_section(report: Report) -> str:
         f"<figure>{svg.histogram_chart(report.differences)}"
         "<figcaption>Candidate minus reference, all logits</figcaption></figure>"
         f'<figure><div class="frame">{svg.scatter_chart(report.logit_sample)}</div><figcaption>Candidate (up) over '
-        f"reference (across), {len(report.logit_sample):,} logits, the largest moves among them; equal on the diagonal</figcaption></figure>"
+        f"reference (across), {len(report.logit_sample):,} logits, the largest moves among them; equal on the diagonal"
+        "</figcaption></figure>"
         "</div></section>\n"
     )
 

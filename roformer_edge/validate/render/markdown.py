@@ -176,7 +176,8 @@ def _provenance(report: Report) -> list[str]:
         for who, side, batch in sides
     ]
     lines += [
-        f"- memory: {as_markdown(report.candidate.memory.note)}",
+        f"- peak memory: reference {as_markdown(report.reference.memory.note)}; candidate "
+        f"{as_markdown(report.candidate.memory.note)}",
         f"- data: sha256 {report.data.sha256}",
         f"- intervals: Wilson for accuracy, paired bootstrap of {drop.resamples:,} resamples (seed {drop.seed}) "
         "for the rest",

@@ -160,21 +160,19 @@ def histogram_chart(histogram: Histogram) -> str:
                 f'<rect class="cand" x="{100 * (index + 0.06) / bins:.2f}%" y="{height - tall:.1f}" '
                 f'width="{88 / bins:.2f}%" height="{tall:.1f}"/>'
             )
-    low, high = histogram.edges[0], histogram.edges[-1]
-    labels = [(0, low), (25, low / 2), (50, 0.0), (75, high / 2), (100, high)]
-    axis = "".join(_text(x, height + 18, _signed_significant(value)) for x, value in labels)
+    limit = histogram.edges[-1]
+    scale = Scale.around([0.0, limit], most=3)
+    inside = [tick for tick in scale.ticks if tick <= limit]
+    ticks = sorted({-tick for tick in inside} | set(inside))
+    axis = "".join(_text(50 + 50 * tick / limit, height + 18, scale.label(tick)) for tick in ticks)
     return figure(
         _line(50, 0, 50, height, "grid") + "".join(bars) + _line(0, height, 100, height, "zero") + axis,
         height=height + 24,
         title="Logit differences, candidate minus reference",
-        description=f"{sum(histogram.counts):,} differences between {significant(low)} and {significant(high)}; "
+        description=f"{sum(histogram.counts):,} differences, the largest of {significant(limit)}; "
         f"the fullest of {bins} bins holds {most:,}.",
         key="histogram",
     )
-
-
-def _signed_significant(value: float) -> str:
-    return "0" if value == 0 else f"{'+' if value > 0 else MINUS}{significant(abs(value), 2)}"
 
 
 def scatter_chart(pairs: Sequence[tuple[float, float]]) -> str:

@@ -1,0 +1,101 @@
+"""Latency side by side, and memory in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from roformer_edge.validate import measure
+from roformer_edge.validate.measure import measure_memory, spread_sample, time_side_by_side
+from roformer_edge.validate.predictors import Predictor, Source
+
+
+class Clock:
+    """Time that passes only where a side says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def slow_side(name: str, clock: Clock, log: list[str], seconds) -> Predictor:
+    def logits(texts, *, batch_size):
+        assert (len(texts), batch_size) == (1, 1)
+        log.append(f"{name}{texts[0]}")
+        clock.now += seconds(int(texts[0]))
+        return np.zeros((1, 2), dtype=np.float32)
+
+    return Predictor(name=name, labels=("a", "b"), logits=logits)
+
+
+def test_sides_alternate_and_percentiles_are_of_milliseconds(monkeypatch):
+    clock, log, ticks = Clock(), [], []
+    monkeypatch.setattr(measure, "perf_counter", clock)
+    reference = slow_side("A", clock, log, lambda n: 0.004 * (n + 1))
+    candidate = slow_side("B", clock, log, lambda n: 0.001 * (n + 1))
+    timing = time_side_by_side(reference, candidate, [str(n) for n in range(101)], 2, ticks.append)
+    assert log[:4] == ["A0", "B0", "A1", "B1"]  # warm-up
+    assert log[4:12] == ["A0", "B0", "B1", "A1", "A2", "B2", "B3", "A3"]
+    assert len(log) == 4 + 2 * 101
+    assert ticks == [2] * 101
+    assert timing.ratio == pytest.approx(0.25)
+    # 4, 8, ... 404 ms: the percentiles lie on the samples
+    assert (timing.reference.p50, timing.reference.p90, timing.reference.p99) == pytest.approx((204, 364, 400))
+    assert (timing.candidate.p50, timing.candidate.p99) == pytest.approx((51, 100))
+    assert (timing.texts, timing.warm_up) == (101, 2)
+
+
+def test_a_sample_is_spread_over_the_list():
+    assert spread_sample("abc", 5) == ["a", "b", "c"]
+    assert spread_sample([str(n) for n in range(100)], 4) == ["12", "37", "62", "87"]
+    assert spread_sample("abc", 0) == []
+    for size in range(1, 20):
+        sample = spread_sample([str(n) for n in range(20)], size)
+        assert len(set(sample)) == size
+        assert sample == sorted(sample, key=int)
+
+
+def predictor(source: Source | None) -> Predictor:
+    return Predictor(
+        name="side", labels=("a", "b"), logits=lambda texts, *, batch_size: np.zeros((1, 2)), source=source
+    )
+
+
+def test_memory_that_is_not_measured_says_why(tmp_path):
+    assert measure_memory(predictor(None), ["a"]).note.startswith("not measured: only a bundle or a checkpoint")
+    nowhere = Source(
+        path=str(tmp_path / "gone"), task="text-classification", threads=1, truncate=False, tokenizer="auto"
+    )
+    assert measure_memory(predictor(nowhere), []).note == "not measured: it was not asked for"
+    failed = measure_memory(predictor(nowhere), ["a"])
+    assert failed.peak is None
+    assert failed.note.startswith("not measured: the fresh process failed: ")
+    assert str(tmp_path / "gone") in failed.note
+
+
+def test_the_probe_answers_what_it_is_asked(monkeypatch, tmp_path):
+    """The probe's own code, in a process of its own, over a predictor that allocates a known amount."""
+    script = tmp_path / "probe.py"
+    script.write_text(
+        "import numpy as np\n"
+        "from roformer_edge.validate import memory_probe\n"
+        "from roformer_edge.validate.predictors import Predictor\n"
+        "def logits(texts, *, batch_size):\n"
+        "    return np.ones((len(texts[0]) << 20, 1))\n"
+        "memory_probe.open_predictor = lambda **source: Predictor(name=source['path'], labels=('a',), logits=logits)\n"
+        "memory_probe.main()\n",
+        encoding="utf-8",
+    )
+    peaks = []
+    for texts in (["a"], ["a" * 40, "a"]):
+        request = json.dumps({"source": {"path": "x"}, "texts": texts})
+        done = subprocess.run([sys.executable, str(script)], input=request, capture_output=True, text=True, check=True)
+        peaks.append(json.loads(done.stdout)["peak"])
+    # forty times a mebi of float64, against one
+    assert 0.9 < (peaks[1] - peaks[0]) / (39 * 8 * 2**20) < 1.1
