@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -186,7 +187,9 @@ class _PickleStore:
         self.path = path
         try:
             # only the zip format can be mapped; the one before torch 1.6 is read whole
-            tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            with warnings.catch_warnings():  # what it warns of is refused below, in words of ours
+                warnings.simplefilter("ignore")
+                tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except pickle.UnpicklingError:
             raise CheckpointError(
                 f"{path} was not opened: it is damaged, or a pickle with Python objects other than tensors, which "
