@@ -34,9 +34,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.repetition_penalty <= 0:
-            raise ValueError(
-                f"need temperature > 0, top_k >= 0, 0 < top_p <= 1 and repetition_penalty > 0, found {self}"
-            )
+            raise ValueError(f"temperature and repetition_penalty must be > 0, top_k >= 0, 0 < top_p <= 1: {self}")
 
     def next_tokens(self, logits: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
         """The next token of every row.
