@@ -13,6 +13,7 @@ from roformer_edge.errors import BackendError, TextTooLongError
 from roformer_edge.runtime.batching import TOKEN_BUDGET, pack_by_length, padded_length
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import split_pair
+from roformer_edge.tasks import Task
 
 # outputs of one text by name, the batch axis gone and padding cut off
 Outputs = dict[str, NDArray[np.float32]]
@@ -68,9 +69,11 @@ class Limits:
 class TextModel:
     """A tokenizer and a graph. It holds no state between calls and may be used by several threads at once."""
 
-    def __init__(self, session: Session, tokenizer: Encoder, limits: Limits) -> None:
+    def __init__(self, session: Session, tokenizer: Encoder, task: Task, limits: Limits) -> None:
         self.session = session
         self.tokenizer = tokenizer
+        # not the session's own: an engine may name the axes after what it infers
+        self.outputs = task.outputs
         self.limits = limits
 
     def encode(self, value: object, *, truncation: bool, where: str = "the text") -> Encoded:
@@ -105,8 +108,7 @@ class TextModel:
             self._check(outputs, len(batch))
             for row, index in enumerate(batch):
                 results[index] = {
-                    spec.name: _trim(outputs[spec.name][row], spec.axes[1:], lengths[index])
-                    for spec in self.session.outputs
+                    spec.name: _trim(outputs[spec.name][row], spec.axes[1:], lengths[index]) for spec in self.outputs
                 }
         return results
 
@@ -124,7 +126,9 @@ class TextModel:
         return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
 
     def _check(self, outputs: Outputs, rows: int) -> None:
-        for spec in self.session.outputs:
+        for spec in self.outputs:
+            if spec.name not in outputs:
+                raise BackendError(f"the graph gave {', '.join(outputs) or 'nothing'}, and no {spec.name}")
             values = outputs[spec.name]
             if values.ndim == 0 or values.shape[0] != rows:
                 raise BackendError(f"the graph gave {spec.name} of shape {values.shape} for a batch of {rows}")

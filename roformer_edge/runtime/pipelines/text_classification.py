@@ -16,6 +16,7 @@ from roformer_edge.runtime.batching import window_size, windows
 from roformer_edge.runtime.inference import Encoded, Encoder, Limits, TextModel
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import TextInput
+from roformer_edge.tasks import get_task
 
 Logits = NDArray[np.float32]
 TextList = list[str] | list[tuple[str, str]] | list[TextInput]
@@ -77,10 +78,8 @@ class TextClassifier:
     def __init__(
         self, session: Session, tokenizer: Encoder, config: RoFormerConfig, *, limits: Limits | None = None
     ) -> None:
-        pad = config.pad_token_id or 0
-        self._model = TextModel(
-            session, tokenizer, limits or Limits(max_length=config.max_position_embeddings, pad_id=pad)
-        )
+        limits = limits or Limits(max_length=config.max_position_embeddings, pad_id=config.pad_token_id or 0)
+        self._model = TextModel(session, tokenizer, get_task("text-classification"), limits)
         self.labels = config.labels
         self.problem_type = config.problem_type or (
             "multi_label_classification" if config.num_labels == 1 else "single_label_classification"
