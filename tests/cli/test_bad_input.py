@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import random
 import resource
 import shutil
 import signal
@@ -17,7 +18,7 @@ import pytest
 import torch
 
 from tests.cli.conftest import leftovers
-from tests.tiny_checkpoint import TEXTS, TOKENS, write_checkpoint, write_lines
+from tests.tiny_checkpoint import TOKENS, WORDS, write_checkpoint, write_lines
 
 
 class Payload:
@@ -226,7 +227,10 @@ def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, signal_number):
 @pytest.fixture
 def budget_case(cli, checkpoint, tmp_path) -> tuple[Path, Path]:
     """A checkpoint that knows nothing of the tiny one, and data labelled with the tiny one's own answers."""
-    answers = cli("export", checkpoint, "--out", tmp_path / "reference") and cli("run", tmp_path / "reference", *TEXTS)
+    assert cli("export", checkpoint, "--out", tmp_path / "reference").code == 0
+    order = random.Random(5)
+    texts = ["".join(order.choices(WORDS[:21], k=order.randint(2, 9))) for _ in range(120)]
+    answers = cli("run", tmp_path / "reference", *texts)
     rows = [json.loads(line) for line in answers.out.splitlines()]
     data = write_lines(tmp_path / "dev.jsonl", [{"text": row["text"], "label": row["label"]} for row in rows])
     return write_checkpoint(tmp_path / "stranger", seed=11), data
