@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.runtime.loading import load
+from roformer_edge.runtime.self_test import record_self_test
+from roformer_edge.tokenizer import WORDS_PATH, RoFormerTokenizer, Vocabulary
+from tests.tiny_bundle import manifest
 
 VOCABULARY = 500
 WIDTH = 8
@@ -122,3 +128,39 @@ def config(**changes: object) -> RoFormerConfig:
         "id2label": dict(enumerate(LABELS)),
     }
     return RoFormerConfig(**{**values, **changes})
+
+
+SELF_TEST_TEXTS = ("今天天气", "把灯打开", "abc")
+
+
+def vocabulary() -> bytes:
+    """Special tokens, letters, digits and some words and ideographs; fewer lines than the graph has embeddings."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words += [*"abcdefghijklmnopqrstuvwxyz0123456789，。？！"]
+    words += ["##" + letter for letter in "abcdefghijklmnopqrstuvwxyz"]
+    words += ["今天", "天气", "打开", "客厅", "现在", "几点", *"今天气把灯打开客厅现在几点好不关的我你他"]
+    return ("\n".join(words) + "\n").encode()
+
+
+def write_runnable(out: Path, *, overwrite: bool = False, model: bytes | None = None, **changes: object) -> Path:
+    """Write a bundle with the real tokenizer and self-test vectors.
+
+    Args:
+        out: Where.
+        overwrite: As for the writer.
+        model: Another graph.
+        changes: To the manifest.
+    """
+    tokenizer = RoFormerTokenizer(Vocabulary(vocabulary()))
+    defaults = {"labels": LABELS, "max_length": 64, "tokenizer": tokenizer.to_settings()}
+    described = manifest(**{**defaults, **changes})
+    with BundleWriter(out, overwrite=overwrite) as writer:
+        writer.add_bytes("model.onnx", "model", model or graph())
+        writer.add_bytes("vocab.txt", "vocabulary", vocabulary())
+        writer.add_file("words.bin", "words", WORDS_PATH)
+        writer.add_bytes("config.json", "config", config().to_json().encode())
+        if model is None and not changes:
+            with load(writer.draft(described)) as classify:
+                vectors = record_self_test(classify.model, SELF_TEST_TEXTS, quantized=False)
+            writer.add_bytes("selftest.json", "selftest", vectors.to_json().encode())
+        return writer.finish(described)

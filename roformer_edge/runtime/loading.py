@@ -25,7 +25,7 @@ from roformer_edge.tasks import TensorSpec
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.text_classification import TextClassifier
-    from roformer_edge.tokenizer import RoFormerTokenizer
+    from roformer_edge.tokenizer.base import Tokenizer
 
 T = TypeVar("T")
 
@@ -119,11 +119,11 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
     return config
 
 
-def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> RoFormerTokenizer:
-    from roformer_edge.tokenizer import RoFormerTokenizer
+def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
+    from roformer_edge.tokenizer.loading import from_settings
 
     words = bundle.file_path("words") or bundle.read_bytes("words")
-    tokenizer = RoFormerTokenizer.from_settings(bundle.manifest.tokenizer, bundle.read_bytes("vocabulary"), words=words)
+    tokenizer = from_settings(bundle.manifest.tokenizer, bundle.read_bytes("vocabulary"), words=words)
     if len(tokenizer) > config.vocab_size:
         raise VocabularyError(
             f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
@@ -141,7 +141,7 @@ def _onnxruntime(model: Path | bytes, options: SessionOptions, manifest: Manifes
 
 
 def _text_classification(
-    session: Session, tokenizer: RoFormerTokenizer, config: RoFormerConfig, manifest: Manifest
+    session: Session, tokenizer: Tokenizer, config: RoFormerConfig, manifest: Manifest
 ) -> TextClassifier:
     from roformer_edge.runtime.inference import Limits
     from roformer_edge.runtime.pipelines.text_classification import TextClassifier

@@ -1,0 +1,97 @@
+"""What a fresh process has loaded: the promise that no training framework is needed to answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_runtime import write_runnable
+
+FRAMEWORKS = ["torch", "tensorflow", "jax", "flax", "transformers", "onnx", "jieba", "rjieba", "safetensors", "optimum"]
+ENGINE = ["numpy", "onnxruntime"]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def loaded_by(program: str, *arguments: str) -> set[str]:
+    """Top-level modules in a fresh process after ``program``."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys, json; print(json.dumps(sorted(sys.modules)))", *arguments],
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Something to load."""
+    return write_runnable(tmp_path_factory.mktemp("isolation") / "intent")
+
+
+def test_the_probe_sees_a_framework_where_there_is_one() -> None:
+    assert "numpy" in loaded_by("import numpy")
+
+
+def test_importing_the_package_loads_the_standard_library_only() -> None:
+    before = loaded_by("")
+    added = loaded_by("import roformer_edge; dir(roformer_edge); roformer_edge.__version__") - before
+    assert added - {"roformer_edge"} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", ["RoFormerConfig", "RoFormerTokenizer", "RoFormerTokenizerFast", "RoformerEdgeError"])
+def test_config_and_tokenizers_need_the_standard_library_only(name: str) -> None:
+    added = loaded_by(f"import roformer_edge; roformer_edge.{name}") - loaded_by("")
+    assert added - {"roformer_edge"} <= sys.stdlib_module_names
+
+
+def test_reading_a_bundle_needs_the_standard_library_only(bundle: Path) -> None:
+    program = "import sys; from roformer_edge.bundle.reader import open_bundle; open_bundle(sys.argv[1]).verify()"
+    added = loaded_by(program, str(bundle)) - loaded_by("")
+    assert added - {"roformer_edge"} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("self_test", [False, True])
+def test_a_first_answer_loads_the_engine_and_no_framework(bundle: Path, self_test: bool) -> None:
+    program = (
+        "import sys, roformer_edge\n"
+        f"classify = roformer_edge.load(sys.argv[1], self_test={self_test})\n"
+        "answers = [classify('今天天气'), *classify(['把灯打开', '几点'], top_k=2), *classify(iter(['好']))]\n"
+        "assert len(answers) == 4"
+    )
+    loaded = loaded_by(program, str(bundle))
+    assert set(ENGINE) <= loaded
+    assert not set(FRAMEWORKS) & loaded
+
+
+def test_a_first_answer_needs_no_framework_to_be_installed(bundle: Path) -> None:
+    """Blocked, not only unused: whoever tried to import one and went on without it would be found too."""
+    program = (
+        "import sys\n"
+        "class Blocked:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        assert name.partition('.')[0] not in {FRAMEWORKS}, name\n"
+        "sys.meta_path.insert(0, Blocked())\n"
+        "import roformer_edge\n"
+        "roformer_edge.load(sys.argv[1])('今天天气')"
+    )
+    assert set(ENGINE) <= loaded_by(program, str(bundle))
+
+
+def test_the_lazy_names_are_the_documented_ones() -> None:
+    pytest.importorskip("torch")
+    import roformer_edge
+
+    assert set(roformer_edge.__all__) <= set(dir(roformer_edge))
+    for name in roformer_edge.__all__:
+        assert getattr(roformer_edge, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'absent'"):
+        _ = roformer_edge.absent

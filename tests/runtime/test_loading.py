@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+import roformer_edge
+from roformer_edge.bundle.pack import pack_directory
+from roformer_edge.bundle.selftest import SelfTest
+from roformer_edge.errors import (
+    BackendError,
+    BundleFormatError,
+    BundleIntegrityError,
+    OptionError,
+    SelfTestError,
+    UnknownNameError,
+    VocabularyError,
+)
+from roformer_edge.runtime import loading
+from roformer_edge.runtime.backends import onnxruntime as backend
+from roformer_edge.runtime.loading import BACKENDS, PIPELINES, load
+from roformer_edge.runtime.pipelines.text_classification import TextClassifier
+from roformer_edge.runtime.self_test import record_self_test, run_self_test
+from roformer_edge.tasks import TASKS, TensorSpec
+from roformer_edge.tokenizer import WORDS_PATH
+from tests.tiny_bundle import listed, read_manifest, rewrite_manifest
+from tests.tiny_runtime import LABELS, SELF_TEST_TEXTS, config, graph, write_runnable
+
+
+@pytest.fixture
+def own(runnable: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(runnable, tmp_path / "intent"))
+
+
+def replace_file(bundle: Path, name: str, data: bytes) -> None:
+    """Put another file into a bundle and list it honestly."""
+    (bundle / name).write_bytes(data)
+    values = read_manifest(bundle)
+    values["files"] = [
+        listed(name, data, entry["role"]) if entry["path"] == name else entry for entry in values["files"]
+    ]
+    rewrite_manifest(bundle, values)
+
+
+def test_a_bundle_answers(runnable: Path) -> None:
+    with roformer_edge.load(runnable) as classify:
+        assert isinstance(classify, TextClassifier)
+        answer = classify("今天天气")
+        assert answer.label in LABELS
+        assert classify.max_length == 64
+        assert classify.provider == "CPUExecutionProvider"
+
+
+def test_an_archive_gives_the_same_answers(runnable: Path, tmp_path: Path) -> None:
+    archive = pack_directory(runnable, tmp_path / "intent.rfe")
+    texts = ["今天天气", "把灯打开", "现在几点？"]
+    with load(runnable) as one, load(str(archive), self_test=True) as other:
+        np.testing.assert_array_equal(one.logits(texts), other.logits(texts))
+
+
+def test_a_loaded_bundle_does_not_need_its_files(own: Path) -> None:
+    classify = load(own, threads=1)
+    before = classify.logits(["今天天气"])
+    if (own / "words.bin").exists():
+        shutil.rmtree(own)
+    np.testing.assert_array_equal(classify.logits(["今天天气"]), before)
+
+
+@pytest.mark.parametrize(
+    "options", [{"threads": 1}, {"threads": 2, "spinning": True}, {"arena": False}, {"optimization": "basic"}]
+)
+def test_options_do_not_change_answers(runnable: Path, options: dict) -> None:
+    with load(runnable) as plain, load(runnable, **options) as other:
+        np.testing.assert_allclose(other.logits(["今天天气"]), plain.logits(["今天天气"]), rtol=1e-5)
+
+
+def test_options_reach_the_session(runnable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Spy(backend.OnnxRuntimeSession):
+        def __init__(self, model: object, options: object) -> None:
+            seen.append((model, options))
+            super().__init__(model, options)
+
+    monkeypatch.setattr(backend, "OnnxRuntimeSession", Spy)
+    load(runnable, threads=2, providers=["NpuExecutionProvider", "CPUExecutionProvider"], arena=False, spinning=True)
+    ((model, options),) = seen
+    assert model == runnable / "model.onnx"
+    assert (options.threads, options.arena, options.spinning) == (2, False, True)
+    assert options.providers == ("NpuExecutionProvider", "CPUExecutionProvider")
+
+
+def test_fallbacks_are_visible(runnable: Path) -> None:
+    with load(runnable, providers=["NpuExecutionProvider", "CPUExecutionProvider"]) as classify:
+        assert classify.provider == "CPUExecutionProvider"
+        assert classify.fallbacks == ("NpuExecutionProvider: not in this build of onnxruntime",)
+    with pytest.raises(BackendError, match=r"has none of NpuExecutionProvider; it has: .*CPUExecutionProvider"):
+        load(runnable, providers=["NpuExecutionProvider"])
+    with pytest.raises(OptionError, match="threads"):
+        load(runnable, threads=0)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "words.bin", "config.json"])
+def test_every_file_that_is_used_is_verified_first(own: Path, name: str) -> None:
+    data = bytearray((own / name).read_bytes())
+    data[len(data) // 3] ^= 4
+    (own / name).write_bytes(data)
+    with pytest.raises(BundleIntegrityError, match=name):
+        load(own)
+    archive = own.parent / "x.rfe"
+    shutil.make_archive(str(archive.with_suffix("")), "zip", own)
+    with pytest.raises(BundleIntegrityError, match=name):
+        load(archive.with_suffix(".zip"))
+
+
+def test_a_file_that_changes_while_it_is_loaded(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Meanwhile(backend.OnnxRuntimeSession):
+        def __init__(self, model: Path, options: object) -> None:
+            super().__init__(model, options)
+            model.write_bytes(model.read_bytes()[::-1])
+
+    monkeypatch.setattr(backend, "OnnxRuntimeSession", Meanwhile)
+    with pytest.raises(BundleIntegrityError, match=r"model\.onnx in .* was changed while it was being loaded"):
+        load(own)
+
+
+def test_verify_false_leaves_digests_alone(own: Path) -> None:
+    readable = own / "vocab.txt"
+    readable.write_bytes(readable.read_bytes().replace("天气".encode(), "气天".encode()))
+    load(own, verify=False).close()
+    with pytest.raises(BundleIntegrityError, match=r"vocab\.txt"):
+        load(own)
+
+
+def test_the_self_test_passes_where_it_was_made_and_finds_a_wrong_engine(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with load(own, self_test=True) as classify:
+        vectors = SelfTest.from_json((own / "selftest.json").read_bytes())
+        assert [case.text for case in vectors.cases] == list(SELF_TEST_TEXTS)
+        assert run_self_test(classify.model, vectors) <= 1e-6
+
+    class Zeros(backend.OnnxRuntimeSession):
+        def run(self, feeds: dict) -> dict:
+            return {name: np.zeros_like(values) for name, values in super().run(feeds).items()}
+
+    monkeypatch.setattr(backend, "OnnxRuntimeSession", Zeros)
+    with pytest.raises(SelfTestError, match=r"differ from those recorded by .* is allowed"):
+        load(own, self_test=True)
+    load(own).close()
+
+
+def test_the_self_test_finds_another_tokenizer(own: Path) -> None:
+    vocabulary = (own / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    first, second = vocabulary.index("天气"), vocabulary.index("打开")
+    vocabulary[first], vocabulary[second] = vocabulary[second], vocabulary[first]
+    replace_file(own, "vocab.txt", "\n".join(vocabulary).encode())
+    with pytest.raises(SelfTestError, match="text 1 gives other token ids"):
+        load(own, self_test=True)
+
+
+def test_the_self_test_finds_outputs_of_another_shape(own: Path) -> None:
+    vectors = json.loads((own / "selftest.json").read_bytes())
+    vectors["cases"][1]["outputs"]["logits"].pop()
+    replace_file(own, "selftest.json", json.dumps(vectors).encode())
+    with pytest.raises(SelfTestError, match="text 1 should give 3 values of 'logits'"):
+        load(own, self_test=True)
+
+
+def test_a_self_test_that_is_not_there_is_asked_for_in_vain(tmp_path: Path) -> None:
+    bundle = write_runnable(tmp_path / "x", measured=None)
+    with pytest.raises(BundleFormatError, match="no file with the role 'selftest'"):
+        load(bundle, self_test=True)
+
+
+def test_tolerances_follow_the_arithmetic(runnable: Path) -> None:
+    with load(runnable) as classify:
+        exact = record_self_test(classify.model, SELF_TEST_TEXTS, quantized=False)
+        rough = record_self_test(classify.model, [*SELF_TEST_TEXTS, ("今天", "天气")], quantized=True)
+        with pytest.raises(BundleFormatError, match="at least one text"):
+            record_self_test(classify.model, [], quantized=True)
+        assert run_self_test(classify.model, rough) <= 1e-6
+    largest = max(abs(value) for case in exact.cases for value in case.outputs["logits"])
+    assert exact.tolerance == pytest.approx(max(1e-3 * largest, 1e-3), rel=0.01)
+    spread = np.std([value for case in rough.cases for value in case.outputs["logits"]])
+    assert rough.tolerance == pytest.approx(0.25 * spread, rel=0.01)
+    assert rough.cases[3].pair == "天气"
+
+
+def test_a_task_or_format_that_this_version_does_not_run(own: Path) -> None:
+    rewrite_manifest(own, {**read_manifest(own), "task": "image-generation"})
+    with pytest.raises(UnknownNameError, match="unknown task 'image-generation'; choose one of: text-classification"):
+        load(own)
+    rewrite_manifest(own, {**read_manifest(own), "task": "text-classification", "format": "tflite"})
+    with pytest.raises(UnknownNameError, match="unknown bundle format 'tflite'; choose one of: onnx"):
+        load(own)
+
+
+def test_every_task_has_a_pipeline() -> None:
+    assert set(PIPELINES) == set(TASKS)
+    assert "onnx" in BACKENDS
+
+
+def test_an_engine_that_is_too_old_is_refused(own: Path) -> None:
+    rewrite_manifest(own, {**read_manifest(own), "minimum_runtime": {"onnxruntime": "99.1"}})
+    with pytest.raises(BackendError, match=r"needs onnxruntime 99\.1, found .*; upgrade onnxruntime"):
+        load(own)
+
+
+def test_a_graph_that_differs_from_the_manifest_is_refused(tmp_path: Path, own: Path) -> None:
+    narrow = write_runnable(tmp_path / "narrow", model=graph(dtype=TensorProto.INT32))
+    with pytest.raises(BundleFormatError, match=r"lists the inputs input_ids \(int64\).*has input_ids \(int32\)"):
+        load(narrow)
+    inputs = tuple(
+        TensorSpec(name=name, dtype="int32", axes=("batch", "sequence"))
+        for name in ("input_ids", "attention_mask", "token_type_ids")
+    )
+    described = write_runnable(tmp_path / "described", model=graph(dtype=TensorProto.INT32), inputs=inputs)
+    with load(described) as classify, load(own) as wide:
+        np.testing.assert_array_equal(classify.logits(["今天天气"]), wide.logits(["今天天气"]))
+
+
+def test_a_graph_without_types_answers(tmp_path: Path) -> None:
+    """An exporter may leave an input out; the pipeline gives it anyway."""
+    names = ("input_ids", "attention_mask")
+    inputs = tuple(TensorSpec(name=name, dtype="int64", axes=("batch", "sequence")) for name in names)
+    with load(write_runnable(tmp_path / "x", model=graph(inputs=names), inputs=inputs)) as classify:
+        assert classify("今天天气").label in LABELS
+
+
+def test_length_buckets_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with load(write_runnable(tmp_path / "x", length_buckets=(8, 64))) as classify:
+        session, shapes = classify.model.session, []
+        run = session.run
+        monkeypatch.setattr(session, "run", lambda feeds: shapes.append(feeds["input_ids"].shape) or run(feeds))
+        classify("今天")
+        classify("今天" * 20)
+    assert shapes == [(1, 8), (1, 64)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff", r"config\.json in .* is not valid JSON"),
+        (b"[]", r"config\.json in .* must hold a JSON object"),
+        (b'{"hidden_size": 7}', "hidden_size 7 is not a multiple"),
+        (b'{"model_type": "bert"}', "model_type is 'bert'"),
+        (b'{"norm_type": "rms_norm"}', "RoFormerV2"),
+        (b'{"num_labels": 3}', "has other labels than the manifest"),
+    ],
+)
+def test_a_config_that_does_not_fit(own: Path, content: bytes, message: str) -> None:
+    replace_file(own, "config.json", content)
+    with pytest.raises(BundleFormatError, match=message) as caught:
+        load(own)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_vocabulary_larger_than_the_model_is_refused(own: Path) -> None:
+    replace_file(own, "config.json", config(vocab_size=50).to_json().encode())
+    with pytest.raises(VocabularyError, match=r"has \d+ tokens, and the model has 50"):
+        load(own)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("vocab.txt", b""),
+        ("vocab.txt", b"\xff\xfe"),
+        ("words.bin", b""),
+        ("words.bin", b"\xff\xfe"),
+        ("words.bin", b"not a dictionary" * 10),
+        ("words.bin", Path(WORDS_PATH).read_bytes()[:100_000]),
+    ],
+)
+def test_a_broken_vocabulary_or_dictionary_is_one_line(own: Path, name: str, content: bytes) -> None:
+    replace_file(own, name, content)
+    with pytest.raises(VocabularyError) as caught:
+        load(own)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph"])
+def test_a_broken_model_is_one_line(own: Path, content: bytes) -> None:
+    replace_file(own, "model.onnx", content)
+    with pytest.raises(BackendError, match="cannot load the graph") as caught:
+        load(own)
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_of_the_engine_and_of_the_tokenizer_do_not_hide_each_other(own: Path) -> None:
+    replace_file(own, "model.onnx", b"not a graph")
+    replace_file(own, "words.bin", b"")
+    with pytest.raises((BackendError, VocabularyError)):
+        load(own)
+
+
+def test_pairs_and_truncation_with_the_real_tokenizer(runnable: Path) -> None:
+    with load(runnable) as classify:
+        long = "今天天气好，" * 40
+        assert classify(long, truncation=True).label in LABELS
+        encoding = classify.model.encode((long, "几点"), truncation=True)
+        assert len(encoding.ids) == 64
+        assert sum(encoding.type_ids) == len(classify.model.tokenizer.encode_text("几点").ids) - 1
+        with pytest.raises(roformer_edge.RoformerEdgeError, match="takes 64 at most"):
+            classify(long)
+
+
+def test_a_new_engine_is_one_row(runnable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def engine(model: object, options: object, manifest: object) -> object:
+        built.append(BACKENDS["onnx"](model, options, manifest))
+        return built[0]
+
+    monkeypatch.setattr(loading, "BACKENDS", {"onnx": engine})
+    with load(runnable) as classify:
+        assert [classify.model.session] == built
