@@ -15,45 +15,49 @@ pipeline_tag: text-classification
 # Requests to a home assistant, in Chinese
 
 A small RoFormer ({layers} layers of {hidden_size}, {parameters:,} parameters, {tokens:,} tokens) that tells which of
-{labels} intents of Home Assistant a request means. It ships with roformer-edge so that `roformer-edge demo` works without a
-network; `examples/train_demo_checkpoint.py` makes it. Weights are stored in half precision and computed in single precision.
+{labels} intents of Home Assistant a request means. It ships with roformer-edge so that `roformer-edge demo` works
+without a network; `examples/train_demo_checkpoint.py` makes it. Weights are stored in half precision and computed in
+single precision.
 
 ## Data
 
-| what | use | licence |
-|---|---|---|
-| [Home Assistant Intents](https://github.com/home-assistant/intents), zh-cn: {train:,} sentences drawn from its templates | fine-tuning | CC BY 4.0 |
-| `examples/spoken_requests.txt`: {spoken:,} sentences drawn from a grammar that we wrote | fine-tuning | Apache-2.0 |
-| [Common Voice](https://github.com/common-voice/common-voice) sentences, zh-CN: {sentences:,} | vocabulary, masked-language warm-up | CC0 1.0 |
+| what | number | use | licence |
+|---|---|---|---|
+| [Home Assistant Intents][ha], sentences sampled from the zh-cn templates | {train:,} | fine-tuning | CC BY 4.0 |
+| `examples/spoken_requests.txt`, sentences drawn from our own grammar | {spoken:,} | fine-tuning | Apache-2.0 |
+| [Common Voice][cv], zh-CN sentences | {sentences:,} | vocabulary, masked-language warm-up | CC0 1.0 |
 
-The weights are ours, Apache-2.0; see NOTICE for the attribution that CC BY 4.0 asks for and for what was changed.
+[ha]: https://github.com/home-assistant/intents
+[cv]: https://github.com/common-voice/common-voice
+
+The weights are ours, Apache-2.0; NOTICE has the attribution that CC BY 4.0 asks for, and what was changed.
 
 ## Accuracy
 
-Percent; measured on the stored weights by the script that trained them.
+Percent, measured by the training script on the weights as they are stored here.
 
 | set | sentences | accuracy | without our grammar |
 |---|---|---|---|
 {table}
 
-- *dev*: sentences from the same templates as the training data; the best epoch is chosen on it.
+- *dev*: sentences from the templates that the training data comes from; the best epoch is chosen on it.
 - *test*: the hand-written test sentences of Home Assistant Intents; never trained or tuned on.
-- *evaluation*: `../evaluation.jsonl`, sentences that we wrote by hand, before any training, for requests as people say them. No
-  sentence of it is in the training data.
+- *evaluation*: `../evaluation.jsonl`, requests as people say them, written by hand before any training; none of them is
+  in the training data.
 
-**Read the evaluation figure with care**: the evaluation set and the grammar have the same author, so they share habits of speech.
-The rows below it leave out the sentences that are near to a training sentence (closeness is the Dice coefficient of character
-pairs with the nearest training sentence), and the last column says what the templates alone teach.
+**Read the evaluation figure with care.** The evaluation set and the grammar have the same author, so they share habits
+of speech. Hence the rows that leave out what is close to a training sentence (closeness: the Dice coefficient of
+character pairs with the nearest one), and the last column, which says what the templates alone teach.
 
 Recall by intent on the evaluation set: {recall}.
 
 ## Limits
 
-Simplified Chinese, short requests, one intent each. A text that asks for none of the intents still gets one: look at the score.
-`HassTurnOn` of a lock means lock it, `HassTurnOff` unlock it, and for covers they mean open and close, as in Home Assistant.
-{only_spoken} occurs in our grammar only: the templates have no sentence for it.
+Simplified Chinese, short requests, one intent each. A text that asks for none of the intents still gets one: look at
+the score. `HassTurnOn` of a lock means lock it and `HassTurnOff` unlock it; of covers they mean open and close, as in
+Home Assistant. Only our grammar has sentences for {only_spoken}.
 
-Made with {versions}, seed {seed}.
+Made with {versions}; seed {seed}.
 """
 
 

@@ -64,13 +64,13 @@ class Plan:
     layers: int = 4
     heads: int = 4
     intermediate_size: int = 768
-    warm_up_epochs: int = 2
+    warm_up_epochs: int = 1
     warm_up_batch: int = 64
-    epochs: int = 10
+    epochs: int = 8
     patience: int = 3
     batch: int = 64
     rate: float = 6e-4
-    warm_up_requests: int = 20000
+    warm_up_requests: int = 8000
     from_templates: int = 8000
     from_speech: int = 14000
     # share of a label = its frequency to this power
