@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_CHUNK_CELLS = 4_000_000  # of [resamples, classes] working arrays held at once
+_CHUNK_CELLS = 1_000_000  # of [resamples, classes] working arrays held at once
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,157 @@
+"""Real sides: a checkpoint in PyTorch and its bundles, opened, compared, measured in fresh processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from roformer_edge.bundle.pack import pack_directory
+from roformer_edge.deploy import DeployOptions, deploy_checkpoint
+from roformer_edge.errors import CheckpointError, ComparisonError, TextTooLongError, UnknownNameError
+from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
+from roformer_edge.tasks import get_task
+from roformer_edge.tokenizer import load_tokenizer
+from roformer_edge.validate import openers
+from roformer_edge.validate.datasets import Example
+from roformer_edge.validate.measure import measure_memory
+from roformer_edge.validate.openers import open_predictor
+from roformer_edge.validate.runner import compare
+from tests.tiny_checkpoint import LABELS, TEXTS, write_checkpoint
+from tests.validate.tables import UNTIMED
+
+EXAMPLES = tuple(Example(text=text, label=index % 3) for index, text in enumerate(TEXTS))
+
+
+@pytest.fixture(scope="module")
+def sides(tmp_path_factory) -> dict[str, Path]:
+    """A checkpoint, its float32 bundle and its int8 bundle."""
+    folder = tmp_path_factory.mktemp("sides")
+    paths = {name: folder / name for name in ("checkpoint", "fp32", "int8-dynamic")}
+    write_checkpoint(paths["checkpoint"])
+    for recipe in ("fp32", "int8-dynamic"):
+        deploy_checkpoint(paths["checkpoint"], paths[recipe], DeployOptions(recipe=recipe))
+    return paths
+
+
+def test_a_checkpoint_answers_as_its_model_does_text_by_text(sides):
+    model = RoFormerForSequenceClassification.from_pretrained(sides["checkpoint"])
+    tokenizer = load_tokenizer(sides["checkpoint"])
+    with torch.inference_mode():
+        expected = [model(torch.tensor([tokenizer.encode_text(text).ids])).logits[0].numpy() for text in TEXTS]
+    predictor = open_predictor(sides["checkpoint"])
+    assert predictor.labels == LABELS
+    for batch_size in (1, 3, 16):
+        found = predictor.logits(TEXTS, batch_size=batch_size)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_a_float_bundle_is_its_checkpoint(sides):
+    report = compare(open_predictor(sides["checkpoint"]), open_predictor(sides["fp32"]), EXAMPLES, UNTIMED)
+    assert report.agreement.worst_difference <= get_task("text-classification").tolerance
+    assert report.agreement.top1 == 1
+    assert report.drop.points == 0
+    assert report.reference.facts.engine.startswith("torch ")
+    assert report.candidate.facts.engine.startswith("onnxruntime ")
+
+
+def test_the_facts_are_those_of_the_files(sides):
+    checkpoint, bundle = open_predictor(sides["checkpoint"]), open_predictor(sides["int8-dynamic"], threads=2)
+    for predictor, folder in ((checkpoint, sides["checkpoint"]), (bundle, sides["int8-dynamic"])):
+        for file in predictor.facts.files:
+            assert (folder / file.path).stat().st_size == file.bytes
+    on_disk = sum(path.stat().st_size for path in sides["int8-dynamic"].rglob("*") if path.is_file())
+    assert bundle.facts.bytes == on_disk
+    assert {file.path for file in checkpoint.facts.files} >= {"model.safetensors", "config.json", "vocab.txt"}
+    assert (bundle.facts.recipe, bundle.facts.threads) == ("int8-dynamic", 2)
+    assert (checkpoint.facts.recipe, checkpoint.facts.threads) == ("float32", 1)
+    assert bundle.name == str(sides["int8-dynamic"])
+    assert open_predictor(sides["fp32"], name="baseline").name == "baseline"
+
+
+def test_an_archive_is_a_side_too(sides, tmp_path):
+    archive = pack_directory(sides["fp32"], tmp_path / "intent.rfe")
+    packed, folder = open_predictor(archive), open_predictor(sides["fp32"])
+    assert np.array_equal(packed.logits(TEXTS, batch_size=1), folder.logits(TEXTS, batch_size=1))
+    assert packed.facts.bytes == folder.facts.bytes
+
+
+def test_a_whole_comparison_with_timing_and_memory(sides):
+    options = dataclasses.replace(UNTIMED, timed_texts=4, memory_texts=2, max_drop=100)
+    report = compare(open_predictor(sides["checkpoint"]), open_predictor(sides["int8-dynamic"]), EXAMPLES, options)
+    assert report.timing is not None
+    assert 0 < report.timing.candidate.p50 <= report.timing.candidate.p90 <= report.timing.candidate.p99
+    for side in (report.reference, report.candidate):
+        assert side.memory.note == "fresh process: opened, then answered 2 texts one at a time"
+        assert 20e6 < side.memory.peak < 2e9
+    # torch against a runtime without it
+    assert report.candidate.memory.peak < 0.7 * report.reference.memory.peak
+    assert report.agreement.mean_cosine > 0.99
+
+
+def test_memory_is_measured_with_the_same_settings(sides):
+    long = "天气" * 200
+    refused = measure_memory(open_predictor(sides["fp32"]), [long])
+    assert "tokens" in refused.note
+    assert refused.peak is None
+    assert measure_memory(open_predictor(sides["fp32"], truncate=True), [long]).peak is not None
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "fp32"])
+def test_long_texts_are_refused_unless_cutting_was_asked_for(sides, name):
+    long = "天气" * 200
+    with pytest.raises(TextTooLongError):
+        open_predictor(sides[name]).logits([long], batch_size=1)
+    assert open_predictor(sides[name], truncate=True).logits([long], batch_size=1).shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"problem_type": "multi_label_classification"},
+        {"problem_type": "regression", "id2label": {0: "score"}},
+        {"id2label": {0: "score"}},
+    ],
+)
+def test_models_that_do_not_choose_one_label_are_refused(tmp_path, fields):
+    write_checkpoint(tmp_path / "other", **fields)
+    with pytest.raises(ComparisonError, match="single-label classification with two labels or more"):
+        open_predictor(tmp_path / "other")
+
+
+def test_a_bundle_of_another_task_is_refused(sides, monkeypatch):
+    other = dataclasses.replace(get_task("text-classification"), name="fill-mask")
+    monkeypatch.setattr(openers, "get_task", lambda name: other)
+    with pytest.raises(ComparisonError, match="is a bundle for text-classification, and fill-mask was asked for"):
+        open_predictor(sides["fp32"], task="fill-mask")
+
+
+def test_paths_and_tasks_that_do_not_exist(sides, tmp_path):
+    with pytest.raises(CheckpointError, match="no such checkpoint directory"):
+        open_predictor(tmp_path / "nowhere")
+    with pytest.raises(UnknownNameError, match="unknown task 'ranking'"):
+        open_predictor(sides["fp32"], task="ranking")
+
+
+def test_two_bundles_are_compared_without_a_training_framework(sides):
+    code = f"""
+import dataclasses, sys
+from roformer_edge.validate.datasets import Example
+from roformer_edge.validate.openers import open_predictor
+from roformer_edge.validate.options import CompareOptions
+from roformer_edge.validate.render import write_report
+from roformer_edge.validate.runner import compare
+sides = [open_predictor(path) for path in ({str(sides["fp32"])!r}, {str(sides["int8-dynamic"])!r})]
+report = compare(*sides, [Example(text="打开灯", label=0)], CompareOptions(timed_texts=1, memory_texts=0))
+for row in write_report(report, {str(sides["fp32"].parent / "report")!r}):
+    assert row.stat().st_size > 1000
+print(sorted({{"torch", "onnx", "safetensors", "transformers", "jieba"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
