@@ -292,9 +292,10 @@ def new_config(vocabulary: int, labels: Sequence[str], plan: Plan) -> RoFormerCo
 
 
 def store(model: RoFormerForSequenceClassification, out: Path) -> None:
-    """Write ``config.json`` and the parameters in half precision; the rotary table is a formula and no parameter."""
+    """Write ``config.json``, and the weights in half precision; the rotary table, which is a formula, stays exact."""
     model.save_pretrained(out)
-    tensors = {name: parameter.detach().half() for name, parameter in model.named_parameters()}
+    tables = {name for name, _ in model.named_buffers()}
+    tensors = {name: tensor if name in tables else tensor.half() for name, tensor in model.state_dict().items()}
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
 
 
