@@ -97,6 +97,11 @@ class Pools:
         """All texts that may be trained on."""
         return [request.text for request in (*self.train, *self.spoken)]
 
+    @property
+    def withheld(self) -> frozenset[str]:
+        """All texts that must not be trained on."""
+        return frozenset(request.text for request in (*self.dev, *self.test, *self.evaluation))
+
 
 class Reader:
     """Text to padded id tensors, with the noise of training where asked for."""
@@ -247,7 +252,9 @@ def labelled_rows(config: RoFormerConfig, reader: Reader, speech: Speech, pools:
     chosen = balance(pools.train, plan.from_templates, plan.template_balance, reader.rng)
     if pools.spoken:
         chosen += balance(pools.spoken, plan.from_speech, plan.speech_balance, reader.rng)
-    texts = [speech(request, reader.rng) for request in chosen]
+    withheld = pools.withheld
+    changed = [speech(request, reader.rng) for request in chosen]
+    texts = [request.text if text in withheld else text for text, request in zip(changed, chosen, strict=True)]
     rows = reader.encode(texts, plan.split_word, plan.hide_word)
     return [(row, config.label2id[request.label]) for row, request in zip(rows, chosen, strict=True)]
 
@@ -303,10 +310,9 @@ def gather(data: Path, grammar: Grammar, plan: Plan, rng: random.Random) -> Pool
     """Read and draw all labelled texts; the drawn ones equal none of the others."""
     folder = data / "classification" / "ha_intents_zh_cn"
     train, dev, test = (read_requests(folder / f"{split}.jsonl") for split in ("train", "dev", "test"))
-    evaluation = read_requests(EVALUATION)
-    taken = frozenset(request.text for request in (*train, *dev, *test, *evaluation))
-    spoken = draw_requests(grammar, plan.draws_per_label, taken, rng)
-    return Pools(train=train, spoken=spoken, dev=dev, test=test, evaluation=evaluation)
+    pools = Pools(train=train, spoken=[], dev=dev, test=test, evaluation=read_requests(EVALUATION))
+    spoken = draw_requests(grammar, plan.draws_per_label, pools.withheld.union(pools.learnt), rng)
+    return dataclasses.replace(pools, spoken=spoken)
 
 
 def new_tokenizer(out: Path, vocabulary: Sequence[str]) -> RoFormerTokenizer:
