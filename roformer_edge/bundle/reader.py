@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -91,9 +92,11 @@ class Bundle:
             BundleIntegrityError: It is not the file that the manifest lists.
         """
         entry = self.entry(role)
-        if self._verify:
-            return b"".join(self.pieces(entry))
-        return b"".join(self._storage.chunks(entry.path, entry.bytes))
+        # unlike a join, this never holds the file twice
+        content = io.BytesIO()
+        for piece in self.pieces(entry) if self._verify else self._storage.chunks(entry.path, entry.bytes):
+            content.write(piece)
+        return content.getvalue()
 
     def pieces(self, entry: FileEntry) -> Iterator[bytes]:
         """A file's bytes in pieces, verified: the error comes after the last piece, so trust none before the end.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from roformer_edge.errors import UnknownNameError, VocabularyError
+from roformer_edge.errors import UnknownNameError
 from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.fast import RoFormerTokenizerFast
-from roformer_edge.tokenizer.files import OPTIONS, is_fast_directory, read_token
+from roformer_edge.tokenizer.files import is_fast_directory, read_token
+from roformer_edge.tokenizer.settings import ADDED, MODE, check_settings
 from roformer_edge.tokenizer.slow import RoFormerTokenizer
-from roformer_edge.tokenizer.tokens import MORE_SPECIAL, SPECIAL_NAMES
+from roformer_edge.tokenizer.tokens import SPECIAL_NAMES
 from roformer_edge.tokenizer.vocab import Vocabulary
 
 TYPE_CHECKING = False
@@ -57,19 +58,16 @@ def from_settings(
     Raises:
         VocabularyError: The settings or the vocabulary are malformed.
     """
-    allowed = {"mode", MORE_SPECIAL, "added_tokens_decoder", *OPTIONS, *SPECIAL_NAMES}
-    unknown = sorted(set(settings) - allowed)
-    if unknown or "mode" not in settings:
-        raise VocabularyError(f"malformed tokenizer settings: {unknown or 'no mode'}; allowed: {sorted(allowed)}")
-    options = {name: value for name, value in settings.items() if name not in ("mode", "added_tokens_decoder")}
-    added = {int(index): read_token(token) for index, token in settings.get("added_tokens_decoder", {}).items()}
+    check_settings(settings)
+    options = {name: value for name, value in settings.items() if name not in (MODE, ADDED)}
+    added = {int(index): read_token(token) for index, token in settings[ADDED].items()}
     for name in SPECIAL_NAMES:
         options[name] = next(
             (token for token in added.values() if token.content == options.get(name)), options.get(name)
         )
     if not isinstance(vocabulary, Vocabulary):
         vocabulary = Vocabulary(vocabulary)
-    kind = _class_of(str(settings["mode"]), MODES)
+    kind = _class_of(str(settings[MODE]), MODES)
     return kind(vocabulary, added_tokens_decoder=added, words=words, segmenter=segmenter, **options)
 
 
