@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Makes an environment that is not the package's own, beside it in the project's root. Quick when it is made already.
+#
+#   scripts/make_env.sh oracle    .venv-oracle: transformers 4.57.6 on PyTorch, what the tests compare with
+#   scripts/make_env.sh peers     the same: optimum-onnx, what the benchmarks compare with, lives well beside it
+#
+# It needs Python 3.10 or newer (PYTHON=... chooses one) and pip. Versions are exact: envs/NAME.txt, constraints.txt.
+# On Linux pip's usual torch brings gigabytes of CUDA. Where that matters, tell pip of PyTorch's own index of
+# processor-only builds with PIP_EXTRA_INDEX_URL: they satisfy the same pin and are preferred.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() {
+  echo "make_env: $*" >&2
+  exit 1
+}
+
+case "${1:-}" in
+  oracle | peers) name=oracle ;;
+  *) echo "usage: $0 oracle|peers" >&2; exit 2 ;;
+esac
+
+folder=.venv-$name
+recipe=envs/$name.txt
+stamp=$folder/.recipe
+python=${PYTHON:-python3}
+command -v "$python" >/dev/null || fail "$python was not found; set PYTHON to a Python of 3.10 or newer"
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+  fail "$python is Python $version; set PYTHON to one of 3.10 or newer"
+
+# what the environment was made from, or nothing where it was not finished
+wanted="python $version"$'\n'"$(cat "$recipe" constraints.txt)"
+if [ -x "$folder/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+  echo "$folder is up to date"
+  exit 0
+fi
+
+found=$("$folder/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+if [ "$found" != "$version" ]; then
+  "$python" -m venv --clear "$folder" ||
+    fail "$python cannot make an environment; its venv module is missing (on Debian: apt install python3-venv)"
+fi
+rm -f "$stamp"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$recipe" ||
+  fail "pip could not install $recipe; its message stands above, and running this again continues"
+"$folder/bin/python" -m pip check --disable-pip-version-check >/dev/null ||
+  fail "the packages of $folder do not fit together: run $folder/bin/python -m pip check"
+printf '%s\n' "$wanted" >"$stamp"
+echo "$folder is made"
