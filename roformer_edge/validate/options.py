@@ -22,6 +22,8 @@ class CompareOptions:
         confidence: Of every interval.
         resamples, seed: Of the paired bootstrap.
         timed_texts: Texts that both sides are timed on, spread over the data; 0 leaves timing out.
+        timing_rounds: Times that each side answers each of them; the fastest counts, so that the percentiles tell of
+            texts, and not of what else the machine was doing.
         warm_up: Texts run before, untimed.
         memory_texts: Texts that a fresh process answers while its memory is watched; 0 leaves memory out.
         listed: Largest number of listed examples of each effect.
@@ -39,12 +41,13 @@ class CompareOptions:
     resamples: int = 2000
     seed: int = 0
     timed_texts: int = 100
+    timing_rounds: int = 3
     warm_up: int = 5
     memory_texts: int = 20
     listed: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "reference_batch_size", "resamples"):
+        for name in ("batch_size", "reference_batch_size", "resamples", "timing_rounds"):
             if getattr(self, name) < 1:
                 raise ComparisonError(f"{name} must be at least 1, found {getattr(self, name)}")
         for name in ("seed", "timed_texts", "warm_up", "memory_texts", "listed"):

@@ -59,6 +59,11 @@ class Facts:
         """Size of all files together, or ``None`` where there are none."""
         return sum(file.bytes for file in self.files) if self.files else None
 
+    @property
+    def model_bytes(self) -> int | None:
+        """Size of the weights or the graph alone, or ``None`` where no file holds them."""
+        return sum(file.bytes for file in self.files if file.role == "model") or None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassFacts:
@@ -203,12 +208,19 @@ class Latency:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Both sides timed on the same texts, in turn. ``ratio`` is the median of candidate's over reference's time."""
+    """Both sides timed on the same texts, in turn.
+
+    Attributes:
+        reference, candidate: Percentiles over texts; of each text, the fastest of ``rounds`` runs.
+        ratio: Median over texts of the candidate's time divided by the reference's.
+        texts, rounds, warm_up: How many texts were timed how often, after how many untimed ones.
+    """
 
     reference: Latency
     candidate: Latency
     ratio: float
     texts: int
+    rounds: int
     warm_up: int
 
 

@@ -50,10 +50,10 @@ def compare(
         raise ComparisonError("there is no example to compare on")
     texts = [example.text for example in examples]
     timed = spread_sample(texts, options.timed_texts)
-    tick = _Ticker(progress, 2 * (len(texts) + len(timed)))
+    tick = _Ticker(progress, 2 * (len(texts) + options.timing_rounds * len(timed)))
     ours = _answer(reference, texts, options.reference_batch_size, tick)
     theirs = _answer(candidate, texts, options.batch_size, tick)[:, order]
-    timing = time_side_by_side(reference, candidate, timed, options.warm_up, tick) if timed else None
+    timing = time_side_by_side((reference, candidate), timed, options, tick) if timed else None
     watched = spread_sample(texts, options.memory_texts)
     measured = Measured(
         examples=examples,

@@ -88,6 +88,7 @@ def make_small_report() -> Report:
             candidate=Latency(p50=2.0, p90=2.5, p99=4.5),
             ratio=0.34,
             texts=8,
+            rounds=3,
             warm_up=5,
         ),
         reference=dataclasses.replace(report.reference, memory=Memory(peak=450_000_000, note=note)),

@@ -11,6 +11,7 @@ import pytest
 
 from roformer_edge.validate import measure
 from roformer_edge.validate.measure import measure_memory, spread_sample, time_side_by_side
+from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor, Source
 
 
@@ -39,7 +40,8 @@ def test_sides_alternate_and_percentiles_are_of_milliseconds(monkeypatch):
     monkeypatch.setattr(measure, "perf_counter", clock)
     reference = slow_side("A", clock, log, lambda n: 0.004 * (n + 1))
     candidate = slow_side("B", clock, log, lambda n: 0.001 * (n + 1))
-    timing = time_side_by_side(reference, candidate, [str(n) for n in range(101)], 2, ticks.append)
+    options = CompareOptions(warm_up=2, timing_rounds=1)
+    timing = time_side_by_side((reference, candidate), [str(n) for n in range(101)], options, ticks.append)
     assert log[:4] == ["A0", "B0", "A1", "B1"]  # warm-up
     assert log[4:12] == ["A0", "B0", "B1", "A1", "A2", "B2", "B3", "A3"]
     assert len(log) == 4 + 2 * 101
@@ -48,7 +50,22 @@ def test_sides_alternate_and_percentiles_are_of_milliseconds(monkeypatch):
     # 4, 8, ... 404 ms: the percentiles lie on the samples
     assert (timing.reference.p50, timing.reference.p90, timing.reference.p99) == pytest.approx((204, 364, 400))
     assert (timing.candidate.p50, timing.candidate.p99) == pytest.approx((51, 100))
-    assert (timing.texts, timing.warm_up) == (101, 2)
+    assert (timing.texts, timing.rounds, timing.warm_up) == (101, 1, 2)
+
+
+def test_of_several_rounds_the_fastest_counts(monkeypatch):
+    clock, log, ticks = Clock(), [], []
+    monkeypatch.setattr(measure, "perf_counter", clock)
+    disturbed = iter([0.009, 0.001, 0.005] * 2)
+    reference = slow_side("A", clock, log, lambda _: next(disturbed))
+    candidate = slow_side("B", clock, log, lambda _: 0.003)
+    options = CompareOptions(warm_up=0, timing_rounds=3)
+    timing = time_side_by_side((reference, candidate), ["0", "1"], options, ticks.append)
+    # rounds run over all texts: text 0 took 9, 5, 1 and text 1 took 1, 9, 5 ms
+    assert log == ["A0", "B0", "B1", "A1"] * 3
+    assert timing.reference.p50 == pytest.approx(1)
+    assert timing.ratio == pytest.approx(3)
+    assert sum(ticks) == len(log)
 
 
 def test_a_sample_is_spread_over_the_list():

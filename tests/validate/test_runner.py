@@ -74,7 +74,7 @@ def test_progress_counts_both_sides_and_timing():
     calls: list[tuple[int, int]] = []
     options = dataclasses.replace(UNTIMED, timed_texts=5)
     compare(*example_sides(), example_rows(), options, progress=lambda done, total: calls.append((done, total)))
-    assert {total for _, total in calls} == {2 * 8 + 2 * 5}
+    assert {total for _, total in calls} == {2 * 8 + 2 * 3 * 5}
     assert [done for done, _ in calls] == sorted({done for done, _ in calls})
     assert calls[-1][0] == calls[-1][1]
 
@@ -154,6 +154,7 @@ def test_an_unknown_task_is_refused():
         ("batch_size", 0),
         ("reference_batch_size", -1),
         ("resamples", 0),
+        ("timing_rounds", 0),
         ("seed", -1),
         ("timed_texts", -1),
         ("listed", -2),

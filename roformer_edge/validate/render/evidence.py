@@ -200,7 +200,8 @@ def _latency(report: Report) -> str:
     return _bars(
         rows,
         "Latency",
-        f"From text to logits, one text at a time, {texts}, the two sides in turn. "
+        f"From text to logits, one text at a time, {texts}, the two sides in turn, the fastest of "
+        f"{counted(timing.rounds, 'run')}. "
         f"On the median text the candidate takes {timing.ratio:.2f} times as long as the reference.",
     )
 
@@ -209,7 +210,7 @@ def _sizes(report: Report) -> str:
     rows = []
     for who, css, side in (("reference", "ref", report.reference), ("candidate", "cand", report.candidate)):
         if total := side.facts.bytes:
-            model = sum(file.bytes for file in side.facts.files if file.role == "model")
+            model = side.facts.model_bytes or 0
             rows.append(
                 (
                     "",
@@ -218,7 +219,10 @@ def _sizes(report: Report) -> str:
                     f'{size(total)}<br><span class="dim">model {size(model)}</span>',
                 )
             )
-    lede = "All files that are needed; the paler part is everything but the model: vocabulary, dictionary, records."
+    lede = (
+        "All files; the paler part is everything but the model. A bundle carries the dictionary of the word segmenter, "
+        "a checkpoint relies on one that is installed."
+    )
     return _bars(rows, "Size", lede) if rows else ""
 
 
@@ -233,21 +237,19 @@ def changes_section(report: Report) -> str:
     """Which answer became which other, and how often."""
     changes = answer_changes(report)
     if not changes:
-        table = '<p class="lede">No answer changed.</p>'
-    else:
-        body = "".join(
-            f'<tr><td>{label_as_html(c.reference)} <span class="score">→</span> {label_as_html(c.candidate)}</td>'
-            f'<td class="num">{c.count:,}</td><td class="num">{c.broke:,}</td><td class="num">{c.fixed:,}</td></tr>'
-            for c in changes[:_CHANGES_SHOWN]
-        )
-        more = f" The {_CHANGES_SHOWN} most frequent of {len(changes)}." if len(changes) > _CHANGES_SHOWN else ""
-        table = (
-            f'<p class="lede">Which answer became which.{more}</p><table class="list plain"><thead><tr><th scope="col">'
-            'Reference → candidate</th><th scope="col" class="num">Examples</th><th scope="col" class="num">Broken</th>'
-            '<th scope="col" class="num">Fixed</th></tr></thead>'
-            f"<tbody>{body}</tbody></table>"
-        )
-    return f"<section><h2>Changed answers</h2>{table}</section>\n"
+        return ""
+    body = "".join(
+        f'<tr><td>{label_as_html(c.reference)} <span class="score">→</span> {label_as_html(c.candidate)}</td>'
+        f'<td class="num">{c.count:,}</td><td class="num">{c.broke:,}</td><td class="num">{c.fixed:,}</td></tr>'
+        for c in changes[:_CHANGES_SHOWN]
+    )
+    more = f" The {_CHANGES_SHOWN} most frequent of {len(changes)}." if len(changes) > _CHANGES_SHOWN else ""
+    return (
+        f'<section><h2>Changed answers</h2><p class="lede">Which answer became which.{more}</p>'
+        '<table class="list plain"><thead><tr><th scope="col">Reference → candidate</th><th scope="col" class="num">'
+        'Examples</th><th scope="col" class="num">Broken</th><th scope="col" class="num">Fixed</th></tr></thead>'
+        f"<tbody>{body}</tbody></table></section>\n"
+    )
 
 
 def examples_section(report: Report) -> str:
@@ -264,11 +266,12 @@ def examples_section(report: Report) -> str:
             )
     if not blocks:
         return ""
+    order = "No answer changed; these examples moved most."
+    if report.disagreements:
+        order = "Within each group, the answers that the reference was surest of come first."
     return (
-        '<section><h2>Worth reading</h2><p class="lede tight">Within each group, the answers that the reference was '
-        "surest of come first. In brackets: the probability of the answer. Moved by: the largest difference of one "
-        f"logit.</p>{''.join(blocks)}"
-        "</section>\n"
+        f'<section><h2>Worth reading</h2><p class="lede tight">{order} In brackets: the probability of the answer. '
+        f"Moved by: the largest difference of one logit.</p>{''.join(blocks)}</section>\n"
     )
 
 

@@ -40,7 +40,7 @@ def to_markdown(report: Report) -> str:
         f"{moment(report.provenance.created)}",
         _table(
             ("", "reference", "candidate", "change"),
-            [(row.label, row.reference, row.candidate, row.change) for row in headlines(report)],
+            [(row.label, row.reference, row.candidate, as_markdown(row.remark)) for row in headlines(report)],
         ),
         *_answers(report),
         *_logits(report),
@@ -104,7 +104,8 @@ def _latency(report: Report) -> list[str]:
     return [
         "## Latency",
         _table(("", "median", "90th percentile", "99th percentile"), rows),
-        f"One text at a time, {counted(timing.texts, 'text')}, the two sides in turn; on the median text the candidate "
+        f"One text at a time, {counted(timing.texts, 'text')}, the two sides in turn, the fastest of "
+        f"{counted(timing.rounds, 'run')}; on the median text the candidate "
         f"takes {timing.ratio:.2f} times as long as the reference.",
     ]
 

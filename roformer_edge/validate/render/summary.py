@@ -73,13 +73,19 @@ def _caution(report: Report) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """One figure of both sides and how it changed; ``"–"`` where there is none. ``note`` explains an absence."""
+    """One figure of both sides and how it changed, ``"–"`` where there is none; ``note`` adds to it or explains."""
 
     label: str
     reference: str
     candidate: str
     change: str
     note: str = ""
+
+    @property
+    def remark(self) -> str:
+        """Change and note together."""
+        known = self.change if self.change != "–" or not self.note else ""
+        return f"{known} ({self.note})" if known and self.note else known or self.note
 
 
 def headlines(report: Report) -> tuple[Headline, ...]:
@@ -111,13 +117,14 @@ def headlines(report: Report) -> tuple[Headline, ...]:
 
 
 def _size(report: Report) -> Headline:
-    ours, theirs = report.reference.facts.bytes, report.candidate.facts.bytes
+    ours, theirs = report.reference.facts.model_bytes, report.candidate.facts.model_bytes
+    whole = report.candidate.facts.bytes
     return Headline(
-        label="Size",
+        label="Model size",
         reference="–" if ours is None else size(ours),
         candidate="–" if theirs is None else size(theirs),
         change=_times(ours, theirs, "smaller", "larger"),
-        note="" if theirs is not None else "no files",
+        note="no files" if whole is None else f"all files {size(whole)}",
     )
 
 

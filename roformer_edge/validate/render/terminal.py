@@ -26,7 +26,7 @@ def summary_table(report: Report) -> str:
         "",
         *aligned(
             [("", "reference", "candidate", "change")]
-            + [(row.label, row.reference, row.candidate, row.change) for row in headlines(report)],
+            + [(row.label, row.reference, row.candidate, fit(row.remark, 40)) for row in headlines(report)],
             align="<>><",
         ),
         *_losses(report),
