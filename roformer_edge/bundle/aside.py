@@ -49,6 +49,8 @@ class Aside:
     """
 
     def __init__(self, out: str | Path) -> None:
+        if "\0" in str(out):
+            raise BundleError(f"cannot write {str(out)!r}: a path holds no NUL")
         self._out = Path(out).resolve()
         if not self._out.name:
             raise BundleError(f"cannot write {out}: it has no name of its own")

@@ -301,7 +301,7 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     assert (out / "model.onnx").stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("out", ["/", ""])
+@pytest.mark.parametrize("out", ["/", "", "a\0b"])
 def test_a_place_without_a_name_is_refused(out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BundleError):
