@@ -16,6 +16,7 @@ Logits = NDArray[np.float32]
 BINS = 61  # odd, so that one bin is centred on no difference at all
 SAMPLE = 800
 EXTREMES = 40
+MAX_TEXT = 1000  # characters of an example that the report keeps
 
 
 def difference_histogram(reference: Logits, candidate: Logits) -> Histogram:
@@ -68,7 +69,7 @@ def changed_examples(
         ChangedExample(
             number=int(row) + 1,
             effect=effect,
-            text=examples[row].text,
+            text=_cut(examples[row].text),
             gold=labels[gold[row]],
             reference=Answer(label=labels[ours[row]], score=float(scores[0][row])),
             candidate=Answer(label=labels[theirs[row]], score=float(scores[1][row])),
@@ -78,6 +79,10 @@ def changed_examples(
         for effect, member in groups.items()
         for row in order[member[order]][:limit]
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def _short(values: NDArray[np.floating]) -> tuple[float, ...]:

@@ -83,6 +83,7 @@ def _open_bundle(source: Source, task: Task) -> tuple[TextClassifier, Facts]:
         recipe=manifest.recipe.name,
         threads=source.threads,
         files=(*files, FileFact(path=MANIFEST_NAME, role="manifest", bytes=own_size)),
+        truncates=source.truncate,
     )
 
 
@@ -101,6 +102,7 @@ def _open_checkpoint(source: Source, task: Task) -> tuple[TextClassifier, Facts]
         recipe="float32",
         threads=source.threads,
         files=tuple(FileFact(path=file.name, role=role, bytes=file.stat().st_size) for file, role in files),
+        truncates=source.truncate,
     )
 
 

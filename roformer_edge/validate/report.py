@@ -46,6 +46,7 @@ class Facts:
         recipe: The precision, such as ``"float32"`` or ``"int8-dynamic"``.
         threads: Threads of one computation, or ``None`` where unknown.
         files: What has to be shipped to get these answers; empty where there are no files.
+        truncates: Whether texts that are longer than the model allows are cut, rather than refused.
     """
 
     engine: str
@@ -53,6 +54,7 @@ class Facts:
     recipe: str
     threads: int | None
     files: tuple[FileFact, ...]
+    truncates: bool = False
 
     @property
     def bytes(self) -> int | None:
@@ -184,6 +186,7 @@ class ChangedExample:
         effect: ``"broke"``: only the reference is right; ``"fixed"``: only the candidate is right; ``"moved"``: both
             are wrong, with different answers; ``"drifted"``: the same answer, but the logits moved most.
         difference: Largest absolute difference of its logits.
+        text: At most 1,000 characters of it.
         margin: By how much the reference preferred its own answer to the candidate's, in logits; 0 if it is the same.
     """
 

@@ -18,7 +18,7 @@ from roformer_edge.validate.report import Report
 
 Progress = Callable[[int, int], None]
 
-_CHUNK = 256  # texts between two reports of progress
+_CHUNK = 32  # texts between two reports of progress, or eight batches
 
 
 def compare(
@@ -102,7 +102,7 @@ def _alignment(reference: Predictor, candidate: Predictor) -> NDArray[np.intp]:
 def _answer(side: Predictor, texts: Sequence[str], batch_size: int, tick: Callable[[int], None]) -> NDArray[np.float32]:
     """Logits float32 ``[texts, labels]`` in the side's own order of labels, checked."""
     parts = []
-    step = max(batch_size, _CHUNK // batch_size * batch_size)  # whole batches
+    step = batch_size * max(8, _CHUNK // batch_size)
     for start in range(0, len(texts), step):
         part = texts[start : start + step]
         logits = np.asarray(side.logits(part, batch_size=batch_size), dtype=np.float32)

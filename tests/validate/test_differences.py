@@ -81,6 +81,13 @@ def test_effects_scores_and_order():
     assert first.candidate.score == pytest.approx(np.e / (np.e + 2))
 
 
+def test_an_endless_text_is_cut():
+    examples = [Example(text="长" * 5000, label=0)]
+    ours, theirs = np.float32([[1, 0]]), np.float32([[0, 1]])
+    (change,) = changed_examples(examples, ("a", "b"), ours, theirs, 3)
+    assert change.text == "长" * 999 + "…"
+
+
 def test_each_effect_is_cut_on_its_own():
     found = changes(
         gold=[0] * 6,

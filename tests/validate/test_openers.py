@@ -21,6 +21,7 @@ from roformer_edge.validate import openers
 from roformer_edge.validate.datasets import Example
 from roformer_edge.validate.measure import measure_memory
 from roformer_edge.validate.openers import open_predictor
+from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.runner import compare
 from tests.tiny_checkpoint import LABELS, TEXTS, write_checkpoint
 from tests.validate.tables import UNTIMED
@@ -108,7 +109,10 @@ def test_long_texts_are_refused_unless_cutting_was_asked_for(sides, name):
     long = "天气" * 200
     with pytest.raises(TextTooLongError):
         open_predictor(sides[name]).logits([long], batch_size=1)
-    assert open_predictor(sides[name], truncate=True).logits([long], batch_size=1).shape == (1, 3)
+    cutting = open_predictor(sides[name], truncate=True)
+    assert cutting.logits([long], batch_size=1).shape == (1, 3)
+    assert cutting.facts.truncates
+    assert "long texts cut" in to_html(compare(cutting, cutting, [Example(text=long, label=0)], UNTIMED))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +150,7 @@ from roformer_edge.validate.datasets import Example
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.render import write_report
+from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.runner import compare
 sides = [open_predictor(path) for path in ({str(sides["fp32"])!r}, {str(sides["int8-dynamic"])!r})]
 report = compare(*sides, [Example(text="打开灯", label=0)], CompareOptions(timed_texts=1, memory_texts=0))

@@ -78,7 +78,7 @@ def _matrix(report: Report) -> str:
         )
     return (
         '<div><h2>Who was right</h2><p class="lede">Every example is in one of the four fields. Only the two off the '
-        'diagonal move the accuracy.</p><table class="matrix"><thead><tr><td style="visibility:hidden"></td>'
+        'diagonal move the accuracy.</p><table class="matrix"><thead><tr><td></td>'
         '<th scope="col">candidate right</th><th scope="col">candidate wrong</th></tr></thead><tbody>'
         f'<tr><th scope="row">reference right</th>{cell("", True, True, "both right")}'
         f"{cell('broke', True, False, '✗ broken')}</tr>"

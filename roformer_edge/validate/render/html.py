@@ -101,9 +101,7 @@ def _provenance(report: Report) -> str:
         ),
     )
     items = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
-    return (
-        f'<section><h2 style="margin-bottom:14px">How this was measured</h2><dl class="facts">{items}</dl></section>\n'
-    )
+    return f'<section><h2 class="spaced">How this was measured</h2><dl class="facts">{items}</dl></section>\n'
 
 
 def _facts(side: Side, batch_size: int) -> str:
@@ -111,7 +109,8 @@ def _facts(side: Side, batch_size: int) -> str:
     threads = "" if facts.threads is None else f", {counted(facts.threads, 'thread')}"
     files = ", ".join(f"{as_html(file.path)} {size(file.bytes)}" for file in facts.files)
     line = f"{as_html(facts.recipe)} on {as_html(facts.engine)}, {as_html(facts.provider)}{threads}"
-    return f"{line}, batches of {batch_size}{'<br>' + files if files else ''}"
+    cut = ", long texts cut" if facts.truncates else ""
+    return f"{line}, batches of {batch_size}{cut}{'<br>' + files if files else ''}"
 
 
 _SECTIONS: tuple[Callable[[Report], str], ...] = (

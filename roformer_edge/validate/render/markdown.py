@@ -173,7 +173,8 @@ def _provenance(report: Report) -> list[str]:
     )
     lines = [
         f"- {who}: {as_markdown(side.facts.recipe)} on {as_markdown(side.facts.engine)}, "
-        f"{as_markdown(side.facts.provider)}, batches of {batch}{_files(side)}"
+        f"{as_markdown(side.facts.provider)}, batches of {batch}"
+        f"{', long texts cut' if side.facts.truncates else ''}{_files(side)}"
         for who, side, batch in sides
     ]
     lines += [

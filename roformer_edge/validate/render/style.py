@@ -21,6 +21,7 @@ h1,h2,h3,p,dl,dd,table,figure{margin:0}
 h1{font-size:28px;line-height:1.25;font-weight:650;letter-spacing:-.01em;overflow-wrap:anywhere}
 h1 small{font-size:17px;font-weight:400;color:var(--soft);letter-spacing:0;display:block;margin-top:4px}
 h2{font-size:18px;font-weight:650;margin-bottom:4px}
+h2.spaced{margin-bottom:14px}
 h3{font-size:15px;font-weight:650;margin:28px 0 4px}
 .tight{margin:0 0 10px}
 h3 .n{color:var(--soft);font-weight:400;margin-left:6px}
@@ -101,6 +102,7 @@ figcaption{font-size:13px;color:var(--soft);margin-top:6px;text-align:center}
 .matrix th{font-size:13px;font-weight:400;color:var(--soft);padding:2px 4px}
 .matrix th[scope=row]{text-align:right;padding-right:8px}
 .matrix td{text-align:center;border-radius:8px;padding:14px 6px;background:var(--faint)}
+.matrix thead td{visibility:hidden}
 .matrix td b{display:block;font-size:22px;font-weight:650;line-height:1.2}
 .matrix td small{font-size:12.5px;color:var(--soft)}
 .matrix .broke{background:var(--bad-soft)}
