@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _END = ""
 # what the regular expression \s matches in the crate: White_Space, which is stable in Unicode
 _WHITE = frozenset("\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | frozenset(
     map(chr, range(0x2000, 0x200B))
 )
 
-_Node = dict[str, "_Node"]  # type: ignore[misc]
+# the fields of an added token in Hugging Face files
+FIELDS = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+
+_Node = dict[str, "_Node"]
 
 
 class AddedToken:
@@ -29,7 +36,7 @@ class AddedToken:
         special: Left out by ``skip_special_tokens`` and never lower-cased.
     """
 
-    __slots__ = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+    __slots__ = ("_normalized", "content", "lstrip", "rstrip", "single_word", "special")
 
     def __init__(
         self,
@@ -45,12 +52,21 @@ class AddedToken:
         self.single_word = single_word
         self.lstrip = lstrip
         self.rstrip = rstrip
-        self.normalized = not special if normalized is None else normalized
         self.special = special
+        self._normalized = normalized
 
-    def to_dict(self) -> dict[str, str | bool]:
+    @property
+    def normalized(self) -> bool:
+        """Whether it is found in the normalised text and not in the raw one."""
+        return not self.special if self._normalized is None else self._normalized
+
+    def to_dict(self) -> dict[str, Any]:
         """The token as Hugging Face files hold it."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def as_special(self) -> AddedToken:
+        """The same token as a special one; what was left open about ``normalized`` stays open."""
+        return AddedToken(**{**self.to_dict(), "normalized": self._normalized, "special": True})
 
     def __str__(self) -> str:
         return self.content

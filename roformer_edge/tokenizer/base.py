@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
     from roformer_edge.tokenizer.segment import Words
 
+# what a call may return -> where it stands in a row
+_COLUMNS = {
+    "input_ids": "ids",
+    "token_type_ids": "type_ids",
+    "attention_mask": "attention_mask",
+    "special_tokens_mask": "special_tokens_mask",
+    "offset_mapping": "offsets",
+}
 # model_max_length of a tokenizer that knows no limit
 NO_LIMIT = int(1e30)
 # words remembered with what they became, about 5 MB at most; longer ones are rare and not worth it
@@ -69,17 +77,17 @@ class Tokenizer(Tokens):
     def __init__(
         self,
         vocab_file: str | os.PathLike[str] | Vocabulary,
+        *,
         do_lower_case: bool = True,
         do_basic_tokenize: bool = True,
         never_split: Iterable[str] | None = None,
+        tokenize_chinese_chars: bool = True,
+        strip_accents: bool | None = None,
         unk_token: str | AddedToken = "[UNK]",
         sep_token: str | AddedToken = "[SEP]",
         pad_token: str | AddedToken = "[PAD]",
         cls_token: str | AddedToken = "[CLS]",
         mask_token: str | AddedToken | None = "[MASK]",
-        tokenize_chinese_chars: bool = True,
-        strip_accents: bool | None = None,
-        *,
         bos_token: str | AddedToken | None = None,
         eos_token: str | AddedToken | None = None,
         additional_special_tokens: Sequence[str | AddedToken] = (),
@@ -130,11 +138,12 @@ class Tokenizer(Tokens):
         """What a word becomes."""
         raise NotImplementedError
 
-    def _fit(
-        self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool
-    ) -> tuple[Encoding, list[int], int]:
-        """Truncate and frame; also the ids that were taken away, where the mode gives them, and the surplus."""
+    def _fit(self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool) -> Encoding:
+        """Truncate, and put the special tokens around."""
         raise NotImplementedError
+
+    def _check_overflow(self, lengths: Lengths) -> None:
+        """Refuse to give back what was taken from a pair, where the mode cannot."""
 
     # texts to rows
 
@@ -268,56 +277,61 @@ class Tokenizer(Tokens):
             UnknownNameError: An option's value that does not exist.
         """
         batched = not isinstance(text, str)
-        firsts = text if batched else [text]
-        seconds = self._pairs(text_pair, batched, len(firsts))
-        lengths = self._lengths(padding, truncation, max_length, stride, pad_to_multiple_of, padding_side)
-        if (
-            return_overflowing_tokens
-            and not self.is_fast
-            and lengths.truncation == "longest_first"
-            and text_pair is not None
-        ):
-            raise TextError(
-                "the slow mode cannot return what 'longest_first' takes from a pair; "
-                "use truncation 'only_first' or 'only_second', or the fast mode"
-            )
-        rows, dropped, surplus = [], [], []
-        for one, two in zip(firsts, seconds, strict=True):
-            second = None if two is None else self._analyse(two, split_special_tokens)
+        texts: Sequence[str] = [text] if isinstance(text, str) else text
+        pairs = self._pairs(text_pair, batched, len(texts))
+        lengths = Lengths(
+            padding=padding,
+            truncation=truncation,
+            max_length=max_length,
+            model_max_length=self.model_max_length,
+            stride=stride,
+            multiple=pad_to_multiple_of,
+            padding_side=self.padding_side if padding_side is None else padding_side,
+            truncation_side=self.truncation_side,
+        )
+        if return_overflowing_tokens and text_pair is not None:
+            self._check_overflow(lengths)
+        rows: list[Encoding] = []
+        for one, two in zip(texts, pairs, strict=True):
             first = self._analyse(one, split_special_tokens)
-            row, ids, count = self._fit(first, second, lengths, add_special_tokens)
-            rows.append(row)
-            dropped.append(ids)
-            surplus.append(count)
-        target = lengths.target([len(row) for row in rows])
-        windows = return_overflowing_tokens and self.is_fast
-        samples = [place for place, row in enumerate(rows) for _ in range(1 + (len(row.overflowing) if windows else 0))]
-        rows = [
-            self._pad(each, target, lengths) for row in rows for each in (row, *(row.overflowing if windows else ()))
-        ]
-        data: dict[str, Any] = {"input_ids": [row.ids for row in rows]}
-        names = self.model_input_names
-        if return_token_type_ids if return_token_type_ids is not None else "token_type_ids" in names:
-            data["token_type_ids"] = [row.type_ids for row in rows]
-        if return_attention_mask if return_attention_mask is not None else "attention_mask" in names:
-            data["attention_mask"] = [row.attention_mask for row in rows]
-        if return_special_tokens_mask:
-            data["special_tokens_mask"] = [row.special_tokens_mask for row in rows]
-        if return_offsets_mapping:
-            data["offset_mapping"] = [row.offsets for row in rows]
+            second = None if two is None else self._analyse(two, split_special_tokens)
+            rows.append(self._fit(first, second, lengths, add_special_tokens))
+        wanted = {
+            "input_ids": True,
+            "token_type_ids": return_token_type_ids,
+            "attention_mask": return_attention_mask,
+            "special_tokens_mask": return_special_tokens_mask,
+            "offset_mapping": return_offsets_mapping,
+        }
+        columns = [name for name, ask in wanted.items() if (name in self.model_input_names if ask is None else ask)]
+        encodings, data = self._collect(rows, columns, lengths, overflowing=return_overflowing_tokens, batched=batched)
         if return_length:
-            data["length"] = [len(row) for row in rows]
-        if windows:
-            data["overflow_to_sample_mapping"] = samples
-        elif return_overflowing_tokens:
-            data["overflowing_tokens"] = dropped
-            data["num_truncated_tokens"] = surplus
+            # the slow mode counts the rows of a batch before padding
+            data["length"] = list(map(len, rows if batched and not self.is_fast else encodings))
         if return_tensors is not None:
-            data = {name: to_tensors(return_tensors, value) for name, value in data.items()}
-        elif not batched and not windows:
-            keep = ("length",) if self.is_fast else ()
-            data = {name: value if name in keep else value[0] for name, value in data.items()}
-        return BatchEncoding(data, rows)
+            data = {name: to_tensors(return_tensors, column) for name, column in data.items()}
+        elif not batched and not (self.is_fast and return_overflowing_tokens):
+            data = {name: column if self.is_fast and name == "length" else column[0] for name, column in data.items()}
+        return BatchEncoding(data, encodings)
+
+    def _collect(
+        self, rows: list[Encoding], columns: list[str], lengths: Lengths, *, overflowing: bool, batched: bool
+    ) -> tuple[list[Encoding], dict[str, list[Any]]]:
+        """Pad rows, and in the fast mode those of what overflowed behind each, and read what was asked for."""
+        windows = overflowing and self.is_fast
+        target = lengths.target([len(row) for row in rows])
+        if not (self.is_fast or batched or rows[0].ids):
+            # transformers gives a row of nothing back as it is
+            target = 0
+        groups = [(row, *row.overflowing) if windows else (row,) for row in rows]
+        padded = [self._pad(row, target, lengths) for group in groups for row in group]
+        data: dict[str, list[Any]] = {name: [getattr(row, _COLUMNS[name]) for row in padded] for name in columns}
+        if windows:
+            data["overflow_to_sample_mapping"] = [place for place, group in enumerate(groups) for _ in group]
+        elif overflowing:
+            data["overflowing_tokens"] = [row.dropped for row in rows]
+            data["num_truncated_tokens"] = [row.surplus for row in rows]
+        return padded, data
 
     def _pairs(
         self, text_pair: str | Sequence[str] | None, batched: bool, count: int
@@ -330,26 +344,6 @@ class Tokenizer(Tokens):
         if len(seconds) != count:
             raise TextError(f"text holds {count} texts and text_pair {len(seconds)}; they must be equally many")
         return seconds
-
-    def _lengths(
-        self,
-        padding: bool | str,
-        truncation: bool | str | None,
-        max_length: int | None,
-        stride: int,
-        multiple: int | None,
-        side: str | None,
-    ) -> Lengths:
-        return Lengths(
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            model_max_length=self.model_max_length,
-            stride=stride,
-            multiple=multiple,
-            padding_side=self.padding_side if side is None else side,
-            truncation_side=self.truncation_side,
-        )
 
     def _pad(self, row: Encoding, target: int, lengths: Lengths) -> Encoding:
         missing = target - len(row)

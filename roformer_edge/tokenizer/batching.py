@@ -107,18 +107,26 @@ def check_side(option: str, side: str) -> str:
 def drop(first: int, second: int | None, surplus: int, lengths: Lengths) -> tuple[int, int]:
     """How many tokens the slow mode takes from the first and from the second text to get rid of ``surplus`` tokens.
 
-    Nothing is taken where the strategy cannot reach the length: the texts stay whole then, as in transformers.
+    Nothing is taken where the strategy cannot reach the length: as in transformers, the texts stay whole, and the log
+    says so.
     """
-    if lengths.truncation == "only_first" or (lengths.truncation == "longest_first" and second is None):
-        return (surplus, 0) if first > surplus else (0, 0)
-    if lengths.truncation == "only_second":
-        return (0, surplus) if second is not None and second > surplus else (0, 0)
-    second = second or 0
-    longer = min(abs(second - first), surplus)
-    both = surplus - longer
-    if first > second:
-        return longer + both // 2, both - both // 2
-    return both // 2, longer + both - both // 2
+    if lengths.truncation == "longest_first" and second is not None:
+        longer = min(abs(second - first), surplus)
+        both = surplus - longer
+        if first > second:
+            return longer + both // 2, both - both // 2
+        return both // 2, longer + both - both // 2
+    only_second = lengths.truncation == "only_second"
+    if (second or 0 if only_second else first) > surplus:
+        return (0, surplus) if only_second else (surplus, 0)
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "%d tokens are too many, but truncation %r cannot take them away: the text stays whole",
+        surplus,
+        lengths.truncation,
+    )
+    return 0, 0
 
 
 def keep(first: int, second: int | None, room: int, lengths: Lengths) -> tuple[int, int]:
@@ -128,6 +136,8 @@ def keep(first: int, second: int | None, room: int, lengths: Lengths) -> tuple[i
         TextError: The strategy cannot reach that length.
     """
     surplus = first + (second or 0) - room
+    if room == 0:
+        return 0, 0
     if lengths.truncation == "longest_first":
         if second is None:
             return room, 0

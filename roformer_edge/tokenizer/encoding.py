@@ -104,23 +104,26 @@ class Encoding:
 
     Args:
         segments: What it is made of, in order.
-        overflowing: Further rows with what truncation took away; only the fast mode makes them.
 
     Attributes:
         ids: The token ids.
         segments: What it is made of.
-        overflowing: Further rows with what truncation took away.
+        overflowing: Further rows with what truncation took away, of the fast mode.
+        dropped: The ids that truncation took away, of the slow mode, with ``stride`` of those kept before them.
+        surplus: How many tokens more than ``max_length`` there were before truncation, of the slow mode.
     """
 
-    __slots__ = ("ids", "overflowing", "segments")
+    __slots__ = ("dropped", "ids", "overflowing", "segments", "surplus")
 
-    def __init__(self, segments: Sequence[Segment], overflowing: Sequence[Encoding] = ()) -> None:
+    def __init__(self, segments: Sequence[Segment]) -> None:
         ids: list[int] = []
         for segment in segments:
             ids += segment.ids
         self.ids = ids
         self.segments = segments
-        self.overflowing = overflowing
+        self.overflowing: Sequence[Encoding] = ()
+        self.dropped: Sequence[int] = ()
+        self.surplus = 0
 
     def __len__(self) -> int:
         return len(self.ids)

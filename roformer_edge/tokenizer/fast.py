@@ -65,13 +65,7 @@ class RoFormerTokenizerFast(Tokenizer):
         present = {str(token) for token in tokens}
         tokens += [token for token in self._all_special() if str(token) not in present]
         specials = set(self.all_special_tokens)
-        self._add(
-            [
-                AddedToken(token, special=True) if isinstance(token, str) else _as_special(token, specials)
-                for token in tokens
-            ],
-            False,
-        )
+        self._add([self._to_added(token, str(token) in specials) for token in tokens], False)
         # words that are kept whole; tokens that are added later are not among them
         self._whole = frozenset(self._added_ids)
 
@@ -103,7 +97,7 @@ class RoFormerTokenizerFast(Tokenizer):
     def _to_added(token: str | AddedToken, special: bool) -> AddedToken:
         if isinstance(token, str):
             return AddedToken(token, special=special)
-        return AddedToken(**{**token.to_dict(), "special": token.special or special})  # type: ignore[arg-type]
+        return token.as_special() if special else token
 
     def _refresh(self) -> None:
         self._forget()
@@ -182,14 +176,13 @@ class RoFormerTokenizerFast(Tokenizer):
             fields.append((start, len(word)))
         return fields
 
-    def _fit(
-        self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool
-    ) -> tuple[Encoding, list[int], int]:
+    def _fit(self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool) -> Encoding:
         analyses = [first] if second is None else [first, second]
         room = (lengths.max_length or 0) - (self.num_special_tokens_to_add(second is not None) if special else 0)
         counts = [len(analysis.ids) for analysis in analyses]
         sizes = counts
-        if lengths.truncation and sum(counts) > room:
+        # as in transformers, a max_length below the special tokens' number leaves the texts whole
+        if lengths.truncation and sum(counts) > room >= 0:
             sizes = list(keep(counts[0], counts[1] if second is not None else None, room, lengths))
         parts: list[list[Segment]] = []
         for text, (analysis, size) in enumerate(zip(analyses, sizes, strict=False)):
@@ -199,9 +192,9 @@ class RoFormerTokenizerFast(Tokenizer):
         # the windows of the first text, each with all of the second; the kept one comes first and leads with its own
         pairs = [(one, two) for one in parts[0][1:] for two in seconds]
         pairs += [(parts[0][0], two) for two in seconds[1:]]
-        overflowing = [self._row(one, two, special) for one, two in pairs]
         row = self._row(parts[0][0], seconds[0], special)
-        return Encoding(row.segments, overflowing), [], 0
+        row.overflowing = [self._row(one, two, special) for one, two in pairs]
+        return row
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Join tokens: pieces of a word without, words with a space between, none before English punctuation."""
@@ -216,7 +209,3 @@ class RoFormerTokenizerFast(Tokenizer):
         special = {token.content for token in self._specials} if skip_special else set()
         tokens = (self._id_to_token(index) for index in ids)
         return self.convert_tokens_to_string([token for token in tokens if token is not None and token not in special])
-
-
-def _as_special(token: AddedToken, specials: set[str]) -> AddedToken:
-    return AddedToken(**{**token.to_dict(), "special": token.special or token.content in specials})  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from roformer_edge.errors import VocabularyError
-from roformer_edge.tokenizer.added import AddedToken
+from roformer_edge.tokenizer.added import FIELDS, AddedToken
 from roformer_edge.tokenizer.tokens import MORE_SPECIAL, SPECIAL_NAMES
 from roformer_edge.tokenizer.vocab import VOCABULARY_NAME, Vocabulary
 
@@ -102,7 +102,7 @@ def read_token(value: object) -> AddedToken:
     if isinstance(value, str):
         return AddedToken(value)
     if isinstance(value, Mapping) and isinstance(value.get("content"), str):
-        return AddedToken(**{name: field for name, field in value.items() if name in AddedToken.__slots__})
+        return AddedToken(**{name: field for name, field in value.items() if name in FIELDS})
     raise VocabularyError(f"an added token must be a text or an object with its content, found {value!r}")
 
 
@@ -110,7 +110,7 @@ def _special_token(value: object, added: Mapping[str, AddedToken]) -> str | Adde
     if isinstance(value, str):
         return added.get(value, value)
     token = read_token(value)
-    return added.get(token.content) or AddedToken(**{**token.to_dict(), "special": True})  # type: ignore[arg-type]
+    return added.get(token.content) or token.as_special()
 
 
 def _legacy_added(folder: str, special: Mapping[str, Any]) -> dict[int, AddedToken]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from roformer_edge.errors import TextError
 from roformer_edge.tokenizer.added import AddedToken, SlowMatcher, first_of
 from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.batching import Lengths, drop
@@ -50,7 +51,7 @@ class RoFormerTokenizer(Tokenizer):
             if isinstance(item, str):
                 token = AddedToken(item, special=special or item in specials)
             else:
-                token = AddedToken(**{**item.to_dict(), "special": item.special or special})  # type: ignore[arg-type]
+                token = AddedToken(**{**item.to_dict(), "special": item.special or special})
             if not token.special and token.normalized and self._lowers:
                 token.content = content = self._lower_text(content)
             if content not in known:
@@ -213,15 +214,20 @@ class RoFormerTokenizer(Tokenizer):
             spots += [place] * len(changed)
         return characters, spots
 
-    def _fit(
-        self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool
-    ) -> tuple[Encoding, list[int], int]:
-        total = len(first.ids) + (len(second.ids) if second else 0)
-        total += self.num_special_tokens_to_add(second is not None) if special else 0
-        surplus = total - lengths.max_length if lengths.max_length is not None else 0
+    def _check_overflow(self, lengths: Lengths) -> None:
+        if lengths.truncation == "longest_first":
+            raise TextError(
+                "the slow mode cannot return what 'longest_first' takes from a pair; "
+                "use truncation='only_first' or 'only_second', or the fast mode"
+            )
+
+    def _fit(self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool) -> Encoding:
+        counts = len(first.ids), None if second is None else len(second.ids)
+        around = self.num_special_tokens_to_add(second is not None) if special else 0
+        surplus = counts[0] + (counts[1] or 0) + around - (lengths.max_length or 0)
         cuts = (0, 0)
         if lengths.truncation and lengths.max_length and surplus > 0:
-            cuts = drop(len(first.ids), None if second is None else len(second.ids), surplus, lengths)
+            cuts = drop(*counts, surplus, lengths)
         dropped: list[int] = []
         segments: list[Segment] = []
         for text, analysis in enumerate((first, second)):
@@ -235,9 +241,10 @@ class RoFormerTokenizer(Tokenizer):
                 else:
                     dropped, ids, start = ids[:window], ids[cut:], cut
             segments.append(Segment(ids, text if special else 0, analysis=analysis, start=start, text=text))
-        if second is not None and lengths.truncation == "longest_first":
-            dropped = []
-        return self._row(segments[0], segments[1] if second is not None else None, special), dropped, surplus
+        row = self._row(segments[0], None if second is None else segments[1], special)
+        row.dropped = dropped
+        row.surplus = surplus if lengths.max_length is not None else 0
+        return row
 
     def _join(self, ids: list[int], skip_special: bool) -> str:
         specials = set(self.all_special_tokens)

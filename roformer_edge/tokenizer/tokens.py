@@ -140,11 +140,8 @@ class Tokens:
         return {**named, **({MORE_SPECIAL: self.additional_special_tokens} if self._more_special else {})}
 
     def _all_special(self) -> list[str | AddedToken]:
-        found: dict[str, str | AddedToken] = {}
-        for token in (*self._special.values(), *self._more_special):
-            if token:
-                found.setdefault(str(token), token)
-        return list(found.values())
+        named = {str(token): token for token in self._special.values() if token}
+        return [*named.values(), *(token for token in self._more_special if str(token) not in named)]
 
     @property
     def all_special_tokens(self) -> list[str]:
