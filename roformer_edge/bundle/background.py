@@ -16,7 +16,8 @@ class Background(threading.Thread, Generic[T]):
     """
 
     def __init__(self, call: Callable[[], T]) -> None:
-        super().__init__(daemon=True)
+        # no daemon: a process that ends while native code still runs in a thread may be torn down under it
+        super().__init__(daemon=False)
         self._call = call
         self._value: list[T] = []
         self._error: BaseException | None = None

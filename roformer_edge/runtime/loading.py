@@ -73,8 +73,11 @@ def load(
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("words", "model")
         session = Background(lambda: _open_session(opened, engine, options))
-        config = _read_config(opened)
-        tokenizer = _open_tokenizer(opened, config)
+        try:
+            config = _read_config(opened)
+            tokenizer = _open_tokenizer(opened, config)
+        finally:
+            session.join()
         loaded = pipeline(session.result(), tokenizer, config, opened.manifest)
         opened.check_unchanged()
         if self_test:

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from roformer_edge.bundle.manifest import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    ROLES,
     SCHEMA_VERSION,
     FileEntry,
     Manifest,
@@ -198,3 +202,17 @@ def test_a_newer_schema_asks_for_an_upgrade_even_if_all_else_is_unknown() -> Non
         BundleFormatError, match="is of schema 2, and this version reads up to 1: upgrade roformer-edge"
     ):
         Manifest.from_dict(newer)
+
+
+def test_every_key_role_and_limit_is_documented() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "bundle.md").read_text(encoding="utf-8")
+    table = page.partition("## manifest.json")[2].partition("## Paths")[0]
+    for key, value in values().items():
+        assert f"`{key}`" in table
+        inner = value[0] if isinstance(value, list) and value else value
+        if isinstance(inner, dict) and key not in ("tokenizer", "minimum_runtime"):
+            assert all(name in table for name in inner)
+    for role in ROLES:
+        assert f"`{role}`" in page.partition("## manifest.json")[0]
+    assert f"`{MAX_FILES}`" in page or f"{MAX_FILES} at most" in table
+    assert f"{MAX_FILE_BYTES:,}".replace(",", " ") in page

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -197,6 +198,29 @@ def test_a_limit_on_file_sizes_leaves_nothing(tmp_path: Path) -> None:
         check=True,
     )
     assert os.strerror(errno.EFBIG) in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_from_the_keyboard_leaves_nothing(tmp_path: Path) -> None:
+    if os.name != "posix":
+        pytest.skip("signals are of POSIX systems")
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from roformer_edge.bundle.writer import BundleWriter\n"
+        "with BundleWriter(Path(sys.argv[1])) as writer:\n"
+        "    writer.add_bytes('model.onnx', 'model', bytes(100_000))\n"
+        "    print('written', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "new" / "intent")]
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        assert len(list(tmp_path.rglob("model.onnx"))) == 1
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate()
+    assert "KeyboardInterrupt" in complaint
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -298,6 +299,15 @@ def test_errors_of_the_engine_and_of_the_tokenizer_do_not_hide_each_other(own: P
     replace_file(own, "words.bin", b"")
     with pytest.raises((BackendError, VocabularyError)):
         load(own)
+
+
+def test_a_failure_leaves_no_thread_behind(own: Path) -> None:
+    """A process that ends on this error must not be torn down under native code."""
+    replace_file(own, "vocab.txt", b"")
+    before = threading.active_count()
+    with pytest.raises(VocabularyError):
+        load(own)
+    assert threading.active_count() == before
 
 
 def test_pairs_and_truncation_with_the_real_tokenizer(runnable: Path) -> None:
