@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
         progress.stage("read")
         candidate = open_predictor(args.bundle, threads=args.threads, truncate=args.truncate)
         options = CompareOptions(data_name=args.data, max_drop=args.max_drop, batch_size=args.batch_size)
-        examples = tuple(islice(read_labelled(args.data, options.task, candidate.labels), args.limit))
         task = get_task(options.task)
         with open_reference(args.reference, task, threads=args.threads, truncation=args.truncate) as reference:
+            examples = tuple(islice(read_labelled(args.data, options.task, reference.labels), args.limit))
             progress.stage("validate")
             report = compare(reference, candidate, examples, options, progress.step)
     print(summary_table(report))

@@ -43,7 +43,7 @@ class Measured:
 
     Attributes:
         examples: The labelled texts.
-        labels: Class names, in the order of both sides' logits and of the examples' labels.
+        labels: Class names, in the order of both sides' logits.
         sides: Where names and facts come from.
         logits: float32 ``[examples, labels]``, finite.
         memory: As measured.
@@ -62,7 +62,8 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
     """Compute every figure of the report."""
     task = get_task(options.task)
     ours, theirs = measured.logits
-    gold = np.array([example.label for example in measured.examples], dtype=np.int64)
+    index = {label: number for number, label in enumerate(measured.labels)}
+    gold = np.array([index[example.label] for example in measured.examples], dtype=np.int64)
     outcomes = metrics.count_outcomes(gold, ours.argmax(axis=1), theirs.argmax(axis=1), len(measured.labels))
     bootstrap = metrics.paired_bootstrap(
         outcomes, resamples=options.resamples, confidence=options.confidence, seed=options.seed
@@ -76,7 +77,7 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
         data=Data(
             name=options.data_name,
             examples=len(measured.examples),
-            sha256=_digest(measured.examples, measured.labels),
+            sha256=_digest(measured.examples),
         ),
         labels=measured.labels,
         reference=reference,
@@ -160,11 +161,11 @@ def _interval(ends: tuple[float, float]) -> Interval:
     return Interval(low=ends[0], high=ends[1])
 
 
-def _digest(examples: Sequence[Example], labels: Sequence[str]) -> str:
-    """SHA-256 of the examples as JSON lines of [text, label name]: the same data in another layout is the same."""
+def _digest(examples: Sequence[Example]) -> str:
+    """SHA-256 of the examples as JSON lines of [text, label]: the same data in another layout is the same."""
     digest = hashlib.sha256()
     for example in examples:
-        digest.update(json.dumps([example.text, labels[example.label]]).encode("ascii") + b"\n")
+        digest.update(json.dumps([example.text, example.label]).encode("ascii") + b"\n")
     return digest.hexdigest()
 
 

@@ -41,11 +41,11 @@ class Example:
 
     Attributes:
         text: The text, as it stands in the file.
-        label: Index of its class among the labels given to the reader.
+        label: The name of its class, also where the file has an index: names survive another order of the labels.
     """
 
     text: str
-    label: int
+    label: str
 
 
 def read_labelled(path: str | Path, task: str, labels: Sequence[str]) -> Iterator[Example]:
@@ -64,7 +64,7 @@ def read_labelled(path: str | Path, task: str, labels: Sequence[str]) -> Iterato
     if task not in READERS:
         raise UnknownNameError("task", task, READERS)
     read = READERS[task]
-    known = {label: index for index, label in enumerate(labels)}
+    known = tuple(labels)
     return (read(record, known) for record in _records(path))
 
 
@@ -108,21 +108,21 @@ class _Record:
         return value
 
 
-def _read_classification(record: _Record, known: Mapping[str, int]) -> Example:
+def _read_classification(record: _Record, known: Sequence[str]) -> Example:
     text, label = record.string("text"), record.value("label")
     if type(label) is int:  # a bool is no index
         if not 0 <= label < len(known):
             raise record.error(f"label {_shown(label)} is out of range; the model has {_allowed(known)}")
-        return Example(text=text, label=label)
+        return Example(text=text, label=known[label])
     if not isinstance(label, str):
         raise record.error(f"'label' must be a name or an index, found {_kind(label)}")
     if label not in known:
         raise record.error(f"unknown label {_shown(label)}; the model has {_allowed(known)}")
-    return Example(text=text, label=known[label])
+    return Example(text=text, label=label)
 
 
 # task -> reader of one line
-READERS: dict[str, Callable[[_Record, Mapping[str, int]], Example]] = {"text-classification": _read_classification}
+READERS: dict[str, Callable[[_Record, Sequence[str]], Example]] = {"text-classification": _read_classification}
 
 
 def _records(path: str | Path) -> Iterator[_Record]:
@@ -208,6 +208,6 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(names) <= _LABELS_SHOWN else f"{shown} and {len(names) - _LABELS_SHOWN} more"
 
 
-def _allowed(known: Mapping[str, int]) -> str:
+def _allowed(known: Sequence[str]) -> str:
     noun = "label" if len(known) == 1 else "labels"
-    return f"{len(known)} {noun}: {_listed(list(known))}"
+    return f"{len(known)} {noun}: {_listed(known)}"

@@ -56,7 +56,8 @@ def changed_examples(
     ours, theirs = reference.argmax(axis=1), candidate.argmax(axis=1)
     margin = reference[rows, ours] - reference[rows, theirs]
     difference = np.abs(candidate.astype(np.float64) - reference).max(axis=1)
-    gold = np.array([example.label for example in examples])
+    index = {label: number for number, label in enumerate(labels)}
+    gold = np.array([index[example.label] for example in examples])
     scores = softmax(reference)[rows, ours], softmax(candidate)[rows, theirs]
     groups: dict[Effect, NDArray[np.bool_]] = {
         "broke": (ours == gold) & (theirs != gold),

@@ -31,14 +31,15 @@ def compare(
     """Measure what the candidate lost against the reference.
 
     Args:
-        reference: The side that sets the standard; labels of ``examples`` are indices into its ``labels``.
+        reference: The side that sets the standard.
         candidate: The side under test; its labels are the same names, in any order.
         examples: The labelled texts; they are kept in memory.
         options: Settings.
         progress: Called with (texts done, texts in all), both sides and timing counted.
 
     Raises:
-        ComparisonError: No example, label sets that differ, or logits of a wrong shape or not finite.
+        ComparisonError: No example, an example with a label that neither side has, label sets that differ, or logits
+            of a wrong shape or not finite.
         TextError: A text that one side cannot encode.
         UnknownNameError: No such task.
     """
@@ -48,6 +49,8 @@ def compare(
     examples = tuple(examples)
     if not examples:
         raise ComparisonError("there is no example to compare on")
+    if stray := sorted({example.label for example in examples} - set(reference.labels)):
+        raise ComparisonError(f"examples have labels that {reference.name} does not know: {_few(stray)}")
     texts = [example.text for example in examples]
     timed = spread_sample(texts, options.timed_texts)
     tick = _Ticker(progress, 2 * (len(texts) + options.timing_rounds * len(timed)))

@@ -96,7 +96,7 @@ def test_speech_has_hardly_an_unknown_token(checkpoint, config):
 def test_is_as_accurate_as_its_card_says(checkpoint, config):
     with embedded_evaluation() as path:
         examples = read_labelled(path, "text-classification", config.labels)
-        rows = [(example.text, example.label) for example in examples]
+        rows = [(example.text, config.label2id[example.label]) for example in examples]
     stated = stated_accuracy(checkpoint, "evaluation")
     assert stated >= 85
     assert abs(accuracy_of_torch(checkpoint, rows) - stated) <= SLACK

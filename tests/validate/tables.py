@@ -43,7 +43,7 @@ ROWS = (
 
 def example_rows() -> tuple[Example, ...]:
     """The labelled texts of ``ROWS``."""
-    return tuple(Example(text=text, label=gold) for text, gold, _, _ in ROWS)
+    return tuple(Example(text=text, label=LABELS[gold]) for text, gold, _, _ in ROWS)
 
 
 def example_sides() -> tuple[Predictor, Predictor]:

@@ -38,7 +38,7 @@ def test_every_task_has_a_reader():
 
 def test_names_and_indices_are_labels_and_other_keys_are_ignored(write):
     path = write('{"text": "开灯", "label": "turn_on", "id": 7}\n{"label": 2, "text": "下雨吗", "x": {"a": [1]}}\n')
-    assert labelled(path) == [Example(text="开灯", label=0), Example(text="下雨吗", label=2)]
+    assert labelled(path) == [Example(text="开灯", label="turn_on"), Example(text="下雨吗", label="天气")]
 
 
 def test_texts_need_no_label(write):
@@ -146,7 +146,7 @@ def test_a_file_of_one_endless_line_is_not_read_whole(write, monkeypatch):
 
 def test_lines_before_a_bad_one_are_handed_out_first(write):
     examples = read_labelled(write('{"text": "a", "label": 0}\nbad'), "text-classification", LABELS)
-    assert next(examples) == Example(text="a", label=0)
+    assert next(examples) == Example(text="a", label="turn_on")
     with pytest.raises(DatasetError, match=":2: "):
         next(examples)
 
@@ -175,7 +175,7 @@ def test_what_json_writes_is_read_back(tmp_path_factory, rows, ascii_only):
     path = tmp_path_factory.mktemp("round") / "data.jsonl"
     lines = [json.dumps({"text": text, "label": LABELS[label]}, ensure_ascii=ascii_only) for text, label in rows]
     path.write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
-    assert labelled(path) == [Example(text=text, label=label) for text, label in rows]
+    assert labelled(path) == [Example(text=text, label=LABELS[label]) for text, label in rows]
 
 
 def test_real_files_are_read_whole(shared_data, read_jsonl):
@@ -183,4 +183,4 @@ def test_real_files_are_read_whole(shared_data, read_jsonl):
         records = read_jsonl(path)
         labels = sorted({record["label"] for record in records})
         examples = list(read_labelled(path, "text-classification", labels))
-        assert [(e.text, labels[e.label]) for e in examples] == [(r["text"], r["label"]) for r in records]
+        assert [(e.text, e.label) for e in examples] == [(r["text"], r["label"]) for r in records]

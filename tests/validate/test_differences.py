@@ -55,7 +55,7 @@ def test_few_logits_are_all_in_the_sample():
 
 
 def changes(gold, ours, theirs, limit=10):
-    examples = [Example(text=f"text {row}", label=label) for row, label in enumerate(gold)]
+    examples = [Example(text=f"text {row}", label="abc"[label]) for row, label in enumerate(gold)]
     return changed_examples(examples, ("a", "b", "c"), np.float32(ours), np.float32(theirs), limit)
 
 
@@ -82,7 +82,7 @@ def test_effects_scores_and_order():
 
 
 def test_an_endless_text_is_cut():
-    examples = [Example(text="长" * 5000, label=0)]
+    examples = [Example(text="长" * 5000, label="a")]
     ours, theirs = np.float32([[1, 0]]), np.float32([[0, 1]])
     (change,) = changed_examples(examples, ("a", "b"), ours, theirs, 3)
     assert change.text == "长" * 999 + "…"

@@ -26,7 +26,7 @@ from roformer_edge.validate.runner import compare
 from tests.tiny_checkpoint import LABELS, TEXTS, write_checkpoint
 from tests.validate.tables import UNTIMED
 
-EXAMPLES = tuple(Example(text=text, label=index % 3) for index, text in enumerate(TEXTS))
+EXAMPLES = tuple(Example(text=text, label=LABELS[index % 3]) for index, text in enumerate(TEXTS))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_long_texts_are_refused_unless_cutting_was_asked_for(sides, name):
     cutting = open_predictor(sides[name], truncate=True)
     assert cutting.logits([long], batch_size=1).shape == (1, 3)
     assert cutting.facts.truncates
-    assert "long texts cut" in to_html(compare(cutting, cutting, [Example(text=long, label=0)], UNTIMED))
+    assert "long texts cut" in to_html(compare(cutting, cutting, [Example(text=long, label=LABELS[0])], UNTIMED))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ from roformer_edge.validate.render import write_report
 from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.runner import compare
 sides = [open_predictor(path) for path in ({str(sides["fp32"])!r}, {str(sides["int8-dynamic"])!r})]
-report = compare(*sides, [Example(text="打开灯", label=0)], CompareOptions(timed_texts=1, memory_texts=0))
+report = compare(*sides, [Example(text="打开灯", label={LABELS[0]!r})], CompareOptions(timed_texts=1, memory_texts=0))
 for row in write_report(report, {str(sides["fp32"].parent / "report")!r}):
     assert row.stat().st_size > 1000
 print(sorted({{"torch", "onnx", "safetensors", "transformers", "jieba"}} & set(sys.modules)))

@@ -63,7 +63,7 @@ def test_examples_may_be_a_stream_and_both_sides_see_them_in_order():
         return Predictor(name=name, labels=("long", "short"), logits=logits)
 
     texts = [f"{'x' * (i % 9)}{i}" for i in range(1000)]
-    examples = (Example(text=text, label=i % 2) for i, text in enumerate(texts))
+    examples = (Example(text=text, label=("long", "short")[i % 2]) for i, text in enumerate(texts))
     options = dataclasses.replace(UNTIMED, reference_batch_size=16, batch_size=3)
     report = compare(recorder("a", 16), recorder("b", 3), examples, options)
     assert seen["a"] == seen["b"] == texts
@@ -84,7 +84,7 @@ def test_the_digest_follows_texts_and_label_names_only():
     report = compare(reference, candidate, example_rows(), UNTIMED)
     renamed = dataclasses.replace(UNTIMED, data_name="elsewhere.jsonl", seed=9)
     assert compare(reference, candidate, example_rows(), renamed).data.sha256 == report.data.sha256
-    relabelled = (dataclasses.replace(example_rows()[0], label=1), *example_rows()[1:])
+    relabelled = (dataclasses.replace(example_rows()[0], label="turn_off"), *example_rows()[1:])
     assert compare(reference, candidate, relabelled, UNTIMED).data.sha256 != report.data.sha256
 
 
@@ -141,6 +141,12 @@ def test_logits_of_another_shape_are_refused(shape):
 def test_no_example_is_refused():
     with pytest.raises(ComparisonError, match="no example"):
         compare(*example_sides(), [], UNTIMED)
+
+
+def test_a_label_that_no_side_has_is_refused():
+    examples = (*example_rows(), Example(text="开灯", label="play_music"))
+    with pytest.raises(ComparisonError, match="labels that checkpoint does not know: 'play_music'"):
+        compare(*example_sides(), examples, UNTIMED)
 
 
 def test_an_unknown_task_is_refused():

@@ -56,7 +56,7 @@ def hostile_report() -> Report:
     report = compare(
         table_predictor(HOSTILE[0], labels, ours, facts),
         table_predictor(HOSTILE[1], labels, theirs, facts),
-        [Example(text=text, label=index % count) for index, text in enumerate(texts)],
+        [Example(text=text, label=labels[index % count]) for index, text in enumerate(texts)],
         dataclasses.replace(UNTIMED, data_name=HOSTILE[2], max_drop=1),
     )
     side = dataclasses.replace(report.candidate, memory=Memory(peak=1, note=HOSTILE[4]))
@@ -81,9 +81,9 @@ def reports(small_report, hostile_report) -> dict[str, Report]:
 
 def _many_labels() -> Report:
     labels = [f"label_{index}" for index in range(300)]
-    examples = [Example(text=f"text {index}", label=index) for index in range(150)]
-    table = {e.text: [float(i == e.label) for i in range(300)] for e in examples}
-    shifted = {e.text: [float(i == (e.label + (e.label % 3 == 0)) % 300) for i in range(300)] for e in examples}
+    examples = [Example(text=f"text {index}", label=labels[index]) for index in range(150)]
+    table = {e.text: [float(i == n) for i in range(300)] for n, e in enumerate(examples)}
+    shifted = {e.text: [float(i == n + (n % 3 == 0)) for i in range(300)] for n, e in enumerate(examples)}
     return compare(table_predictor("a", labels, table), table_predictor("b", labels, shifted), examples, UNTIMED)
 
 
@@ -203,7 +203,7 @@ def test_columns_line_up_with_chinese_labels():
     labels = ("天气", "turn_on")
     rows = {"一": (1.0, 0.0), "二": (1.0, 0.0), "三": (0.0, 1.0), "四": (0.0, 1.0)}
     worse = {"一": (0.0, 1.0), "二": (1.0, 0.0), "三": (1.0, 0.0), "四": (0.0, 1.0)}
-    examples = [Example(text=text, label=int(logits[1])) for text, logits in rows.items()]
+    examples = [Example(text=text, label=labels[int(logits[1])]) for text, logits in rows.items()]
     table = summary_table(
         compare(table_predictor("参考", labels, rows), table_predictor("b", labels, worse), examples, UNTIMED)
     )
