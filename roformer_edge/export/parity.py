@@ -6,7 +6,7 @@ layer's output is compared beside the answer, so that a failure names the first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -70,12 +70,13 @@ def probe_feeds(config: RoFormerConfig) -> Iterator[dict[str, np.ndarray]]:
     yield _feeds(random, config, np.ones((1, longest), np.int64))
 
 
-def check_parity(graph: Graph, reference: Callable[[Tensors], Tensors], config: RoFormerConfig, task: Task) -> Parity:
-    """Compare ``graph`` with ``reference`` on :func:`probe_feeds`.
+def check_parity(graph: Graph, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
+    """Compare ``graph`` with what a reference answered to :func:`probe_feeds`.
 
     Args:
         graph: A float32 graph.
-        reference: From feeds to tensors by the graph's names: the task's outputs, and any inner tensors it can tell.
+        expected: One mapping a probe, by the graph's names: the task's outputs, and any inner tensors in the order of
+            the network.
         config: The architecture.
         task: Gives the tolerance.
 
@@ -85,13 +86,11 @@ def check_parity(graph: Graph, reference: Callable[[Tensors], Tensors], config: 
     Raises:
         ParityError: A tensor differs by more than the tolerance, or is not finite on one side only.
     """
-    probes = list(probe_feeds(config))
-    expected = [dict(reference(feeds)) for feeds in probes]
     outputs = {spec.name for spec in graph.outputs}
     taps = [name for name in expected[0] if name not in outputs]
     session = GraphSession(graph, taps)
     worst, largest = "", -1.0
-    for feeds, wanted in zip(probes, expected, strict=True):
+    for feeds, wanted in zip(probe_feeds(config), expected, strict=True):
         found = session(feeds)
         for name in wanted:
             difference = scaled_difference(wanted[name], found[name])
@@ -117,10 +116,11 @@ def scaled_difference(wanted: np.ndarray, found: np.ndarray) -> float:
     return float(np.abs(wanted - found).max() / max(1.0, float(np.abs(wanted).max())))
 
 
-def torch_reference(checkpoint: Checkpoint, task: Task) -> Callable[[Tensors], Tensors]:
-    """The PyTorch model of ``task`` with the checkpoint's weights, as :func:`check_parity` wants it.
+def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:
+    """What the PyTorch model of ``task`` answers to :func:`probe_feeds`, as :func:`check_parity` wants it.
 
-    Beside the task's outputs it returns what every encoder layer makes, under the names of the graph's tensors.
+    Beside the task's outputs there is what every encoder layer makes, under the names of the graph's tensors. The model
+    is gone when this returns: it and the graph are never in memory together.
     """
     import torch
 
@@ -129,36 +129,22 @@ def torch_reference(checkpoint: Checkpoint, task: Task) -> Callable[[Tensors], T
     with torch.device("meta"):  # no random numbers for weights that are about to be replaced
         model = getattr(torch_roformer, task.model_class)(checkpoint.config)
     model.load_canonical(checkpoint.arrays)
-    return _TorchReference(model.eval(), checkpoint.config, [spec.name for spec in task.outputs])
-
-
-class _TorchReference:
-    def __init__(self, model: Any, config: RoFormerConfig, outputs: list[str]) -> None:
-        self._model = model
-        self._config = config
-        self._outputs = outputs
-
-    def __call__(self, feeds: Tensors) -> dict[str, np.ndarray]:
-        import torch
-
-        tensors = {name: torch.from_numpy(np.asarray(array, np.int64)) for name, array in feeds.items()}
+    model.eval()
+    answers = []
+    for feeds in probe_feeds(checkpoint.config):
         with torch.inference_mode():
-            result = self._model(**tensors, output_hidden_states=True)
-        found = dict(self._inner(state.numpy() for state in result.hidden_states))
-        return found | {name: getattr(result, name).numpy() for name in self._outputs}
+            result = model(**{name: torch.from_numpy(ids) for name, ids in feeds.items()}, output_hidden_states=True)
+        found = dict(_layers(checkpoint.config, [state.numpy() for state in result.hidden_states]))
+        answers.append(found | {spec.name: getattr(result, spec.name).numpy() for spec in task.outputs})
+    return answers
 
-    def _inner(self, states: Iterable[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-        """Name the embeddings' and the layers' outputs as the graph does; the last layer keeps position 0 only."""
-        for index, state in enumerate(states):
-            if index == 0:
-                scope = (
-                    "embeddings.project/output" if self._config.has_projection else "embeddings.norm/LayerNormalization"
-                )
-                yield scope, state
-            elif index < self._config.num_hidden_layers:
-                yield f"layer.{index - 1}.ffn.norm/LayerNormalization", state
-            else:
-                yield f"layer.{index - 1}.ffn.norm/LayerNormalization", state[:, 0]
+
+def _layers(config: RoFormerConfig, states: Sequence[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+    """Name the embeddings' and the layers' outputs as the graph does; the last layer keeps position 0 only."""
+    yield "embeddings.project/output" if config.has_projection else "embeddings.norm/LayerNormalization", states[0]
+    for index, state in enumerate(states[1:]):
+        last = index == config.num_hidden_layers - 1
+        yield f"layer.{index}.ffn.norm/LayerNormalization", state[:, 0] if last else state
 
 
 def _feeds(random: np.random.Generator, config: RoFormerConfig, keep: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from roformer_edge.export.engine import GraphSession
 from roformer_edge.export.onnx_graph import build_graph
 from roformer_edge.export.onnx_linear import Precision
 from roformer_edge.export.onnx_parts import Graph
-from roformer_edge.export.parity import Parity, check_parity, torch_reference
+from roformer_edge.export.parity import Parity, check_parity, torch_answers
 from roformer_edge.models.checkpoint import Checkpoint
 from roformer_edge.quantize.calibrate import Calibration, calibrate
 from roformer_edge.quantize.presets import Preset
@@ -95,10 +95,12 @@ def export_onnx(
             f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
             "give a JSON Lines file of texts like those that the model will see (--calibration)"
         )
-    stage("build")
-    graph = float_graph(checkpoint, task, options.index_dtype)
     stage("parity")
-    parity = _parity(checkpoint, task, graph)
+    answers = torch_answers(checkpoint, task) if available("torch") else None
+    graph = float_graph(checkpoint, task, options.index_dtype)
+    parity = Parity(checked=False, reference=NO_TORCH)
+    if answers is not None:
+        parity = check_parity(graph, answers, checkpoint.config, task)
     calibration = None
     if static and batches is not None:
         stage("calibrate")
@@ -123,12 +125,6 @@ def export_onnx(
         calibration=calibration,
         graph=graph,
     )
-
-
-def _parity(checkpoint: Checkpoint, task: Task, graph: Graph) -> Parity:
-    if not available("torch"):
-        return Parity(checked=False, reference=NO_TORCH)
-    return check_parity(graph, torch_reference(checkpoint, task), checkpoint.config, task)
 
 
 def _calibrate(

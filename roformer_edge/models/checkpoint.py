@@ -33,7 +33,7 @@ from roformer_edge.models.keymap import (
     shapes_of,
 )
 from roformer_edge.models.rotary import rotary_table
-from roformer_edge.models.safetensors_file import SafetensorsFile
+from roformer_edge.models.safetensors_file import SafetensorsFile, write_safetensors
 from roformer_edge.tasks import Task
 
 Array = NDArray[np.float32]
@@ -59,7 +59,7 @@ class Checkpoint:
     Attributes:
         config: The architecture.
         arrays: Canonical name -> float32 array. A tensor is read from its file every time it is asked for and never
-            kept; the array may be a read-only view of the file. The rotary table is always there: as stored (it
+            kept. The rotary table is always there: as stored (it
             carries the rounding of the type it was stored in), else by formula.
         files: The weight files, in reading order.
         source_directory: Where they lie.
@@ -136,6 +136,33 @@ def load_architecture(
         source_directory=directory,
         unused=tuple(sorted(found.keys() - expected.keys() - {ROTARY_TABLE, DECODER_WEIGHT})),
     )
+
+
+def save_checkpoint(
+    directory: str | Path, config: RoFormerConfig, architecture: str, arrays: Mapping[str, Array]
+) -> Path:
+    """Write a Hugging Face directory: ``config.json`` and ``model.safetensors``, equal bytes for equal weights.
+
+    Args:
+        directory: Made where absent; other files in it stay.
+        config: Written with ``architecture`` as its ``architectures``.
+        architecture: Such as ``"RoFormerForMaskedLM"``; ``"RoFormerModel"`` is written without prefix.
+        arrays: Canonical arrays; the rotary table is added where it lacks, a tied decoder is left out.
+
+    Returns:
+        The directory.
+    """
+    directory = Path(directory)
+    config.replace(extra={**config.extra, "architectures": [architecture]}).save_pretrained(directory)
+    written = dict(arrays)
+    if ROTARY_TABLE not in written:
+        written[ROTARY_TABLE] = rotary_table(config.max_position_embeddings, config.head_size)
+    if config.tie_word_embeddings:
+        written.pop(DECODER_WEIGHT, None)
+    if architecture == "RoFormerModel":
+        written = {name.removeprefix(PREFIX): array for name, array in written.items()}
+    write_safetensors(directory / "model.safetensors", written)
+    return directory
 
 
 def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> None:

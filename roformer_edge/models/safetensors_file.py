@@ -1,8 +1,9 @@
 """Reading and writing ``.safetensors`` files with numpy alone.
 
-The file is mapped, not loaded: a float32 tensor is a view of the mapping, so a base-size model costs no heap until
-somebody copies it. bfloat16, which numpy lacks, is widened here. The format (https://github.com/huggingface/safetensors):
-eight bytes with the little-endian length of a JSON header, the header, then the tensors' bytes without gaps.
+A tensor is read when it is asked for, alone: whoever goes through a model of any size holds one tensor at a time. (A
+mapping of the file would be no smaller: its pages stay resident once they were touched.) bfloat16, which numpy lacks,
+is widened here. The format (https://github.com/huggingface/safetensors): eight bytes with the little-endian length of a
+JSON header, the header, then the tensors' bytes without gaps.
 """
 
 from __future__ import annotations
@@ -73,10 +74,9 @@ class SafetensorsFile:
             raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
         self._data_offset = 8 + length
         self.entries = self._parse(header, size - self._data_offset)
-        self._bytes: NDArray[np.uint8] | None = None
 
     def read(self, name: str) -> NDArray[np.float32]:
-        """The tensor as float32; a read-only view of the file where it is stored so.
+        """The tensor as a float32 array of its own, read from the file at each call.
 
         Raises:
             CheckpointError: The tensor holds no floating-point numbers of a known kind.
@@ -87,15 +87,17 @@ class SafetensorsFile:
                 f"{self.path}: tensor {name!r} is stored as {entry.dtype}; weights must be one of: "
                 f"{', '.join(_FLOATS)} (a quantised checkpoint cannot be the source)"
             )
-        if entry.start == entry.stop:  # an empty file section cannot be mapped
-            return np.zeros(entry.shape, dtype=np.float32)
-        if self._bytes is None:
-            self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r", offset=0)
-        raw = self._bytes[self._data_offset + entry.start : self._data_offset + entry.stop]
-        stored = np.asarray(raw.view(_FLOATS[entry.dtype])).reshape(entry.shape)
+        kind, count = _FLOATS[entry.dtype], math.prod(entry.shape)
+        try:
+            stored = np.fromfile(self.path, kind, count, offset=self._data_offset + entry.start)
+        except OSError as error:
+            raise CheckpointError(f"cannot read {self.path}: {error.strerror or error}") from None
+        if stored.size != count:
+            raise CheckpointError(f"{self.path} became shorter while it was read: tensor {name!r} is not whole")
+        stored = stored.reshape(entry.shape)
         if entry.dtype == "BF16":  # the upper half of a float32
             return (stored.astype(np.uint32) << 16).view(np.float32)
-        return np.require(stored, dtype=np.float32, requirements="A")
+        return stored.astype(np.float32, copy=False)
 
     def _parse(self, header: bytes, data_bytes: int) -> dict[str, TensorEntry]:
         try:

@@ -16,7 +16,7 @@ from roformer_edge.export.engine import GraphSession
 from roformer_edge.export.from_onnx import read_arrays
 from roformer_edge.export.onnx_graph import build_graph, half_split_order
 from roformer_edge.export.onnx_linear import Precision
-from roformer_edge.export.parity import check_parity, probe_feeds, scaled_difference, torch_reference
+from roformer_edge.export.parity import check_parity, probe_feeds, scaled_difference, torch_answers
 from roformer_edge.export.to_onnx import ExportOptions, export_onnx, float_graph
 from roformer_edge.quantize.presets import PRESETS, get_preset
 from roformer_edge.quantize.recipe import Decision, get_recipe, resolve
@@ -36,7 +36,7 @@ def recipe_options(recipe: str, preset: str = "x86-vnni") -> ExportOptions:
 @pytest.mark.parametrize("fields", SHAPES.values(), ids=SHAPES)
 def test_float_graph_equals_torch(make_checkpoint, fields):
     checkpoint = make_checkpoint(**fields)
-    parity = check_parity(float_graph(checkpoint, TASK), torch_reference(checkpoint, TASK), checkpoint.config, TASK)
+    parity = check_parity(float_graph(checkpoint, TASK), torch_answers(checkpoint, TASK), checkpoint.config, TASK)
     assert parity.checked
     assert parity.difference < 1e-5
 
@@ -165,7 +165,7 @@ def test_the_first_wrong_tensor_is_named(make_checkpoint):
     arrays[name] = arrays[name] * np.linspace(0.99, 1.01, 48, dtype=np.float32)[:, None]
     graph = build_graph(checkpoint.config, arrays, TASK)
     with pytest.raises(ParityError) as caught:
-        check_parity(graph, torch_reference(checkpoint, TASK), checkpoint.config, TASK)
+        check_parity(graph, torch_answers(checkpoint, TASK), checkpoint.config, TASK)
     assert caught.value.tensor == "layer.1.ffn.norm/LayerNormalization"
     assert caught.value.difference > caught.value.tolerance == TASK.tolerance
 

@@ -75,12 +75,21 @@ def test_the_library_reads_what_is_written(tmp_path: Path):
         assert file.metadata() == {"format": "pt"}
 
 
-def test_a_float32_tensor_is_a_view_of_the_file(tmp_path: Path):
+def test_every_read_is_an_array_of_its_own(tmp_path: Path):
     path = tmp_path / "model.safetensors"
     write_safetensors(path, {"a": np.ones((4, 3), np.float32)})
-    array = SafetensorsFile(path).read("a")
-    assert not array.flags.owndata
-    assert not array.flags.writeable
+    file = SafetensorsFile(path)
+    file.read("a")[:] = 7
+    assert (file.read("a") == 1).all()
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path):
+    path = tmp_path / "model.safetensors"
+    write_safetensors(path, {"a": np.ones((4, 3), np.float32)})
+    file = SafetensorsFile(path)
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(CheckpointError, match="became shorter"):
+        file.read("a")
 
 
 BROKEN = {
