@@ -281,7 +281,7 @@ def _number(shown: int, total: int) -> str:
 
 def _example_table(rows: Sequence[ChangedExample]) -> str:
     body = "".join(
-        f'<tr><td class="text" data-name="Text"><bdi lang="zh">{as_html(row.text)}</bdi></td>'
+        f'<tr><td class="text" data-name="Text"><bdi lang="zh">{as_html(row.text, 280)}</bdi></td>'
         f'<td data-name="Gold">{label_as_html(row.gold)}</td>'
         f'<td data-name="Reference">{_answer(row.reference.label, row.reference.score, row.gold)}</td>'
         f'<td data-name="Candidate">{_answer(row.candidate.label, row.candidate.score, row.gold)}</td>'

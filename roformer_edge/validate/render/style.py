@@ -116,8 +116,8 @@ figcaption{font-size:13px;color:var(--soft);margin-top:6px;text-align:center}
 .list tr:last-child td{border-bottom:0}
 .list .num{text-align:right;white-space:nowrap;padding-right:0;padding-left:12px}
 .list.fixed{table-layout:fixed}
-.list.fixed th:nth-child(1){width:28%}
-.list.fixed th:nth-child(2){width:18%}
+.list.fixed th:nth-child(1){width:34%}
+.list.fixed th:nth-child(2){width:16%}
 .list.fixed th:nth-child(5){width:10%}
 .list .score{color:var(--soft);white-space:nowrap;font-size:13px}
 .list .right{color:var(--good)}
