@@ -26,11 +26,10 @@ _ENTROPY_BINS = 2048
 # Bins that the search for the smallest error works on: at least 8 a step where nothing is clipped.
 _MSE_BINS = 4096
 
-# The search goes down to 2 ** -12 of the largest magnitude, in steps of so many an octave. The divergence jumps
+# How many octaves below the largest magnitude the search goes, and in how many steps each. The divergence jumps
 # wherever a bin changes its integer, and wants smaller steps than the squared error, which is smooth.
-_OCTAVES = 12
-_MSE_STEPS = 8
-_ENTROPY_STEPS = 32
+_MSE_SEARCH = (12, 8)
+_ENTROPY_SEARCH = (8, 32)
 
 # Then it moves up and down from the best of these by at most an eighth of an octave.
 _FINE = np.exp2(np.arange(-8, 9) / 64)
@@ -165,7 +164,7 @@ class MSE(_HistogramObserver):
         def loss(bounds: Range) -> float:
             return squared_error(density, edges, self.grid, bounds)
 
-        return _search(loss, self.histogram.extent, self.grid, _MSE_STEPS)
+        return _search(loss, self.histogram.extent, self.grid, _MSE_SEARCH)
 
 
 class Entropy(_HistogramObserver):
@@ -184,7 +183,7 @@ class Entropy(_HistogramObserver):
         def loss(bounds: Range) -> float:
             return divergence(counts, edges, self.grid, bounds)
 
-        return _search(loss, self.histogram.extent, self.grid, _ENTROPY_STEPS)
+        return _search(loss, self.histogram.extent, self.grid, _ENTROPY_SEARCH)
 
 
 ObserverFactory: TypeAlias = Callable[[str, Grid], Observer]
@@ -269,14 +268,15 @@ def divergence(counts: NDArray[np.int64], edges: FloatArray, grid: Grid, bounds:
     return float(reference @ np.log(reference / quantised))
 
 
-def _search(loss: Callable[[Range], float], extent: Range, grid: Grid, steps: int) -> Range:
+def _search(loss: Callable[[Range], float], extent: Range, grid: Grid, depth: tuple[int, int]) -> Range:
     """The range inside ``extent`` with the smallest loss; the wider one of a tie.
 
     First a threshold on the magnitude is sought; where the grid is asymmetric, the two ends are then moved in turn
     for as long as that helps.
     """
     low, high = extent
-    coarse = np.exp2(-np.arange(_OCTAVES * steps + 1) / steps)
+    octaves, steps = depth
+    coarse = np.exp2(-np.arange(octaves * steps + 1) / steps)
 
     def pick(best: Range, candidates: Iterable[Range]) -> Range:
         return min((best, *candidates), key=loss)

@@ -60,7 +60,7 @@ texts_of = st.lists(st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_siz
 
 
 @pytest.mark.parametrize("observer", OBSERVERS)
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=5)
 @given(texts=texts_of, data=st.data())
 def test_batches_padding_and_order_do_not_matter(observer, texts, data):
     run = Model()

@@ -107,6 +107,13 @@ def test_relu_feed_forward_computes_the_same_and_others_are_left_alone():
     assert equalise(arrays, config(hidden_act="relu"), {}) == {}
 
 
+def test_products_without_a_bias_stay_without():
+    arrays = {name: array for name, array in arrays_of_one_layer().items() if not name.endswith("bias")}
+    changed = equalise(arrays, config(), {"layer.0.attention.output": np.arange(1.0, HIDDEN + 1)})
+    assert changed.keys() <= arrays.keys()
+    assert len(changed) == 2
+
+
 def test_the_arrays_given_are_not_written_to():
     arrays = arrays_of_one_layer()
     before = {name: array.copy() for name, array in arrays.items()}

@@ -81,7 +81,7 @@ def mean_squared_error(values: np.ndarray, grid: Grid, bounds: tuple[float, floa
 
 
 @pytest.mark.parametrize("name", OBSERVERS)
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(
     parts=st.lists(hnp.arrays(np.float32, st.integers(1, 40), elements=floats), min_size=1, max_size=4),
     kind=st.sampled_from(sorted(GRIDS)),
