@@ -126,10 +126,7 @@ def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarr
 
     from roformer_edge.models import torch_roformer
 
-    with torch.device("meta"):  # no random numbers for weights that are about to be replaced
-        model = getattr(torch_roformer, task.model_class)(checkpoint.config)
-    model.load_canonical(checkpoint.arrays)
-    model.eval()
+    model = getattr(torch_roformer, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
     answers = []
     for feeds in probe_feeds(checkpoint.config):
         with torch.inference_mode():

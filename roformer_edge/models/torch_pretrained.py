@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.checkpoint import load_architecture
-from roformer_edge.models.keymap import DECODER_WEIGHT, PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
+from roformer_edge.models.checkpoint import load_architecture, save_checkpoint
+from roformer_edge.models.keymap import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
 from roformer_edge.models.rotary import rotary_table
-from roformer_edge.models.safetensors_file import write_safetensors
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+class _NoInitialisation(TorchFunctionMode):
+    """Leaves out what ``torch.nn.init`` would do; on the meta device that costs two seconds of imports."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
 
 
 class RoFormerPreTrainedModel(nn.Module):
@@ -54,9 +66,15 @@ class RoFormerPreTrainedModel(nn.Module):
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
         checkpoint = load_architecture(directory, cls.architecture, config=config, head_may_miss=new_head)
-        with torch.device("meta"):  # no random numbers for weights that are about to be replaced
-            model = cls(checkpoint.config, attention=attention)  # type: ignore[call-arg]  # of every subclass
-        model.load_canonical(checkpoint.arrays)
+        return cls.from_arrays(checkpoint.config, checkpoint.arrays, attention=attention)
+
+    @classmethod
+    def from_arrays(cls, config: RoFormerConfig, arrays: Mapping[str, object], *, attention: str = "softmax") -> Self:
+        """A model with the given canonical weights, in evaluation mode; see :meth:`load_canonical`."""
+        # no memory and no random numbers for weights that are about to be replaced
+        with torch.device("meta"), _NoInitialisation():
+            model = cls(config, attention=attention)  # type: ignore[call-arg]  # of every subclass
+        model.load_canonical(arrays)
         return model.eval()
 
     def load_canonical(self, arrays: Mapping[str, object]) -> None:
@@ -81,17 +99,10 @@ class RoFormerPreTrainedModel(nn.Module):
         Returns:
             The directory, made where absent.
         """
-        directory = Path(directory)
-        extra = {**self.config.extra, "architectures": [self.architecture]}
-        self.config.replace(extra=extra).save_pretrained(directory)
         names = self._own_names()
-        if self.config.tie_word_embeddings:
-            names.pop(DECODER_WEIGHT, None)
         state = self.state_dict()
-        write_safetensors(
-            directory / "model.safetensors", {name: state[name].float().cpu().numpy() for name in names.values()}
-        )
-        return directory
+        arrays = {name: state[own].float().cpu().numpy() for name, own in names.items()}
+        return save_checkpoint(directory, self.config, self.architecture, arrays)
 
     def extend_positions(self, length: int) -> None:
         """Let the model read ``length`` tokens: the rotary table grows by its formula, the weights stay.
