@@ -181,7 +181,12 @@ def deploy_checkpoint(
         made_of = open_source(source, task, options.tokenizer)
         examples = _examples(options, made_of)
         exported = export_onnx(
-            made_of.checkpoint, task, export, batches=_batches(options, made_of), stage=progress.stage
+            made_of.checkpoint,
+            task,
+            export,
+            batches=_batches(options, made_of),
+            stage=progress.stage,
+            step=progress.step,
         )
         progress.stage("write")
         manifest = _manifest(made_of, task, export, exported)
@@ -258,8 +263,8 @@ def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Expo
         format="onnx",
         recipe=RecipeReference(name=export.recipe.name, sha256=export.recipe.digest),
         labels=config.labels,
-        inputs=exported.graph.inputs,
-        outputs=exported.graph.outputs,
+        inputs=exported.inputs,
+        outputs=exported.outputs,
         max_length=config.max_position_embeddings,
         tokenizer=made_of.tokenizer.to_settings(),
         calibration=None

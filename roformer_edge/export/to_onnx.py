@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
 
 from roformer_edge._extras import available
 from roformer_edge.errors import RecipeError
-from roformer_edge.export.engine import GraphSession
+from roformer_edge.export.calibration import Batches, Step, calibrate_graph, equalised_arrays
 from roformer_edge.export.onnx_graph import build_graph
 from roformer_edge.export.onnx_linear import Precision
 from roformer_edge.export.onnx_parts import Graph
 from roformer_edge.export.parity import Parity, check_parity, torch_answers
 from roformer_edge.models.checkpoint import Checkpoint
-from roformer_edge.quantize.calibrate import Calibration, calibrate
+from roformer_edge.quantize.calibrate import Calibration
 from roformer_edge.quantize.presets import Preset
-from roformer_edge.quantize.recipe import STATIC, Decision, Recipe, resolve
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, Recipe, resolve
 from roformer_edge.scopes import scopes_of
-from roformer_edge.tasks import Task
+from roformer_edge.tasks import Task, TensorSpec
 
 NO_TORCH = "torch is not installed, so the graph was not compared with the reference model"
 
@@ -50,14 +48,16 @@ class Exported:
         decisions: One per scope, in the order of the network.
         parity: Of the float32 graph that the model was quantised from.
         calibration: Present where the recipe needed ranges.
-        graph: The graph that ``model`` was serialised from.
+        inputs: Of the model.
+        outputs: Of the model.
     """
 
     model: bytes
     decisions: tuple[Decision, ...]
     parity: Parity
     calibration: Calibration | None
-    graph: Graph
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
 
 def float_graph(checkpoint: Checkpoint, task: Task, index_dtype: str = "int64") -> Graph:
@@ -70,8 +70,9 @@ def export_onnx(
     task: Task,
     options: ExportOptions,
     *,
-    batches: Callable[[], Iterable[Mapping[str, np.ndarray]]] | None = None,
+    batches: Batches | None = None,
     stage: Callable[[str], None] = lambda _: None,
+    step: Step = lambda _done, _total: None,
 ) -> Exported:
     """Export a checkpoint.
 
@@ -80,8 +81,9 @@ def export_onnx(
         task: The head, inputs and outputs.
         options: Recipe, preset, dtypes.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
-            by recipes with the static scheme, not used by others.
+            by recipes with the static scheme; with others they serve to spread loud channels, as with static ones.
         stage: Told the name of each stage as it begins.
+        step: Told how many calibration texts were seen.
 
     Raises:
         ParityError: The float32 graph does not compute what the torch model computes.
@@ -101,37 +103,32 @@ def export_onnx(
     parity = Parity(checked=False, reference=NO_TORCH)
     if answers is not None:
         parity = check_parity(graph, answers, checkpoint.config, task)
-    calibration = None
-    if static and batches is not None:
+    quantised = [name for name, decision in decisions.items() if decision.scheme in (STATIC, DYNAMIC)]
+    arrays, calibration = checkpoint.arrays, None
+    if quantised and batches is not None:
         stage("calibrate")
-        calibration = _calibrate(graph, static, options, batches())
-    if any(decision.scheme != "float32" for decision in decisions.values()):
+        arrays = equalised_arrays(graph, checkpoint, quantised, batches, step)
+        if static:
+            graph = build_graph(checkpoint.config, arrays, task, index_dtype=options.index_dtype)
+            grid = options.preset.activations
+            calibration = calibrate_graph(graph, static, batches, step, grid=grid, observer=options.observer)
+    if any(decision.scheme != FLOAT for decision in decisions.values()):
         stage("quantize")
-        precision = Precision(preset=options.preset, ranges=calibration.ranges if calibration else {})
         del graph
         graph = build_graph(
             checkpoint.config,
-            checkpoint.arrays,
+            arrays,
             task,
             decisions=decisions,
-            precision=precision,
+            precision=Precision(preset=options.preset, ranges=calibration.ranges if calibration else {}),
             index_dtype=options.index_dtype,
         )
     stage("serialise")
     return Exported(
         model=graph.to_bytes(),
+        inputs=graph.inputs,
+        outputs=graph.outputs,
         decisions=tuple(decisions.values()),
         parity=parity,
         calibration=calibration,
-        graph=graph,
-    )
-
-
-def _calibrate(
-    graph: Graph, scopes: list[str], options: ExportOptions, batches: Iterable[Mapping[str, np.ndarray]]
-) -> Calibration:
-    tensors = tuple(dict.fromkeys(name for scope in scopes for name in graph.linear_inputs[scope]))
-    session = GraphSession(graph, tensors)
-    return calibrate(
-        session, batches, tensors, observer=options.observer, grid=options.preset.activations, channels=False
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 
@@ -151,6 +152,31 @@ def test_names_are_stable(make_checkpoint):
         "layer.0.ffn.residual/Add",
         "layer.0.ffn.norm/LayerNormalization",
     ]
+
+
+def test_loud_channels_are_spread_where_calibration_texts_are_given(make_checkpoint):
+    plain = make_checkpoint(hidden_act="relu", rotary_value=True)
+    arrays = {name: np.array(array) for name, array in plain.arrays.items()}
+    for layer in range(3):  # the same function: what one side gains, the other gives back
+        module = f"roformer.encoder.layer.{layer}"
+        for part in ("weight", "bias"):
+            arrays[f"{module}.attention.self.value.{part}"][4:6] *= 64
+            arrays[f"{module}.intermediate.dense.{part}"][7] *= 64
+        arrays[f"{module}.attention.output.dense.weight"][:, 4:6] /= 64
+        arrays[f"{module}.output.dense.weight"][:, 7] /= 64
+    loud = dataclasses.replace(plain, arrays=arrays)
+    ids = np.random.default_rng(2).integers(0, 120, (256, 12))
+    feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    wanted = reference_logits(plain, feeds)
+
+    def error(checkpoint, recipe, batches):
+        model = export_onnx(checkpoint, TASK, recipe_options(recipe), batches=batches).model
+        return float(np.sqrt(np.mean((run_bytes(model, feeds) - wanted) ** 2)))
+
+    spread = {recipe: error(loud, recipe, lambda: [feeds]) for recipe in ("int8-dynamic", "int8-static")}
+    for recipe, found in spread.items():
+        assert found < 1.3 * error(plain, recipe, lambda: [feeds])
+    assert error(loud, "int8-dynamic", None) > 2 * spread["int8-dynamic"]
 
 
 def test_same_checkpoint_gives_the_same_bytes(make_checkpoint):
