@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import UnknownNameError, UnsupportedModelError
 from roformer_edge.models import torch_losses as losses
 from roformer_edge.models.keymap import is_v2
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, SpanOutput
+from roformer_edge.models.pooling import summary_type_of
 from roformer_edge.models.torch_encoder import ACTIVATIONS, Cache, RoFormerModel
 from roformer_edge.models.torch_generation import Generator
 from roformer_edge.models.torch_pretrained import RoFormerPreTrainedModel
@@ -28,8 +28,6 @@ __all__ = [
     "RoFormerForTokenClassification",
     "RoFormerModel",
 ]
-
-SUMMARIES = ("last", "first", "mean", "last_token")
 
 
 class _HeadedModel(RoFormerPreTrainedModel):
@@ -284,11 +282,7 @@ class RoFormerForMultipleChoice(_HeadedModel):
     architecture = "RoFormerForMultipleChoice"
 
     def add_head(self, config: RoFormerConfig) -> None:
-        self.summary_type = str(config.extra.get("summary_type", "last"))
-        if self.summary_type not in SUMMARIES:
-            raise UnknownNameError("summary_type", self.summary_type, SUMMARIES)
-        if config.extra.get("summary_use_proj") or config.extra.get("summary_activation"):
-            raise UnsupportedModelError("a summary with a projection or an activation is not supported")
+        self.summary_type = summary_type_of(config)
         self.classifier = nn.Linear(config.hidden_size, 1)
 
     def head(self, states: Tensor) -> Tensor:

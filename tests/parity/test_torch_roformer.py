@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch_cases import LEARNING_RATE, TOLERANCE, cases
+from torch_fixtures import run_oracle
 
 from roformer_edge.models import torch_roformer
 from roformer_edge.models.outputs import ModelOutput
@@ -19,24 +18,6 @@ from roformer_edge.models.torch_pretrained import RoFormerPreTrainedModel
 CASES = cases()
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:RoFormerForCausalLM sees the future")]
-
-
-@pytest.fixture(scope="module")
-def oracle(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Case name -> the folder that the oracle filled."""
-    folder = tmp_path_factory.mktemp("oracle")
-    (folder / "cases.json").write_text(json.dumps(CASES))
-    run_oracle(oracle_python, "make", folder)
-    return {name: folder / str(number) for number, name in enumerate(CASES)}
-
-
-def run_oracle(python: Path, command: str, folder: Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    script = Path(__file__).with_name("torch_oracle.py")
-    finished = subprocess.run(
-        [python, script, command, folder], check=False, env=environment, capture_output=True, text=True
-    )
-    assert finished.returncode == 0, finished.stderr
 
 
 def tensors(path: Path) -> dict[str, torch.Tensor]:

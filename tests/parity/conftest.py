@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from torch_cases import cases
+from torch_fixtures import run_oracle
+
+FRAMEWORKS_PYTHON = Path(__file__).parents[2] / ".venv-frameworks" / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def oracle(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Case name -> the folder that the oracle filled."""
+    folder = tmp_path_factory.mktemp("oracle")
+    (folder / "cases.json").write_text(json.dumps(cases()))
+    run_oracle(oracle_python, "make", folder)
+    return {name: folder / str(number) for number, name in enumerate(cases())}
+
+
+@pytest.fixture(scope="session")
+def frameworks_python() -> Path:
+    """The interpreter with TensorFlow and Flax, made from ``envs/frameworks.txt``."""
+    if not FRAMEWORKS_PYTHON.exists():
+        pytest.skip(
+            "the environment with TensorFlow and Flax is not there: make .venv-frameworks of envs/frameworks.txt"
+        )
+    return FRAMEWORKS_PYTHON
