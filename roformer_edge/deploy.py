@@ -266,7 +266,8 @@ def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Expo
         inputs=exported.inputs,
         outputs=exported.outputs,
         max_length=config.max_position_embeddings,
-        tokenizer=made_of.tokenizer.to_settings(),
+        # transformers writes 1e30 for "no limit", which no integer of 64 bits holds
+        tokenizer=made_of.tokenizer.to_settings() | {"model_max_length": config.max_position_embeddings},
         calibration=None
         if calibration is None
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),

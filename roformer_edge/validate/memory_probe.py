@@ -7,26 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
+from roformer_edge.runtime.memory import peak_resident_bytes
 from roformer_edge.validate.openers import open_predictor
-
-
-def peak_resident_bytes() -> int | None:
-    """The largest resident memory of this process so far, in bytes, or ``None`` where the system does not tell."""
-    try:
-        # unlike getrusage's figure, this one does not start with the memory of the process that spawned this one
-        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def main() -> None:

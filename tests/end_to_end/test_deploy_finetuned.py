@@ -1,0 +1,121 @@
+"""A checkpoint that plain transformers trained and saved, on real data, through the whole journey."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import roformer_edge
+from roformer_edge.deploy import DeployOptions, deploy_checkpoint
+from roformer_edge.export.source import encode_batches, open_source
+from roformer_edge.export.to_onnx import ExportOptions, export_onnx
+from roformer_edge.quantize.presets import get_preset
+from roformer_edge.quantize.recipe import get_recipe
+from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
+from roformer_edge.tasks import get_task
+from roformer_edge.validate.datasets import read_texts
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.oracle]
+TASK = get_task("text-classification")
+SCRIPT = Path(__file__).with_name("finetune_with_transformers.py")
+
+
+@pytest.fixture(scope="module")
+def dataset(shared_data: Path) -> Path:
+    return shared_data / "classification" / "crosswoz_intent"
+
+
+def finetuned(shared_data: Path, dataset: Path, python: Path, *extra: str) -> Path:
+    """Train once; the result is kept for as long as the script stays as it is."""
+    key = hashlib.sha256(SCRIPT.read_bytes() + repr(extra).encode()).hexdigest()[:12]
+    folder = ROOT / ".cache" / "finetuned" / f"{dataset.name}-{key}"
+    if not (folder / "config.json").exists():
+        vocabulary = shared_data / "vocab" / "roformer_chinese_base"
+        partial = folder.with_suffix(".partial")
+        command = [python, SCRIPT, dataset, "--vocab", vocabulary, "--out", partial, *extra]
+        subprocess.run(command, check=True, capture_output=True)
+        partial.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(shared_data: Path, dataset: Path, oracle_python: Path) -> Path:
+    return finetuned(shared_data, dataset, oracle_python)
+
+
+# points of accuracy that may be lost, and the least share of equal answers
+BOUNDS = {"int8-dynamic": (0.5, 0.99), "int8-static": (1.0, 0.98)}
+
+
+@pytest.mark.parametrize("preset", ["x86", "x86-vnni"])
+@pytest.mark.parametrize("recipe", BOUNDS)
+def test_the_loss_is_within_bounds(checkpoint, dataset, tmp_path, recipe, preset):
+    drop, agreement = BOUNDS[recipe]
+    options = DeployOptions(
+        recipe=recipe,
+        preset=preset,
+        calibration=dataset / "train.jsonl" if recipe == "int8-static" else None,
+        evaluation=dataset / "test.jsonl",
+        max_drop=drop,
+    )
+    deployment = deploy_checkpoint(checkpoint, tmp_path / "bundle", options)
+    assert deployment.report.reference.accuracy > 0.75  # a model that knows something
+    assert deployment.report.drop.points <= drop
+    assert deployment.report.agreement.top1 >= agreement
+    assert deployment.manifest.parity.checked
+
+
+def test_padded_calibration_batches_do_no_harm(checkpoint, dataset):
+    source = open_source(checkpoint, TASK)
+    texts = list(islice(read_texts(dataset / "train.jsonl"), 128))
+    config = source.checkpoint.config
+
+    def padded() -> Iterator[dict[str, np.ndarray]]:
+        for feeds in encode_batches(source.tokenizer, texts, config, batch_size=8, truncation=True):
+            width = ((0, 0), (0, 128 - feeds["input_ids"].shape[1]))
+            yield {name: np.pad(array, width) for name, array in feeds.items()}
+
+    options = ExportOptions(recipe=get_recipe("int8-static"), preset=get_preset("x86"))
+    session = OnnxRuntimeSession(export_onnx(source.checkpoint, TASK, options, batches=padded).model)
+    exact = OnnxRuntimeSession(
+        export_onnx(source.checkpoint, TASK, ExportOptions(recipe=get_recipe("fp32"), preset=get_preset("x86"))).model
+    )
+    asked = list(islice(read_texts(dataset / "test.jsonl"), 400))
+    same = total = 0
+    for feeds in encode_batches(source.tokenizer, asked, config, batch_size=8, truncation=True):
+        found, wanted = (side.run(feeds)["logits"].argmax(axis=1) for side in (session, exact))
+        same, total = same + int((found == wanted).sum()), total + len(found)
+    assert total == 400
+    assert same >= 0.98 * total
+
+
+@pytest.mark.parametrize("recipe", ["fp32", "int8-dynamic"])
+def test_optimum_gets_the_same_answers(checkpoint, dataset, oracle_python, tmp_path, recipe):
+    bundle = deploy_checkpoint(checkpoint, tmp_path / "bundle", DeployOptions(recipe=recipe)).bundle
+    texts = list(islice(read_texts(dataset / "test.jsonl"), 100))
+    command = [oracle_python, Path(__file__).with_name("optimum_answers.py"), bundle, checkpoint]
+    done = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=True)
+    theirs = json.loads(done.stdout)
+    with roformer_edge.load(bundle) as classify:
+        ours = classify.logits(texts, batch_size=1)
+        assert list(classify.labels) == theirs["labels"]
+    wanted = np.asarray(theirs["logits"], np.float32)
+    assert (ours.argmax(axis=1) == wanted.argmax(axis=1)).all()
+    assert np.abs(ours - wanted).max() < 1e-4 * np.abs(wanted).max()
+
+
+def test_outlier_channels_do_no_harm(shared_data, dataset, oracle_python, tmp_path):
+    checkpoint = finetuned(shared_data, dataset, oracle_python, "--outliers", "32")
+    options = DeployOptions(
+        recipe="int8-static", calibration=dataset / "train.jsonl", evaluation=dataset / "test.jsonl", max_drop=1.0
+    )
+    report = deploy_checkpoint(checkpoint, tmp_path / "bundle", options).report
+    assert report.agreement.top1 >= 0.98
