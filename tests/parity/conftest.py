@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from torch_cases import cases
+from torch_cases import GENERATIONS, cases
 from torch_fixtures import run_oracle
 
 FRAMEWORKS_PYTHON = Path(__file__).parents[2] / ".venv-frameworks" / "bin" / "python"
@@ -17,6 +17,15 @@ def oracle(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     (folder / "cases.json").write_text(json.dumps(cases()))
     run_oracle(oracle_python, "make", folder)
     return {name: folder / str(number) for number, name in enumerate(cases())}
+
+
+@pytest.fixture(scope="session")
+def generated(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A decoder, prompts, and what the oracle generated from them."""
+    folder = tmp_path_factory.mktemp("generated")
+    (folder / "generations.json").write_text(json.dumps(GENERATIONS))
+    run_oracle(oracle_python, "generate", folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_cases import LEARNING_RATE, TOLERANCE, cases
+from torch_cases import GENERATIONS, LEARNING_RATE, TOLERANCE, cases
 from torch_fixtures import run_oracle
 
 from roformer_edge.models import torch_roformer
@@ -117,25 +117,6 @@ def test_transformers_reads_what_is_saved(oracle: dict[str, Path], oracle_python
             saved.append([str(folder), CASES[name]["architecture"], str(oracle[name])])
     (tmp_path / "saved.json").write_text(json.dumps(saved))
     run_oracle(oracle_python, "check", tmp_path)
-
-
-GENERATIONS = [
-    {"max_new_tokens": 12},
-    {"max_new_tokens": 12, "repetition_penalty": 1.7},
-    {"max_new_tokens": 20, "eos_token_id": [7, 11, 23, 31, 48], "pad_token_id": 0},
-    {"max_new_tokens": 12, "do_sample": True},
-    {"max_new_tokens": 12, "do_sample": True, "temperature": 0.4, "top_k": 5},
-    {"max_new_tokens": 12, "do_sample": True, "top_p": 0.6},
-    {"max_new_tokens": 12, "do_sample": True, "temperature": 1.9, "top_k": 12, "top_p": 0.8, "repetition_penalty": 1.3},
-]
-
-
-@pytest.fixture(scope="module")
-def generated(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("generated")
-    (folder / "generations.json").write_text(json.dumps(GENERATIONS))
-    run_oracle(oracle_python, "generate", folder)
-    return folder
 
 
 @pytest.mark.parametrize("use_cache", [True, False])

@@ -46,6 +46,18 @@ DECODERS: dict[str, dict[str, Any]] = {
 }
 
 
+# Keyword arguments of generate.
+GENERATIONS: list[dict[str, Any]] = [
+    {"max_new_tokens": 12},
+    {"max_new_tokens": 12, "repetition_penalty": 1.7},
+    {"max_new_tokens": 20, "eos_token_id": [7, 11, 23, 31, 48], "pad_token_id": 0},
+    {"max_new_tokens": 12, "do_sample": True},
+    {"max_new_tokens": 12, "do_sample": True, "temperature": 0.4, "top_k": 5},
+    {"max_new_tokens": 12, "do_sample": True, "top_p": 0.6},
+    {"max_new_tokens": 12, "do_sample": True, "temperature": 1.9, "top_k": 12, "top_p": 0.8, "repetition_penalty": 1.3},
+]
+
+
 def cases() -> dict[str, dict[str, Any]]:
     """Case name -> architecture and config keyword arguments."""
     found = {

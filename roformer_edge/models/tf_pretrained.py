@@ -1,0 +1,190 @@
+"""What all Keras models share around their arithmetic: the encoder, files, and training by ``fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import CheckpointError
+from roformer_edge.models.checkpoint import load_architecture, save_checkpoint
+from roformer_edge.models.outputs import EncoderOutput, ModelOutput
+from roformer_edge.models.tf_encoder import Book, Cache, RoFormerEncoder, Surroundings, Tensor, additive_mask
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class TFRoFormerPreTrainedModel(keras.Model):
+    """Base of the Keras models.
+
+    Attributes:
+        architecture: The class's name in ``config.json``, without the framework.
+        config: The architecture's numbers.
+    """
+
+    architecture: ClassVar[str]
+
+    def __init__(self, config: RoFormerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.book = Book()
+        self.roformer = RoFormerEncoder(config, self.book)
+        self.add_head(config)
+        self.built = True
+
+    def add_head(self, config: RoFormerConfig) -> None:
+        """Create the head's layers."""
+        raise NotImplementedError
+
+    def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
+        """From the encoder's output to the model's.
+
+        Args:
+            encoded: With ``last_hidden_state`` ``[B, S, H]``.
+            given: The other inputs: mask, labels, positions, and whether the model trains.
+        """
+        raise NotImplementedError
+
+    def call(
+        self,
+        input_ids: Any = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        use_cache: bool | None = None,
+        labels: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        training: bool = False,
+    ) -> ModelOutput | tuple[Any, ...]:
+        """Encode, apply the head and, where labels are given, compute the loss.
+
+        Args:
+            input_ids: int ``[B, S]``, or a mapping of all tensors by name; either these or ``inputs_embeds``.
+            attention_mask: ``[B, T]`` with 0 for padding, or ``[B, S, T]`` as it is. Absent: all ones.
+            token_type_ids: int ``[B, S]``; absent: zeros.
+            head_mask: ``[A]`` or ``[layers, A]`` with 0 for a head to leave out.
+            inputs_embeds: ``[B, S, E]`` in place of the word embeddings.
+            encoder_hidden_states: ``[B, N, H]`` for a decoder's cross-attention.
+            encoder_attention_mask: ``[B, N]`` or ``[B, S, N]``.
+            past_key_values: What an earlier call of a decoder returned; ``input_ids`` then are the new tokens only.
+            use_cache: Return ``past_key_values``; absent: as the config says. An encoder never does.
+            labels: What the head's loss compares its logits with.
+            start_positions: int ``[B]``, for question answering.
+            end_positions: int ``[B]``, for question answering.
+            output_attentions: Return the attention weights of every layer.
+            output_hidden_states: Return the states before the first layer and after each.
+            return_dict: ``False`` gives a tuple of the fields that are there.
+            training: Apply dropout.
+        """
+        if isinstance(input_ids, Mapping):
+            return self.call(
+                **input_ids,
+                use_cache=use_cache,
+                output_attentions=output_attentions,
+                output_hidden_states=output_hidden_states,
+                return_dict=return_dict,
+                training=training,
+            )
+        states = self.roformer.embed(input_ids, token_type_ids, inputs_embeds, training)
+        if encoder_hidden_states is not None and not self.config.add_cross_attention:
+            raise ValueError("encoder_hidden_states need a config with is_decoder and add_cross_attention")
+        past = int(past_key_values[0][0].shape[2]) if past_key_values else 0
+        around = Surroundings(
+            rotation=self.roformer.rotation(past, ops.shape(states)[1]),
+            mask=self.roformer.self_mask(attention_mask, states, past),
+            encoder_states=encoder_hidden_states,
+            encoder_mask=None if encoder_attention_mask is None else additive_mask(encoder_attention_mask),
+            training=training,
+        )
+        if head_mask is not None:  # one factor [1, A, 1, 1] a layer
+            shape = (self.config.num_hidden_layers, self.config.num_attention_heads)
+            head_mask = ops.broadcast_to(ops.cast(head_mask, "float32"), shape)[:, None, :, None, None]
+        layers = self.roformer.run(states, head_mask, past_key_values, around)
+        cached = self.config.is_decoder and (self.config.use_cache if use_cache is None else use_cache)
+        crossed = output_attentions and encoder_hidden_states is not None
+        encoded: EncoderOutput[Tensor] = EncoderOutput(
+            last_hidden_state=layers[-1].states,
+            past_key_values=tuple(layer.cache for layer in layers) if cached else None,
+            hidden_states=(states, *(layer.states for layer in layers)) if output_hidden_states else None,
+            attentions=tuple(layer.weights for layer in layers) if output_attentions else None,
+            cross_attentions=tuple(layer.cross_weights for layer in layers) if crossed else None,
+        )
+        given = {
+            "attention_mask": attention_mask,
+            "labels": labels,
+            "start_positions": start_positions,
+            "end_positions": end_positions,
+            "training": training,
+        }
+        output = self.answer(encoded, given)
+        return output.to_tuple() if return_dict is False else output
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The head's own loss where the inputs held labels; otherwise what ``compile`` was given, on the logits."""
+        if isinstance(y_pred, ModelOutput) and "loss" in y_pred:
+            return y_pred["loss"]
+        return super().compute_loss(x, y, _logits_of(y_pred), sample_weight, training)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Of the logits, where there are labels to compare them with."""
+        if y is None:
+            metrics: dict[str, Any] = self.get_metrics_result()
+            return metrics
+        metrics = super().compute_metrics(x, y, _logits_of(y_pred), sample_weight)
+        return metrics
+
+    @classmethod
+    def from_pretrained(
+        cls, directory: str | Path, *, config: RoFormerConfig | None = None, new_head: bool = False
+    ) -> Self:
+        """Load a checkpoint directory of any framework.
+
+        Args:
+            directory: See :func:`~roformer_edge.models.checkpoint.load_checkpoint`.
+            config: Used instead of the directory's, for instance with the labels of a new task.
+            new_head: Keep a random head where the checkpoint has none; without it that is an error.
+
+        Raises:
+            CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
+        """
+        checkpoint = load_architecture(directory, cls.architecture, config=config, head_may_miss=new_head)
+        model = cls(checkpoint.config)
+        for name, (variable, transposed) in model.book.variables.items():
+            if name in checkpoint.arrays:
+                array = checkpoint.arrays[name]
+                variable.assign(array.T if transposed else array)
+            elif not new_head:
+                raise CheckpointError(f"{directory} lacks {name}")
+        return model
+
+    def save_pretrained(self, directory: str | Path) -> Path:
+        """Write ``config.json`` and ``model.safetensors``, which every framework here and transformers' torch read."""
+        return save_checkpoint(directory, self.config, self.architecture, self.canonical_arrays())
+
+    def canonical_arrays(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+        """The weights under their canonical names, matrices as torch stores them."""
+        found = {}
+        for name, (variable, transposed) in self.book.variables.items():
+            array = ops.convert_to_numpy(variable.value)
+            found[name] = np.ascontiguousarray(array.T) if transposed else array
+        return found
+
+
+def _logits_of(output: Any) -> Any:
+    return output["logits"] if isinstance(output, ModelOutput) and "logits" in output else output
