@@ -5,11 +5,13 @@ The names below are loaded when they are first used: importing this package load
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from roformer_edge._version import __version__
 
+# the module typing takes as long to import as all of the tokenizer
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from roformer_edge.config import RoFormerConfig
     from roformer_edge.deploy import DeployOptions, deploy_checkpoint
     from roformer_edge.errors import RoformerEdgeError

@@ -6,10 +6,11 @@ The slow and the fast tokenizer of transformers find them in different ways, bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from roformer_edge.tokenizer.tables import WORD, fast_tables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
 _END = ""
@@ -197,12 +198,12 @@ class FastMatcher:
 
     Args:
         tokens: By the text to look for, the id and the token.
-        is_word: Whether a character is part of a word; asked for tokens that must stand alone.
+        special: The contents that count as special tokens.
     """
 
-    def __init__(self, tokens: dict[str, tuple[int, AddedToken]], is_word: Callable[[str], bool]) -> None:
+    def __init__(self, tokens: dict[str, tuple[int, AddedToken]], special: frozenset[str]) -> None:
         self._tokens = tokens
-        self._is_word = is_word
+        self._special = special
         self._root = _plant(tokens)
 
     def split(self, text: str, skip_special: bool) -> Iterator[tuple[int | None, int, int]]:
@@ -218,23 +219,25 @@ class FastMatcher:
         done = 0
         for start, end in self._matches(text):
             index, token = self._tokens[text[start:end]]
-            if (skip_special and token.special) or (token.single_word and not self._stands_alone(text, start, end)):
+            if skip_special and token.content in self._special:
+                continue
+            if token.single_word and not _stands_alone(text, start, end):
                 continue
             if token.lstrip:
-                while start > done and text[start - 1] in _WHITE:
+                while start and text[start - 1] in _WHITE:
                     start -= 1  # noqa: PLW2901
+                # white space that the token before took away already
+                start = max(start, done)  # noqa: PLW2901
             if token.rstrip:
                 while end < len(text) and text[end] in _WHITE:
                     end += 1  # noqa: PLW2901
             if done < start:
                 yield None, done, start
-            yield index, start, end
+            if start < end:
+                yield index, start, end
             done = end
         if done < len(text):
             yield None, done, len(text)
-
-    def _stands_alone(self, text: str, start: int, end: int) -> bool:
-        return not (start and self._is_word(text[start - 1])) and not (end < len(text) and self._is_word(text[end]))
 
     def _matches(self, text: str) -> Iterator[tuple[int, int]]:
         starts = _Starts(text, self._root)
@@ -251,8 +254,13 @@ class FastMatcher:
             position = starts.after(max(end, position + 1))
 
 
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    kind = fast_tables().kind
+    return not (start and kind(text[start - 1]) & WORD) and not (end < len(text) and kind(text[end]) & WORD)
+
+
 def first_of(texts: Sequence[str], text: str, position: int) -> tuple[int, str] | None:
-    """The leftmost occurrence in ``text`` of any of ``texts`` from ``position`` on; of two at one place the earlier one."""
+    """The leftmost occurrence of any of ``texts`` from ``position`` on; of two at one place the one named earlier."""
     found: tuple[int, str] | None = None
     for candidate in texts:
         place = text.find(candidate, position, len(text) if found is None else found[0] + len(candidate) - 1)

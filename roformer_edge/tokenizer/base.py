@@ -180,12 +180,15 @@ class Tokenizer(Tokens):
             if index is not None:
                 ids.append(index)
                 continue
-            for word in words:
-                known = lookup(word)
-                if known is None:
+            known = list(map(lookup, words))
+            if None not in known:
+                ids += known  # type: ignore[arg-type]
+                continue
+            for word, found in zip(words, known, strict=True):
+                if found is None:
                     ids += remember(word)[0]
                 else:
-                    ids.append(known)
+                    ids.append(found)
         return Analysis(ids, runs, remember)
 
     def _frame_segments(self) -> tuple[Segment, Segment, Segment]:

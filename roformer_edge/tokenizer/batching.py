@@ -6,17 +6,21 @@ still too long, the fast one cuts the text into overlapping windows and refuses 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from roformer_edge._extras import require
 from roformer_edge.errors import TextError, UnknownNameError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
-PADDING = {True: "longest", "longest": "longest", "max_length": "max_length", False: None, "do_not_pad": None}
-TRUNCATION = {
+PADDING: dict[bool | str, str | None] = {
+    True: "longest",
+    "longest": "longest",
+    "max_length": "max_length",
+    False: None,
+    "do_not_pad": None,
+}
+TRUNCATION: dict[bool | str, str | None] = {
     True: "longest_first",
     "longest_first": "longest_first",
     "only_first": "only_first",
@@ -67,12 +71,11 @@ class Lengths:
                 # as in transformers: without any limit there is nothing to pad or to cut to
                 self.padding = None if self.padding == "max_length" else self.padding
                 self.truncation = None
-        if self.truncation and self.padding and multiple is not None and max_length is not None:
-            if max_length % multiple:
-                raise TextError(
-                    "Truncation and padding are both activated but "
-                    f"truncation length ({max_length}) is not a multiple of pad_to_multiple_of ({multiple})."
-                )
+        if self.truncation and self.padding and multiple is not None and (max_length or 0) % multiple:
+            raise TextError(
+                "Truncation and padding are both activated but "
+                f"truncation length ({max_length}) is not a multiple of pad_to_multiple_of ({multiple})."
+            )
         self.max_length = max_length
         self.stride = stride
         self.multiple = multiple
@@ -196,16 +199,22 @@ def to_tensors(name: str, rows: list[list[int]] | list[int]) -> Any:
 
 
 def _numpy(rows: Any) -> Any:
+    from roformer_edge._extras import require
+
     numpy = require("numpy", "for return_tensors='np'")
     return numpy.asarray(rows, dtype=numpy.int64)
 
 
 def _torch(rows: Any) -> Any:
+    from roformer_edge._extras import require
+
     torch = require("torch", "for return_tensors='pt'")
     return torch.tensor(rows, dtype=torch.int64)
 
 
 def _tensorflow(rows: Any) -> Any:
+    from roformer_edge._extras import require
+
     tensorflow = require("tensorflow", "for return_tensors='tf'")
     return tensorflow.constant(rows)
 

@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from roformer_edge.tokenizer.added import AddedToken, FastMatcher
 from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.batching import Lengths, keep, windows
 from roformer_edge.tokenizer.encoding import Analysis, Encoding, Pieces, Run, Segment
-from roformer_edge.tokenizer.normalise import IDEOGRAPH, MARK, REMOVE, SPACE, WORD, fast_tables
+from roformer_edge.tokenizer.normalise import FastNormaliser, fast_fields
 from roformer_edge.tokenizer.tokens import tidy
 from roformer_edge.tokenizer.wordpiece import PREFIX, WordPiece
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# what the decoder of the crate tidies besides
 _TIDY_MORE = ((" do not", " don't"),)
-
-
-class _Normal(dict[str, str]):
-    """What the normaliser makes of a character: cleaned, without accents, in lower case.
-
-    Args:
-        strip: Drop accents.
-        lower: Lower-case.
-
-    Attributes:
-        uneven: Characters that become none or several, or that may change places with their neighbours.
-    """
-
-    def __init__(self, strip: bool, lower: bool) -> None:
-        super().__init__()
-        self._strip = strip
-        self._lower = lower
-        self.uneven: set[str] = set()
-
-    def __missing__(self, character: str) -> str:
-        tables = fast_tables()
-        kind = tables.kind(character)
-        text = "" if kind & REMOVE else " " if kind & SPACE else character
-        if self._strip:
-            text = "".join(part for part in tables.decompose(text) if not tables.kind(part) & MARK) if text else ""
-        if self._lower:
-            text = "".join(map(tables.lower, text))
-        if len(text) != 1 or tables.order(text):
-            self.uneven.add(character)
-        self[character] = text
-        return text
 
 
 class RoFormerTokenizerFast(Tokenizer):
@@ -58,7 +30,7 @@ class RoFormerTokenizerFast(Tokenizer):
 
     def _start_added(self, added: Mapping[int, AddedToken]) -> None:
         strip = self.do_lower_case if self.strip_accents is None else self.strip_accents
-        self._normal = _Normal(strip, self.do_lower_case)
+        self._normaliser = FastNormaliser(strip=strip, lower=self.do_lower_case)
         self._specials: list[AddedToken] = []
         self._others: list[AddedToken] = []
         tokens: list[str | AddedToken] = [token for _, token in sorted(added.items())]
@@ -108,12 +80,14 @@ class RoFormerTokenizerFast(Tokenizer):
             index = self._added_ids[token.content]
             entry = index, self._added[index]
             if token.normalized:
-                normal.setdefault(self._normalise(token.content)[0], entry)
+                normal.setdefault(self._normaliser.normalise(token.content)[0], entry)
             else:
                 raw.setdefault(token.content, entry)
+        # a token that normalises to nothing is never found
         normal.pop("", None)
-        self._raw = FastMatcher(raw, lambda character: bool(fast_tables().kind(character) & WORD))
-        self._normalised = FastMatcher(normal, lambda character: bool(fast_tables().kind(character) & WORD))
+        special = frozenset(token.content for token in self._specials)
+        self._raw = FastMatcher(raw, special)
+        self._normal = FastMatcher(normal, special)
 
     def _runs(self, text: str, split_special: bool) -> list[Run]:
         runs: list[Run] = []
@@ -122,25 +96,13 @@ class RoFormerTokenizerFast(Tokenizer):
             if index is not None:
                 runs.append(([text[start:end]], places, index))
                 continue
-            normal, inner = self._normalise(text[start:end])
+            normal, inner = self._normaliser.normalise(text[start:end])
             positions = places if isinstance(inner, range) else [start + place for place in inner]
-            for found, begin, stop in self._normalised.split(normal, split_special):
+            for found, begin, stop in self._normal.split(normal, split_special):
                 piece = normal[begin:stop]
                 words = self._cut(piece) if found is None else [piece]
                 runs.append((words, positions[begin:stop], found))
         return runs
-
-    def _normalise(self, text: str) -> tuple[str, Sequence[int]]:
-        normal = self._normal
-        parts = [normal[character] for character in text]
-        if normal.uneven.isdisjoint(text):
-            return "".join(parts), range(len(text))
-        characters: list[str] = []
-        places: list[int] = []
-        for place, part in enumerate(parts):
-            characters += part
-            places += [place] * len(part)
-        return "".join(characters), places
 
     def _pieces(self, word: str) -> Pieces:
         index = self._vocabulary.index
@@ -150,31 +112,12 @@ class RoFormerTokenizerFast(Tokenizer):
         ids: list[int] = []
         tokens: list[str] = []
         spans: list[tuple[int, int]] = []
-        for begin, stop in [(0, len(word))] if word in self._whole else self._fields(word):
+        for begin, stop in [(0, len(word))] if word in self._whole else fast_fields(word):
             for token, start, end in self._wordpiece.split(word[begin:stop]) or [(unknown, 0, stop - begin)]:
                 ids.append(self._token_to_id(token))
                 tokens.append(token)
                 spans.append((begin + start, begin + end))
         return tuple(ids), tuple(tokens), tuple(spans)
-
-    @staticmethod
-    def _fields(word: str) -> list[tuple[int, int]]:
-        """Where the parts of a word are: every ideograph, and what lies between ideographs and white space."""
-        tables = fast_tables()
-        fields: list[tuple[int, int]] = []
-        start = 0
-        for place, character in enumerate(word):
-            ideograph = bool(tables.kind(character) & IDEOGRAPH)
-            if not (ideograph or character.isspace()):
-                continue
-            if start < place:
-                fields.append((start, place))
-            if ideograph:
-                fields.append((place, place + 1))
-            start = place + 1
-        if start < len(word):
-            fields.append((start, len(word)))
-        return fields
 
     def _fit(self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool) -> Encoding:
         analyses = [first] if second is None else [first, second]

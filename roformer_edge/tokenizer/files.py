@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 
@@ -130,11 +129,13 @@ def _content(value: object) -> str:
 
 def _read_object(folder: str, name: str) -> dict[str, Any] | None:
     path = os.path.join(folder, name)  # noqa: PTH118
+    if not os.path.exists(path):  # noqa: PTH110
+        return None
+    import json
+
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
             return _as_object(json.load(file), path)
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError) as error:
         raise VocabularyError(f"cannot read {path}: {error}") from None
 
@@ -159,6 +160,8 @@ def write_directory(
     Returns:
         The paths of the files.
     """
+    import json
+
     folder = os.fspath(directory)
     os.makedirs(folder, exist_ok=True)  # noqa: PTH103
     special = {name: config[name] for name in (*SPECIAL_NAMES, MORE_SPECIAL) if config.get(name)}

@@ -39,6 +39,12 @@ HEADER = 16
 
 _ALPHANUMERIC = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _JOINERS = frozenset("+#&._%-")
+# single characters that may go together: letters and digits of ASCII, and "\r\n"
+_GLUED = _ALPHANUMERIC | {"\r"}
+# characters remembered with what begins at them, a few MB at most
+_LIMIT = 1 << 15
+# put behind a text; no word holds it
+_NO_LABEL = "\0"
 # the characters that words of the dictionary are looked for in; every other character is a word of its own
 _IDEOGRAPHS = (
     (0x3400, 0x4DBF),
@@ -60,6 +66,8 @@ class _Heads(dict[str, "Head | None"]):
         self._read = read
 
     def __missing__(self, character: str) -> Head | None:
+        if len(self) >= _LIMIT:
+            self.clear()
         head = self[character] = self._read(character) if _in_run(character) else None
         return head
 
@@ -89,9 +97,10 @@ class WordTrie:
     """
 
     def __init__(self, source: Words = WORDS_PATH) -> None:
-        in_memory = isinstance(source, bytes | bytearray | memoryview)
-        data = memoryview(source).cast("B") if in_memory else _map(source)
-        name = "the word dictionary" if in_memory else os.fspath(source)
+        if isinstance(source, bytes | bytearray | memoryview):
+            data, name = memoryview(source).cast("B"), "the word dictionary"
+        else:
+            data, name = _map(source), os.fspath(source)
         if len(data) < HEADER or bytes(data[:8]) != MAGIC or sys.byteorder != "little":
             raise VocabularyError(f"{name} is not a packed word dictionary; scripts/build_words.py makes one")
         nodes, scores = (int.from_bytes(data[at : at + 4], "little") for at in (8, 12))
@@ -100,22 +109,22 @@ class WordTrie:
         values = labels + 2 * nodes
         if len(data) != values + 2 * nodes or not nodes or not scores:
             raise VocabularyError(f"{name} is truncated or damaged: {len(data)} bytes, expected {values + 2 * nodes}")
-        self.scores: list[float] = data[HEADER:firsts].cast("d").tolist()
+        self.scores = list(memoryview(data[HEADER:firsts]).cast("d"))
         self.firsts = data[firsts:labels].cast("I")
         self.labels = data[labels:values].cast("H")
         self.values = data[values:].cast("H")
         self.heads = _Heads(self._head)
-        self._roots = self._children(0)
 
     def _head(self, character: str) -> Head:
-        place = self.firsts[0] + self._roots.find(character)
-        if place < self.firsts[0]:
+        first, last = self.firsts[0], self.firsts[1]
+        place = bisect_left(self.labels, ord(character), first, last)
+        if place == last or self.labels[place] != ord(character):
             return None, 0, ""
+        first, last = self.firsts[place], self.firsts[place + 1]
         value = self.values[place]
-        return self.scores[value] if value else None, self.firsts[place], self._children(place)
-
-    def _children(self, place: int) -> str:
-        return bytes(self.labels[self.firsts[place] : self.firsts[place + 1]]).decode("utf-16-le")
+        # native order, checked above to be little-endian; the name with the order in it would import a codec
+        children = bytes(self.labels[first:last]).decode("utf-16")
+        return self.scores[value] if value else None, first, children
 
 
 def _map(path: str | os.PathLike[str]) -> memoryview:
@@ -162,12 +171,11 @@ class WordSegmenter:
         start, length = 0, len(text)
         while start < length:
             stop = stops[start]
-            if stop - start == 1:
-                character = text[start]
-                if character in _ALPHANUMERIC:
+            if stop - start == 1 and text[start] in _GLUED:
+                if text[start] != "\r":
                     while stop < length and stops[stop] == stop + 1 and text[stop] in _ALPHANUMERIC:
                         stop += 1
-                elif character == "\r" and text[stop : stop + 1] == "\n":
+                elif text[stop : stop + 1] == "\n":
                     stop += 1
             words.append(text[start:stop])
             start = stop
@@ -179,19 +187,20 @@ class WordSegmenter:
         The best path maximises the sum of the words' log-probabilities, added from the right in float64; of two
         equal sums the longer word wins. A character that begins no word counts as a word seen once.
         """
-        words, length = self._words, len(text)
+        words, start = self._words, len(text)
         table, firsts, labels, values = words.scores, words.firsts, words.labels, words.values
-        heads = [words.heads[character] for character in text]
-        scores = [0.0] * (length + 1)
-        stops = list(range(1, length + 1))
-        for start in range(length - 1, -1, -1):
-            head = heads[start]
+        scores = [0.0] * (start + 1)
+        stops = list(range(1, start + 1))
+        heads = list(map(words.heads.__getitem__, text))
+        text += _NO_LABEL
+        for head in reversed(heads):
+            start -= 1
             if head is None:
                 continue
             weight, first, seconds = head
             stop = position = start + 1
             best = None if weight is None else weight + scores[stop]
-            place = seconds.find(text[stop]) if stop < length else -1
+            place = seconds.find(text[position])
             if place >= 0:
                 place += first
                 while True:
@@ -202,7 +211,7 @@ class WordSegmenter:
                         if best is None or score >= best:
                             best, stop = score, position
                     first, last = firsts[place], firsts[place + 1]
-                    if first == last or position == length:
+                    if first == last:
                         break
                     code = ord(text[position])
                     place = bisect_left(labels, code, first, last)

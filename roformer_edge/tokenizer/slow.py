@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from roformer_edge.errors import TextError
 from roformer_edge.tokenizer.added import AddedToken, SlowMatcher, first_of
 from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.batching import Lengths, drop
 from roformer_edge.tokenizer.encoding import Analysis, Encoding, Pieces, Run, Segment
-from roformer_edge.tokenizer.normalise import IDEOGRAPH, MARK, PUNCTUATION, REMOVE, SPACE, slow_tables
+from roformer_edge.tokenizer.normalise import BasicSplitter, fields, lower_case, lower_token
 from roformer_edge.tokenizer.wordpiece import WordPiece
 
-# a piece of text with the place of each of its characters in the original text
-_Piece = tuple[str, Sequence[int]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-
-class _Lower(dict[str, str]):
-    """Lower case by character, frozen."""
-
-    def __missing__(self, character: str) -> str:
-        text = self[character] = slow_tables().lower(character)
-        return text
+    from roformer_edge.tokenizer.normalise import Piece
 
 
 class RoFormerTokenizer(Tokenizer):
@@ -32,17 +25,13 @@ class RoFormerTokenizer(Tokenizer):
     WordPiece. Arguments are those of :class:`~roformer_edge.tokenizer.base.Tokenizer`.
     """
 
-    is_fast = False
-    _lower = _Lower()
-
     def _start_added(self, added: Mapping[int, AddedToken]) -> None:
         self._added.update(added)
         self._added_ids.update({token.content: index for index, token in added.items()})
         self._add([token for token in self._all_special() if token not in self._added_ids], True)
 
     def _add(self, tokens: Sequence[str | AddedToken], special: bool) -> int:
-        known = self.get_vocab()
-        size, new = len(known), 0
+        index, size, new = self._vocabulary.index, len(self), 0
         specials = set(self.all_special_tokens)
         for item in tokens:
             content = str(item)
@@ -53,15 +42,16 @@ class RoFormerTokenizer(Tokenizer):
             else:
                 token = AddedToken(**{**item.to_dict(), "special": item.special or special})
             if not token.special and token.normalized and self._lowers:
-                token.content = content = self._lower_text(content)
-            if content not in known:
-                known[content] = size + new
+                token.content = content = lower_token(content)
+            at = self._added_ids.get(content, index.get(content))
+            if at is None:
+                at = size + new
                 new += 1
             if token.special and content not in specials:
                 self._more_special.append(token)
                 specials.add(content)
-            self._added[known[content]] = token
-            self._added_ids[content] = known[content]
+            self._added[at] = token
+            self._added_ids[content] = at
         self._refresh()
         return new
 
@@ -78,56 +68,48 @@ class RoFormerTokenizer(Tokenizer):
         self._wordpiece = WordPiece(index)
         self._matcher = SlowMatcher(self._added_ids)
         specials = self.all_special_tokens
-        self._never_split = frozenset((*specials, *(self.never_split or ())))
         self._kept = frozenset(self.never_split or ())
+        strip = self.strip_accents if not self.do_lower_case else self.strip_accents is not False
+        self._basic = BasicSplitter(
+            lower=self.do_lower_case,
+            strip=bool(strip),
+            ideographs=self.tokenize_chinese_chars,
+            never_split=self._kept.union(specials),
+        )
         self._cased = [
             *specials,
             *(token.content for token in self._added.values() if not token.special and token.normalized),
         ]
         self._heads = {token[0] for token in self._cased if token}
 
-    @staticmethod
-    def _lower_text(text: str) -> str:
-        lower = RoFormerTokenizer._lower
-        # only the final sigma depends on what is around it
-        return text.lower() if "\u03a3" in text else "".join(lower[character] for character in text)
-
     def _runs(self, text: str, split_special: bool) -> list[Run]:
-        lowered: _Piece = self._lower_case(text) if self._lowers else (text, range(len(text)))
-        if split_special or not self._matcher.may_match(lowered[0]):
-            return [(self._cut(lowered[0]), lowered[1], None)] if lowered[0] else []
+        lowered, positions = self._lower_case(text) if self._lowers else (text, range(len(text)))
+        if split_special or not self._matcher.may_match(lowered):
+            return [(self._cut(lowered), positions, None)]
         runs: list[Run] = []
-        for piece, positions in self._separate(*lowered):
+        for piece, places in self._separate(lowered, positions):
             index = self._added_ids.get(piece)
-            runs.append(([piece], positions, index) if index is not None else (self._cut(piece), positions, None))
+            runs.append(([piece] if index is not None else self._cut(piece), places, index))
         return runs
 
-    def _lower_case(self, text: str) -> _Piece:
+    def _lower_case(self, text: str) -> Piece:
         """The text in lower case, special and added tokens as they are."""
-        cased = [token for token in self._cased if token in text] if any(map(text.__contains__, self._heads)) else []
-        if not cased and text.isascii():
-            return text.lower(), range(len(text))
-        parts: list[str] = []
-        positions: list[int] = []
-        start = 0
-        lower = self._lower
+        found = any(head in text for head in self._heads)
+        cased = [token for token in self._cased if token in text] if found else []
+        if not cased:
+            return lower_case(text)
+        lowered, positions, start = "", [], 0
         while start < len(text):
-            found = first_of(cased, text, start) if cased else None
-            end = found[0] if found else len(text)
-            parts += [lower[character] for character in text[start:end]]
-            if found:
-                parts += found[1]
-                end += len(found[1])
+            place, token = first_of(cased, text, start) or (len(text), "")
+            part, places = lower_case(text[start:place])
+            end = place + len(token)
+            lowered += part + token
+            positions += [start + at for at in places]
+            positions += range(place, end)
             start = end
-        lowered = "".join(parts)
-        if len(lowered) == len(text):
-            # a character may become two, none becomes nothing
-            return lowered, range(len(text))
-        for place, part in enumerate(parts):
-            positions += [place] * len(part)
         return lowered, positions
 
-    def _separate(self, text: str, positions: Sequence[int]) -> list[_Piece]:
+    def _separate(self, text: str, positions: Sequence[int]) -> list[Piece]:
         """Cut at added tokens; their options move white space and words over the cuts, in the order of the pieces."""
         spans = self._matcher.cut(text)
         pieces = [text[start:end] for start, end in spans]
@@ -159,60 +141,14 @@ class RoFormerTokenizer(Tokenizer):
         tokens: list[str] = []
         spans: list[tuple[int, int]] = []
         unknown = str(self._special["unk_token"])
-        for text, places in self._basic(word) if self.do_basic_tokenize else _fields(list(word), range(len(word))):
+        basic = self._basic.split(word) if self.do_basic_tokenize else fields(word, range(len(word)))
+        for text, places in basic:
             parts = [(text, 0, len(text))] if text in self._kept else self._wordpiece.split(text)
             for token, start, end in parts or [(unknown, 0, len(text))]:
                 ids.append(self._token_to_id(token))
                 tokens.append(token)
                 spans.append((places[start], places[end - 1] + 1))
         return tuple(ids), tuple(tokens), tuple(spans)
-
-    def _basic(self, word: str) -> list[tuple[str, list[int]]]:
-        """Clean, put spaces around ideographs, lower-case, strip accents, split at punctuation."""
-        tables = slow_tables()
-        characters: list[str] = []
-        places: list[int] = []
-        for place, character in enumerate(word):
-            kind = tables.kind(character)
-            if kind & REMOVE:
-                continue
-            text = " " if kind & SPACE else tables.compose(character)
-            if kind & IDEOGRAPH and self.tokenize_chinese_chars:
-                text = f" {text} "
-            characters += text
-            places += [place] * len(text)
-        found: list[tuple[str, list[int]]] = []
-        for text, spots in _fields(characters, places):
-            if text in self._never_split:
-                found.append((text, spots))
-                continue
-            folded, spots = self._fold(text, spots)  # noqa: PLW2901
-            if "".join(folded) in self._never_split:
-                found += _fields(folded, spots)
-                continue
-            spaced: list[str] = []
-            around: list[int] = []
-            for character, spot in zip(folded, spots, strict=True):
-                split = f" {character} " if tables.kind(character) & PUNCTUATION else character
-                spaced += split
-                around += [spot] * len(split)
-            found += _fields(spaced, around)
-        return found
-
-    def _fold(self, text: str, places: list[int]) -> tuple[list[str], list[int]]:
-        """Lower case, and accents dropped, as the options say."""
-        strip = self.strip_accents if not self.do_lower_case else self.strip_accents is not False
-        tables = slow_tables()
-        characters: list[str] = []
-        spots: list[int] = []
-        for character, place in zip(text, places, strict=True):
-            changed = self._lower[character] if self.do_lower_case else character
-            if strip:
-                parts = "".join(map(tables.decompose, changed))
-                changed = "".join(part for part in parts if not tables.kind(part) & MARK)
-            characters += changed
-            spots += [place] * len(changed)
-        return characters, spots
 
     def _check_overflow(self, lengths: Lengths) -> None:
         if lengths.truncation == "longest_first":
@@ -252,7 +188,7 @@ class RoFormerTokenizer(Tokenizer):
         apart |= {token for token in self.additional_special_tokens if self._token_to_id(token) >= self.vocab_size}
         texts: list[str] = []
         words: list[str] = []
-        for token in self.convert_ids_to_tokens(ids, skip_special):
+        for token in self._ids_to_tokens(ids, skip_special):
             if token is None or (skip_special and token in specials):
                 continue
             if token not in apart:
@@ -264,17 +200,3 @@ class RoFormerTokenizer(Tokenizer):
         if words:
             texts.append(self.convert_tokens_to_string(words))
         return " ".join(texts)
-
-
-def _fields(characters: list[str], places: Sequence[int]) -> list[tuple[str, list[int]]]:
-    """Split at white space; every field with the places of its characters."""
-    fields: list[tuple[str, list[int]]] = []
-    text, spots = "", []
-    for character, place in zip((*characters, " "), (*places, 0), strict=True):
-        if not character.isspace():
-            text += character
-            spots.append(place)
-        elif text:
-            fields.append((text, spots))
-            text, spots = "", []
-    return fields

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
 from roformer_edge.errors import UnknownNameError, VocabularyError
 from roformer_edge.tokenizer.added import AddedToken
 from roformer_edge.tokenizer.vocab import Vocabulary
@@ -11,13 +9,8 @@ from roformer_edge.tokenizer.wordpiece import PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, overload
-else:
-
-    def overload(function: object) -> object:
-        """Stand-in for the one of typing, which is slow to import."""
-        return function
-
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
 # in the order in which transformers lists them
 SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -256,31 +249,22 @@ class Tokens:
             return self._vocabulary.tokens[index]
         return None if self.is_fast else str(self._special["unk_token"])
 
-    @overload
-    def convert_tokens_to_ids(self, tokens: str) -> int: ...
-
-    @overload
-    def convert_tokens_to_ids(self, tokens: Iterable[str]) -> list[int]: ...
-
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int]:
         """The ids of tokens; that of the unknown token for those that do not exist."""
         if isinstance(tokens, str):
             return self._token_to_id(tokens)
         return [self._token_to_id(token) for token in tokens]
 
-    @overload
-    def convert_ids_to_tokens(self, ids: int, skip_special_tokens: bool = False) -> str | None: ...
-
-    @overload
-    def convert_ids_to_tokens(self, ids: Iterable[int], skip_special_tokens: bool = False) -> list[str | None]: ...
-
     def convert_ids_to_tokens(
         self, ids: int | Iterable[int], skip_special_tokens: bool = False
-    ) -> str | None | list[str | None]:
+    ) -> str | list[str | None] | None:
         """The tokens of ids; an id that does not exist gives the unknown token (slow mode) or None (fast mode)."""
         if isinstance(ids, int):
             return self._id_to_token(ids)
-        skipped = set(self.all_special_ids) if skip_special_tokens else ()
+        return self._ids_to_tokens(ids, skip_special_tokens)
+
+    def _ids_to_tokens(self, ids: Iterable[int], skip_special: bool) -> list[str | None]:
+        skipped = set(self.all_special_ids) if skip_special else ()
         return [self._id_to_token(index) for index in map(int, ids) if index not in skipped]
 
     # rows around tokens
