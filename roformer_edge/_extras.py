@@ -12,6 +12,7 @@ from roformer_edge.errors import MissingDependencyError
 EXTRA_OF = {
     "torch": "torch",
     "tensorflow": "tensorflow",
+    "h5py": "tensorflow",
     "flax": "flax",
     "jax": "flax",
     "onnx": "export",

@@ -5,12 +5,13 @@ What is missing, unexpected or of another shape is an error that lists it; nothi
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import pickle
 import warnings
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge._extras import require
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, VocabularyError
+from roformer_edge.models.foreign_files import open_flax, open_keras, open_tensorflow1, torch_name
 from roformer_edge.models.keymap import (
     DECODER_WEIGHT,
     POOLER,
@@ -44,8 +46,11 @@ WEIGHT_FILES = (
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    "tf_model.h5",
+    "flax_model.msgpack",
+    "*.ckpt*.index",
 )
-_OTHER_FRAMEWORKS = ("tf_model.h5", "flax_model.msgpack", "*.ckpt.index", "*.gguf", "*.onnx")
+_OTHER_FORMATS = ("*.gguf", "*.onnx", "*.pt", "*.pth", "*.bin")
 
 # A stored rotary table may carry the rounding of bfloat16, the coarsest type a checkpoint is kept in.
 _TABLE_TOLERANCE = 2.0**-8
@@ -95,7 +100,8 @@ def load_checkpoint(directory: str | Path, task: Task | None) -> Checkpoint:
             missing. Numbers that are not finite are reported when their tensor is read.
         ConfigError: ``config.json`` is missing or malformed.
         UnsupportedModelError: The weights are those of RoFormer-sim or the config that of another architecture.
-        MissingDependencyError: The weights are a ``pytorch_model.bin`` and torch is not installed.
+        MissingDependencyError: The weights are in a format whose package is not installed: torch for
+            ``pytorch_model.bin``, h5py for ``tf_model.h5``, flax, or tensorflow.
     """
     return load_architecture(directory, "RoFormerModel" if task is None else task.model_class)
 
@@ -114,7 +120,7 @@ def load_architecture(
     directory = Path(directory)
     if not directory.is_dir():
         raise CheckpointError(f"no such checkpoint directory: {directory} (names of a model hub are not downloaded)")
-    config = config or RoFormerConfig.from_pretrained(directory)
+    config = config or _read_config(directory)
     files, stores = _open_weights(directory)
     found = _collect(stores)
     arrays = _LazyArrays(found, config)
@@ -199,11 +205,26 @@ class _Store(Protocol):
 
 
 class _SafetensorsStore(SafetensorsFile):
+    """A safetensors file of torch, or of TensorFlow or Flax: those are known by their slashes and kernels."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._foreign = any("/" in name or name.endswith(".kernel") for name in self.entries)
+        self._stored = {torch_name(name)[0] if self._foreign else name: name for name in self.entries}
+
     def names(self) -> Collection[str]:
-        return self.entries.keys()
+        return self._stored.keys()
 
     def shape(self, name: str) -> tuple[int, ...]:
-        return self.entries[name].shape
+        shape = self.entries[self._stored[name]].shape
+        return shape[::-1] if self._transposed(name) else shape
+
+    def read(self, name: str) -> Array:
+        array = super().read(self._stored[name])
+        return np.ascontiguousarray(array.T) if self._transposed(name) else array
+
+    def _transposed(self, name: str) -> bool:
+        return self._foreign and torch_name(self._stored[name])[1]
 
 
 class _PickleStore:
@@ -285,17 +306,39 @@ class _LazyArrays(Mapping[str, Array]):
         return _LazyArrays({name: self._places[name] for name in names if name in self._places}, self._config)
 
 
+def _read_config(directory: Path) -> RoFormerConfig:
+    """``config.json``, or the ``bert_config.json`` that lies beside a TensorFlow 1 checkpoint."""
+    original = directory / "bert_config.json"
+    if original.is_file() and not (directory / CONFIG_NAME).exists():
+        return RoFormerConfig.from_json(original.read_text(encoding="utf-8"), str(original))
+    return RoFormerConfig.from_pretrained(directory)
+
+
 def _open_weights(directory: Path) -> tuple[tuple[Path, ...], list[_Store]]:
-    name = next((name for name in WEIGHT_FILES if (directory / name).is_file()), None)
-    if name is None:
-        others = sorted(path.name for pattern in _OTHER_FRAMEWORKS for path in directory.glob(pattern))
+    found = [path for pattern in WEIGHT_FILES for path in sorted(directory.glob(pattern)) if path.is_file()]
+    if not found:
+        others = sorted(path.name for pattern in _OTHER_FORMATS for path in directory.glob(pattern))
         raise CheckpointError(
             f"{directory} holds no weights: expected one of {', '.join(WEIGHT_FILES)}"
             + (f"; found {', '.join(others)}, which must be converted to model.safetensors first" if others else "")
         )
-    files = _shards(directory / name) if name.endswith(".index.json") else (directory / name,)
-    opener: type[_SafetensorsStore | _PickleStore] = _SafetensorsStore if ".safetensors" in name else _PickleStore
-    return files, [opener(path) for path in files]
+    path = found[0]
+    if path.name.endswith(".safetensors.index.json"):
+        files = _shards(path)
+        return files, [_SafetensorsStore(file) for file in files]
+    if path.name.endswith(".bin.index.json"):
+        files = _shards(path)
+        return files, [_PickleStore(file) for file in files]
+    if path.suffix == ".index":
+        shards = sorted(directory.glob(f"{glob.escape(path.stem)}.data-*"))
+        return (path, *shards), [open_tensorflow1(path)]
+    openers: dict[str, Callable[[Path], _Store]] = {
+        ".safetensors": _SafetensorsStore,
+        ".bin": _PickleStore,
+        ".h5": open_keras,
+        ".msgpack": open_flax,
+    }
+    return (path,), [openers[path.suffix](path)]
 
 
 def _shards(index: Path) -> tuple[Path, ...]:

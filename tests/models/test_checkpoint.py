@@ -12,9 +12,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from roformer_edge import _extras
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import CheckpointError, ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError
+from roformer_edge.errors import (
+    CheckpointError,
+    ConfigError,
+    MissingDependencyError,
+    UnknownNameError,
+    UnsupportedModelError,
+    VocabularyError,
+)
 from roformer_edge.models.checkpoint import check_vocabulary, load_architecture, load_checkpoint
+from roformer_edge.models.foreign_files import torch_name
 from roformer_edge.models.keymap import ROTARY_TABLE, expected_shapes, shapes_of
 from roformer_edge.models.rotary import rotary_table
 from roformer_edge.models.safetensors_file import SafetensorsFile, write_safetensors
@@ -209,8 +218,8 @@ class TestRefusals:
     def test_no_weights(self, tmp_path, tiny_config):
         tiny_config.save_pretrained(tmp_path)
         assert_refused(tmp_path, r"holds no weights: expected one of model\.safetensors")
-        (tmp_path / "tf_model.h5").touch()
-        assert_refused(tmp_path, r"found tf_model\.h5, which must be converted")
+        (tmp_path / "weights.onnx").touch()
+        assert_refused(tmp_path, r"found weights\.onnx, which must be converted")
 
     def test_missing_tensors_are_counted_and_named(self, checkpoint_directory):
         def remove(arrays):
@@ -320,6 +329,74 @@ class TestRefusals:
     def test_an_unknown_architecture(self, tiny_config):
         with pytest.raises(UnknownNameError, match="choose one of: RoFormerModel"):
             shapes_of(tiny_config, "BertModel")
+
+
+class TestForeignNames:
+    """Paths as TensorFlow 1, Keras and Flax write them, and whether the array is transposed."""
+
+    @pytest.mark.parametrize(
+        ("path", "name", "transposed"),
+        [
+            (
+                "roformer/tf_ro_former_for_masked_lm_1/roformer/encoder/layer_._10/attention/self/key/kernel:0",
+                "roformer.encoder.layer.10.attention.self.key.weight",
+                True,
+            ),
+            ("roformer/embeddings/word_embeddings/weight:0", "roformer.embeddings.word_embeddings.weight", False),
+            (
+                "mlm___cls/predictions/transform/LayerNorm/gamma:0",
+                "cls.predictions.transform.LayerNorm.weight",
+                False,
+            ),
+            (
+                "classifier/tf_ro_former_for_multiple_choice/classifier/kernel:0",
+                "classifier.weight",
+                True,
+            ),
+            ("bert/embeddings/word_embeddings", "roformer.embeddings.word_embeddings.weight", False),
+            (
+                "bert/encoder/layer_3/intermediate/dense/bias",
+                "roformer.encoder.layer.3.intermediate.dense.bias",
+                False,
+            ),
+            ("bert/encoder/embedding_hidden_mapping_in/kernel", "roformer.embeddings_project.weight", True),
+            ("cls/predictions/output_bias", "cls.predictions.bias", False),
+            (
+                "roformer/encoder/layer/0/output/LayerNorm/scale",
+                "roformer.encoder.layer.0.output.LayerNorm.weight",
+                False,
+            ),
+            ("roformer.encoder.layer.0.output.dense.kernel", "roformer.encoder.layer.0.output.dense.weight", True),
+        ],
+    )
+    def test_a_path(self, path, name, transposed):
+        assert torch_name(path) == (name, transposed)
+
+    def test_safetensors_of_tensorflow(self, checkpoint_directory, tiny_config, random_arrays):
+        def as_tensorflow(arrays):
+            for name in list(arrays):
+                array = arrays.pop(name)
+                path = (
+                    name.replace(".", "/").replace("layer/", "layer_._").replace("LayerNorm/weight", "LayerNorm/gamma")
+                )
+                if path.endswith("/weight") and "embeddings/" not in path.replace("_embeddings", ""):
+                    path, array = path.removesuffix("weight") + "kernel", array.T
+                elif path.endswith("/weight"):
+                    path = path if "word" in path else path.removesuffix("weight") + "embeddings"
+                arrays[path + ":0"] = array
+
+        checkpoint = load_checkpoint(checkpoint_directory(as_tensorflow), TASK)
+        for name, array in random_arrays(tiny_config).items():
+            assert np.array_equal(checkpoint.arrays[name], array), name
+
+    @pytest.mark.parametrize(
+        ("file", "package"), [("tf_model.h5", "h5py"), ("flax_model.msgpack", "flax"), ("x.ckpt.index", "tensorflow")]
+    )
+    def test_a_missing_package_names_the_pip_line(self, tmp_path, tiny_config, monkeypatch, file, package):
+        monkeypatch.setattr(_extras.importlib.util, "find_spec", lambda name: None)
+        tiny_config.save_pretrained(tmp_path)
+        (tmp_path / file).write_bytes(b"x")
+        assert_refused(tmp_path, rf"{package} is needed .* pip install 'roformer-edge\[", MissingDependencyError)
 
 
 class TestVocabulary:
