@@ -1,6 +1,6 @@
 """Run by the oracle's interpreter: load our artifact as optimum does, and answer texts with transformers' tokenizer.
 
-    python optimum_answers.py BUNDLE CHECKPOINT < texts.json > logits.json
+python optimum_answers.py BUNDLE CHECKPOINT < texts.json > logits.json
 """
 
 from __future__ import annotations
