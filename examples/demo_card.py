@@ -45,9 +45,9 @@ Percent, measured by the training script on the weights as they are stored here.
 - *evaluation*: `../evaluation.jsonl`, requests as people say them, written by hand before any training; none of them is
   in the training data.
 
-**Read the evaluation figure with care.** The evaluation set and the grammar have the same author, so they share habits
-of speech. Hence the rows that leave out what is close to a training sentence (closeness: the Dice coefficient of
-character pairs with the nearest one), and the last column, which says what the templates alone teach.
+**Read the evaluation figure with care.** The grammar was written after the evaluation set, by the same author, so the
+two share habits of speech. Hence the rows that leave out what is close to a training sentence (closeness: the Dice
+coefficient of character pairs with the nearest one), and the last column, which says what the templates alone teach.
 
 Recall by intent on the evaluation set: {recall}.
 

@@ -6,8 +6,11 @@ Steps: build a vocabulary from the training texts; warm up as a masked language 
 fine-tune on sentences sampled from the templates of Home Assistant and on spoken requests of our own
 (``spoken_requests.txt``); keep the epoch that is best on the development split; store the weights in half precision;
 report the accuracy of what was stored, beside that of a model fine-tuned without our own requests. The test split and
-the evaluation set are read for the report only. About 25 minutes of one processor core. Same seed, same versions, same
+the evaluation set are read for the report only. About 20 minutes of one processor core. Same seed, same versions, same
 number of threads: same checkpoint.
+
+The warm-up moves no figure by more than chance (without it: dev 99.1, test 96.6, evaluation 97.7 %). It is there so
+that words and characters that no request of the training data holds have trained rows in the embedding table.
 """
 
 from __future__ import annotations
