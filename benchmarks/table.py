@@ -1,0 +1,155 @@
+"""Turns ``benchmarks/results/*.json`` into tables: ``results/README.md``, and the figures in the README.
+
+    python -m benchmarks.table
+
+Needs the standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
+Row = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the tables of all results.")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    args = parser.parse_args()
+    results = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(args.results.glob("*.json"))}
+    page = "\n\n".join(section(name, result) for name, result in results.items())
+    note = "# Results\n\nWritten by `python -m benchmarks.table`; docs/benchmarks.md says what is measured and how."
+    (args.results / "README.md").write_text(f"{note}\n\n{page}\n", "utf-8")
+    parts = [figures(results[name]["rows"]) for name, figures in FIGURES.items() if name in results]
+    if parts:
+        parts.append(f"{machine_of(results)} [All results](benchmarks/results/README.md).")
+        replace_between_markers(args.readme, "\n\n".join(parts))
+
+
+def section(name: str, result: dict[str, Any]) -> str:
+    """One benchmark: its tables, and what they were measured on."""
+    tables = TABLES.get(name, plain)(result["rows"])
+    settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in result.get("settings", {}).items())
+    versions = ", ".join(f"{package} {number}" for package, number in result.get("versions", {}).items())
+    measured = ". ".join(part for part in (result.get("date"), processor(result), versions, settings) if part)
+    return f"## {name.replace('_', ' ').capitalize()}\n\n{tables}\n\n{measured}."
+
+
+def processor(result: dict[str, Any]) -> str:
+    """The machine in a few words; empty where the result does not say."""
+    machine = result.get("machine")
+    if not machine:
+        return ""
+    instructions = f" ({', '.join(machine['instructions'])})" if machine["instructions"] else ""
+    return f"{machine['processor']}, {machine['architecture']}, {machine['cores']} cores{instructions}"
+
+
+def machine_of(results: dict[str, Any]) -> str:
+    """What the README's figures were measured on, one sentence for each machine."""
+    seen = {f"{processor(results[name])}, {results[name]['date']}" for name in FIGURES if name in results}
+    return " ".join(f"Measured on {machine}." for machine in sorted(seen))
+
+
+def markdown(header: Iterable[object], lines: Iterable[Iterable[object]], names: int = 1) -> str:
+    """A table; all columns but the first few are numbers and stand to the right."""
+    titles = [str(title) for title in header]
+    rule = ["---"] * names + ["---:"] * (len(titles) - names)
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (titles, rule, *lines))
+
+
+def plain(rows: list[Row]) -> str:
+    """One line a row, under its keys."""
+    header = list(rows[0])
+    titles = (key.replace("_", " ").replace(" mb", " MB") for key in header)
+    lines = ([number(row.get(key, "")) for key in header] for row in rows)
+    return markdown(titles, lines, names=sum(isinstance(value, str) for value in rows[0].values()))
+
+
+def number(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    return str(value)
+
+
+def groups(rows: list[Row], *keys: str) -> dict[tuple, list[Row]]:
+    """Rows by the values of some keys, in the order of their first appearance."""
+    found: dict[tuple, list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return found
+
+
+def latency_tables(rows: list[Row]) -> str:
+    """A table for each shape and number of threads: fastest run, and the median in brackets."""
+    tables = []
+    for (shape, threads), group in groups(rows, "shape", "threads").items():
+        title = f"{shape}, {threads} thread{'s' if threads > 1 else ''}: fastest run in ms (median)"
+        lengths = list(groups(group, "length"))
+        lines = [
+            [engine, *(f"{row['min_ms']:.2f} ({row['median_ms']:.2f})" for row in of_engine)]
+            for (engine,), of_engine in groups(group, "engine").items()
+        ]
+        tables.append(f"{title}\n\n{markdown(('tokens', *(length for (length,) in lengths)), lines)}")
+    return "\n\n".join(tables)
+
+
+def latency_figures(rows: list[Row]) -> str:
+    """Both shapes on one thread: our int8 beside theirs."""
+    engines = ("roformer-edge int8-dynamic", "optimum int8 dynamic", "transformers eager fp32")
+    chosen = [row for row in rows if row["threads"] == 1 and row["engine"] in engines]
+    lengths = sorted({row["length"] for row in chosen})
+    lines = [
+        [f"{shape}, {engine}", *(f"{row['median_ms']:.1f}" for row in sorted(group, key=lambda row: row["length"]))]
+        for (shape, engine), group in groups(chosen, "shape", "engine").items()
+    ]
+    title = "Latency of one text in ms, one thread, by number of tokens (median):"
+    return f"{title}\n\n{markdown(('', *lengths), lines)}"
+
+
+def cold_start_figures(rows: list[Row]) -> str:
+    title = "From the start of a process to its first answer (median), and the memory of that process at its peak:"
+    lines = [[f"{row['shape']}, {row['program']}", f"{row['median_s']:.2f}", f"{row['peak_mb']:.0f}"] for row in rows]
+    return f"{title}\n\n{markdown(('', 'seconds', 'MB'), lines)}"
+
+
+def deploy_figures(rows: list[Row]) -> str:
+    title = "From a checkpoint to an int8 model, compared with PyTorch on the way (median):"
+    lines = [[f"{row['shape']}, {row['program']}", f"{row['median_s']:.1f}", f"{row['peak_mb']:.0f}"] for row in rows]
+    return f"{title}\n\n{markdown(('', 'seconds', 'MB at the peak'), lines)}"
+
+
+def sizes_figures(rows: list[Row]) -> str:
+    columns = groups(rows, "artifact")
+    shapes = [shape for (shape,) in groups(rows, "shape")]
+    lines = [[artifact, *(f"{row['model_mb']:.1f}" for row in group)] for (artifact,), group in columns.items()]
+    return f"Size of the model file in MB:\n\n{markdown(('', *shapes), lines)}"
+
+
+def replace_between_markers(path: Path, text: str) -> None:
+    before, begin, rest = path.read_text("utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{path} has no {BEGIN} ... {END} to write the figures between")
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", "utf-8")
+
+
+# benchmark -> its tables in results/README.md; any other is printed row by row
+TABLES: dict[str, Callable[[list[Row]], str]] = {"latency": latency_tables}
+# benchmark -> its part of the README, in this order
+FIGURES: dict[str, Callable[[list[Row]], str]] = {
+    "latency": latency_figures,
+    "cold_start": cold_start_figures,
+    "deploy": deploy_figures,
+    "sizes": sizes_figures,
+}
+
+if __name__ == "__main__":
+    main()
