@@ -38,7 +38,7 @@ def load(
     verify: bool = True,
     self_test: bool = False,
     arena: bool = True,
-    spinning: bool = False,
+    spinning: bool = True,
     optimization: str = "all",
 ) -> TextClassifier:
     """Load a bundle, ready to answer.
@@ -51,7 +51,7 @@ def load(
         verify: Compare every file with its digest before it is used.
         self_test: Compare the answers with those recorded in the bundle.
         arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
-        spinning: Let idle threads wait busily.
+        spinning: Let threads wait busily for each other within a run; switch it off where cores are shared.
         optimization: How much the engine may rewrite the graph: ``none``, ``basic``, ``extended`` or ``all``.
 
     Raises:

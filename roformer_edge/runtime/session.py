@@ -26,7 +26,8 @@ class SessionOptions:
         providers: Names as the engine knows them, most wanted first, each alone or with its options; ``None`` is the
             processor.
         arena: Keep freed memory for the next run. It saves time, and the process stays as large as its largest batch.
-        spinning: Let idle threads wait busily. Where cores and the battery are shared, sleeping costs less.
+        spinning: Let threads wait busily for each other within a run; between runs they sleep. Switch it off where other
+            programs want the same cores.
         optimization: One of ``OPTIMIZATIONS``.
 
     Raises:
@@ -37,7 +38,7 @@ class SessionOptions:
     threads: int | None = None
     providers: tuple[str | tuple[str, Mapping[str, str]], ...] | None = None
     arena: bool = True
-    spinning: bool = False
+    spinning: bool = True
     optimization: str = "all"
 
     def __post_init__(self) -> None:

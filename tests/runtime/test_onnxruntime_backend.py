@@ -43,7 +43,7 @@ def test_a_graph_is_loaded_from_a_path_or_bytes(tmp_path: Path, form: str, expec
 
 @pytest.mark.parametrize(
     "options",
-    [SessionOptions(threads=1, arena=False), SessionOptions(threads=2, spinning=True)]
+    [SessionOptions(threads=1, arena=False), SessionOptions(threads=2, spinning=False)]
     + [SessionOptions(optimization=level) for level in OPTIMIZATIONS],
 )
 def test_options_do_not_change_answers(options: SessionOptions, expected: np.ndarray) -> None:
@@ -65,7 +65,8 @@ def test_options_reach_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert native.inter_op_num_threads == 1
     assert native.enable_cpu_mem_arena is False
     assert native.graph_optimization_level == ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    assert native.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert native.get_session_config_entry("session.intra_op.allow_spinning") == "1"
+    assert native.get_session_config_entry("session.force_spinning_stop") == "1"
     assert seen["disabled_optimizers"] == ["SkipLayerNormFusion"]
     assert seen["providers"] == ["CPUExecutionProvider"]
 

@@ -135,6 +135,7 @@ def _session_options(options: SessionOptions) -> ort.SessionOptions:
     native.enable_cpu_mem_arena = options.arena
     native.log_severity_level = _ERRORS_ONLY
     native.add_session_config_entry("session.intra_op.allow_spinning", "1" if options.spinning else "0")
+    native.add_session_config_entry("session.force_spinning_stop", "1")  # between runs threads sleep
     return native
 
 
