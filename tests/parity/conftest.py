@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from torch_cases import GENERATIONS, cases
-from torch_fixtures import run_oracle
+from torch_fixtures import make_v2, run_oracle
+
+from roformer_edge import config
 
 FRAMEWORKS_PYTHON = Path(__file__).parents[2] / ".venv-frameworks" / "bin" / "python"
 
@@ -25,6 +27,16 @@ def generated(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("generated")
     (folder / "generations.json").write_text(json.dumps(GENERATIONS))
     run_oracle(oracle_python, "generate", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def v2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of RoFormerV2 with inputs and the torch model's outputs."""
+    folder = tmp_path_factory.mktemp("v2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config, "_refuse_relatives", lambda extra: None)
+        make_v2(folder)
     return folder
 
 

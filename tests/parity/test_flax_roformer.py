@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch_cases import TOLERANCE, cases
@@ -20,14 +21,14 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def report(oracle: dict[str, Path], frameworks_python: Path) -> dict[str, dict[str, float]]:
+def report(oracle: dict[str, Path], v2_folder: Path, frameworks_python: Path) -> dict[str, Any]:
     folder = next(iter(oracle.values())).parent
-    run_script(frameworks_python, "flax_check.py", folder)
+    run_script(frameworks_python, "flax_check.py", folder, v2_folder, without=("torch", "tensorflow", "keras"))
     return json.loads((folder / "flax.json").read_text())
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_outputs_and_one_step_of_gradient_descent(report: dict[str, dict[str, float]], name: str):
+def test_outputs_and_one_step_of_gradient_descent(report: dict[str, Any], name: str):
     checks = report[name]
     assert {"outputs", "head mask and embeddings"} <= checks.keys()
     assert ("gradient step" in checks) is (CASES[name]["architecture"] != "RoFormerModel")
@@ -37,7 +38,7 @@ def test_outputs_and_one_step_of_gradient_descent(report: dict[str, dict[str, fl
 
 @pytest.mark.parametrize("name", CASES)
 def test_from_torch_to_flax_and_back_every_byte_stays(
-    report: dict[str, dict[str, float]], oracle: dict[str, Path], name: str, tmp_path: Path
+    report: dict[str, Any], oracle: dict[str, Path], name: str, tmp_path: Path
 ):
     model_class = getattr(torch_roformer, CASES[name]["architecture"])
     model_class.from_pretrained(oracle[name]).save_pretrained(tmp_path / "torch")
@@ -48,3 +49,7 @@ def test_from_torch_to_flax_and_back_every_byte_stays(
     assert (tmp_path / "back" / "model.safetensors").read_bytes() == (
         oracle[name] / "flax" / "model.safetensors"
     ).read_bytes()
+
+
+def test_roformer_v2(report: dict[str, Any]):
+    assert report["v2"] <= TOLERANCE

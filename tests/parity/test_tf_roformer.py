@@ -21,9 +21,9 @@ CASES = cases()
 
 
 @pytest.fixture(scope="module")
-def report(oracle: dict[str, Path], generated: Path, frameworks_python: Path) -> dict[str, Any]:
+def report(oracle: dict[str, Path], generated: Path, v2_folder: Path, frameworks_python: Path) -> dict[str, Any]:
     folder = next(iter(oracle.values())).parent
-    run_script(frameworks_python, "tf_check.py", folder, generated)
+    run_script(frameworks_python, "tf_check.py", folder, generated, v2_folder, without=("torch", "jax", "flax"))
     return json.loads((folder / "tf.json").read_text())
 
 
@@ -57,3 +57,7 @@ def test_fit_learns(report: dict[str, Any], loss: str):
 def test_generated_tokens(report: dict[str, Any]):
     assert len(report["generation"]) == 10
     assert all(report["generation"])
+
+
+def test_roformer_v2(report: dict[str, Any]):
+    assert report["v2"] <= TOLERANCE

@@ -1,10 +1,10 @@
 """Runs where TensorFlow is installed: our Keras models on the cases that torch_oracle.py made from transformers' torch.
 
-    python tf_check.py FOLDER GENERATED
+    python tf_check.py FOLDER GENERATED V2
 
 reads FOLDER/cases.json and, for case number N, the files in FOLDER/N; writes FOLDER/tf.json: case name -> check ->
 largest absolute difference, and saves every model again as FOLDER/N/tf. Beside the cases it trains
-with fit, and generates from what ``torch_oracle.py generate GENERATED`` made.
+with fit, and generates from what ``torch_oracle.py generate GENERATED`` made; V2 holds a RoFormerV2 case.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 from torch_cases import LEARNING_RATE
 
+from roformer_edge import config
 from roformer_edge.models import tf_roformer
 
 
@@ -98,7 +99,15 @@ def check_generation(folder: Path) -> list[bool]:
     return same
 
 
-def main(folder: Path, generated: Path) -> None:
+def check_v2(folder: Path) -> float:
+    """RoFormerV2, which the config refuses as long as the exporter cannot build it."""
+    config._refuse_relatives = lambda extra: None
+    model = tf_roformer.TFRoFormerForMaskedLM.from_pretrained(folder)
+    output = model(**np.load(folder / "inputs.npz"), output_hidden_states=True)
+    return worst(output, dict(np.load(folder / "outputs.npz")))
+
+
+def main(folder: Path, generated: Path, v2: Path) -> None:
     warnings.filterwarnings("ignore", message="TFRoFormerForCausalLM sees the future")
     cases = json.loads((folder / "cases.json").read_text())
     numbered = enumerate(cases.items())
@@ -106,8 +115,9 @@ def main(folder: Path, generated: Path) -> None:
     classifier = list(cases).index("RoFormerForSequenceClassification, plain")
     report["fit"] = check_fit(folder / str(classifier))
     report["generation"] = check_generation(generated)
+    report["v2"] = check_v2(v2)
     (folder / "tf.json").write_text(json.dumps(report))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:]))
