@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes an environment that is not the package's own, beside it in the project's root. Quick when it is made already.
 #
-#   scripts/make_env.sh oracle    .venv-oracle: transformers 4.57.6 on PyTorch, what the tests compare with
-#   scripts/make_env.sh peers     the same: optimum-onnx, what the benchmarks compare with, lives well beside it
+#   scripts/make_env.sh oracle        .venv-oracle: transformers 4.57.6 on PyTorch, what the tests compare with
+#   scripts/make_env.sh peers         the same: optimum-onnx, what the benchmarks compare with, lives well beside it
+#   scripts/make_env.sh frameworks    .venv-frameworks: TensorFlow and Flax; needs PYTHON=python3.11
 #
 # It needs Python 3.10 or newer (PYTHON=... chooses one) and pip. Versions are exact: envs/NAME.txt, constraints.txt.
 # On Linux pip's usual torch brings gigabytes of CUDA. Where that matters, tell pip of PyTorch's own index of
@@ -17,7 +18,8 @@ fail() {
 
 case "${1:-}" in
   oracle | peers) name=oracle ;;
-  *) echo "usage: $0 oracle|peers" >&2; exit 2 ;;
+  frameworks) name=frameworks ;;
+  *) echo "usage: $0 oracle|peers|frameworks" >&2; exit 2 ;;
 esac
 
 folder=.venv-$name
