@@ -16,7 +16,6 @@ EXTRA_OF = {
     "flax": "flax",
     "jax": "flax",
     "onnx": "export",
-    "safetensors": "export",
     "rjieba": "rjieba",
 }
 
@@ -25,8 +24,8 @@ def require(module: str, purpose: str) -> ModuleType:
     """Import ``module``, or say which extra installs it.
 
     Args:
-        module: An absolute module name, such as ``"torch"`` or ``"safetensors.numpy"``.
-        purpose: What it is needed for, as the end of a sentence: ``"to read model.safetensors"``.
+        module: An absolute module name, such as ``"torch"`` or ``"onnx.helper"``.
+        purpose: What it is needed for, as the end of a sentence: ``"to read pytorch_model.bin"``.
 
     Raises:
         MissingDependencyError: The package is not installed.

@@ -26,8 +26,8 @@ class SessionOptions:
         providers: Names as the engine knows them, most wanted first, each alone or with its options; ``None`` is the
             processor.
         arena: Keep freed memory for the next run. It saves time, and the process stays as large as its largest batch.
-        spinning: Let threads wait busily for each other within a run; between runs they sleep. Switch it off where other
-            programs want the same cores.
+        spinning: Let threads wait busily for each other within a run; between runs they sleep. Switch it off where
+            other programs want the same cores.
         optimization: One of ``OPTIMIZATIONS``.
 
     Raises:
