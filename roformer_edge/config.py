@@ -19,11 +19,36 @@ PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_class
 # Keys that transformers writes for every model and that do not change what an encoder computes. They are kept
 # with the unknown ones, but are not worth a word to the user.
 _HOUSEKEEPING = frozenset(
-    """architectures bos_token_id cross_attention_hidden_size decoder_start_token_id dtype eos_token_id
-    finetuning_task gradient_checkpointing is_encoder_decoder name_or_path _name_or_path output_attentions
-    output_hidden_states output_past prefix pruned_heads return_dict return_dict_in_generate sep_token_id
-    task_specific_params tf_legacy_loss tokenizer_class torch_dtype torchscript transformers_version use_bfloat16
-    _attn_implementation_autoset directionality""".split()
+    [
+        "architectures",
+        "bos_token_id",
+        "cross_attention_hidden_size",
+        "decoder_start_token_id",
+        "dtype",
+        "eos_token_id",
+        "finetuning_task",
+        "gradient_checkpointing",
+        "is_encoder_decoder",
+        "name_or_path",
+        "_name_or_path",
+        "output_attentions",
+        "output_hidden_states",
+        "output_past",
+        "prefix",
+        "pruned_heads",
+        "return_dict",
+        "return_dict_in_generate",
+        "sep_token_id",
+        "task_specific_params",
+        "tf_legacy_loss",
+        "tokenizer_class",
+        "torch_dtype",
+        "torchscript",
+        "transformers_version",
+        "use_bfloat16",
+        "_attn_implementation_autoset",
+        "directionality",
+    ]
 )
 
 
@@ -245,10 +270,16 @@ def _check_types(config: RoFormerConfig) -> None:
 
 
 def _check_ranges(config: RoFormerConfig) -> None:
-    for name in (
-        "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size "
-        "max_position_embeddings type_vocab_size width_of_embeddings"
-    ).split():
+    for name in [
+        "vocab_size",
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "max_position_embeddings",
+        "type_vocab_size",
+        "width_of_embeddings",
+    ]:
         if getattr(config, name) < 1:
             raise ConfigError(f"{name} must be at least 1, found {getattr(config, name)}")
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):

@@ -164,7 +164,7 @@ class BackendError(RoformerEdgeError):
 
 
 class ComparisonError(RoformerEdgeError, ValueError):
-    """Reference and candidate cannot be compared: labels, outputs or settings that would make the report meaningless."""
+    """Reference and candidate cannot be compared: labels, outputs or settings make the report meaningless."""
 
 
 class BudgetExceededError(RoformerEdgeError):
