@@ -15,31 +15,97 @@ if TYPE_CHECKING:
     from roformer_edge.config import RoFormerConfig
     from roformer_edge.deploy import DeployOptions, deploy_checkpoint
     from roformer_edge.errors import RoformerEdgeError
-    from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification, RoFormerModel
+    from roformer_edge.models.flax_roformer import (
+        FlaxRoFormerForMaskedLM,
+        FlaxRoFormerForMultipleChoice,
+        FlaxRoFormerForQuestionAnswering,
+        FlaxRoFormerForSequenceClassification,
+        FlaxRoFormerForTokenClassification,
+        FlaxRoFormerModel,
+    )
+    from roformer_edge.models.tf_roformer import (
+        TFRoFormerForCausalLM,
+        TFRoFormerForMaskedLM,
+        TFRoFormerForMultipleChoice,
+        TFRoFormerForQuestionAnswering,
+        TFRoFormerForSequenceClassification,
+        TFRoFormerForTokenClassification,
+        TFRoFormerModel,
+    )
+    from roformer_edge.models.torch_roformer import (
+        RoFormerForCausalLM,
+        RoFormerForMaskedLM,
+        RoFormerForMultipleChoice,
+        RoFormerForQuestionAnswering,
+        RoFormerForSequenceClassification,
+        RoFormerForTokenClassification,
+        RoFormerModel,
+    )
     from roformer_edge.runtime.loading import load
     from roformer_edge.tokenizer import RoFormerTokenizer, RoFormerTokenizerFast
+
+_HEADS = (
+    "Model",
+    "ForCausalLM",
+    "ForMaskedLM",
+    "ForSequenceClassification",
+    "ForMultipleChoice",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+)
+
+
+def _names_of(prefix: str) -> list[str]:
+    """The model classes of one framework; Flax never had a causal one."""
+    return [prefix + head for head in _HEADS if prefix + head != "FlaxRoFormerForCausalLM"]
+
 
 # name -> the module that it is loaded from
 _HOMES = {
     "DeployOptions": "roformer_edge.deploy",
     "RoFormerConfig": "roformer_edge.config",
-    "RoFormerForSequenceClassification": "roformer_edge.models.torch_roformer",
-    "RoFormerModel": "roformer_edge.models.torch_roformer",
     "RoFormerTokenizer": "roformer_edge.tokenizer",
     "RoFormerTokenizerFast": "roformer_edge.tokenizer",
     "RoformerEdgeError": "roformer_edge.errors",
     "deploy_checkpoint": "roformer_edge.deploy",
     "load": "roformer_edge.runtime.loading",
+    **dict.fromkeys(_names_of("RoFormer"), "roformer_edge.models.torch_roformer"),
+    **dict.fromkeys(_names_of("TFRoFormer"), "roformer_edge.models.tf_roformer"),
+    **dict.fromkeys(_names_of("FlaxRoFormer"), "roformer_edge.models.flax_roformer"),
+}
+# module -> the package that it needs
+_NEEDS = {
+    "roformer_edge.models.torch_roformer": "torch",
+    "roformer_edge.models.tf_roformer": "tensorflow",
+    "roformer_edge.models.flax_roformer": "flax",
 }
 
 __all__ = [
     "DeployOptions",
+    "FlaxRoFormerForMaskedLM",
+    "FlaxRoFormerForMultipleChoice",
+    "FlaxRoFormerForQuestionAnswering",
+    "FlaxRoFormerForSequenceClassification",
+    "FlaxRoFormerForTokenClassification",
+    "FlaxRoFormerModel",
     "RoFormerConfig",
+    "RoFormerForCausalLM",
+    "RoFormerForMaskedLM",
+    "RoFormerForMultipleChoice",
+    "RoFormerForQuestionAnswering",
     "RoFormerForSequenceClassification",
+    "RoFormerForTokenClassification",
     "RoFormerModel",
     "RoFormerTokenizer",
     "RoFormerTokenizerFast",
     "RoformerEdgeError",
+    "TFRoFormerForCausalLM",
+    "TFRoFormerForMaskedLM",
+    "TFRoFormerForMultipleChoice",
+    "TFRoFormerForQuestionAnswering",
+    "TFRoFormerForSequenceClassification",
+    "TFRoFormerForTokenClassification",
+    "TFRoFormerModel",
     "__version__",
     "deploy_checkpoint",
     "load",
@@ -51,7 +117,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOMES[name]), name)
+    home = _HOMES[name]
+    if home in _NEEDS:
+        from roformer_edge._extras import require
+
+        require(_NEEDS[home], f"for {name}")
+    value = getattr(import_module(home), name)
     globals()[name] = value
     return value
 

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ExportError
 from roformer_edge.export.onnx_graph import half_split_order
-from roformer_edge.models.keymap import expected_shapes
+from roformer_edge.models.keymap import ROTARY_TABLE, expected_shapes
 from roformer_edge.tasks import Task
 
 Arrays = dict[str, np.ndarray]
@@ -68,6 +68,7 @@ class _Inverse:
             **self._norm("embeddings.norm", "roformer.embeddings.LayerNorm"),
             **self._linear("head.dense", "classifier.dense"),
             **self._linear("head.output", "classifier.out_proj"),
+            ROTARY_TABLE: np.concatenate([self._tensors["rotary/sin"], self._tensors["rotary/cos"]], axis=1),
         }
         if config.has_projection:
             found |= self._linear("embeddings.project", "roformer.embeddings_project")

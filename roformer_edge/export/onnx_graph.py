@@ -21,6 +21,7 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ExportError, UnknownNameError
 from roformer_edge.export.onnx_linear import Precision, Product, emit_embedding, emit_linear
 from roformer_edge.export.onnx_parts import CONTRIB, Graph, Parts
+from roformer_edge.models.keymap import ROTARY_TABLE
 from roformer_edge.models.rotary import rotary_table
 from roformer_edge.quantize.presets import PRESETS, SAFE_PRESET
 from roformer_edge.quantize.recipe import FLOAT, Decision
@@ -266,7 +267,10 @@ def _rotate(network: Network, parts: Parts, x: str, name: str, *, heads: int) ->
     config = network.config
     half = config.head_size // 2
     if "rotary/sin" not in parts.tensors:
-        table = rotary_table(config.max_position_embeddings, config.head_size)
+        # a checkpoint may carry its own, with the rounding of the type it was stored in
+        table = network.arrays.get(ROTARY_TABLE)
+        if table is None:
+            table = rotary_table(config.max_position_embeddings, config.head_size)
         parts.tensor("rotary/sin", np.ascontiguousarray(table[:, :half]))
         parts.tensor("rotary/cos", np.ascontiguousarray(table[:, half:]))
     start = parts.ints(0)

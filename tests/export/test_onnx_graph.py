@@ -100,6 +100,15 @@ def test_decisions_list_every_scope_and_say_why_it_stays_float(make_checkpoint):
     assert schemes["embeddings.word"] == "int8-rows"
 
 
+def test_a_stored_rotary_table_is_used_with_its_rounding(make_checkpoint):
+    checkpoint = make_checkpoint()
+    name = "roformer.encoder.embed_positions.weight"
+    rounded = checkpoint.arrays[name].astype(np.float16).astype(np.float32)
+    graph = build_graph(checkpoint.config, {**checkpoint.arrays, name: rounded}, TASK)
+    assert (np.concatenate([graph.tensors["rotary/sin"], graph.tensors["rotary/cos"]], axis=1) == rounded).all()
+    assert (read_arrays(graph.to_bytes(), checkpoint.config, TASK)[name] == rounded).all()
+
+
 def test_quantised_weights_are_stored_in_bytes(make_checkpoint):
     checkpoint = make_checkpoint()
     model = onnx.load_model_from_string(export_onnx(checkpoint, TASK, recipe_options("int8-dynamic")).model)
