@@ -7,12 +7,14 @@ The slow tokenizer follows the interpreter's ``unicodedata`` (frozen: Python 3.1
 three crates of different Unicode versions, so that its behaviour is asked for, code point by code point. The file:
 
     bytes 0-7   b"rfunicd1"
-    u32[14]     lengths of the sections that follow, in items of 4 bytes
-    u32[...]    for slow, then for fast, the sections
-                  kinds     runs of code points of one kind: (first code point << 8) | bits, see KINDS
-                  orders    runs of one canonical combining class: (first code point << 8) | class
+    u32[18]     lengths of the sections that follow, in items of 4 bytes
+    u32[...]    the sections of the slow mode:
+                  kinds    runs of code points of one kind: (first code point << 8) | bits, see KINDS
                   for lower and decompose, each: keys (code points, sorted), ends (of each key's text), texts
-                  for compose, slow only, the same three: what NFC makes of one character (the fast mode has no NFC)
+                  for compose the same three: what NFC makes of one character
+                then those of the fast mode:
+                  kinds, lower and decompose as above
+                  orders   runs of one canonical combining class: (first code point << 8) | class
 
 Numbers are little-endian. Hangul syllables are left out of decompose: they follow a formula.
 """
@@ -111,36 +113,34 @@ def fast_kinds() -> Callable[[str], int]:
 def fast_order() -> Callable[[str], int]:
     """The crate's canonical combining class, found by which neighbours change places."""
     nfd = normalizers.NFD().normalize_str
-    # one mark of every class, old enough for every version of Unicode
-    marks: dict[int, str] = {}
-    for character in CHARACTERS:
-        order = unicodedata.combining(character)
-        if (
-            order
-            and order not in marks
-            and nfd(f"x\u0345{character}" if order < 240 else f"x{character}\u0334")
-            != (f"x\u0345{character}" if order < 240 else f"x{character}\u0334")
-        ):
-            marks[order] = character
-    orders = sorted(marks)
 
     def swaps(text: str) -> bool:
         return nfd(text) != text
 
-    def order_of(character: str) -> int:
-        if nfd(character) != character or not (swaps(f"x\u0345{character}") or swaps(f"x{character}\u0334")):
-            # class 0, class 1 or class 240
-            if not swaps(f"x\u0345{character}") and nfd(character) == character:
-                return 0
-            return 0 if nfd(character) != character else 1
-        # swaps behind a mark of a greater class: count the classes that are not greater
-        smaller = [order for order in orders if not swaps(f"x{marks[order]}{character}")]
-        equal = [order for order in smaller if not swaps(f"x{character}{marks[order]}")]
-        if len(equal) != 1:
-            raise AssertionError(f"U+{ord(character):04X}: combining class not found among {equal}")
-        return equal[0]
+    def is_combining(character: str) -> bool:
+        # U+0345 is alone in the greatest class, U+0334 is of the least
+        return not swaps(character) and (swaps(f"x\u0345{character}") or swaps(f"x{character}\u0334"))
 
-    return order_of
+    # one character of every class, old enough for every version of Unicode
+    examples: dict[int, str] = {}
+    for character in CHARACTERS:
+        number = unicodedata.combining(character)
+        if number and number not in examples and is_combining(character):
+            examples[number] = character
+
+    def order(character: str) -> int:
+        if not is_combining(character):
+            return 0
+        same = [
+            number
+            for number, example in examples.items()
+            if not swaps(f"x{example}{character}") and not swaps(f"x{character}{example}")
+        ]
+        if len(same) != 1:
+            raise AssertionError(f"U+{ord(character):04X}: combining class not found among {same}")
+        return same[0]
+
+    return order
 
 
 def runs(values: Iterable[tuple[int, int]]) -> array[int]:
@@ -175,14 +175,13 @@ def build() -> bytes:
     lower, nfd, kind, order = bert(lowercase=True), normalizers.NFD().normalize_str, fast_kinds(), fast_order()
     sections = [
         runs((ord(character), slow_kind(character)) for character in CHARACTERS),
-        runs((ord(character), unicodedata.combining(character)) for character in CHARACTERS),
         *mapping(changed(str.lower)),
         *mapping(changed(lambda character: unicodedata.normalize("NFD", character))),
         *mapping(changed(lambda character: unicodedata.normalize("NFC", character))),
         runs((ord(character), kind(character)) for character in CHARACTERS),
-        runs((ord(character), order(character)) for character in CHARACTERS),
         *mapping(changed(lower)),
         *mapping(changed(nfd)),
+        runs((ord(character), order(character)) for character in CHARACTERS),
     ]
     return MAGIC + struct.pack(f"<{len(sections)}I", *map(len, sections)) + b"".join(s.tobytes() for s in sections)
 

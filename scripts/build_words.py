@@ -3,7 +3,7 @@
     python scripts/build_words.py            # needs: pip install jieba==0.42.1
     python scripts/build_words.py --check    # fails when the packed file differs from the one in the tree
 
-The file is a trie in breadth-first order, so that the children of a node are neighbours, sorted by label. Little-endian:
+The file is a trie in breadth-first order: the children of a node are neighbours, sorted by label. Little-endian:
 
     bytes 0-7    b"rfwords1"
     bytes 8-11   u32 N, number of nodes, the root included
@@ -24,6 +24,7 @@ import math
 import struct
 import sys
 from array import array
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,30 +50,35 @@ def pack(words: dict[str, int]) -> bytes:
     index = {frequency: place for place, frequency in enumerate(sorted(set(words.values())), start=1)}
     scores = array("d", [0.0 - total, *(math.log(frequency) - total for frequency in index)])
     first, labels, values = array("I", [1]), array("H", [0]), array("H", [0])
-    # words sorted by code point; a node is the slice of them that share its prefix of ``depth`` characters
     ordered = sorted(words)
-    level, depth, nodes = [(0, len(ordered))], 0, 1
+    # the nodes of one depth, each as the slice of the sorted words that begin with its characters
+    level, depth = [(0, len(ordered))], 0
     while level:
         below = []
         for start, stop in level:
-            while start < stop and len(ordered[start]) == depth:
-                start += 1  # noqa: PLW2901 - the word that ends in this node has no child
-            while start < stop:
-                label, begin = ordered[start][depth], start
-                while start < stop and ordered[start][depth] == label:
-                    start += 1  # noqa: PLW2901
+            for begin, end in split_by_character(ordered, start, stop, depth):
                 word = ordered[begin]
-                labels.append(ord(label))
+                labels.append(ord(word[depth]))
                 values.append(index[words[word]] if len(word) == depth + 1 else 0)
-                below.append((begin, start))
-            nodes = len(labels)
-            first.append(nodes)
+                below.append((begin, end))
+            first.append(len(labels))
         level, depth = below, depth + 1
     arrays = (scores, first, labels, values)
     if sys.byteorder == "big":
         for numbers in arrays:
             numbers.byteswap()
-    return struct.pack("<8sII", MAGIC, nodes, len(scores)) + b"".join(numbers.tobytes() for numbers in arrays)
+    return struct.pack("<8sII", MAGIC, len(labels), len(scores)) + b"".join(numbers.tobytes() for numbers in arrays)
+
+
+def split_by_character(ordered: list[str], start: int, stop: int, depth: int) -> Iterator[tuple[int, int]]:
+    """Slices of ``ordered[start:stop]`` of words with one character at ``depth``; shorter words are passed over."""
+    while start < stop:
+        end = start + 1
+        if len(ordered[start]) > depth:
+            while end < stop and ordered[end][depth] == ordered[start][depth]:
+                end += 1
+            yield start, end
+        start = end
 
 
 def find_dictionary() -> Path:

@@ -74,6 +74,9 @@ class Tokenizer(Tokens):
         UnknownNameError: A side or a segmenter that does not exist.
     """
 
+    # what a copy makes anew
+    _derived = frozenset(("_cut", "_memo", "_frame", "_lookup", "_wordpiece"))
+
     def __init__(
         self,
         vocab_file: str | os.PathLike[str] | Vocabulary,
@@ -113,7 +116,8 @@ class Tokenizer(Tokens):
         self.split_special_tokens = split_special_tokens
         self.model_input_names = list(model_input_names)
         self.segmenter = segmenter
-        self._cut = make_segmenter(segmenter, words).cut
+        self._words = bytes(words) if isinstance(words, bytearray | memoryview) else words
+        self._cut = make_segmenter(segmenter, self._words).cut
         self._memo: dict[str, Pieces] = {}
         self._lookup = vocabulary.index
         special: dict[str, str | AddedToken | None] = {
@@ -144,6 +148,15 @@ class Tokenizer(Tokens):
 
     def _check_overflow(self, lengths: Lengths) -> None:
         """Refuse to give back what was taken from a pair, where the mode cannot."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in self._derived}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._cut = make_segmenter(self.segmenter, self._words).cut
+        self._memo = {}
+        self._refresh()
 
     # texts to rows
 

@@ -27,10 +27,9 @@ class RoFormerTokenizerFast(Tokenizer):
     """
 
     is_fast = True
+    _derived = Tokenizer._derived.union(("_normaliser", "_raw", "_normal"))
 
     def _start_added(self, added: Mapping[int, AddedToken]) -> None:
-        strip = self.do_lower_case if self.strip_accents is None else self.strip_accents
-        self._normaliser = FastNormaliser(strip=strip, lower=self.do_lower_case)
         self._specials: list[AddedToken] = []
         self._others: list[AddedToken] = []
         tokens: list[str | AddedToken] = [token for _, token in sorted(added.items())]
@@ -73,7 +72,10 @@ class RoFormerTokenizerFast(Tokenizer):
 
     def _refresh(self) -> None:
         self._forget()
-        self._wordpiece = WordPiece(self._vocabulary.index)
+        self._lookup = self._vocabulary.index
+        self._wordpiece = WordPiece(self._lookup)
+        strip = self.do_lower_case if self.strip_accents is None else self.strip_accents
+        self._normaliser = FastNormaliser(strip=strip, lower=self.do_lower_case)
         raw: dict[str, tuple[int, AddedToken]] = {}
         normal: dict[str, tuple[int, AddedToken]] = {}
         for token in (*self._specials, *self._others):

@@ -25,6 +25,8 @@ class RoFormerTokenizer(Tokenizer):
     WordPiece. Arguments are those of :class:`~roformer_edge.tokenizer.base.Tokenizer`.
     """
 
+    _derived = Tokenizer._derived.union(("_matcher", "_basic", "_cased", "_heads", "_kept"))
+
     def _start_added(self, added: Mapping[int, AddedToken]) -> None:
         self._added.update(added)
         self._added_ids.update({token.content: index for index, token in added.items()})

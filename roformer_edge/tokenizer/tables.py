@@ -17,7 +17,7 @@ UNICODE_PATH = os.path.join(os.path.dirname(__file__), "data", "unicode.bin")  #
 MAGIC = b"rfunicd1"
 # kind bits
 REMOVE, SPACE, MARK, PUNCTUATION, IDEOGRAPH, WORD = 1, 2, 4, 8, 16, 32
-_SLOW_SECTIONS, _SECTIONS = 11, 19
+_SLOW_SECTIONS, _SECTIONS = 10, 18
 
 _HANGUL_FIRST, _HANGUL_LAST = 0xAC00, 0xD7A3
 _LEAD, _VOWEL, _TRAIL, _VOWELS, _TRAILS = 0x1100, 0x1161, 0x11A7, 21, 28
@@ -31,18 +31,19 @@ class UnicodeTables:
     """
 
     def __init__(self, sections: list[memoryview]) -> None:
-        self._kinds, self._orders = sections[:2]
-        self._lower = tuple(sections[2:5])
-        self._decompose = tuple(sections[5:8])
-        self._compose = tuple(sections[8:11])
+        self._kinds = sections[0]
+        self._lower = sections[1:4]
+        self._decompose = sections[4:7]
+        # compositions in the slow mode, combining classes in the fast one
+        self._more = sections[7:]
 
     def kind(self, character: str) -> int:
         """The kind bits of a character."""
         return self._kinds[bisect_right(self._kinds, ord(character) << 8 | 0xFF) - 1] & 0xFF
 
     def order(self, character: str) -> int:
-        """The canonical combining class of a character."""
-        return self._orders[bisect_right(self._orders, ord(character) << 8 | 0xFF) - 1] & 0xFF
+        """The canonical combining class of a character; the fast mode's only."""
+        return self._more[0][bisect_right(self._more[0], ord(character) << 8 | 0xFF) - 1] & 0xFF
 
     def lower(self, character: str) -> str:
         """The lower case of a character, out of context."""
@@ -59,10 +60,10 @@ class UnicodeTables:
 
     def compose(self, character: str) -> str:
         """The canonical composition (NFC) of a character; the slow mode's only."""
-        return _look_up(self._compose, character)
+        return _look_up(self._more, character)
 
 
-def _look_up(table: tuple[memoryview, ...], character: str) -> str:
+def _look_up(table: list[memoryview], character: str) -> str:
     keys, ends, texts = table
     code = ord(character)
     place = bisect_left(keys, code)

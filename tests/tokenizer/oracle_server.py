@@ -31,7 +31,10 @@ def plain(value):
     if isinstance(value, BatchEncoding):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, AddedToken):
-        return {name: getattr(value, name) for name in ("content", "lstrip", "normalized", "rstrip", "single_word", "special")}
+        return {
+            name: getattr(value, name)
+            for name in ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
+        }
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -61,7 +64,8 @@ def main():
     for line in sys.stdin:
         try:
             reply = {"value": answer(json.loads(line), tokenizers)}
-        except BaseException as error:  # noqa: BLE001 - the crate's panics derive from BaseException
+        # the crate's panics derive from BaseException
+        except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
             reply = {"error": f"{type(error).__name__}: {error}"}
