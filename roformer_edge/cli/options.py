@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roformer_edge.config import RoFormerConfig
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -102,7 +104,10 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
 
 
 def print_deployment(deployment: Deployment) -> None:
-    """One JSON line on standard output that says what was made."""
+    """One JSON line on standard output that says what was made; what was not understood goes to standard error."""
+    unknown = RoFormerConfig.from_pretrained(deployment.bundle).unknown_keys
+    if unknown:
+        print(f"note: keys of config.json that RoFormer has none of were kept: {', '.join(unknown)}", file=sys.stderr)
     manifest = deployment.manifest
     line = {
         "bundle": str(deployment.bundle),

@@ -1,0 +1,178 @@
+"""Every command does what it says on a tiny checkpoint."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from roformer_edge._version import __version__
+from tests.cli.conftest import leftovers
+from tests.tiny_checkpoint import LABELS, TEXTS, write_lines
+
+FILES = {"LICENSE.jieba", "README.md", "config.json", "manifest.json", "model.onnx", "recipe.json", "selftest.json"}
+
+
+def rows(outcome) -> list[dict]:
+    assert outcome.code == 0, outcome.err
+    return [json.loads(line) for line in outcome.out.splitlines()]
+
+
+def test_deploy_says_what_it_made_and_lost(cli, checkpoint, data, tmp_path):
+    out = tmp_path / "bundle"
+    outcome = cli("deploy", checkpoint, "--out", out, "--eval", data, "--max-drop", "100", "--report", tmp_path / "r")
+    assert outcome.code == 0
+    assert "Accuracy" in outcome.out
+    assert outcome.err == ""
+    made = json.loads(outcome.out.splitlines()[-1])
+    assert made["recipe"] == "int8-dynamic"
+    assert made["parity"] < 1e-5
+    assert set(leftovers(out)) == FILES | {"vocab.txt", "words.bin"}
+    assert json.loads((out / "manifest.json").read_text())["measured"]["examples"] == len(TEXTS)
+    assert leftovers(tmp_path) == ["bundle", "r"]
+
+
+def test_unknown_keys_of_the_config_are_kept_and_listed(cli, checkpoint, tmp_path):
+    source = shutil.copytree(checkpoint, tmp_path / "source")
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**config, "favourite_colour": "green"}))
+    outcome = cli("export", source, "--out", tmp_path / "bundle")
+    assert outcome.code == 0
+    assert "favourite_colour" in outcome.err
+    assert json.loads((tmp_path / "bundle" / "config.json").read_text())["favourite_colour"] == "green"
+
+
+def test_a_float_bundle_is_a_source_like_its_checkpoint(cli, checkpoint, tmp_path):
+    assert cli("export", checkpoint, "--out", tmp_path / "fp32").code == 0
+    assert cli("bundle", "pack", tmp_path / "fp32", tmp_path / "fp32.rfe").code == 0
+    for source in (checkpoint, tmp_path / "fp32", tmp_path / "fp32.rfe"):
+        assert cli("quantize", source, "--out", tmp_path / "int8", "--overwrite").code == 0
+        answers = rows(cli("run", tmp_path / "int8", *TEXTS))
+        manifest = json.loads((tmp_path / "int8" / "manifest.json").read_text())
+        if source is checkpoint:
+            wanted, digest = answers, manifest["provenance"]["checkpoint_sha256"]
+        assert [row["label"] for row in answers] == [row["label"] for row in wanted]
+        assert [row["score"] for row in answers] == pytest.approx([row["score"] for row in wanted], abs=1e-3)
+        assert manifest["provenance"]["checkpoint_sha256"] == digest
+    assert "fp32" in cli("quantize", tmp_path / "int8", "--out", tmp_path / "twice").error
+
+
+def test_quantize_with_calibration_records_it(cli, checkpoint, data, tmp_path):
+    out = tmp_path / "static"
+    words = ("--recipe", "int8-static", "--calibration", data, "--observer", "mse", "--keep-float", "layer.1.ffn.*")
+    assert cli("quantize", checkpoint, "--out", out, *words).code == 0
+    recipe = json.loads((out / "recipe.json").read_text())
+    schemes = {decision["scope"]: decision for decision in recipe["decisions"]}
+    assert schemes["layer.1.ffn.up"]["scheme"] == "float32"
+    assert schemes["layer.1.ffn.up"]["reason"] == "asked for"
+    assert schemes["layer.0.ffn.up"]["scheme"] == "int8-static"
+    assert recipe["calibration"]["texts"] == len(TEXTS)
+    assert json.loads((out / "manifest.json").read_text())["calibration"]["observer"] == "mse"
+
+
+def test_a_recipe_may_be_a_file(cli, checkpoint, tmp_path):
+    recipe = {"name": "mine", "rules": [{"pattern": "layer.*.ffn.*", "scheme": "int8-dynamic"}]}
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(recipe))
+    assert cli("quantize", checkpoint, "--out", tmp_path / "bundle", "--recipe", path).code == 0
+    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["recipe"]["name"] == "mine"
+    recipe["rules"][0]["pattern"] = "layer.9.*"
+    path.write_text(json.dumps(recipe))
+    outcome = cli("quantize", checkpoint, "--out", tmp_path / "other", "--recipe", path)
+    assert "matches no part of this model" in outcome.error
+
+
+def test_run_answers_arguments_files_and_standard_input(cli, bundle, tmp_path, monkeypatch):
+    wanted = rows(cli("run", bundle, *TEXTS))
+    assert [row["text"] for row in wanted] == list(TEXTS)
+    assert {row["label"] for row in wanted} <= set(LABELS)
+    path = write_lines(tmp_path / "in.jsonl", [{"text": text} for text in TEXTS])
+    assert rows(cli("run", bundle, "--input", path)) == wanted
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert rows(cli("run", bundle)) == wanted
+
+
+def test_batches_change_nothing_in_float(cli, checkpoint, tmp_path):
+    assert cli("export", checkpoint, "--out", tmp_path / "fp32").code == 0
+    single = rows(cli("run", tmp_path / "fp32", *TEXTS))
+    batched = rows(cli("run", tmp_path / "fp32", *TEXTS, "--batch-size", "4"))
+    assert [row["label"] for row in batched] == [row["label"] for row in single]
+    assert [row["score"] for row in batched] == pytest.approx([row["score"] for row in single], abs=1e-5)
+
+
+def test_run_gives_the_best_k(cli, bundle):
+    answers = rows(cli("run", bundle, TEXTS[0], "--top-k", "3"))[0]["answers"]
+    assert sorted(answer["label"] for answer in answers) == sorted(LABELS)
+    scores = [answer["score"] for answer in answers]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1, abs=1e-4)
+
+
+def test_validate_compares_with_checkpoint_or_bundle(cli, checkpoint, bundle, data, tmp_path):
+    candidate = tmp_path / "fp32"
+    assert cli("export", checkpoint, "--out", candidate).code == 0
+    for reference in (checkpoint, candidate):
+        words = ("--reference", reference, "--data", data, "--report", tmp_path / "report")
+        assert cli("validate", candidate, *words).code == 0
+        assert leftovers(tmp_path / "report") == ["report.html", "report.json", "report.md"]
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["agreement"]["top1"] == 1
+    assert cli("validate", bundle, "--reference", checkpoint, "--data", data, "--limit", "3").code == 0
+
+
+def test_bench_measures(cli, bundle):
+    words = ("--lengths", "4,8", "--batch-sizes", "1", "--runs", "3", "--cold-starts", "1")
+    report = rows(cli("bench", bundle, *words, "--json"))[0]
+    assert [point["length"] for point in report["points"]] == [4, 8]
+    assert all(point["p50"] > 0 for point in report["points"])
+    assert report["cold_start"]["peak_bytes"] > 10_000_000
+    assert "cold start" in cli("bench", bundle, *words).out
+
+
+def test_bundles_are_shown_verified_packed_and_unpacked(cli, bundle, tmp_path):
+    shown = json.loads(cli("bundle", "show", bundle).out)
+    assert shown["labels"] == list(LABELS)
+    assert rows(cli("bundle", "verify", bundle))[0]["self_test"] == "CPUExecutionProvider"
+    archive, back = tmp_path / "tiny.rfe", tmp_path / "back"
+    assert cli("bundle", "pack", bundle, archive).code == 0
+    assert rows(cli("run", archive, TEXTS[0])) == rows(cli("run", bundle, TEXTS[0]))
+    assert cli("bundle", "unpack", archive, back).code == 0
+    assert {path.name: path.read_bytes() for path in back.iterdir()} == {
+        path.name: path.read_bytes() for path in bundle.iterdir()
+    }
+
+
+def test_tokenize_gives_the_same_for_checkpoint_and_bundle(cli, checkpoint, bundle):
+    row = rows(cli("tokenize", checkpoint, "天气很好。"))[0]
+    assert row["tokens"] == ["[CLS]", "天气", "很", "好", "。", "[SEP]"]
+    assert ["天气很好。"[start:end] for start, end in row["offsets"][1:-1]] == row["tokens"][1:-1]
+    assert rows(cli("tokenize", bundle, "天气很好。"))[0] == row
+
+
+def test_version_help_and_wrong_usage():
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "roformer_edge", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run("--version").stdout == f"roformer-edge {__version__}\n"
+    assert "deploy" in run("--help").stdout
+    assert run().returncode == 2
+    assert run("deploy").returncode == 2
+
+
+def test_a_reader_that_goes_away_is_no_error(bundle, tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [{"text": text} for text in TEXTS * 200])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "roformer_edge", "run", str(bundle), "--input", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
