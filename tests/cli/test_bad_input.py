@@ -211,7 +211,16 @@ def test_a_full_disk(checkpoint, tmp_path):
 def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, signal_number):
     out, data = tmp_path / "out", tmp_path / "data.jsonl"
     os.mkfifo(data)  # the command waits for its first line when the interrupt comes
-    process = in_a_process("deploy", checkpoint, "--out", out / "bundle", "--eval", data)
+    process = in_a_process(
+        "deploy",
+        checkpoint,
+        "--out",
+        out / "bundle",
+        "--eval",
+        data,
+        # a suite that runs in the background has interrupts ignored, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not (out.is_dir() and leftovers(out)):
         assert time.monotonic() < deadline, "the command did not begin to write"
