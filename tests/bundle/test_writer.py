@@ -221,7 +221,7 @@ def test_an_interrupt_from_the_keyboard_leaves_nothing(tmp_path: Path) -> None:
         cwd=root,
         text=True,
         # a suite that runs in the background has interrupts ignored, and its children inherit that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs yet
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "written\n"
