@@ -193,15 +193,12 @@ class Tokenizer(Tokens):
             if index is not None:
                 ids.append(index)
                 continue
-            known = list(map(lookup, words))
-            if None not in known:
-                ids += known  # type: ignore[arg-type]
-                continue
-            for word, found in zip(words, known, strict=True):
-                if found is None:
+            for word in words:
+                known = lookup(word)
+                if known is None:
                     ids += remember(word)[0]
                 else:
-                    ids.append(found)
+                    ids.append(known)
         return Analysis(ids, runs, remember)
 
     def _frame_segments(self) -> tuple[Segment, Segment, Segment]:

@@ -131,22 +131,34 @@ class Encoding:
     @property
     def type_ids(self) -> list[int]:
         """For every token 0 or 1: the first text or the second."""
-        return [segment.type_id for segment in self.segments for _ in segment.ids]
+        types: list[int] = []
+        for segment in self.segments:
+            types += [segment.type_id] * len(segment.ids)
+        return types
 
     @property
     def attention_mask(self) -> list[int]:
         """For every token 1, for padding 0."""
-        return [int(segment.attended) for segment in self.segments for _ in segment.ids]
+        mask: list[int] = []
+        for segment in self.segments:
+            mask += [int(segment.attended)] * len(segment.ids)
+        return mask
 
     @property
     def special_tokens_mask(self) -> list[int]:
         """1 for the tokens that were put around the texts and for padding, else 0."""
-        return [int(segment.analysis is None) for segment in self.segments for _ in segment.ids]
+        mask: list[int] = []
+        for segment in self.segments:
+            mask += [int(segment.analysis is None)] * len(segment.ids)
+        return mask
 
     @property
     def sequence_ids(self) -> list[int | None]:
         """Which text a token is of, 0 or 1; None for those put around the texts and for padding."""
-        return [None if segment.analysis is None else segment.text for segment in self.segments for _ in segment.ids]
+        texts: list[int | None] = []
+        for segment in self.segments:
+            texts += [None if segment.analysis is None else segment.text] * len(segment.ids)
+        return texts
 
     @property
     def offsets(self) -> list[tuple[int, int]]:

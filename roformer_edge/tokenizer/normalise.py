@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # characters remembered with what they become, a few MB at most
 _LIMIT = 1 << 15
 _CAPITAL_SIGMA = "\u03a3"
+# a block in which nothing is unassigned, decomposes or has a lower case
+_FIRST_IDEOGRAPH, _LAST_IDEOGRAPH = "\u4e00", "\u9fff"
 
 
 class _Characters(dict[str, str]):
@@ -110,6 +112,10 @@ class BasicSplitter:
 
     def split(self, word: str) -> list[Piece]:
         """The parts of a word, with places in it."""
+        if word and self._ideographs and min(word) >= _FIRST_IDEOGRAPH and max(word) <= _LAST_IDEOGRAPH:
+            return [(character, (place,)) for place, character in enumerate(word)]
+        if word.isascii() and word.isalnum():
+            return [(word.lower() if self._lower and word not in self._never_split else word, range(len(word)))]
         tables = slow_tables()
         found: list[Piece] = []
         for text, spots in fields(*_spread(word, range(len(word)), lambda character: self._clean(tables, character))):
