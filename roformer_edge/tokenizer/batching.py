@@ -80,7 +80,7 @@ class Lengths:
         self.stride = stride
         self.multiple = multiple
         self.padding_side = check_side("padding_side", padding_side)
-        self.truncation_side = truncation_side
+        self.truncation_side = check_side("truncation_side", truncation_side)
 
     def target(self, lengths: Sequence[int]) -> int:
         """The length that rows of these lengths are padded to; 0 where they are left as they are."""

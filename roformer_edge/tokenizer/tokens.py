@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # in the order in which transformers lists them
 SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+# rows cannot be framed, filled or completed without these
+_NEEDED = ("unk_token", "sep_token", "pad_token", "cls_token")
 MORE_SPECIAL = "additional_special_tokens"
 # English artefacts of decoding that clean_up_tokenization_spaces removes, in this order
 _TIDY = ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"))
@@ -93,6 +95,8 @@ class Tokens:
         self.clean_up_tokenization_spaces = clean_up
         known = {token.content for token in added.values()}
         for name, token in special.items():
+            if token is None and name in _NEEDED:
+                raise VocabularyError(f"a tokenizer needs a {name}; it was set to null")
             if token is not None and str(token) not in vocabulary.index and str(token) not in known:
                 raise VocabularyError(
                     f"{name} {str(token)!r} is not among the {len(vocabulary)} tokens of the vocabulary; "

@@ -59,6 +59,16 @@ def test_missing_special_tokens(tokenizer_class: type[Tokenizer], vocab_path: Pa
         tokenizer_class(Vocabulary.from_tokens(tokens))
 
 
+def test_special_tokens_that_are_needed(tokenizer_class: type[Tokenizer], vocab_path: Path):
+    with pytest.raises(VocabularyError, match="a tokenizer needs a pad_token"):
+        tokenizer_class(vocab_path, pad_token=None)
+
+
+def test_options_are_fixed(tokenizer: Tokenizer):
+    with pytest.raises(AttributeError):
+        tokenizer.do_lower_case = False
+
+
 def test_ids_and_tokens(tokenizer: Tokenizer):
     assert tokenizer.convert_tokens_to_ids("好") == tokenizer.get_vocab()["好"]
     assert tokenizer.convert_tokens_to_ids(["好", "没有这个"]) == [tokenizer.get_vocab()["好"], 2]
@@ -160,7 +170,7 @@ def test_memo_does_not_outlive_what_it_depends_on(tokenizer: Tokenizer):
 
 
 def test_memo_is_bounded(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("roformer_edge.tokenizer.base.MEMO_LIMIT", 50)
+    monkeypatch.setattr("roformer_edge.tokenizer.rows.MEMO_LIMIT", 50)
     words = [f"w{number}" for number in range(200)]
     ids = [tokenizer.encode(word) for word in words]
     assert len(tokenizer._memo) <= 50
