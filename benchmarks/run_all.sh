@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every benchmark against the peers and writes the tables. About an hour on two quiet cores.
+# Runs every benchmark against the peers and writes the tables. About half an hour on two quiet cores.
 #
 #   benchmarks/run_all.sh
 set -euo pipefail
@@ -7,7 +7,10 @@ cd "$(dirname "$0")/.."
 scripts/make_env.sh peers
 python=.venv-oracle/bin/python
 "$python" -m benchmarks.artifacts
-for name in sizes ecosystem deploy cold_start latency; do
+names=(sizes ecosystem deploy cold_start latency)
+# the tokenizers are measured on real text
+if [ -d "${ROFORMER_EDGE_DATA:-../shared/data}" ]; then names+=(tokenizer); fi
+for name in "${names[@]}"; do
   echo "== $name"
   "$python" -m "benchmarks.$name"
 done
