@@ -224,11 +224,12 @@ class FastMatcher:
             if token.single_word and not _stands_alone(text, start, end):
                 continue
             if token.lstrip:
-                while start and text[start - 1] in _WHITE:
+                # up to what the token before took away already
+                while start > done and text[start - 1] in _WHITE:
                     start -= 1  # noqa: PLW2901
-                # white space that the token before took away already
                 start = max(start, done)  # noqa: PLW2901
             if token.rstrip:
+                end = max(end, done)  # noqa: PLW2901
                 while end < len(text) and text[end] in _WHITE:
                     end += 1  # noqa: PLW2901
             if done < start:

@@ -187,6 +187,8 @@ class Rows(Tokens):
             UnknownNameError: An option's value that does not exist.
         """
         batched = not isinstance(text, str)
+        if batched and not isinstance(text, list | tuple):
+            raise TextError(f"a text must be a string, and several a list of strings, found {type(text).__name__}")
         texts: Sequence[str] = [text] if isinstance(text, str) else text
         pairs = self._pairs(text_pair, batched, len(texts))
         lengths = Lengths(

@@ -213,6 +213,8 @@ def test_texts_that_do_not_fit(tokenizer: Tokenizer):
         tokenizer(A, [B])
     with pytest.raises(TextError, match="a text must be a string, found int"):
         tokenizer([1])
+    with pytest.raises(TextError, match="several a list of strings, found NoneType"):
+        tokenizer(None)
     with pytest.raises(TextError, match=r"lone surrogate, U\+DC80, at character 2"):
         tokenizer("明天\udc80")
     with pytest.raises(TextError, match="lone surrogate"):
