@@ -69,8 +69,10 @@ _lower_characters = _Characters(_regular_lower)
 def lower_case(text: str) -> Piece:
     """``text`` in lower case, character by character, as the slow mode has it."""
     folded = text.lower() if text.isascii() else _lower_characters.fold(text)
-    if folded is not None:
-        return folded, range(len(text))
+    return _lower_closely(text) if folded is None else (folded, range(len(text)))
+
+
+def _lower_closely(text: str) -> Piece:
     parts = [slow_tables().lower(character) for character in text]
     return "".join(parts), [place for place, part in enumerate(parts) for _ in part]
 
@@ -173,8 +175,9 @@ class FastNormaliser:
     def normalise(self, text: str) -> Piece:
         """``text`` cleaned, without accents and in lower case, as far as the options say so."""
         folded = self._characters.fold(text)
-        if folded is not None:
-            return folded, range(len(text))
+        return self._closely(text) if folded is None else (folded, range(len(text)))
+
+    def _closely(self, text: str) -> Piece:
         tables = fast_tables()
         characters, places = _spread(text, range(len(text)), lambda character: _cleaned(tables, character))
         if self._strip:
