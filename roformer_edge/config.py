@@ -15,6 +15,7 @@ CONFIG_NAME = "config.json"
 MODEL_TYPE = "roformer"
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+NORMS = ("layer_norm", "rms_norm")
 
 # Keys that transformers writes for every model and that do not change what an encoder computes. They are kept
 # with the unknown ones, but are not worth a word to the user.
@@ -48,6 +49,12 @@ _HOUSEKEEPING = frozenset(
         "use_bfloat16",
         "_attn_implementation_autoset",
         "directionality",
+        # of Google's bert_config.json, about a pooler that RoFormer never had
+        "pooler_fc_size",
+        "pooler_num_attention_heads",
+        "pooler_num_fc_layers",
+        "pooler_size_per_head",
+        "pooler_type",
     ]
 )
 
@@ -60,9 +67,12 @@ class RoFormerConfig:
     every class index to its name. ``extra`` holds the keys that this class has no field for, so that writing a
     config back loses nothing.
 
+    RoFormerV2 is ``norm_type="rms_norm"`` with ``use_bias=False``: no biases in encoder and language-model head, and
+    norms without gain and shift. transformers ignores both keys and computes something else.
+
     Raises:
         ConfigError: A value has the wrong type or range, or two values contradict each other.
-        UnsupportedModelError: The keys describe RoFormerV2 or RoFormer-sim.
+        UnsupportedModelError: The keys describe RoFormer-sim.
     """
 
     vocab_size: int = 50000
@@ -85,12 +95,14 @@ class RoFormerConfig:
     add_cross_attention: bool = False
     tie_word_embeddings: bool = True
     chunk_size_feed_forward: int = 0
+    norm_type: str = "layer_norm"
+    use_bias: bool = True
     problem_type: str | None = None
     id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _refuse_relatives(self.extra)
+        _refuse_sim(self.extra)
         _check_types(self)
         _check_ranges(self)
 
@@ -103,6 +115,11 @@ class RoFormerConfig:
     def has_projection(self) -> bool:
         """Whether a linear layer leads from the embedding width to the hidden width."""
         return self.width_of_embeddings != self.hidden_size
+
+    @property
+    def is_v2(self) -> bool:
+        """Whether this is RoFormerV2."""
+        return self.norm_type == "rms_norm"
 
     @property
     def head_size(self) -> int:
@@ -176,9 +193,11 @@ class RoFormerConfig:
         """The content of a ``config.json`` that transformers and :meth:`from_dict` read back to an equal config."""
         values: dict[str, Any] = {"model_type": MODEL_TYPE, **self.extra}
         for item in dataclasses.fields(self):
-            if item.name not in ("id2label", "extra", "embedding_size", "problem_type"):
+            if item.name not in ("id2label", "extra", "embedding_size", "problem_type", "norm_type", "use_bias"):
                 values[item.name] = getattr(self, item.name)
         values["embedding_size"] = self.width_of_embeddings
+        if self.is_v2:
+            values |= {"norm_type": self.norm_type, "use_bias": self.use_bias}
         if self.problem_type is not None:
             values["problem_type"] = self.problem_type
         values["id2label"] = {str(index): self.id2label[index] for index in range(self.num_labels)}
@@ -201,15 +220,11 @@ class RoFormerConfig:
         return dataclasses.replace(self, **changes)
 
 
-def _refuse_relatives(extra: Mapping[str, Any]) -> None:
-    """Refuse the two relatives that transformers loads without a word and computes wrongly."""
-    if extra.get("norm_type", "layer_norm") != "layer_norm" or extra.get("use_bias", True) is not True:
-        found = ", ".join(f"{key}={extra[key]!r}" for key in ("norm_type", "use_bias") if key in extra)
-        raise UnsupportedModelError(
-            f"this is a RoFormerV2 config ({found}): it has no biases and normalises without gain, "
-            "so running it as RoFormer would give wrong answers; only RoFormer (v1) is supported"
-        )
-    pooler = sorted(key for key in extra if key.startswith("pooler") or key in ("use_pooler", "with_pooler"))
+def _refuse_sim(extra: Mapping[str, Any]) -> None:
+    """Refuse the relative that transformers loads without a word and computes wrongly."""
+    pooler = sorted(
+        key for key in extra if key.startswith(("pooler", "use_pooler", "with_pooler")) and key not in _HOUSEKEEPING
+    )
     if pooler:
         raise UnsupportedModelError(
             f"this is a RoFormer-sim config (it names {pooler[0]!r}): it needs a pooler and a prefix mask that "
@@ -295,6 +310,13 @@ def _check_ranges(config: RoFormerConfig) -> None:
         raise ConfigError(f"rotary position embedding needs an even head size, found {config.head_size}")
     if config.hidden_act not in ACTIVATIONS:
         raise ConfigError(f"unknown hidden_act {config.hidden_act!r}; choose one of: {', '.join(ACTIVATIONS)}")
+    if config.norm_type not in NORMS:
+        raise ConfigError(f"unknown norm_type {config.norm_type!r}; choose one of: {', '.join(NORMS)}")
+    if config.use_bias is config.is_v2:
+        raise ConfigError(
+            f"norm_type {config.norm_type!r} does not go with use_bias {config.use_bias}: RoFormer has layer_norm and "
+            "biases, RoFormerV2 has rms_norm and none"
+        )
     if config.problem_type is not None and config.problem_type not in PROBLEM_TYPES:
         raise ConfigError(f"unknown problem_type {config.problem_type!r}; choose one of: {', '.join(PROBLEM_TYPES)}")
     if config.pad_token_id is not None and not 0 <= config.pad_token_id < config.vocab_size:

@@ -6,6 +6,7 @@ that make query, key and value read the same input and are one scope.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,11 +79,32 @@ def _layer(scope: str, module: str, config: RoFormerConfig) -> list[Scope]:
     ]
 
 
-def _classification_head(config: RoFormerConfig) -> list[Scope]:
-    return [
-        _linear("head.dense", ("classifier.dense",), config.hidden_size, config.hidden_size),
-        _linear("head.output", ("classifier.out_proj",), config.hidden_size, config.num_labels),
-    ]
+def _classifier(config: RoFormerConfig) -> list[Scope]:
+    hidden = config.hidden_size
+    dense = _linear("head.dense", ("classifier.dense",), hidden, hidden)
+    return [dense, *_output("classifier.out_proj", hidden, config.num_labels)]
 
 
-_HEADS = {"text-classification": _classification_head}
+def _output(module: str, inputs: int, outputs: int) -> list[Scope]:
+    return [_linear("head.output", (module,), inputs, outputs)]
+
+
+def _language_model(config: RoFormerConfig) -> list[Scope]:
+    """The transform, which RoFormerV2 does without, and the product with the word embeddings or with their own."""
+    hidden, width = config.hidden_size, config.width_of_embeddings
+    transform = [] if config.is_v2 else [_linear("head.dense", ("cls.predictions.transform.dense",), hidden, width)]
+    tied = config.tie_word_embeddings
+    decoder = "roformer.embeddings.word_embeddings" if tied else "cls.predictions.decoder"
+    return [*transform, _linear("head.decoder", (decoder,), width, config.vocab_size)]
+
+
+# task -> the scopes of its head
+_HEADS: dict[str, Callable[[RoFormerConfig], list[Scope]]] = {
+    "feature-extraction": lambda config: [],
+    "fill-mask": _language_model,
+    "text-generation": _language_model,
+    "text-classification": _classifier,
+    "token-classification": lambda config: _output("classifier", config.hidden_size, config.num_labels),
+    "question-answering": lambda config: _output("qa_outputs", config.hidden_size, 2),
+    "multiple-choice": lambda config: _output("classifier", config.hidden_size, 1),
+}

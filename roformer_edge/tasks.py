@@ -33,10 +33,13 @@ class Task:
         name: The task's name, as in the Hugging Face pipelines.
         model_class: The Hugging Face architecture that answers it, as written in ``config.json``.
         inputs: The graph's inputs; the dtype is the widest one offered, exporters may narrow it.
-        outputs: The graph's outputs.
+        outputs: The graph's outputs. The axes ``labels``, ``vocabulary`` and ``hidden`` have the model's own sizes.
         tolerance: Largest absolute difference of the outputs allowed between a float32 graph and its reference.
         metric: The name of the figure of merit whose drop is budgeted, in percent.
         fields: The keys of one JSON line that hold the input texts.
+        causal: Whether a position sees only those before it (``is_decoder`` in the config).
+        pad_left: Whether shorter texts of a batch are filled up before their first token: where the answer is read off
+            the last position, that must be a token.
     """
 
     name: str
@@ -46,26 +49,96 @@ class Task:
     tolerance: float
     metric: str
     fields: tuple[str, ...]
+    causal: bool = False
+    pad_left: bool = False
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the answers are labels of the config."""
+        return any("labels" in spec.axes for spec in self.outputs)
 
 
-_TOKENS = ("batch", "sequence")
-_ENCODER_INPUTS = (
-    TensorSpec(name="input_ids", dtype="int64", axes=_TOKENS),
-    TensorSpec(name="attention_mask", dtype="int64", axes=_TOKENS),
-    TensorSpec(name="token_type_ids", dtype="int64", axes=_TOKENS),
-)
+def _inputs(*axes: str) -> tuple[TensorSpec, ...]:
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    return tuple(TensorSpec(name=name, dtype="int64", axes=axes) for name in names)
 
-TASKS: dict[str, Task] = {
-    "text-classification": Task(
-        name="text-classification",
-        model_class="RoFormerForSequenceClassification",
-        inputs=_ENCODER_INPUTS,
-        outputs=(TensorSpec(name="logits", dtype="float32", axes=("batch", "labels")),),
-        tolerance=1e-4,
+
+def _output(name: str, *axes: str) -> TensorSpec:
+    return TensorSpec(name=name, dtype="float32", axes=axes)
+
+
+_TEXT = _inputs("batch", "sequence")
+_TOLERANCE = 1e-4
+
+_ROWS = (
+    Task(
+        name="feature-extraction",
+        model_class="RoFormerModel",
+        inputs=_TEXT,
+        outputs=(_output("last_hidden_state", "batch", "sequence", "hidden"),),
+        tolerance=_TOLERANCE,
+        metric="cosine similarity",
+        fields=("text",),
+    ),
+    Task(
+        name="fill-mask",
+        model_class="RoFormerForMaskedLM",
+        inputs=_TEXT,
+        outputs=(_output("logits", "batch", "sequence", "vocabulary"),),
+        tolerance=_TOLERANCE,
         metric="accuracy",
         fields=("text",),
     ),
-}
+    Task(
+        name="text-generation",
+        model_class="RoFormerForCausalLM",
+        inputs=_TEXT,
+        outputs=(_output("logits", "batch", "sequence", "vocabulary"),),
+        tolerance=_TOLERANCE,
+        metric="accuracy",
+        fields=("text",),
+        causal=True,
+    ),
+    Task(
+        name="text-classification",
+        model_class="RoFormerForSequenceClassification",
+        inputs=_TEXT,
+        outputs=(_output("logits", "batch", "labels"),),
+        tolerance=_TOLERANCE,
+        metric="accuracy",
+        fields=("text",),
+    ),
+    Task(
+        name="token-classification",
+        model_class="RoFormerForTokenClassification",
+        inputs=_TEXT,
+        outputs=(_output("logits", "batch", "sequence", "labels"),),
+        tolerance=_TOLERANCE,
+        metric="F1",
+        fields=("text",),
+    ),
+    Task(
+        name="question-answering",
+        model_class="RoFormerForQuestionAnswering",
+        inputs=_TEXT,
+        outputs=(_output("start_logits", "batch", "sequence"), _output("end_logits", "batch", "sequence")),
+        tolerance=_TOLERANCE,
+        metric="F1",
+        fields=("question", "context"),
+    ),
+    Task(
+        name="multiple-choice",
+        model_class="RoFormerForMultipleChoice",
+        inputs=_inputs("batch", "choices", "sequence"),
+        outputs=(_output("logits", "batch", "choices"),),
+        tolerance=_TOLERANCE,
+        metric="accuracy",
+        fields=("context", "question", "choices"),
+        pad_left=True,
+    ),
+)
+
+TASKS: dict[str, Task] = {row.name: row for row in _ROWS}
 
 
 def get_task(name: str) -> Task:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from roformer_edge.export.engine import GraphSession
-from roformer_edge.export.onnx_graph import half_split_order
+from roformer_edge.export.onnx_encoder import half_split_order
 from roformer_edge.export.onnx_parts import Graph
 from roformer_edge.models.checkpoint import Checkpoint
 from roformer_edge.quantize.affine import Grid

@@ -9,6 +9,7 @@ import numpy as np
 from roformer_edge._extras import require
 from roformer_edge.errors import BackendError
 from roformer_edge.export.onnx_parts import Graph
+from roformer_edge.tasks import TensorSpec
 
 
 class GraphSession:
@@ -45,11 +46,23 @@ class GraphSession:
             )
         except ort.capi.onnxruntime_pybind11_state.Fail as error:
             raise BackendError(f"onnxruntime refuses the graph: {error}") from None
-        self._inputs = {spec.name: np.dtype(spec.dtype) for spec in graph.inputs}
+        self._inputs = graph.inputs
         self._outputs = tuple(output.name for output in self._session.get_outputs())
 
     def __call__(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run once on integers of any width; feeds that are no input are ignored. Returns arrays by output name."""
-        inputs = {name: np.asarray(feeds[name], dtype) for name, dtype in self._inputs.items()}
+        """Run once.
+
+        Args:
+            feeds: Integers of any width by input name; those that are no input are ignored. Where the graph wants
+                ``[batch, choices, sequence]``, an array ``[rows, sequence]`` is so many texts of one choice each.
+
+        Returns:
+            Arrays by output name.
+        """
+        inputs = {spec.name: _shaped(np.asarray(feeds[spec.name], spec.dtype), spec) for spec in self._inputs}
         values = self._session.run(None, inputs)
         return dict(zip(self._outputs, values, strict=True))
+
+
+def _shaped(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    return array[:, None] if array.ndim == 2 and len(spec.axes) == 3 else array

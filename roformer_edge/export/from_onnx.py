@@ -15,8 +15,9 @@ from onnx import numpy_helper
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ExportError
-from roformer_edge.export.onnx_graph import half_split_order
-from roformer_edge.models.keymap import ROTARY_TABLE, expected_shapes
+from roformer_edge.export.onnx_encoder import half_split_order
+from roformer_edge.models.keymap import DECODER_WEIGHT, ROTARY_TABLE, WORD_EMBEDDINGS, expected_shapes
+from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
 Arrays = dict[str, np.ndarray]
@@ -42,7 +43,7 @@ def read_arrays(model: bytes, config: RoFormerConfig, task: Task) -> Arrays:
         raise ExportError("the model is not a readable ONNX file") from None
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     try:
-        arrays = _Inverse(tensors, config).arrays()
+        arrays = _Inverse(tensors, config).arrays(task)
     except KeyError as error:
         raise ExportError(f"the model has no tensor {error}: it is not a float32 graph of this exporter") from None
     expected = expected_shapes(config, task)
@@ -60,20 +61,35 @@ class _Inverse:
         self._config = config
         self._back = np.argsort(half_split_order(config.num_attention_heads, config.head_size))
 
-    def arrays(self) -> Arrays:
+    def arrays(self, task: Task) -> Arrays:
         config = self._config
         found = {
-            "roformer.embeddings.word_embeddings.weight": self._tensors["embeddings.word/weight"],
+            WORD_EMBEDDINGS: self._tensors["embeddings.word/weight"],
             "roformer.embeddings.token_type_embeddings.weight": self._tensors["embeddings.type/weight"],
             **self._norm("embeddings.norm", "roformer.embeddings.LayerNorm"),
-            **self._linear("head.dense", "classifier.dense"),
-            **self._linear("head.output", "classifier.out_proj"),
             ROTARY_TABLE: np.concatenate([self._tensors["rotary/sin"], self._tensors["rotary/cos"]], axis=1),
+            **self._head(task),
         }
         if config.has_projection:
             found |= self._linear("embeddings.project", "roformer.embeddings_project")
         for index in range(config.num_hidden_layers):
             found |= self._layer(f"layer.{index}", f"roformer.encoder.layer.{index}")
+        return found
+
+    def _head(self, task: Task) -> Arrays:
+        """The scopes of the head, the norm of a language model's transform, and its bias and decoder."""
+        found: Arrays = {}
+        for scope in scopes_of(self._config, task):
+            if not scope.name.startswith("head."):
+                continue
+            if scope.name != "head.decoder":
+                found |= self._linear(scope.name, scope.weights[0].removesuffix(".weight"))
+                continue
+            if not self._config.is_v2:
+                found |= self._norm("head.norm", "cls.predictions.transform.LayerNorm")
+                found["cls.predictions.bias"] = self._tensors["head.decoder/bias"]
+            if not self._config.tie_word_embeddings:
+                found[DECODER_WEIGHT] = np.ascontiguousarray(self._tensors["head.decoder/weight"].T)
         return found
 
     def _layer(self, name: str, module: str) -> Arrays:
@@ -94,23 +110,26 @@ class _Inverse:
         # the last layer has the query apart
         merged = f"{name}.qkv/weight" in self._tensors
         pieces = (f"{name}.qkv",) if merged else (f"{name}.q", f"{name}.kv")
-        weights = np.split(np.concatenate([self._tensors[f"{piece}/weight"].T for piece in pieces]), 3)
-        biases = np.split(np.concatenate([self._tensors[f"{piece}/bias"] for piece in pieces]), 3)
-        scale = np.float32(self._config.head_size**-0.5)
         found: Arrays = {}
-        for part, merged_weight, merged_bias in zip(("query", "key", "value"), weights, biases, strict=True):
-            turned = part != "value" or self._config.rotary_value
-            order = self._back if turned else slice(None)
-            fold = scale if part == "query" else np.float32(1)
-            found[f"{module}.{part}.weight"] = np.ascontiguousarray(merged_weight[order] / fold)
-            found[f"{module}.{part}.bias"] = np.ascontiguousarray(merged_bias[order] / fold)
+        for kind in ("weight",) if self._config.is_v2 else ("weight", "bias"):
+            stacked = np.split(np.concatenate([self._tensors[f"{piece}/{kind}"].T for piece in pieces]), 3)
+            for part, numbers in zip(("query", "key", "value"), stacked, strict=True):
+                turned = part != "value" or self._config.rotary_value
+                fold = np.float32(self._config.head_size**-0.5 if part == "query" else 1)
+                found[f"{module}.{part}.{kind}"] = np.ascontiguousarray(
+                    (numbers[self._back] if turned else numbers) / fold
+                )
         return found
 
     def _linear(self, name: str, module: str) -> Arrays:
-        weight = np.ascontiguousarray(self._tensors[f"{name}/weight"].T)
-        return {f"{module}.weight": weight, f"{module}.bias": self._tensors[f"{name}/bias"]}
+        found = {f"{module}.weight": np.ascontiguousarray(self._tensors[f"{name}/weight"].T)}
+        if f"{name}/bias" in self._tensors:
+            found[f"{module}.bias"] = self._tensors[f"{name}/bias"]
+        return found
 
     def _norm(self, name: str, module: str) -> Arrays:
+        if self._config.is_v2:
+            return {}
         return {
             f"{module}.weight": self._tensors[f"{name}/weight"],
             f"{module}.bias": self._tensors[f"{name}/bias"],

@@ -45,13 +45,16 @@ class Product:
         scope: Where it stands in the network; scopes that read one tensor share its quantisation.
         name: Prefix of its nodes and weights; equals ``scope`` unless a scope is emitted in several products.
         weight: ``[out, in]``, float32.
-        bias: ``[out]``, float32.
+        bias: ``[out]``, float32, or none.
+        table: Name of an embedding in the graph that holds the same numbers in the same precision; the product then
+            multiplies by that, and the file holds them once.
     """
 
     scope: str
     name: str
     weight: np.ndarray
-    bias: np.ndarray
+    bias: np.ndarray | None
+    table: str | None = None
 
 
 def emit_linear(parts: Parts, x: str, product: Product, scheme: str, precision: Precision) -> str:
@@ -60,13 +63,18 @@ def emit_linear(parts: Parts, x: str, product: Product, scheme: str, precision: 
     return _EMITTERS[scheme](parts, x, product, precision)
 
 
-def emit_embedding(parts: Parts, ids: str, scope: str, table: np.ndarray, scheme: str) -> str:
-    """Look up rows of ``table`` [rows, width]; return the name of the float32 result [..., width]."""
+def emit_embedding(
+    parts: Parts, ids: str, scope: str, table: np.ndarray, scheme: str, *, reduce_range: bool = False
+) -> str:
+    """Look up rows of ``table`` [rows, width]; return the name of the float32 result [..., width].
+
+    ``reduce_range`` bounds integers to 7 bits, as for the weights of a product.
+    """
     if scheme == FLOAT:
         return parts.node("Gather", scope, [parts.tensor(f"{scope}/weight", table), ids])
     if scheme != ROWS:
         raise ExportError(f"{scope}: the ONNX exporter has no embedding in the scheme {scheme!r}")
-    rows = quantize_weight(table, 0)
+    rows = quantize_weight(table, 0, reduce_range=reduce_range)
     picked = parts.node("Gather", scope, [parts.tensor(f"{scope}/weight", rows.values), ids])
     picked = parts.node("Cast", scope, [picked], to=1)
     column = rows.scale.reshape(-1, 1)
@@ -75,8 +83,16 @@ def emit_embedding(parts: Parts, ids: str, scope: str, table: np.ndarray, scheme
 
 
 def _float(parts: Parts, x: str, product: Product, _: Precision) -> str:
-    weight = parts.tensor(f"{product.name}/weight", np.ascontiguousarray(product.weight.T))
-    y = parts.node("MatMul", product.name, [x, weight])
+    # a product without a bias ends with the multiplication, which then has the result's name
+    result = (f"{product.name}/MatMul",) if product.bias is not None else _out(product)
+    if product.table is not None:
+        table = f"{product.table}/weight"
+        y = parts.nodes_with("FusedMatMul", product.name, [x, table], result, domain=CONTRIB, transB=1)[0]
+    else:
+        weight = parts.tensor(f"{product.name}/weight", np.ascontiguousarray(product.weight.T))
+        y = parts.nodes_with("MatMul", product.name, [x, weight], result)[0]
+    if product.bias is None:
+        return y
     return parts.nodes_with(
         "Add", product.name, [y, parts.tensor(f"{product.name}/bias", product.bias)], _out(product)
     )[0]
@@ -103,18 +119,22 @@ def _static(parts: Parts, x: str, product: Product, precision: Precision) -> str
 
 def _integer_product(parts: Parts, x: tuple[str, str, str], product: Product, precision: Precision) -> str:
     quantized, scale, zero_point = x
-    weight = quantize_weight(product.weight, 0, reduce_range=precision.preset.weights.reduce_range)
+    weight, weight_scale = _integer_weight(parts, product, precision)
+    bias = "" if product.bias is None else parts.tensor(f"{product.name}/bias", product.bias)
+    # weights are symmetric: their zero point is 0
+    inputs = [quantized, weight, scale, weight_scale, zero_point, "", bias]
+    return parts.nodes_with("MatMulIntegerToFloat", product.name, inputs, _out(product), domain=CONTRIB)[0]
+
+
+def _integer_weight(parts: Parts, product: Product, precision: Precision) -> tuple[str, str]:
+    """Names of the weight ``[in, out]`` and of its scales ``[out]``."""
     name = product.name
-    inputs = [
-        quantized,
-        parts.tensor(f"{name}/weight", np.ascontiguousarray(weight.values.T)),
-        scale,
-        parts.tensor(f"{name}/weight_scale", weight.scale),
-        zero_point,
-        "",  # weights are symmetric: their zero point is 0
-        parts.tensor(f"{name}/bias", product.bias),
-    ]
-    return parts.nodes_with("MatMulIntegerToFloat", name, inputs, _out(product), domain=CONTRIB)[0]
+    if product.table is not None:  # the engine does both once, when it loads the model
+        weight = parts.node("Transpose", name, [f"{product.table}/weight"], perm=(1, 0))
+        return weight, parts.node("Squeeze", name, [f"{product.table}/weight_scale", parts.ints(1)])
+    rows = quantize_weight(product.weight, 0, reduce_range=precision.preset.weights.reduce_range)
+    weight = parts.tensor(f"{name}/weight", np.ascontiguousarray(rows.values.T))
+    return weight, parts.tensor(f"{name}/weight_scale", rows.scale)
 
 
 def _out(product: Product) -> tuple[str]:

@@ -15,6 +15,7 @@ import numpy as np
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ParityError
 from roformer_edge.export.engine import GraphSession
+from roformer_edge.export.onnx_heads import BARE_TASKS, FIRST_POSITION_TASKS
 from roformer_edge.export.onnx_parts import Graph
 from roformer_edge.models.checkpoint import Checkpoint
 from roformer_edge.tasks import Task
@@ -25,6 +26,7 @@ _PROBE_SEED = 20240601
 _PROBE_LENGTHS = (1, 7, 32)
 _PROBE_ROWS = 4
 _LONGEST_PROBE = 512
+_PROBE_CHOICES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +58,8 @@ class Parity:
         }
 
 
-def probe_feeds(config: RoFormerConfig) -> Iterator[dict[str, np.ndarray]]:
-    """Inputs that exercise lengths, padding and segments: int64 arrays ``[batch, sequence]`` by input name."""
+def probe_feeds(config: RoFormerConfig, task: Task) -> Iterator[dict[str, np.ndarray]]:
+    """Inputs that exercise lengths, padding and segments: int64 arrays of the task's axes by input name."""
     random = np.random.default_rng(_PROBE_SEED)
     longest = min(config.max_position_embeddings, _LONGEST_PROBE)
     for length in sorted({min(length, longest) for length in _PROBE_LENGTHS}):
@@ -66,8 +68,8 @@ def probe_feeds(config: RoFormerConfig) -> Iterator[dict[str, np.ndarray]]:
         keep[1, (length + 1) // 2 :] = 0  # padded on the right
         keep[2, : length // 2] = 0  # and on the left
         keep[3] = 0  # nothing but padding
-        yield _feeds(random, config, keep)
-    yield _feeds(random, config, np.ones((1, longest), np.int64))
+        yield _feeds(random, config, task, keep)
+    yield _feeds(random, config, task, np.ones((1, longest), np.int64))
 
 
 def check_parity(graph: Graph, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
@@ -90,7 +92,7 @@ def check_parity(graph: Graph, expected: Sequence[Tensors], config: RoFormerConf
     taps = [name for name in expected[0] if name not in outputs]
     session = GraphSession(graph, taps)
     worst, largest = "", -1.0
-    for feeds, wanted in zip(probe_feeds(config), expected, strict=True):
+    for feeds, wanted in zip(probe_feeds(config, task), expected, strict=True):
         found = session(feeds)
         for name in wanted:
             difference = scaled_difference(wanted[name], found[name])
@@ -128,26 +130,36 @@ def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarr
 
     model = getattr(torch_roformer, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
     answers = []
-    for feeds in probe_feeds(checkpoint.config):
+    for feeds in probe_feeds(checkpoint.config, task):
         with torch.inference_mode():
             result = model(**{name: torch.from_numpy(ids) for name, ids in feeds.items()}, output_hidden_states=True)
-        found = dict(_layers(checkpoint.config, [state.numpy() for state in result.hidden_states]))
+        found = dict(_layers(checkpoint.config, task, [state.numpy() for state in result.hidden_states]))
         answers.append(found | {spec.name: getattr(result, spec.name).numpy() for spec in task.outputs})
     return answers
 
 
-def _layers(config: RoFormerConfig, states: Sequence[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Name the embeddings' and the layers' outputs as the graph does; the last layer keeps position 0 only."""
-    yield "embeddings.project/output" if config.has_projection else "embeddings.norm/LayerNormalization", states[0]
+def _layers(config: RoFormerConfig, task: Task, states: Sequence[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+    """Name the embeddings' and the layers' outputs as the graph does, as far as they are inside it."""
+    yield "embeddings.project/output" if config.has_projection else "embeddings.norm/output", states[0]
+    last = config.num_hidden_layers - 1
     for index, state in enumerate(states[1:]):
-        last = index == config.num_hidden_layers - 1
-        yield f"layer.{index}.ffn.norm/LayerNormalization", state[:, 0] if last else state
+        if index < last:
+            yield f"layer.{index}.ffn.norm/output", state
+        elif task.name in FIRST_POSITION_TASKS:
+            yield f"layer.{index}.ffn.norm/output", state[:, 0]
+        elif task.name not in BARE_TASKS:
+            yield f"layer.{index}.ffn.norm/output", state
 
 
-def _feeds(random: np.random.Generator, config: RoFormerConfig, keep: np.ndarray) -> dict[str, np.ndarray]:
+def _feeds(random: np.random.Generator, config: RoFormerConfig, task: Task, keep: np.ndarray) -> dict[str, np.ndarray]:
     kinds = np.sort(random.integers(0, config.type_vocab_size, keep.shape), axis=1)
-    return {
+    feeds = {
         "input_ids": random.integers(0, config.vocab_size, keep.shape),
         "attention_mask": keep,
         "token_type_ids": kinds,
     }
+    if "choices" not in task.inputs[0].axes:
+        return feeds
+    rows, length = keep.shape
+    choices = min(rows, _PROBE_CHOICES)
+    return {name: array.reshape(rows // choices, choices, length) for name, array in feeds.items()}

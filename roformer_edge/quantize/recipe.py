@@ -112,7 +112,8 @@ _ROWS = Rule(pattern="embeddings.word", scheme=ROWS)
 
 
 def _linears(scheme: str) -> tuple[Rule, ...]:
-    return tuple(Rule(pattern=pattern, scheme=scheme) for pattern in ("embeddings.project", "layer.*", "head.dense"))
+    patterns = ("embeddings.project", "layer.*", "head.dense", "head.decoder")
+    return tuple(Rule(pattern=pattern, scheme=scheme) for pattern in patterns)
 
 
 RECIPES: dict[str, Recipe] = {

@@ -11,8 +11,8 @@ import torch
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.models.checkpoint import Checkpoint, load_checkpoint
-from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
-from roformer_edge.tasks import get_task
+from roformer_edge.models import torch_roformer
+from roformer_edge.tasks import Task, get_task
 
 TASK = get_task("text-classification")
 SHAPES = {
@@ -23,6 +23,7 @@ SHAPES = {
     "one layer, one type": {"num_hidden_layers": 1, "type_vocab_size": 1, "rotary_value": True},
     "tanh gelu, three labels": {"hidden_act": "gelu_new", "id2label": {0: "否", 1: "是", 2: "不知道"}},
     "silu, one head": {"hidden_act": "silu", "num_attention_heads": 1},
+    "RoFormerV2": {"norm_type": "rms_norm", "use_bias": False, "hidden_act": "relu"},
 }
 
 
@@ -30,7 +31,7 @@ SHAPES = {
 def make_checkpoint(tmp_path: Path) -> Callable[..., Checkpoint]:
     """Save a random model with the given config fields and open it as a checkpoint."""
 
-    def make(**fields: object) -> Checkpoint:
+    def make(task: Task = TASK, **fields: object) -> Checkpoint:
         settings = {
             "vocab_size": 120,
             "hidden_size": 48,
@@ -38,21 +39,28 @@ def make_checkpoint(tmp_path: Path) -> Callable[..., Checkpoint]:
             "num_attention_heads": 4,
             "intermediate_size": 80,
             "max_position_embeddings": 70,
+            "is_decoder": task.causal,
             **fields,
         }
         torch.manual_seed(7)
-        model = RoFormerForSequenceClassification(RoFormerConfig(**settings))
+        model = getattr(torch_roformer, task.model_class)(RoFormerConfig(**settings))
         for parameter in model.parameters():  # large enough for every part to matter
             torch.nn.init.normal_(parameter, std=0.25)
         folder = tmp_path / "checkpoint"
         model.save_pretrained(folder)
-        return load_checkpoint(folder, TASK)
+        return load_checkpoint(folder, task)
 
     return make
 
 
-def reference_logits(checkpoint: Checkpoint, feeds: dict[str, np.ndarray]) -> np.ndarray:
-    """What the torch model answers."""
-    model = RoFormerForSequenceClassification.from_pretrained(checkpoint.source_directory)
+def reference_outputs(checkpoint: Checkpoint, feeds: dict[str, np.ndarray], task: Task) -> dict[str, np.ndarray]:
+    """What the torch model answers, by output name."""
+    model = getattr(torch_roformer, task.model_class).from_pretrained(checkpoint.source_directory)
     with torch.inference_mode():
-        return model(**{name: torch.from_numpy(array) for name, array in feeds.items()}).logits.numpy()
+        output = model(**{name: torch.from_numpy(array) for name, array in feeds.items()})
+    return {spec.name: getattr(output, spec.name).numpy() for spec in task.outputs}
+
+
+def reference_logits(checkpoint: Checkpoint, feeds: dict[str, np.ndarray]) -> np.ndarray:
+    """What the torch text classifier answers."""
+    return reference_outputs(checkpoint, feeds, TASK)["logits"]
