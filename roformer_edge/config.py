@@ -105,6 +105,7 @@ class RoFormerConfig:
         _refuse_sim(self.extra)
         _check_types(self)
         _check_ranges(self)
+        _check_choices(self)
 
     @property
     def width_of_embeddings(self) -> int:
@@ -308,18 +309,19 @@ def _check_ranges(config: RoFormerConfig) -> None:
         )
     if config.head_size % 2:
         raise ConfigError(f"rotary position embedding needs an even head size, found {config.head_size}")
-    if config.hidden_act not in ACTIVATIONS:
-        raise ConfigError(f"unknown hidden_act {config.hidden_act!r}; choose one of: {', '.join(ACTIVATIONS)}")
-    if config.norm_type not in NORMS:
-        raise ConfigError(f"unknown norm_type {config.norm_type!r}; choose one of: {', '.join(NORMS)}")
+    if config.pad_token_id is not None and not 0 <= config.pad_token_id < config.vocab_size:
+        raise ConfigError(f"pad_token_id {config.pad_token_id} lies outside the vocabulary of {config.vocab_size}")
+
+
+def _check_choices(config: RoFormerConfig) -> None:
+    for name, allowed in (("hidden_act", ACTIVATIONS), ("norm_type", NORMS), ("problem_type", (None, *PROBLEM_TYPES))):
+        if getattr(config, name) not in allowed:
+            names = ", ".join(choice for choice in allowed if choice is not None)
+            raise ConfigError(f"unknown {name} {getattr(config, name)!r}; choose one of: {names}")
     if config.use_bias is config.is_v2:
         raise ConfigError(
             f"norm_type {config.norm_type!r} does not go with use_bias {config.use_bias}: RoFormer has layer_norm and "
             "biases, RoFormerV2 has rms_norm and none"
         )
-    if config.problem_type is not None and config.problem_type not in PROBLEM_TYPES:
-        raise ConfigError(f"unknown problem_type {config.problem_type!r}; choose one of: {', '.join(PROBLEM_TYPES)}")
-    if config.pad_token_id is not None and not 0 <= config.pad_token_id < config.vocab_size:
-        raise ConfigError(f"pad_token_id {config.pad_token_id} lies outside the vocabulary of {config.vocab_size}")
     if config.add_cross_attention and not config.is_decoder:
         raise ConfigError("add_cross_attention needs is_decoder: cross-attention exists in a decoder only")

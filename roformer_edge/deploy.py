@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,18 +26,19 @@ from roformer_edge.bundle.manifest import (
     RecipeReference,
     creation_time,
 )
-from roformer_edge.bundle.reader import is_bundle
+from roformer_edge.bundle.reader import is_bundle, open_bundle
 from roformer_edge.bundle.selftest import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import ComparisonError, UnknownNameError
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.scopes import ARITHMETIC
-from roformer_edge.tasks import Task, get_task
+from roformer_edge.tasks import Task, get_task, input_rows, task_of
 from roformer_edge.tokenizer import WORDS_PATH
-from roformer_edge.validate.datasets import Example, read_labelled, read_texts
+from roformer_edge.validate.datasets import Example, read_inputs, read_labelled
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
@@ -50,6 +51,8 @@ if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against 
     from roformer_edge.export.to_onnx import Exported, ExportOptions
 
 FORMATS = ("onnx",)
+# of a checkpoint that does not say what it is
+_DEFAULT_TASK = "text-classification"
 CALIBRATION_TEXTS = 512
 _CALIBRATION_BATCH = 8
 
@@ -58,6 +61,7 @@ MINIMUM_RUNTIME = {"onnxruntime": "1.17"}
 
 # answers to these are recorded in every bundle, so that a runtime that computes something else is found out
 SELF_TEST_TEXTS = ("把客厅的灯打开。", "今天天气非常好！", "这家酒店的服务很周到，只是房间小了一点，下次还会再来。")
+SELF_TEST_PAIRS = (("谁打开了灯？", "妈妈打开了客厅的灯。"), ("今天天气怎么样？", "今天天气非常好，明天有雨。"))
 
 
 class ProgressListener(Protocol):
@@ -75,7 +79,7 @@ class DeployOptions:
     """What can be chosen about a deployment.
 
     Attributes:
-        task: A key of ``tasks.TASKS``.
+        task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
         format: Of the model file; one of ``FORMATS``.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
@@ -83,8 +87,8 @@ class DeployOptions:
         observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges.
         index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
-        calibration: JSON Lines of texts to calibrate on; the first ``calibration_texts`` are used.
-        calibration_texts: How many texts at most.
+        calibration: JSON Lines of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
+        calibration_texts: How many texts (or pairs) at most.
         evaluation: Labelled JSON Lines to measure the loss on.
         max_drop: Largest loss of the task's metric allowed, in percentage points.
         report: Folder for the report's files.
@@ -92,7 +96,7 @@ class DeployOptions:
         overwrite: Replace a bundle that is there already.
     """
 
-    task: str = "text-classification"
+    task: str | None = None
     format: str = "onnx"
     recipe: str = "int8-dynamic"
     keep_float: tuple[str, ...] = ()
@@ -154,7 +158,7 @@ def deploy_checkpoint(
     Args:
         source: A Hugging Face checkpoint directory, or a float32 bundle.
         out: The bundle's directory, or nothing there yet.
-        options: What to make of it; an int8 ONNX bundle of a text classifier by default.
+        options: What to make of it; an int8 ONNX bundle for the task that the checkpoint names by default.
         progress: Told of stages and steps.
 
     Returns:
@@ -169,7 +173,7 @@ def deploy_checkpoint(
 
     options = options or DeployOptions()
     progress = progress or Silent()
-    task = get_task(options.task)
+    task = _task_of(source, options)
     export = ExportOptions(
         recipe=get_recipe(options.recipe).with_float(options.keep_float, "asked for"),
         preset=get_preset(options.preset),
@@ -179,12 +183,12 @@ def deploy_checkpoint(
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
         made_of = open_source(source, task, options.tokenizer)
-        examples = _examples(options, made_of)
+        examples = _examples(options, task, made_of)
         exported = export_onnx(
             made_of.checkpoint,
             task,
             export,
-            batches=_batches(options, made_of),
+            batches=_batches(options, task, made_of),
             stage=progress.stage,
             step=progress.step,
         )
@@ -198,7 +202,7 @@ def deploy_checkpoint(
             progress.stage("validate")
             candidate = open_predictor(str(writer.draft(manifest)), task=task.name, truncate=options.truncation)
             candidate = dataclasses.replace(candidate, name=str(out))
-            report = _evaluate((source, candidate), examples, options, progress)
+            report = _evaluate((source, candidate), examples, task, options, progress)
             manifest = manifest.replace(measured=_measured(report))
             report_files = _report_files(report, options)
             check_budget(report)
@@ -232,23 +236,42 @@ def open_reference(
         yield open_predictor(str(made.bundle), task=task.name, threads=threads, truncate=truncation)
 
 
-def _examples(options: DeployOptions, made_of: Source) -> tuple[Example, ...]:
+def _task_of(source: str | Path, options: DeployOptions) -> Task:
+    """The task asked for, or else the one of the bundle or of the class that the checkpoint's config names."""
+    if options.task is not None:
+        return get_task(options.task)
+    if is_bundle(source):
+        with open_bundle(source) as bundle:
+            return get_task(bundle.manifest.task)
+    if not (Path(source) / CONFIG_NAME).is_file():
+        return get_task(_DEFAULT_TASK)
+    config = RoFormerConfig.from_pretrained(source)
+    named = config.extra.get("architectures") or ()
+    task = task_of([name for name in named if isinstance(name, str)]) if isinstance(named, list) else None
+    return task or get_task(_DEFAULT_TASK)
+
+
+def _examples(options: DeployOptions, task: Task, made_of: Source) -> tuple[Example, ...]:
     """The labelled data, read before the long work so that a broken line is reported at once."""
     if options.evaluation is None:
         return ()
-    return tuple(read_labelled(options.evaluation, options.task, made_of.checkpoint.config.labels))
+    return tuple(read_labelled(options.evaluation, task.name, made_of.checkpoint.config.labels))
 
 
-def _batches(options: DeployOptions, made_of: Source) -> Callable[[], Iterable[Mapping[str, np.ndarray]]] | None:
+def _batches(
+    options: DeployOptions, task: Task, made_of: Source
+) -> Callable[[], Iterable[Mapping[str, np.ndarray]]] | None:
     if options.calibration is None:
         return None
     from roformer_edge.export.source import encode_batches
 
-    texts = list(islice(read_texts(options.calibration), options.calibration_texts))
+    examples = (input_rows(task, values) for values in read_inputs(options.calibration, task.name))
+    rows = list(islice(chain.from_iterable(examples), options.calibration_texts))
     return lambda: encode_batches(
         made_of.tokenizer,
-        texts,
+        rows,
         made_of.checkpoint.config,
+        task,
         batch_size=_CALIBRATION_BATCH,
         truncation=options.truncation,
     )
@@ -262,7 +285,7 @@ def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Expo
         task=task.name,
         format="onnx",
         recipe=RecipeReference(name=export.recipe.name, sha256=export.recipe.digest),
-        labels=config.labels,
+        labels=config.labels if task.labelled else (),
         inputs=exported.inputs,
         outputs=exported.outputs,
         max_length=config.max_position_embeddings,
@@ -311,21 +334,21 @@ def _add_files(writer: BundleWriter, made_of: Source, export: ExportOptions, exp
 def _add_self_test(writer: BundleWriter, manifest: Manifest) -> None:
     """Load what was written so far, and record its answers to a few texts."""
     with load(writer.draft(manifest)) as classifier:
-        test = record_self_test(classifier.model, SELF_TEST_TEXTS, quantized=manifest.recipe.name != "fp32")
+        texts = SELF_TEST_TEXTS if len(get_task(manifest.task).fields) == 1 else SELF_TEST_PAIRS
+        test = record_self_test(classifier.model, texts, quantized=manifest.recipe.name != "fp32")
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
 
 
 def _evaluate(
     sides: tuple[str | Path, Predictor],
     examples: tuple[Example, ...],
+    task: Task,
     options: DeployOptions,
     progress: ProgressListener,
 ) -> Report:
     source, candidate = sides
-    settings = CompareOptions(task=options.task, data_name=str(options.evaluation), max_drop=options.max_drop)
-    with open_reference(
-        source, get_task(options.task), tokenizer=options.tokenizer, truncation=options.truncation
-    ) as reference:
+    settings = CompareOptions(task=task.name, data_name=str(options.evaluation), max_drop=options.max_drop)
+    with open_reference(source, task, tokenizer=options.tokenizer, truncation=options.truncation) as reference:
         return compare(reference, candidate, examples, settings, progress.step)
 
 

@@ -5,7 +5,9 @@ Adding a task is one row of ``TASKS``, one head in each model file, one pipeline
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from roformer_edge.errors import UnknownNameError
 
@@ -150,3 +152,27 @@ def get_task(name: str) -> Task:
     if name not in TASKS:
         raise UnknownNameError("task", name, TASKS)
     return TASKS[name]
+
+
+def task_of(architectures: Sequence[str]) -> Task | None:
+    """The task that the first known of these model classes answers, whatever framework it is of."""
+    classes = {row.model_class: row for row in _ROWS}
+    names = (name.removeprefix("TF").removeprefix("Flax") for name in architectures)
+    return next((classes[name] for name in names if name in classes), None)
+
+
+def input_rows(task: Task, values: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """What the fields of one example become at the tokenizer: texts, each with its pair or without.
+
+    One text is a row. A question and its context are a pair. Of several choices each is a row: the context, with the
+    question behind it where there is one, and the choice as its pair.
+
+    Args:
+        task: Names the fields.
+        values: The fields by name.
+    """
+    if "choices" in task.fields:
+        context = values["context"] + values.get("question", "")
+        return [(context, choice) for choice in values["choices"]]
+    first, *rest = (values[field] for field in task.fields)
+    return [(first, rest[0] if rest else None)]

@@ -24,7 +24,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     """What is made, and where it goes."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
-    parser.add_argument("--task", default="text-classification", help=f"one of: {', '.join(TASKS)}")
+    parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
     parser.add_argument("--format", default="onnx", help="of the model file; one of: onnx")
     parser.add_argument(
         "--tokenizer",
@@ -58,7 +58,7 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
 def add_calibration(parser: argparse.ArgumentParser) -> None:
     """What static ranges are measured on."""
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
-    group.add_argument("--calibration", type=Path, metavar="FILE", help='JSON Lines with a "text" each')
+    group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines of the task's inputs")
     group.add_argument("--calibration-texts", type=int, default=512, metavar="N", help="how many to use (default: 512)")
     group.add_argument(
         "--observer", default="percentile", help="minmax, percentile, entropy or mse (default: percentile)"

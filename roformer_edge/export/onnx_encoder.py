@@ -34,7 +34,10 @@ class Inputs(NamedTuple):
     kinds: str = "token_type_ids"
 
 
-def every_position(network: Network, parts: Parts, inputs: Inputs = Inputs(), *, causal: bool = False) -> str:
+TEXT = Inputs()
+
+
+def every_position(network: Network, parts: Parts, inputs: Inputs = TEXT, *, causal: bool = False) -> str:
     """The encoder's output, ``[rows, sequence, hidden]``.
 
     Args:
@@ -50,7 +53,7 @@ def every_position(network: Network, parts: Parts, inputs: Inputs = Inputs(), *,
     return x
 
 
-def first_position(network: Network, parts: Parts, inputs: Inputs = Inputs()) -> str:
+def first_position(network: Network, parts: Parts, inputs: Inputs = TEXT) -> str:
     """The encoder's output at position 0, ``[rows, hidden]``."""
     x = _embeddings(network, parts, inputs)
     mask = _attention_mask(parts, inputs, causal=False)
@@ -182,15 +185,13 @@ def _projections(network: Network, module: str, which: tuple[str, ...]) -> Numbe
     order = half_split_order(config.num_attention_heads, config.head_size)
     weights, biases = [], []
     for part in which:
-        turned = part != "value" or config.rotary_value
+        rows = order if part != "value" or config.rotary_value else slice(None)
         scale = np.float32(config.head_size**-0.5 if part == "query" else 1)
-        weight, bias = (
-            None if numbers is None else (numbers[order] if turned else numbers) * scale
-            for numbers in network.numbers(f"{module}.attention.self.{part}")
-        )
-        weights.append(weight)
-        biases.append(bias)
-    return np.concatenate(weights), None if config.is_v2 else np.concatenate(biases)
+        weight, bias = network.numbers(f"{module}.attention.self.{part}")
+        weights.append(weight[rows] * scale)
+        if bias is not None:
+            biases.append(bias[rows] * scale)
+    return np.concatenate(weights), np.concatenate(biases) if biases else None
 
 
 def half_split_order(heads: int, head_size: int) -> np.ndarray:

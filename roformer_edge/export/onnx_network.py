@@ -12,7 +12,6 @@ from roformer_edge.export.onnx_linear import Precision, Product, emit_linear
 from roformer_edge.export.onnx_parts import Parts
 from roformer_edge.quantize.recipe import FLOAT, Decision
 
-
 # weight and bias of a linear layer
 Numbers = tuple[np.ndarray, np.ndarray | None]
 

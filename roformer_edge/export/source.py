@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from roformer_edge.errors import TextTooLongError, UnsupportedModelError
 from roformer_edge.models.checkpoint import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.tasks import Task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
+
+# a text, with its pair or without
+Row: TypeAlias = tuple[str, str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,34 +85,45 @@ def _open_bundle(path: Path, task: Task) -> Source:
 
 
 def encode_batches(
-    tokenizer: Tokenizer, texts: Sequence[str], config: RoFormerConfig, *, batch_size: int, truncation: bool
+    tokenizer: Tokenizer,
+    rows: Sequence[Row],
+    config: RoFormerConfig,
+    task: Task,
+    *,
+    batch_size: int,
+    truncation: bool,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Token ids of ``texts``, shortest first, as feeds of int64 ``[batch, sequence]`` padded on the right.
+    """Token ids of texts and pairs, shortest first, as padded feeds of int64 ``[batch, sequence]``.
 
     Raises:
-        TextTooLongError: A text has more tokens than the model has positions, and ``truncation`` is not set.
+        TextTooLongError: A row has more tokens than the model has positions, and ``truncation`` is not set.
     """
     limit = config.max_position_embeddings
-    encoded = [tokenizer.encode_text(text, max_length=limit if truncation else None) for text in texts]
-    for number, encoding in enumerate(encoded):
-        if len(encoding.ids) > limit:
+    encoded = []
+    for number, (text, pair) in enumerate(rows):
+        encoding = tokenizer.encode_text(text, pair)
+        if len(encoding.ids) > limit and not truncation:
             raise TextTooLongError(
                 f"calibration text {number} has {len(encoding.ids)} tokens, and the model takes {limit}; "
                 "cut long texts with truncation (--truncate), or leave it out"
             )
+        if len(encoding.ids) > limit:
+            encoding = tokenizer(text, pair, truncation=True, max_length=limit).encodings[0]
+        encoded.append(encoding)
     encoded.sort(key=lambda encoding: len(encoding.ids))
     pad = config.pad_token_id or 0
     for start in range(0, len(encoded), batch_size):
-        rows = encoded[start : start + batch_size]
-        shape = (len(rows), len(rows[-1].ids))
+        batch = encoded[start : start + batch_size]
+        width = len(batch[-1].ids)
         feeds = {
-            "input_ids": np.full(shape, pad, np.int64),
-            "attention_mask": np.zeros(shape, np.int64),
-            "token_type_ids": np.zeros(shape, np.int64),
+            "input_ids": np.full((len(batch), width), pad, np.int64),
+            "attention_mask": np.zeros((len(batch), width), np.int64),
+            "token_type_ids": np.zeros((len(batch), width), np.int64),
         }
-        for row, encoding in enumerate(rows):
-            length = len(encoding.ids)
-            feeds["input_ids"][row, :length] = encoding.ids
-            feeds["attention_mask"][row, :length] = 1
-            feeds["token_type_ids"][row, :length] = encoding.type_ids
+        for row, encoding in enumerate(batch):
+            first = width - len(encoding.ids) if task.pad_left else 0
+            place = slice(first, first + len(encoding.ids))
+            feeds["input_ids"][row, place] = encoding.ids
+            feeds["attention_mask"][row, place] = 1
+            feeds["token_type_ids"][row, place] = encoding.type_ids
         yield feeds

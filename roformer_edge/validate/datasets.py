@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from roformer_edge.errors import DatasetError, UnknownNameError
+from roformer_edge.errors import DatasetError
+from roformer_edge.tasks import get_task
 
 STANDARD_INPUT = "-"
 MAX_LINE_BYTES = 64 << 20  # far above any text; a bound for files that are not JSON Lines at all
@@ -61,8 +62,11 @@ def read_labelled(path: str | Path, task: str, labels: Sequence[str]) -> Iterato
         DatasetError: While iterating: the file cannot be read, holds no example, or has a line that cannot be used.
         UnknownNameError: No such task.
     """
+    get_task(task)
     if task not in READERS:
-        raise UnknownNameError("task", task, READERS)
+        raise DatasetError(
+            f"what is lost in {task} cannot be measured: labelled data is read for {', '.join(READERS)} only"
+        )
     read = READERS[task]
     known = tuple(labels)
     return (read(record, known) for record in _records(path))
@@ -78,6 +82,30 @@ def read_texts(path: str | Path) -> Iterator[str]:
         DatasetError: As for :func:`read_labelled`.
     """
     return (record.string("text") for record in _records(path))
+
+
+def read_inputs(path: str | Path, task: str) -> Iterator[dict[str, Any]]:
+    """Read what a task answers to, one example a line: its fields, strings or lists of strings.
+
+    Labels and other keys are ignored. The question of a multiple choice may miss.
+
+    Args:
+        path: A JSON Lines file, or ``"-"`` for standard input.
+        task: A name of ``tasks.TASKS``.
+
+    Raises:
+        DatasetError: As for :func:`read_labelled`.
+        UnknownNameError: No such task.
+    """
+    fields = get_task(task).fields
+    return (_fields_of(record, fields) for record in _records(path))
+
+
+def _fields_of(record: _Record, fields: Sequence[str]) -> dict[str, Any]:
+    if "choices" not in fields:
+        return {field: record.string(field) for field in fields}
+    given = [field for field in ("context", "question") if field != "question" or field in record.values]
+    return {**{field: record.string(field) for field in given}, "choices": record.strings("choices")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +125,23 @@ class _Record:
         return self.values[key]
 
     def string(self, key: str) -> str:
-        value = self.value(key)
+        return self._checked(repr(key), self.value(key))
+
+    def strings(self, key: str) -> list[str]:
+        values = self.value(key)
+        if not isinstance(values, list) or not values:
+            found = "an empty list" if values == [] else _kind(values)
+            raise self.error(f"{key!r} must be a list of strings, found {found}")
+        return [self._checked(f"number {number} of {key!r}", value) for number, value in enumerate(values, 1)]
+
+    def _checked(self, name: str, value: object) -> str:
         if not isinstance(value, str):
-            raise self.error(f"{key!r} must be a string, found {_kind(value)}")
+            raise self.error(f"{name} must be a string, found {_kind(value)}")
         if surrogate := _SURROGATE.search(value):
             place = f"U+{ord(surrogate[0]):04X} at character {surrogate.start()}"
-            raise self.error(f"{key!r} holds half of a surrogate pair, {place}: it is not Unicode text")
+            raise self.error(f"{name} holds half of a surrogate pair, {place}: it is not Unicode text")
         if "\0" in value:
-            raise self.error(f"{key!r} holds a NUL at character {value.index(chr(0))}")
+            raise self.error(f"{name} holds a NUL at character {value.index(chr(0))}")
         return value
 
 

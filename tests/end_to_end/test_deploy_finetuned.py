@@ -72,11 +72,11 @@ def test_the_loss_is_within_bounds(checkpoint, dataset, tmp_path, recipe, preset
 
 def test_padded_calibration_batches_do_no_harm(checkpoint, dataset):
     source = open_source(checkpoint, TASK)
-    texts = list(islice(read_texts(dataset / "train.jsonl"), 128))
+    texts = [(text, None) for text in islice(read_texts(dataset / "train.jsonl"), 128)]
     config = source.checkpoint.config
 
     def padded() -> Iterator[dict[str, np.ndarray]]:
-        for feeds in encode_batches(source.tokenizer, texts, config, batch_size=8, truncation=True):
+        for feeds in encode_batches(source.tokenizer, texts, config, TASK, batch_size=8, truncation=True):
             width = ((0, 0), (0, 128 - feeds["input_ids"].shape[1]))
             yield {name: np.pad(array, width) for name, array in feeds.items()}
 
@@ -85,9 +85,9 @@ def test_padded_calibration_batches_do_no_harm(checkpoint, dataset):
     exact = OnnxRuntimeSession(
         export_onnx(source.checkpoint, TASK, ExportOptions(recipe=get_recipe("fp32"), preset=get_preset("x86"))).model
     )
-    asked = list(islice(read_texts(dataset / "test.jsonl"), 400))
+    asked = [(text, None) for text in islice(read_texts(dataset / "test.jsonl"), 400)]
     same = total = 0
-    for feeds in encode_batches(source.tokenizer, asked, config, batch_size=8, truncation=True):
+    for feeds in encode_batches(source.tokenizer, asked, config, TASK, batch_size=8, truncation=True):
         found, wanted = (side.run(feeds)["logits"].argmax(axis=1) for side in (session, exact))
         same, total = same + int((found == wanted).sum()), total + len(found)
     assert total == 400

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.checkpoint import Checkpoint, load_checkpoint
 from roformer_edge.models import torch_roformer
+from roformer_edge.models.checkpoint import Checkpoint, load_checkpoint
 from roformer_edge.tasks import Task, get_task
 
 TASK = get_task("text-classification")
