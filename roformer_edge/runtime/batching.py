@@ -15,7 +15,9 @@ TOKEN_BUDGET = 4096
 WINDOW_BATCHES = 32
 
 
-def pack_by_length(lengths: Sequence[int], batch_size: int, token_budget: int = TOKEN_BUDGET) -> list[list[int]]:
+def pack_by_length(
+    lengths: Sequence[int], batch_size: int, token_budget: int = TOKEN_BUDGET, *, alike: bool = False
+) -> list[list[int]]:
     """Group texts of similar length.
 
     Args:
@@ -23,6 +25,7 @@ def pack_by_length(lengths: Sequence[int], batch_size: int, token_budget: int = 
         batch_size: The most texts in a batch.
         token_budget: The most tokens in a batch, when all its texts are padded to the longest. A single text may
             exceed it.
+        alike: Put texts of exactly one length together, so that nothing is padded.
 
     Returns:
         Batches of indices into ``lengths``, shortest texts first; every index once.
@@ -30,7 +33,12 @@ def pack_by_length(lengths: Sequence[int], batch_size: int, token_budget: int = 
     batches: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         # ascending, so the text at hand is the longest of its batch
-        if batches and len(batches[-1]) < batch_size and (len(batches[-1]) + 1) * lengths[index] <= token_budget:
+        if (
+            batches
+            and len(batches[-1]) < batch_size
+            and (len(batches[-1]) + 1) * lengths[index] <= token_budget
+            and not (alike and lengths[batches[-1][0]] < lengths[index])
+        ):
             batches[-1].append(index)
         else:
             batches.append([index])

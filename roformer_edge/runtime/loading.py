@@ -21,10 +21,10 @@ from roformer_edge.errors import (
     VocabularyError,
 )
 from roformer_edge.runtime.session import Session, SessionOptions
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.tasks import TensorSpec, get_task
 
 if TYPE_CHECKING:
-    from roformer_edge.runtime.pipelines.text_classification import TextClassifier
+    from roformer_edge.runtime.pipeline import Pipeline
     from roformer_edge.tokenizer.base import Tokenizer
 
 T = TypeVar("T")
@@ -40,8 +40,10 @@ def load(
     arena: bool = True,
     spinning: bool = True,
     optimization: str = "all",
-) -> TextClassifier:
+) -> Pipeline:
     """Load a bundle, ready to answer.
+
+    What is returned is the class that ``PIPELINES`` names for the bundle's task, such as a ``TextClassifier``.
 
     Args:
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is held in memory once more while loading).
@@ -78,7 +80,7 @@ def load(
             tokenizer = _open_tokenizer(opened, config)
         finally:
             session.join()
-        loaded = pipeline(session.result(), tokenizer, config, opened.manifest)
+        loaded = _make_pipeline(pipeline, session.result(), tokenizer, config, opened.manifest)
         opened.check_unchanged()
         if self_test:
             from roformer_edge.runtime.self_test import run_self_test
@@ -117,7 +119,9 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
         config = RoFormerConfig.from_dict(parse_object(bundle.read_bytes("config"), where))
     except (ConfigError, UnsupportedModelError) as error:
         raise BundleFormatError(f"{where}: {error}") from None
-    if bundle.manifest.labels != config.labels:
+    # a config always has labels; only where they are answers do they belong to the bundle
+    labels = config.labels if get_task(bundle.manifest.task).labelled else ()
+    if bundle.manifest.labels != labels:
         raise BundleFormatError(f"{where} has other labels than the manifest")
     return config
 
@@ -143,19 +147,30 @@ def _onnxruntime(model: Path | bytes, options: SessionOptions, manifest: Manifes
     return OnnxRuntimeSession(model, options)
 
 
-def _text_classification(
-    session: Session, tokenizer: Tokenizer, config: RoFormerConfig, manifest: Manifest
-) -> TextClassifier:
-    from roformer_edge.runtime.inference import Limits
-    from roformer_edge.runtime.pipelines.text_classification import TextClassifier
+def _make_pipeline(
+    place: tuple[str, str], session: Session, tokenizer: Tokenizer, config: RoFormerConfig, manifest: Manifest
+) -> Pipeline:
+    from importlib import import_module
 
+    from roformer_edge.runtime.inference import Limits
+
+    module, name = place
     limits = Limits(
         max_length=manifest.max_length, length_buckets=manifest.length_buckets, pad_id=config.pad_token_id or 0
     )
-    return TextClassifier(session, tokenizer, config, limits=limits)
+    made: Pipeline = getattr(import_module(module), name)(session, tokenizer, config, limits=limits)
+    return made
 
 
 # format of the model file -> (model, options, manifest) to a session
 BACKENDS = {"onnx": _onnxruntime}
-# task -> (session, tokenizer, config, manifest) to what answers
-PIPELINES = {"text-classification": _text_classification}
+# task -> module and class of what answers; only the one that a bundle needs is imported
+PIPELINES = {
+    "feature-extraction": ("roformer_edge.runtime.pipelines.feature_extraction", "FeatureExtractor"),
+    "fill-mask": ("roformer_edge.runtime.pipelines.fill_mask", "FillMask"),
+    "text-generation": ("roformer_edge.runtime.pipelines.text_generation", "TextGenerator"),
+    "text-classification": ("roformer_edge.runtime.pipelines.text_classification", "TextClassifier"),
+    "token-classification": ("roformer_edge.runtime.pipelines.token_classification", "TokenClassifier"),
+    "question-answering": ("roformer_edge.runtime.pipelines.question_answering", "QuestionAnswerer"),
+    "multiple-choice": ("roformer_edge.runtime.pipelines.multiple_choice", "MultipleChoice"),
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from roformer_edge.errors import TextError
 
@@ -45,3 +46,26 @@ def split_pair(value: object, where: str = "the text") -> tuple[str, str | None]
     if len(value) != 2:
         raise TextError(f"{where} must be a str or a tuple of two, found a tuple of {len(value)}")
     return check_text(value[0], f"{where}, first of the pair"), check_text(value[1], f"{where}, second of the pair")
+
+
+def split_fields(value: object, names: Sequence[str], where: str = "the input") -> tuple[object, ...]:
+    """The parts of an input that is made of several, unchecked.
+
+    Args:
+        value: A tuple with one item for each of ``names``, or a mapping from the names; other keys are ignored, so
+            that a line of a data file can be given as it is.
+        names: Of the parts, in order.
+        where: What the input is called in messages.
+
+    Returns:
+        One value for each name; ``None`` for a name that a mapping does not hold.
+
+    Raises:
+        TextError: Something else.
+    """
+    if isinstance(value, Mapping):
+        return tuple(value.get(name) for name in names)
+    if isinstance(value, tuple) and len(value) == len(names):
+        return value
+    found = f"a tuple of {len(value)}" if isinstance(value, tuple) else f"{type(value).__name__}: {value!r:.60}"
+    raise TextError(f"{where} must be a tuple of {', '.join(names)}, or a dict with these keys, found {found}")

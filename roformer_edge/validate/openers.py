@@ -76,6 +76,7 @@ def _open_bundle(source: Source, task: Task) -> tuple[TextClassifier, Facts]:
     if manifest.task != task.name:
         raise ComparisonError(f"{source.path} is a bundle for {manifest.task}, and {task.name} was asked for")
     classifier = load(source.path, threads=source.threads)
+    assert isinstance(classifier, TextClassifier)
     files = [FileFact(path=entry.path, role=entry.role, bytes=entry.bytes) for entry in manifest.files]
     return classifier, Facts(
         engine=_ENGINES[manifest.format](),

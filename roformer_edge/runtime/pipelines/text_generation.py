@@ -1,0 +1,214 @@
+"""Text generation: a prompt in, its continuation out, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import OptionError, TextTooLongError
+from roformer_edge.runtime.decode import Sampling, join_tokens
+from roformer_edge.runtime.inference import Decoder, Encoded, Limits, Outputs
+from roformer_edge.runtime.pipeline import Pipeline, check_count, known_token
+from roformer_edge.runtime.session import Session
+from roformer_edge.runtime.texts import check_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """A prompt and what was written after it.
+
+    Attributes:
+        text: The prompt and its continuation.
+        new_text: The continuation, special tokens left out.
+        ids: The ids of the continuation, without the one that ended it.
+        ended: Whether a stop token ended it; false where it reached ``max_new_tokens`` or the model's length.
+    """
+
+    text: str
+    new_text: str
+    ids: tuple[int, ...]
+    ended: bool
+
+
+class _Row:
+    """A prompt that grows."""
+
+    def __init__(self, prompt: str, ids: Sequence[int], random: np.random.Generator) -> None:
+        self.prompt = prompt
+        self.ids = list(ids)
+        self.random = random
+        self.ended = False
+        self._start = len(ids)
+
+    @property
+    def type_ids(self) -> Sequence[int]:
+        return [0] * len(self.ids)
+
+    @property
+    def new_ids(self) -> tuple[int, ...]:
+        return tuple(self.ids[self._start :])
+
+    def add(self, token: int, stops: Collection[int]) -> None:
+        self.ended = token in stops
+        if not self.ended:
+            self.ids.append(token)
+
+    def goes_on(self, most: int, max_length: int) -> bool:
+        # the model reads all of these for the next one
+        return not self.ended and len(self.ids) - self._start < most and len(self.ids) <= max_length
+
+
+class TextGenerator(Pipeline):
+    """Continues prompts; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of.
+
+    The graph keeps nothing from step to step: every token costs a run over all tokens before it. Prompts of different
+    length are computed together and padded on the right, where a causal model does not look, so that a continuation
+    does not depend on what else is computed.
+
+    Raises:
+        VocabularyError: The tokenizer has no separator token, which ends a text.
+    """
+
+    task = "text-generation"
+
+    def __init__(
+        self, session: Session, tokenizer: Decoder, config: RoFormerConfig, *, limits: Limits | None = None
+    ) -> None:
+        super().__init__(session, tokenizer, config, limits=limits)
+        self._decoder = tokenizer
+        self._separator = known_token(tokenizer.sep_token_id, "separator", self.task)
+
+    @overload
+    def __call__(
+        self,
+        prompts: str,
+        *,
+        max_new_tokens: int = 20,
+        do_sample: bool = False,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        seed: int | None = None,
+        stop_token_ids: Collection[int] | None = None,
+        batch_size: int = 8,
+    ) -> Generated: ...
+    @overload
+    def __call__(
+        self,
+        prompts: list[str],
+        *,
+        max_new_tokens: int = 20,
+        do_sample: bool = False,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        seed: int | None = None,
+        stop_token_ids: Collection[int] | None = None,
+        batch_size: int = 8,
+    ) -> list[Generated]: ...
+    @overload
+    def __call__(
+        self,
+        prompts: Iterator[str],
+        *,
+        max_new_tokens: int = 20,
+        do_sample: bool = False,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        seed: int | None = None,
+        stop_token_ids: Collection[int] | None = None,
+        batch_size: int = 8,
+    ) -> Iterator[Generated]: ...
+
+    def __call__(
+        self,
+        prompts: str | Iterable[str],
+        *,
+        max_new_tokens: int = 20,
+        do_sample: bool = False,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        seed: int | None = None,
+        stop_token_ids: Collection[int] | None = None,
+        batch_size: int = 8,
+    ) -> Any:
+        """Continue one prompt, or many.
+
+        The tokens of a prompt are ``[CLS]`` and those of its text. A continuation ends with a stop token, after
+        ``max_new_tokens``, or when the model takes no more tokens.
+
+        Args:
+            prompts: A ``str``; a list (or other collection) of such; or an iterator.
+            max_new_tokens: How many tokens to add at most.
+            do_sample: Draw tokens at random, instead of taking the most likely one each time.
+            temperature: See :class:`~roformer_edge.runtime.decode.Sampling`, as for the next three.
+            top_k: See there.
+            top_p: See there.
+            repetition_penalty: See there.
+            seed: Of the randomness. Every prompt begins with it anew, so what is drawn for it does not depend on the
+                prompts around it, and equal prompts are continued alike; ``None`` for other tokens each time.
+            stop_token_ids: Tokens that end a continuation; ``None`` for ``[SEP]`` alone.
+            batch_size: The most prompts that are computed at once.
+
+        Raises:
+            TextError: Something is not a text, or holds NUL or a lone surrogate.
+            TextTooLongError: A prompt has more tokens than the model takes.
+            OptionError: A number is out of range.
+            BackendError: The engine failed.
+        """
+        check_count("max_new_tokens", max_new_tokens)
+        if seed is not None and (not isinstance(seed, int) or seed < 0):
+            raise OptionError("seed", seed, "a whole number of at least 0, or None")
+        sampling = Sampling(
+            do_sample=do_sample,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+        )
+        stops = frozenset((self._separator,) if stop_token_ids is None else stop_token_ids)
+
+        def read(value: object, where: str) -> _Row:
+            prompt = check_text(value, where)
+            return _Row(prompt, self._prompt_ids(prompt, where), np.random.default_rng(seed))
+
+        def respond(rows: Sequence[_Row], size: int) -> list[Generated]:
+            active = list(rows)
+            while active:
+                outputs = self._model.run(active, size, self._last)
+                for row, output in zip(active, outputs, strict=True):
+                    row.add(sampling.next_token(output["logits"], row.ids, row.random), stops)
+                active = [row for row in active if row.goes_on(max_new_tokens, self.max_length)]
+            return [self._generated(row) for row in rows]
+
+        return self._respond(prompts, read, respond, batch_size)
+
+    def _prompt_ids(self, prompt: str, where: str) -> Sequence[int]:
+        # without the [SEP] at its end: the model is to go on
+        ids = self._model.tokenizer.encode_text(prompt).ids[:-1]
+        if len(ids) > self.max_length:
+            raise TextTooLongError(
+                f"{where} has {len(ids)} tokens with the one in front, and the model takes {self.max_length} at most; "
+                "shorten it"
+            )
+        return ids
+
+    def _last(self, encoding: Encoded, outputs: Outputs) -> Outputs:
+        """Logits of the last position, out of those of all; ids that no token has are left out."""
+        return {"logits": outputs["logits"][-1, : len(self._decoder)].copy()}
+
+    def _generated(self, row: _Row) -> Generated:
+        special = frozenset(self._decoder.all_special_ids)
+        shown = [index for index in row.new_ids if index not in special]
+        new_text = join_tokens(self._decoder.convert_ids_to_tokens(shown), before=row.prompt)
+        return Generated(text=row.prompt + new_text, new_text=new_text, ids=row.new_ids, ended=row.ended)

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from roformer_edge.errors import BackendError, TextError, UnknownNameError
+from roformer_edge.runtime.pipelines.token_classification import Entity, split_label
+from tests.runtime.tiny_tasks import TEXTS, TOKENIZER, Feeds, Real, fake, real
+
+BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+BIOES = ("O", "B-PER", "I-PER", "E-PER", "S-PER", "S-LOC")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Real:
+    return real("token-classification", tmp_path_factory.mktemp("tokens"), id2label=dict(enumerate(BIO)))
+
+
+def scripted(tags: list[str], labels: tuple[str, ...] = BIO, weight: float = 50.0):
+    """A classifier that gives these labels to the tokens between [CLS] and [SEP]."""
+
+    def answer(feeds: Feeds) -> Feeds:
+        length = feeds["input_ids"].shape[1]
+        chosen = ["B-PER" if "B-PER" in labels else labels[-1], *tags, labels[-1]]
+        logits = np.zeros((len(feeds["input_ids"]), length, len(labels)), np.float32)
+        for place, tag in enumerate(chosen):
+            logits[:, place, labels.index(tag)] = weight
+        return {"logits": logits}
+
+    return fake("token-classification", answer, id2label=dict(enumerate(labels)))[0]
+
+
+def spans(entities: list[Entity]) -> list[tuple[str, str]]:
+    return [(entity.label, entity.text) for entity in entities]
+
+
+SIX = "我你他的灯好"  # a token each
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (["B-PER", "I-PER", "O", "O", "B-LOC", "O"], [("PER", "我你"), ("LOC", "灯")]),
+        (["B-PER", "B-PER", "O", "O", "O", "O"], [("PER", "我"), ("PER", "你")]),
+        (["I-PER", "I-PER", "I-LOC", "O", "O", "I-LOC"], [("PER", "我你"), ("LOC", "他"), ("LOC", "好")]),
+        (["B-PER", "I-LOC", "O", "O", "O", "B-PER"], [("PER", "我"), ("LOC", "你"), ("PER", "好")]),
+        (["O"] * 6, []),
+        (["B-LOC"] + ["I-LOC"] * 5, [("LOC", SIX)]),
+    ],
+)
+def test_labels_become_stretches(tags: list[str], expected: list[tuple[str, str]]) -> None:
+    assert spans(scripted(tags)(SIX)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (["B-PER", "I-PER", "E-PER", "I-PER", "O", "S-LOC"], [("PER", "我你他"), ("PER", "的"), ("LOC", "好")]),
+        (["S-PER", "S-PER", "E-PER", "E-PER", "O", "O"], [("PER", "我"), ("PER", "你"), ("PER", "他"), ("PER", "的")]),
+        (["S-LOC", "O", "B-PER", "E-PER", "B-PER", "O"], [("LOC", "我"), ("PER", "他的"), ("PER", "灯")]),
+    ],
+)
+def test_ends_and_singles_close_an_entity(tags: list[str], expected: list[tuple[str, str]]) -> None:
+    assert spans(scripted(tags, BIOES)(SIX)) == expected
+
+
+def test_labels_without_a_letter_in_front_are_joined_with_equal_neighbours() -> None:
+    classify = scripted(["人", "人", "O", "地-名", "地-名", "人"], ("O", "人", "地-名"))
+    assert spans(classify(SIX)) == [("人", "我你"), ("地-名", "的灯"), ("人", "好")]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("B-PER", ("PER", True, False)),
+        ("M-PER", ("PER", False, False)),
+        ("U-PER", ("PER", True, True)),
+        ("L-GPE-CITY", ("GPE-CITY", False, True)),
+        ("GPE-CITY", ("GPE-CITY", False, False)),
+        ("B-", ("B-", False, False)),
+        ("O", ("O", False, False)),
+    ],
+)
+def test_a_label_is_split(label: str, expected: tuple[str, bool, bool]) -> None:
+    assert split_label(label) == expected
+
+
+def test_places_are_those_of_the_original_text() -> None:
+    text = "  ＡＢＣ\u3000我 Good"
+    tags = ["B-PER", "I-PER", "I-PER", "B-LOC", "B-PER", "I-PER", "I-PER", "I-PER"]
+    assert len(TOKENIZER.tokenize(text)) in (5, 8)
+    entities = scripted(tags[: len(TOKENIZER.tokenize(text))])(text)
+    for entity in entities:
+        assert text[entity.start : entity.end] == entity.text
+    assert entities[-1].text.endswith("ood")
+
+
+def test_one_entry_a_token(built: Real) -> None:
+    text = "今天天气好 abc"
+    entries = built.pipeline(text, aggregation="none")
+    row = TOKENIZER.encode_text(text)
+    scores = built.torch(row.ids).logits[0].double().softmax(-1)[1:-1]
+    assert [(entry.start, entry.end) for entry in entries] == row.offsets[1:-1]
+    assert [entry.label for entry in entries] == [BIO[index] for index in scores.argmax(-1)]
+    assert [entry.score for entry in entries] == pytest.approx(scores.amax(-1).tolist(), abs=1e-5)
+    assert "".join(entry.text for entry in entries) == "今天天气好abc"
+
+
+def test_the_score_is_the_mean_of_the_tokens(built: Real) -> None:
+    for text in TEXTS:
+        entries = built.pipeline(text, aggregation="none")
+        for entity in built.pipeline(text):
+            inside = [entry for entry in entries if entity.start <= entry.start and entry.end <= entity.end]
+            assert entity.score == pytest.approx(np.mean([entry.score for entry in inside]))
+            assert {entry.label[2:] for entry in inside} == {entity.label}
+
+
+def worded(aggregation: str) -> list[Entity]:
+    """``good`` in four tokens, the first of which is a person and the others places."""
+    probabilities = np.array([[1, 0, 0, 0, 0], [0.1, 0.6, 0, 0.3, 0], *[[0.1, 0, 0, 0.9, 0]] * 3, [1, 0, 0, 0, 0]])
+    logits = np.log(probabilities + 1e-9).astype(np.float32)
+    classify, _ = fake("token-classification", lambda feeds: {"logits": logits[None]}, id2label=dict(enumerate(BIO)))
+    return classify("Good", aggregation=aggregation)
+
+
+def test_words_may_have_one_label() -> None:
+    assert [(entity.label, entity.text) for entity in worded("simple")] == [
+        ("PER", "G"), ("LOC", "o"), ("LOC", "o"), ("LOC", "d"),
+    ]  # fmt: skip
+    (first,), (mean,) = worded("first"), worded("mean")
+    assert (first.label, first.text, first.score) == ("PER", "Good", pytest.approx(0.6, abs=1e-4))
+    assert (mean.label, mean.text, mean.score) == ("LOC", "Good", pytest.approx(0.75, abs=1e-4))
+
+
+@pytest.mark.parametrize("batch_size", [2, 8])
+def test_batches_answer_as_single_texts_do(built: Real, batch_size: int) -> None:
+    for text, found in zip(TEXTS, built.pipeline(list(TEXTS), batch_size=batch_size), strict=True):
+        single = built.pipeline(text)
+        assert spans(found) == spans(single)
+        assert [entity.score for entity in found] == pytest.approx([entity.score for entity in single], abs=1e-5)
+
+
+def test_bad_input(built: Real) -> None:
+    with pytest.raises(UnknownNameError, match="unknown aggregation 'max'; choose one of: none, simple, first, mean"):
+        built.pipeline("好", aggregation="max")
+    with pytest.raises(TextError, match="the text must be a str, found tuple"):
+        built.pipeline(("今天", "几点"))
+    answers = built.pipeline(iter(["好", 5]))
+    next(answers)
+    with pytest.raises(TextError, match="text 1 must be a str, found int"):
+        next(answers)
+    assert built.pipeline("") == []
+    with pytest.raises(BackendError, match="there are 3 labels"):
+        fake(
+            "token-classification",
+            lambda feeds: {"logits": np.zeros((*feeds["input_ids"].shape, 5), np.float32)},
+            id2label={0: "a", 1: "b", 2: "c"},
+        )[0]("好")

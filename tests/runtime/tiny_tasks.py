@@ -1,0 +1,90 @@
+"""Pipelines of every task: on a function in place of a graph, and on the real graph of a tiny torch model."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.export.to_onnx import float_graph
+from roformer_edge.models import torch_roformer
+from roformer_edge.models.checkpoint import load_checkpoint
+from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
+from roformer_edge.runtime.fake import FakeSession
+from roformer_edge.runtime.inference import Limits
+from roformer_edge.runtime.loading import PIPELINES
+from roformer_edge.runtime.pipeline import Pipeline
+from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.tasks import get_task
+from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
+from tests.tiny_runtime import vocabulary
+
+TOKENIZER = RoFormerTokenizer(Vocabulary(vocabulary()))
+TEXTS = ("今天天气好", "把客厅的灯打开", "好", "", "现在几点？现在几点？", "abc 12", "今天，我关灯。")
+
+Feeds = dict[str, np.ndarray]
+
+
+def config(**changes: object) -> RoFormerConfig:
+    """A small architecture."""
+    values: dict = {
+        "vocab_size": len(TOKENIZER),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "max_position_embeddings": 40,
+    }
+    return RoFormerConfig(**{**values, **changes})
+
+
+def pipeline_of(task: str) -> Any:
+    """The class that answers a task."""
+    module, name = PIPELINES[task]
+    return getattr(importlib.import_module(module), name)
+
+
+def fake(
+    task: str, answer: Callable[[Feeds], Feeds], *, limits: Limits | None = None, **changes: object
+) -> tuple[Any, FakeSession]:
+    """A pipeline whose graph is a function, and the session that remembers what it was given."""
+    row = get_task(task)
+    session = FakeSession(answer, row.inputs, row.outputs)
+    return pipeline_of(task)(session, TOKENIZER, config(**changes), limits=limits), session
+
+
+@dataclass(frozen=True)
+class Real:
+    """A pipeline on a real graph, and the torch model that the graph was made of."""
+
+    pipeline: Any
+    model: Any
+
+    def torch(self, ids: list[int], types: list[int] | None = None) -> Any:
+        """The model's answer to one row, without any padding."""
+        rows = torch.tensor([ids]), torch.ones(1, len(ids)).long(), torch.tensor([types or [0] * len(ids)])
+        if self.pipeline.task == "multiple-choice":
+            rows = tuple(row[None] for row in rows)
+        with torch.inference_mode():
+            return self.model(rows[0], attention_mask=rows[1], token_type_ids=rows[2])
+
+
+def real(task: str, folder: Path, *, limits: Limits | None = None, **changes: object) -> Real:
+    """Save a random model and open it as the runtime does."""
+    row = get_task(task)
+    torch.manual_seed(11)
+    settings = config(is_decoder=row.causal, **changes)
+    model = getattr(torch_roformer, row.model_class)(settings).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(folder)
+    checkpoint = load_checkpoint(folder, row)
+    session = OnnxRuntimeSession(float_graph(checkpoint, row).to_bytes(), SessionOptions(threads=1))
+    pipeline: Pipeline = pipeline_of(task)(session, TOKENIZER, checkpoint.config, limits=limits)
+    return Real(pipeline, model)
