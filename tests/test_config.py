@@ -1,0 +1,71 @@
+"""The config: the relatives of RoFormer that it knows, refuses, or must not mistake for one another."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import ConfigError, UnsupportedModelError
+
+V2 = {"norm_type": "rms_norm", "use_bias": False}
+# bert_config.json of a TensorFlow 1 archive, as Google's script writes it
+GOOGLE = {
+    "attention_probs_dropout_prob": 0.1,
+    "directionality": "bidi",
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 384,
+    "initializer_range": 0.02,
+    "intermediate_size": 1536,
+    "max_position_embeddings": 512,
+    "num_attention_heads": 6,
+    "num_hidden_layers": 6,
+    "pooler_fc_size": 768,
+    "pooler_num_attention_heads": 12,
+    "pooler_num_fc_layers": 3,
+    "pooler_size_per_head": 128,
+    "pooler_type": "first_token_transform",
+    "type_vocab_size": 2,
+    "vocab_size": 50000,
+}
+
+
+class TestRoFormerV2:
+    def test_the_two_keys_name_it(self):
+        config = RoFormerConfig.from_dict(V2)
+        assert config.is_v2
+        assert config.unknown_keys == ()
+        assert not RoFormerConfig().is_v2
+
+    def test_it_is_written_and_read_again(self, tmp_path):
+        config = RoFormerConfig.from_dict({**V2, "embedding_size": 768})
+        config.save_pretrained(tmp_path)
+        assert json.loads((tmp_path / "config.json").read_text()).items() >= V2.items()
+        assert RoFormerConfig.from_pretrained(tmp_path) == config
+
+    def test_another_config_does_not_grow_by_its_keys(self):
+        assert not V2.keys() & RoFormerConfig().to_dict().keys()
+
+    @pytest.mark.parametrize("keys", [{"norm_type": "rms_norm"}, {"use_bias": False}, {**V2, "use_bias": True}])
+    def test_one_key_without_the_other_is_a_contradiction(self, keys):
+        with pytest.raises(ConfigError, match="does not go with use_bias"):
+            RoFormerConfig.from_dict(keys)
+
+    def test_another_norm(self):
+        with pytest.raises(ConfigError, match="unknown norm_type 'batch_norm'; choose one of: layer_norm, rms_norm"):
+            RoFormerConfig(norm_type="batch_norm")
+
+
+class TestPoolers:
+    def test_those_of_googles_config_are_no_pooler_of_ours(self):
+        config = RoFormerConfig.from_dict({**GOOGLE, "embedding_size": 384})
+        assert config.hidden_size == 384
+        assert config.unknown_keys == ()
+        assert RoFormerConfig.from_json(config.to_json()) == config
+
+    @pytest.mark.parametrize("key", ["pooler_activation", "use_pooler", "use_pooler_output", "with_pooler"])
+    def test_roformer_sim_is_refused(self, key):
+        with pytest.raises(UnsupportedModelError, match=f"RoFormer-sim config .*'{key}'"):
+            RoFormerConfig.from_dict({**GOOGLE, key: "linear"})
