@@ -5,25 +5,16 @@ What is missing, unexpected or of another shape is an error that lists it; nothi
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import json
-import pickle
-import warnings
-import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from roformer_edge._extras import require
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, VocabularyError
-from roformer_edge.models.foreign_files import open_flax, open_keras, open_tensorflow1, torch_name
 from roformer_edge.models.keymap import (
     DECODER_WEIGHT,
     POOLER,
@@ -35,22 +26,9 @@ from roformer_edge.models.keymap import (
     shapes_of,
 )
 from roformer_edge.models.rotary import rotary_table
-from roformer_edge.models.safetensors_file import SafetensorsFile, write_safetensors
+from roformer_edge.models.safetensors_file import write_safetensors
+from roformer_edge.models.weight_files import Array, Store, open_weights
 from roformer_edge.tasks import Task
-
-Array = NDArray[np.float32]
-
-# What a directory may hold, best first. An index names the shards that share a checkpoint.
-WEIGHT_FILES = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "tf_model.h5",
-    "flax_model.msgpack",
-    "*.ckpt*.index",
-)
-_OTHER_FORMATS = ("*.gguf", "*.onnx", "*.pt", "*.pth", "*.bin")
 
 # A stored rotary table may carry the rounding of bfloat16, the coarsest type a checkpoint is kept in.
 _TABLE_TOLERANCE = 2.0**-8
@@ -64,8 +42,8 @@ class Checkpoint:
     Attributes:
         config: The architecture.
         arrays: Canonical name -> float32 array. A tensor is read from its file every time it is asked for and never
-            kept. The rotary table is always there: as stored (it
-            carries the rounding of the type it was stored in), else by formula.
+            kept. The rotary table is always there: as stored (it carries the rounding of the type it was stored in),
+            else by formula.
         files: The weight files, in reading order.
         source_directory: Where they lie.
         unused: Canonical names of stored tensors that the architecture has no place for, such as other heads.
@@ -92,7 +70,8 @@ def load_checkpoint(directory: str | Path, task: Task | None) -> Checkpoint:
     """Open a checkpoint directory and check that it holds what its config and ``task`` require.
 
     Args:
-        directory: Holds ``config.json`` and weights under one of the names in :data:`WEIGHT_FILES`.
+        directory: Holds ``config.json``, or the ``bert_config.json`` of TensorFlow 1, and weights under one of the
+            names in :data:`~roformer_edge.models.weight_files.WEIGHT_FILES`.
         task: The head that must be there; ``None`` asks for the encoder only.
 
     Raises:
@@ -121,7 +100,7 @@ def load_architecture(
     if not directory.is_dir():
         raise CheckpointError(f"no such checkpoint directory: {directory} (names of a model hub are not downloaded)")
     config = config or _read_config(directory)
-    files, stores = _open_weights(directory)
+    files, stores = open_weights(directory)
     found = _collect(stores)
     arrays = _LazyArrays(found, config)
     if any(name.startswith(POOLER) for name in found):
@@ -194,81 +173,10 @@ def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> None:
         )
 
 
-class _Store(Protocol):
-    """One opened weight file."""
-
-    @property
-    def path(self) -> Path: ...
-    def names(self) -> Collection[str]: ...
-    def shape(self, name: str) -> tuple[int, ...]: ...
-    def read(self, name: str) -> Array: ...
-
-
-class _SafetensorsStore(SafetensorsFile):
-    """A safetensors file of torch, or of TensorFlow or Flax: those are known by their slashes and kernels."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._foreign = any("/" in name or name.endswith(".kernel") for name in self.entries)
-        self._stored = {torch_name(name)[0] if self._foreign else name: name for name in self.entries}
-
-    def names(self) -> Collection[str]:
-        return self._stored.keys()
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        shape = self.entries[self._stored[name]].shape
-        return shape[::-1] if self._transposed(name) else shape
-
-    def read(self, name: str) -> Array:
-        array = super().read(self._stored[name])
-        return np.ascontiguousarray(array.T) if self._transposed(name) else array
-
-    def _transposed(self, name: str) -> bool:
-        return self._foreign and torch_name(self._stored[name])[1]
-
-
-class _PickleStore:
-    """A ``pytorch_model.bin``, opened in the mode that runs no code and, where the file allows, mapped."""
-
-    def __init__(self, path: Path) -> None:
-        torch = require("torch", f"to read {path.name}")
-        self.path = path
-        try:
-            # only the zip format can be mapped; the one before torch 1.6 is read whole
-            with warnings.catch_warnings():  # what it warns of is refused below, in words of ours
-                warnings.simplefilter("ignore")
-                tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-        except pickle.UnpicklingError:
-            raise CheckpointError(
-                f"{path} was not opened: it is damaged, or a pickle with Python objects other than tensors, which "
-                "could run code; use a model.safetensors instead"
-            ) from None
-        except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError):
-            raise CheckpointError(f"{path} is truncated or damaged; copy or download it again") from None
-        if not isinstance(tensors, Mapping) or not all(
-            isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in tensors.items()
-        ):
-            raise CheckpointError(f"{path} must hold a mapping of names to tensors (a state dict)")
-        self._tensors: Mapping[str, Any] = tensors
-
-    def names(self) -> Collection[str]:
-        return self._tensors.keys()
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        return tuple(self._tensors[name].shape)
-
-    def read(self, name: str) -> Array:
-        tensor = self._tensors[name].detach()
-        if not tensor.is_floating_point() or tensor.is_sparse:
-            raise CheckpointError(f"{self.path}: tensor {name!r} is stored as {tensor.dtype}, expected floating point")
-        array: Array = tensor.float().numpy()
-        return array
-
-
 class _LazyArrays(Mapping[str, Array]):
     """Tensors of several files under their canonical names, read when asked for."""
 
-    def __init__(self, places: Mapping[str, tuple[_Store, str]], config: RoFormerConfig) -> None:
+    def __init__(self, places: Mapping[str, tuple[Store, str]], config: RoFormerConfig) -> None:
         self._places = places
         self._config = config
 
@@ -314,52 +222,9 @@ def _read_config(directory: Path) -> RoFormerConfig:
     return RoFormerConfig.from_pretrained(directory)
 
 
-def _open_weights(directory: Path) -> tuple[tuple[Path, ...], list[_Store]]:
-    found = [path for pattern in WEIGHT_FILES for path in sorted(directory.glob(pattern)) if path.is_file()]
-    if not found:
-        others = sorted(path.name for pattern in _OTHER_FORMATS for path in directory.glob(pattern))
-        raise CheckpointError(
-            f"{directory} holds no weights: expected one of {', '.join(WEIGHT_FILES)}"
-            + (f"; found {', '.join(others)}, which must be converted to model.safetensors first" if others else "")
-        )
-    path = found[0]
-    if path.name.endswith(".safetensors.index.json"):
-        files = _shards(path)
-        return files, [_SafetensorsStore(file) for file in files]
-    if path.name.endswith(".bin.index.json"):
-        files = _shards(path)
-        return files, [_PickleStore(file) for file in files]
-    if path.suffix == ".index":
-        shards = sorted(directory.glob(f"{glob.escape(path.stem)}.data-*"))
-        return (path, *shards), [open_tensorflow1(path)]
-    openers: dict[str, Callable[[Path], _Store]] = {
-        ".safetensors": _SafetensorsStore,
-        ".bin": _PickleStore,
-        ".h5": open_keras,
-        ".msgpack": open_flax,
-    }
-    return (path,), [openers[path.suffix](path)]
-
-
-def _shards(index: Path) -> tuple[Path, ...]:
-    """The files that an index names: existing, plain names beside it."""
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except OSError as error:
-        raise CheckpointError(f"cannot read {index}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise CheckpointError(f"{index} must be a JSON object with a weight_map of tensor to file name") from None
-    for name in names:
-        if not isinstance(name, str) or name != Path(name).name or name in ("", ".", ".."):
-            raise CheckpointError(f"{index} names the file {name!r}; shards must lie beside the index")
-        if not (index.parent / name).is_file():
-            raise CheckpointError(f"{index} names the file {name!r}, which is missing; download the checkpoint again")
-    return tuple(index.parent / name for name in names)
-
-
-def _collect(stores: list[_Store]) -> dict[str, tuple[_Store, str]]:
+def _collect(stores: list[Store]) -> dict[str, tuple[Store, str]]:
     """Canonical name -> the file that holds it and the name it has there."""
-    found: dict[str, tuple[_Store, str]] = {}
+    found: dict[str, tuple[Store, str]] = {}
     for store in stores:
         for stored_name in store.names():
             name = canonical_name(stored_name)

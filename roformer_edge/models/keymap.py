@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import UnknownNameError
+from roformer_edge.errors import UnknownNameError, UnsupportedModelError
 from roformer_edge.tasks import Task
 
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
@@ -72,9 +72,19 @@ def architectures_with(names: set[str], config: RoFormerConfig) -> list[str]:
     return [architecture for architecture, head in heads.items() if head and head <= names]
 
 
-def is_v2(config: RoFormerConfig) -> bool:
-    """Whether the config is that of RoFormerV2: no biases in the encoder, and norms without gain or shift."""
-    return config.extra.get("norm_type", "layer_norm") == "rms_norm" and config.extra.get("use_bias") is False
+def check_language_model(config: RoFormerConfig) -> None:
+    """Check that a language-model head can be built.
+
+    Raises:
+        UnsupportedModelError: A RoFormerV2 whose embeddings are not as wide as its states: its head is the matrix of
+            word embeddings alone, with no layer that leads from one width to the other.
+    """
+    if config.is_v2 and config.has_projection:
+        raise UnsupportedModelError(
+            f"the language-model head of RoFormerV2 multiplies states by word embeddings, which must have one width: "
+            f"found hidden_size {config.hidden_size} and embedding_size {config.width_of_embeddings}; "
+            "only the other heads can be used"
+        )
 
 
 def _linear(module: str, inputs: int, outputs: int) -> Shapes:
@@ -103,7 +113,7 @@ def _encoder(config: RoFormerConfig) -> Shapes:
         shapes |= _linear(f"{layer}.intermediate.dense", hidden, config.intermediate_size)
         shapes |= _linear(f"{layer}.output.dense", config.intermediate_size, hidden)
         shapes |= _norm(f"{layer}.output", hidden)
-    return {name: shape for name, shape in shapes.items() if len(shape) == 2} if is_v2(config) else shapes
+    return {name: shape for name, shape in shapes.items() if len(shape) == 2} if config.is_v2 else shapes
 
 
 def _attention(module: str, hidden: int) -> Shapes:
@@ -117,7 +127,7 @@ def _language_model_head(config: RoFormerConfig) -> Shapes:
     """The transform and the bias, which RoFormerV2 does without, and the decoder where it is not tied."""
     width = config.width_of_embeddings
     shapes: Shapes = {}
-    if not is_v2(config):
+    if not config.is_v2:
         shapes = {
             **_linear("cls.predictions.transform.dense", config.hidden_size, width),
             **_norm("cls.predictions.transform", width),

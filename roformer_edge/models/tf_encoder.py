@@ -18,7 +18,6 @@ from keras import ops
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError
-from roformer_edge.models.keymap import is_v2
 from roformer_edge.models.rotary import rotary_table
 
 Tensor: TypeAlias = tf.Tensor
@@ -107,7 +106,7 @@ class RoFormerEmbeddings(Part):
         width, path = config.width_of_embeddings, "roformer.embeddings"
         self.words = self.matrix(f"{path}.word_embeddings.weight", config.vocab_size, width)
         self.types = self.matrix(f"{path}.token_type_embeddings.weight", config.type_vocab_size, width)
-        self.norm = LayerNorm(config, book, f"{path}.LayerNorm", width, plain=is_v2(config))
+        self.norm = LayerNorm(config, book, f"{path}.LayerNorm", width, plain=config.is_v2)
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
         if config.pad_token_id is not None:
             kept = ops.arange(config.vocab_size)[:, None] != config.pad_token_id
@@ -158,7 +157,7 @@ class RoFormerSelfAttention(Part):
 
     def __init__(self, config: RoFormerConfig, book: Book, path: str) -> None:
         super().__init__(config, book)
-        hidden, bias = config.hidden_size, not is_v2(config)
+        hidden, bias = config.hidden_size, not config.is_v2
         self.query = Linear(config, book, f"{path}.query", hidden, hidden, bias=bias)
         self.key = Linear(config, book, f"{path}.key", hidden, hidden, bias=bias)
         self.value = Linear(config, book, f"{path}.value", hidden, hidden, bias=bias)
@@ -199,8 +198,8 @@ class RoFormerResidual(Part):
 
     def __init__(self, config: RoFormerConfig, book: Book, path: str, inputs: int) -> None:
         super().__init__(config, book)
-        self.dense = Linear(config, book, f"{path}.dense", inputs, config.hidden_size, bias=not is_v2(config))
-        self.norm = LayerNorm(config, book, f"{path}.LayerNorm", config.hidden_size, plain=is_v2(config))
+        self.dense = Linear(config, book, f"{path}.dense", inputs, config.hidden_size, bias=not config.is_v2)
+        self.norm = LayerNorm(config, book, f"{path}.LayerNorm", config.hidden_size, plain=config.is_v2)
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
 
     def call(self, states: Tensor, residual: Tensor, training: bool) -> Tensor:
@@ -242,7 +241,7 @@ class RoFormerLayer(Part):
         if config.add_cross_attention:
             self.crossattention = RoFormerAttention(config, book, f"{path}.crossattention")
         dense = f"{path}.intermediate.dense"
-        self.intermediate = Linear(config, book, dense, config.hidden_size, inner, bias=not is_v2(config))
+        self.intermediate = Linear(config, book, dense, config.hidden_size, inner, bias=not config.is_v2)
         self.close = RoFormerResidual(config, book, f"{path}.output", inner)
         self.activation = ACTIVATIONS[config.hidden_act]
 
@@ -268,7 +267,7 @@ class RoFormerEncoder(Part):
         self.embeddings = RoFormerEmbeddings(config, book)
         if config.has_projection:
             widths = config.width_of_embeddings, config.hidden_size
-            self.project = Linear(config, book, "roformer.embeddings_project", *widths, bias=not is_v2(config))
+            self.project = Linear(config, book, "roformer.embeddings_project", *widths, bias=not config.is_v2)
         count = config.num_hidden_layers
         self.stack = [RoFormerLayer(config, book, f"roformer.encoder.layer.{index}") for index in range(count)]
 

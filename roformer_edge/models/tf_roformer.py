@@ -7,6 +7,7 @@ labels in the mapping the model's own loss is used, without a ``loss`` in ``comp
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from keras import ops
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.models import tf_losses as losses
-from roformer_edge.models.keymap import DECODER_WEIGHT, is_v2
+from roformer_edge.models.keymap import DECODER_WEIGHT, check_language_model
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, SpanOutput
 from roformer_edge.models.pooling import summary_type_of
 from roformer_edge.models.tf_encoder import ACTIVATIONS, Book, LayerNorm, Linear, Part, Tensor
@@ -64,9 +65,10 @@ class RoFormerPredictions(Part):
 
     def __init__(self, config: RoFormerConfig, book: Book, words: Any) -> None:
         super().__init__(config, book)
+        check_language_model(config)
         width, path = config.width_of_embeddings, "cls.predictions"
         self.table = words if config.tie_word_embeddings else self.matrix(DECODER_WEIGHT, config.vocab_size, width)
-        self.plain = is_v2(config)
+        self.plain = config.is_v2
         if not self.plain:
             self.dense = Linear(config, book, f"{path}.transform.dense", config.hidden_size, width)
             self.norm = LayerNorm(config, book, f"{path}.transform.LayerNorm", width)
@@ -93,7 +95,10 @@ class TFRoFormerForMaskedLM(_LanguageModel):
     architecture = "RoFormerForMaskedLM"
 
     def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
-        return _with_logits(encoded, self.predictions(encoded.last_hidden_state), given["labels"], losses.cross_entropy)
+        uncached = dataclasses.replace(encoded, past_key_values=None)  # as in the original, even in a decoder
+        return _with_logits(
+            uncached, self.predictions(encoded.last_hidden_state), given["labels"], losses.cross_entropy
+        )
 
 
 class TFRoFormerForCausalLM(Generator, _LanguageModel):

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.models import torch_losses as losses
-from roformer_edge.models.keymap import is_v2
+from roformer_edge.models.keymap import check_language_model
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, SpanOutput
 from roformer_edge.models.pooling import summary_type_of
-from roformer_edge.models.torch_encoder import ACTIVATIONS, Cache, RoFormerModel
+from roformer_edge.models.torch_attention import Cache
+from roformer_edge.models.torch_encoder import ACTIVATIONS, RoFormerModel
 from roformer_edge.models.torch_generation import Generator
 from roformer_edge.models.torch_pretrained import RoFormerPreTrainedModel
 
@@ -110,9 +111,10 @@ class RoFormerPredictions(nn.Module):
 
     def __init__(self, config: RoFormerConfig) -> None:
         super().__init__()
-        self.transform = nn.Identity() if is_v2(config) else RoFormerPredictionTransform(config)
+        check_language_model(config)
+        self.transform = nn.Identity() if config.is_v2 else RoFormerPredictionTransform(config)
         self.decoder = nn.Linear(config.width_of_embeddings, config.vocab_size, bias=False)
-        if not is_v2(config):
+        if not config.is_v2:
             self.bias = nn.Parameter(torch.zeros(config.vocab_size))
             self.decoder.bias = self.bias  # one parameter under two names, as in the original
 
@@ -134,7 +136,7 @@ class _LanguageModel(_HeadedModel):
     def tie_weights(self) -> None:
         predictions = self.cls["predictions"]
         assert isinstance(predictions, RoFormerPredictions)
-        if not is_v2(self.config):
+        if not self.config.is_v2:
             predictions.decoder.bias = predictions.bias
         if self.config.tie_word_embeddings:
             predictions.decoder.weight = self.get_input_embeddings().weight

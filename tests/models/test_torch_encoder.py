@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -8,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from roformer_edge import config as config_module
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnknownNameError
 from roformer_edge.models.keymap import shapes_of
 from roformer_edge.models.rotary import rotary_table
-from roformer_edge.models.torch_encoder import RoFormerModel, additive_mask, rotate
+from roformer_edge.models.torch_attention import additive_mask, rotate
+from roformer_edge.models.torch_encoder import RoFormerModel
 from roformer_edge.models.torch_roformer import RoFormerForMaskedLM, RoFormerForSequenceClassification
 
 TOLERANCE = 1e-5
@@ -247,14 +246,9 @@ class TestLinearAttention:
 
 class TestRoFormerV2:
     @pytest.fixture
-    def v2_config(self, tiny_config, monkeypatch) -> RoFormerConfig:
-        monkeypatch.setattr(config_module, "_refuse_relatives", lambda extra: None)
-        return dataclasses.replace(
-            tiny_config,
-            embedding_size=16,
-            hidden_act="relu",
-            rotary_value=True,
-            extra={"norm_type": "rms_norm", "use_bias": False},
+    def v2_config(self, tiny_config) -> RoFormerConfig:
+        return tiny_config.replace(
+            embedding_size=16, hidden_act="relu", rotary_value=True, norm_type="rms_norm", use_bias=False
         )
 
     def test_the_encoder_holds_matrices_only(self, v2_config):
