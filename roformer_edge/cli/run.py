@@ -1,21 +1,44 @@
-"""``run``: answer texts with a bundle."""
+"""``run``: answer what a bundle is for."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from typing import Any
 
-from roformer_edge.cli.texts import add_texts, print_json, read_inputs
+from roformer_edge.cli.texts import add_texts, print_json, read_questions
+from roformer_edge.errors import OptionError
+
+# task -> the options of its pipeline that can be set here, by the names of their arguments
+OPTIONS = {
+    "feature-extraction": {"pooling": "pooling", "truncate": "truncation"},
+    "fill-mask": {"top_k": "top_k", "truncate": "truncation"},
+    "text-generation": {"max_new_tokens": "max_new_tokens"},
+    "text-classification": {"top_k": "top_k", "truncate": "truncation"},
+    "token-classification": {"truncate": "truncation"},
+    "question-answering": {"top_k": "top_k"},
+    "multiple-choice": {"top_k": "top_k", "truncate": "truncation"},
+}
+# what is printed again of what was asked -> under which name; contexts are long, choices stand in the answer
+_ASKED = {"text": "text", "question": "question"}
+# "text" is the whole text in the answer
+_PROMPT = {"text": "prompt"}
+# task -> under which name an answer stands that is no object
+_NAMES = {"feature-extraction": "features", "token-classification": "entities"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("bundle", metavar="BUNDLE", help="a bundle's directory or .rfe archive")
-    add_texts(parser)
+    add_texts(parser, "what the task answers to: text; question, context; or context, question, choices")
     add_engine(parser)
-    parser.add_argument("--top-k", type=int, metavar="K", help="the K best answers of each text, as a list")
-    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="texts computed at once (default: 1)")
-    parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
+    parser.add_argument("--top-k", type=int, metavar="K", help="the K best answers to each input, as a list")
+    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs computed at once (default: 1)")
+    parser.add_argument(
+        "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
+    )
+    parser.add_argument("--pooling", metavar="NAME", help="of feature-extraction: mean or first (default: every token)")
+    parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
     parser.add_argument("--self-test", action="store_true", help="first compare the engine with the recorded answers")
 
 
@@ -31,20 +54,54 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer every text with one JSON line, in order."""
+    """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
 
     with load(args.bundle, threads=args.threads, providers=args.providers, self_test=args.self_test) as pipeline:
-        asked: list[str] = []
+        task = pipeline.model.task
+        options = _options(args, task.name)
+        asked: list[dict[str, Any]] = []
 
-        def remember() -> Iterator[str]:
-            for text in read_inputs(args):
-                asked.append(text)
-                yield text
+        def remember() -> Iterator[Any]:
+            for question in read_questions(args, task):
+                asked.append(question)
+                yield question["text"] if task.fields == ("text",) else question
 
-        top_k = args.top_k or 1
-        for best in pipeline(remember(), top_k, batch_size=args.batch_size, truncation=args.truncate):
-            answers = [{"label": answer.label, "score": round(answer.score, 6)} for answer in best]
-            line: dict[str, object] = {"text": asked.pop(0)}
-            print_json(line | (answers[0] if args.top_k is None else {"answers": answers}))
+        names = _PROMPT if task.name == "text-generation" else _ASKED
+        for answer in pipeline(remember(), batch_size=args.batch_size, **options):
+            question = asked.pop(0)
+            line = {name: question[field] for field, name in names.items() if field in question}
+            plain = _plain(answer)
+            print_json(line | (plain if isinstance(plain, dict) else {_NAMES.get(task.name, "answers"): plain}))
     return 0
+
+
+def _options(args: argparse.Namespace, task: str) -> dict[str, Any]:
+    """What the task's pipeline is told.
+
+    Raises:
+        OptionError: An option that means nothing to the task.
+    """
+    told = {}
+    for argument in ("top_k", "truncate", "pooling", "max_new_tokens"):
+        value = getattr(args, argument)
+        if value is None:
+            continue
+        if argument not in OPTIONS[task]:
+            name = f"--{argument.replace('_', '-')}"
+            raise OptionError(name, value, f"left out, because it means nothing to {task}")
+        told[OPTIONS[task][argument]] = value
+    return told
+
+
+def _plain(answer: Any) -> Any:
+    """An answer as JSON holds it, numbers rounded to six digits."""
+    if isinstance(answer, (list, tuple)):
+        return [_plain(item) for item in answer]
+    if isinstance(answer, float):
+        return round(answer, 6)
+    if isinstance(answer, (str, int)):
+        return answer
+    if hasattr(answer, "tolist"):
+        return _plain(answer.tolist())
+    return {name: _plain(value) for name, value in vars(answer).items()}

@@ -1,4 +1,4 @@
-"""Texts from arguments or JSON Lines, and answers as JSON Lines."""
+"""What is asked, from arguments or JSON Lines, and answers as JSON Lines."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from roformer_edge.errors import TextError
+from roformer_edge.tasks import Task
 
 
-def add_texts(parser: argparse.ArgumentParser) -> None:
-    """Where the texts come from."""
+def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> None:
+    """Where the texts come from.
+
+    Args:
+        parser: Gets the arguments.
+        holds: What a line of a file holds.
+    """
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts; without any they are read from --input")
     parser.add_argument(
-        "--input", default="-", metavar="FILE", help='JSON Lines with a "text" each; - is standard input (default: -)'
+        "--input", default="-", metavar="FILE", help=f"JSON Lines with {holds}; - is standard input (default: -)"
     )
 
 
@@ -25,14 +32,39 @@ def read_inputs(args: argparse.Namespace) -> Iterator[str]:
         return
     from roformer_edge.validate.datasets import read_texts
 
-    if args.input == "-" and sys.stdin.isatty():
-        print('type JSON Lines such as {"text": "你好"}, and end with Ctrl-D', file=sys.stderr)
+    _prompt(args, {"text": "你好"})
     yield from read_texts(args.input)
+
+
+def read_questions(args: argparse.Namespace, task: Task) -> Iterator[dict[str, Any]]:
+    """What a task is asked, by the names of its fields: from the arguments, or else from the file, one at a time.
+
+    Raises:
+        TextError: A text stands among the arguments, and the task asks for more than one.
+    """
+    if args.texts:
+        if task.fields != ("text",):
+            raise TextError(
+                f"{task.name} answers to {', '.join(task.fields)}, and a TEXT argument is one text, found "
+                f"{args.texts[0]!r:.40}; give JSON Lines with these keys in --input or on standard input"
+            )
+        yield from ({"text": _checked(text)} for text in args.texts)
+        return
+    from roformer_edge.validate.datasets import read_inputs as read_lines
+
+    _prompt(args, {field: ["好", "不好"] if field == "choices" else "你好" for field in task.fields})
+    yield from read_lines(args.input, task.name)
 
 
 def print_json(value: object) -> None:
     """One JSON line, at once: whoever reads the other end of the pipe does not wait for the next."""
     print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def _prompt(args: argparse.Namespace, example: dict[str, Any]) -> None:
+    if args.input == "-" and sys.stdin.isatty():
+        shown = json.dumps(example, ensure_ascii=False)
+        print(f"type JSON Lines such as {shown}, and end with Ctrl-D", file=sys.stderr)
 
 
 def _checked(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,19 +14,21 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.errors import BackendError, OptionError, TextTooLongError
 from roformer_edge.runtime.inference import TextModel
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.memory import peak_resident_bytes
+from roformer_edge.tasks import get_task
 
 LENGTHS = (16, 64, 128, 512)
 # What a user's program does, and no more, up to the first answer. Its time is taken from outside, and with it the
-# interpreter's own start.
+# interpreter's own start. The module json is loaded with every bundle.
 _CHILD = """
-import sys, roformer_edge
-classify = roformer_edge.load(sys.argv[1], threads=int(sys.argv[3]) or None)
-classify(sys.argv[2], truncation=True)
+import sys, json, roformer_edge
+pipeline = roformer_edge.load(sys.argv[1], threads=int(sys.argv[3]) or None)
+pipeline(json.loads(sys.argv[2]))
 print("answered", flush=True)
 from roformer_edge.runtime.memory import peak_resident_bytes
 print(peak_resident_bytes() or 0)
@@ -42,7 +45,7 @@ class BenchOptions:
         threads: Of the engine; ``None`` lets it choose.
         runs: How often each length and batch size is run, after three runs that do not count.
         cold_starts: How many fresh processes to start; 0 leaves that out.
-        text: What the fresh processes are asked.
+        text: What the fresh processes are asked; where the task asks for more than a text, it is made of this one.
 
     Raises:
         OptionError: A number is out of range.
@@ -70,7 +73,7 @@ class LatencyPoint:
 
     Attributes:
         length: In tokens.
-        batch_size: Texts in one run.
+        batch_size: Texts, pairs or choices in one run.
         runs: How many were timed.
         fastest, mean, p50, p90, p99: Of those times.
         texts_per_second: At the median.
@@ -136,17 +139,18 @@ def bench_bundle(bundle: str | Path, options: BenchOptions | None = None) -> Ben
         BackendError: A fresh process failed.
     """
     options = options or BenchOptions()
-    cold = measure_cold_start(bundle, options) if options.cold_starts else None
     with open_bundle(bundle) as opened:
-        total, model = opened.manifest.total_bytes, opened.entry("model").bytes
-    with load(bundle, threads=options.threads) as classify:
-        points = measure_latency(classify.model, options)
+        manifest, model = opened.manifest, opened.entry("model").bytes
+    asked = first_question(manifest, options.text)
+    cold = measure_cold_start(bundle, options, asked) if options.cold_starts else None
+    with load(bundle, threads=options.threads) as pipeline:
+        points = measure_latency(pipeline.model, options)
         return BenchReport(
             bundle=str(bundle),
-            provider=classify.provider,
-            fallbacks=classify.fallbacks,
+            provider=pipeline.provider,
+            fallbacks=pipeline.fallbacks,
             threads=options.threads,
-            bundle_bytes=total,
+            bundle_bytes=manifest.total_bytes,
             model_bytes=model,
             points=points,
             cold_start=cold,
@@ -154,16 +158,33 @@ def bench_bundle(bundle: str | Path, options: BenchOptions | None = None) -> Ben
         )
 
 
+def first_question(manifest: Manifest, text: str) -> object:
+    """An input of the bundle's task, made of a text."""
+    fields = get_task(manifest.task).fields
+    if fields == ("text",):
+        return f"{text}{manifest.tokenizer['mask_token']}" if manifest.task == "fill-mask" else text
+    if "choices" in fields:
+        return {"context": text, "choices": [text, text]}
+    return dict.fromkeys(fields, text)
+
+
 def measure_latency(model: TextModel, options: BenchOptions) -> tuple[LatencyPoint, ...]:
     """Time the graph at every length and batch size.
 
-    The points take turns, so that a machine that slows down for a while slows all of them down.
+    The points take turns, so that a machine that slows down for a while slows all of them down. Batches with more
+    tokens than the runtime would compute at once are left out, which is where logits over a vocabulary are the output.
     """
     limit = model.limits.max_length
     lengths = options.lengths or tuple(length for length in LENGTHS if length <= limit) or (limit,)
     if max(lengths) > limit:
         raise TextTooLongError(f"cannot measure at {max(lengths)} tokens: the model takes {limit} at most")
-    shapes = [(length, batch) for length in lengths for batch in options.batch_sizes]
+    budget = model.limits.token_budget
+    shapes = [
+        (length, batch)
+        for length in lengths
+        for batch in options.batch_sizes
+        if batch == min(options.batch_sizes) or length * batch <= budget
+    ]
     feeds = [_random_feeds(model, *shape) for shape in shapes]
     seconds = np.empty((options.runs + 3, len(shapes)))
     for turn in seconds:
@@ -174,13 +195,19 @@ def measure_latency(model: TextModel, options: BenchOptions) -> tuple[LatencyPoi
     return tuple(_point(*shape, seconds[3:, column]) for column, shape in enumerate(shapes))
 
 
-def measure_cold_start(bundle: str | Path, options: BenchOptions) -> ColdStart:
-    """Start fresh processes that load the bundle and answer one text.
+def measure_cold_start(bundle: str | Path, options: BenchOptions, asked: object = None) -> ColdStart:
+    """Start fresh processes that load the bundle and answer one input.
+
+    Args:
+        bundle: What they load.
+        options: How many there are, and what else they are told.
+        asked: The input, of what JSON can hold; ``options.text`` where it is left out.
 
     Raises:
         BackendError: One of them failed; the message ends with the last line that it wrote.
     """
-    command = [sys.executable, "-c", _CHILD, str(Path(bundle).resolve()), options.text, str(options.threads or 0)]
+    question = json.dumps(options.text if asked is None else asked)
+    command = [sys.executable, "-c", _CHILD, str(Path(bundle).resolve()), question, str(options.threads or 0)]
     outcomes = [_start_once(command) for _ in range(options.cold_starts)]
     return ColdStart(
         seconds=tuple(sorted(seconds for seconds, _ in outcomes)),
@@ -212,7 +239,7 @@ def _start_once(command: Sequence[str]) -> tuple[float, int]:
 def _random_feeds(model: TextModel, length: int, batch_size: int) -> dict[str, NDArray[np.int64]]:
     """Token ids from all over the vocabulary, the same on every machine."""
     ids = np.random.default_rng(0).integers(0, len(model.tokenizer), (batch_size, length), dtype=np.int64)
-    return {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    return model.feeds(ids, np.ones_like(ids), np.zeros_like(ids))
 
 
 def _point(length: int, batch_size: int, seconds: NDArray[np.float64]) -> LatencyPoint:

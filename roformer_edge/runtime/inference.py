@@ -168,7 +168,9 @@ class TextModel:
                 _check_finite(outputs)
             for row, index in enumerate(batch):
                 kept = {
-                    spec.name: _trim(outputs[spec.name][row], spec.axes[1:], lengths[index], left=left)
+                    spec.name: outputs[spec.name][row]
+                    if "sequence" not in spec.axes
+                    else _trim(outputs[spec.name][row], spec.axes[1:], lengths[index], left=left)
                     for spec in self.outputs
                 }
                 if pick is not None:

@@ -23,6 +23,8 @@ QUANTIZED_SHARE = 0.25
 # relative to the largest output, for graphs in floating point
 FLOAT_SHARE = 1e-3
 _FLOOR = 1e-3
+# of so many values or fewer in all the spread says little
+_FEW = 3
 # values that are recorded of one output
 RECORDED = 2048
 
@@ -44,7 +46,9 @@ def record_self_test(model: TextModel, texts: Sequence[TextInput], *, quantized:
     if not cases:
         raise BundleFormatError("a self-test needs at least one text")
     values = np.concatenate([np.asarray(output) for case in cases for output in case.outputs.values()])
-    size = QUANTIZED_SHARE * values.std() if quantized else FLOAT_SHARE * np.abs(values).max()
+    # the spread of a few values may be small by chance: their size stands for it
+    spread = values.std() if values.size > _FEW else np.sqrt(np.square(values).mean())
+    size = QUANTIZED_SHARE * spread if quantized else FLOAT_SHARE * np.abs(values).max()
     return SelfTest(tolerance=max(float(f"{size:.3g}"), _FLOOR), cases=tuple(cases))
 
 

@@ -6,7 +6,8 @@ import torch
 
 from roformer_edge.errors import OptionError, TextError, TextTooLongError, UnsupportedModelError
 from roformer_edge.runtime.inference import Limits
-from roformer_edge.runtime.pipelines.multiple_choice import Choice, pairs
+from roformer_edge.runtime.pipelines.multiple_choice import Choice
+from roformer_edge.tasks import get_task, input_rows
 from tests.runtime.tiny_tasks import TOKENIZER, Feeds, Real, fake, real
 
 ASKED = [
@@ -30,10 +31,16 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return real("multiple-choice", tmp_path_factory.mktemp("choices"), **request.param)
 
 
+def rows_of(context: str, question: str | None, choices: list[str]) -> list[tuple[str, str]]:
+    """What is encoded for each choice."""
+    values = {"context": context, "question": question or "", "choices": choices}
+    return input_rows(get_task("multiple-choice"), values)
+
+
 def reference(built: Real, asked: tuple) -> list[float]:
     """Softmax over the choices, each computed by itself and without padding."""
     logits = []
-    for first, second in pairs(*asked):
+    for first, second in rows_of(*asked):
         row = TOKENIZER.encode_text(first, second)
         logits.append(built.torch(row.ids, row.type_ids).logits[0, 0].double())
     return torch.stack(logits).softmax(-1).tolist()
@@ -76,9 +83,9 @@ def test_rows_have_an_axis_of_choices_and_padding_on_the_left() -> None:
     assert call["input_ids"].shape == (2, 1, 9)
     assert call["input_ids"][0, 0, :3].tolist() == [9] * 3
     assert call["attention_mask"][:, 0].tolist() == [[0] * 3 + [1] * 6, [1] * 9]
-    ids = TOKENIZER.encode_text("我", "你他").ids
-    assert call["input_ids"][0, 0, 3:].tolist() == ids
-    assert call["token_type_ids"][0, 0].tolist() == [0] * 6 + [1] * 3
+    row = TOKENIZER.encode_text(*rows_of("我", "你", ["他"])[0])
+    assert call["input_ids"][0, 0, 3:].tolist() == row.ids
+    assert call["token_type_ids"][0, 0].tolist() == [0] * 3 + row.type_ids
 
 
 def test_nothing_is_padded_where_padding_changes_answers() -> None:
@@ -89,11 +96,6 @@ def test_nothing_is_padded_where_padding_changes_answers() -> None:
     with pytest.raises(UnsupportedModelError, match=r"padding changes the answers of this model .*without buckets"):
         counting(rotary_value=True, limits=Limits(max_length=40, length_buckets=(20, 40)))
     counting(limits=Limits(max_length=40, length_buckets=(20, 40)))
-
-
-def test_a_question_is_put_in_front_of_every_choice() -> None:
-    assert pairs("甲", "乙", ["丙", "丁"]) == [("甲", "乙丙"), ("甲", "乙丁")]
-    assert pairs("甲", None, ["丙"]) == [("甲", "丙")]
 
 
 def test_a_line_of_data_is_an_input() -> None:

@@ -15,7 +15,7 @@ from roformer_edge.runtime.inference import Encoded, Limits
 from roformer_edge.runtime.pipeline import Pipeline, check_count
 from roformer_edge.runtime.scores import largest, softmax
 from roformer_edge.runtime.texts import check_text, split_fields
-from roformer_edge.tasks import Task
+from roformer_edge.tasks import Task, input_rows
 
 # (context, question or None, choices), or a mapping with these keys
 Question = tuple[str, str | None, Sequence[str]] | Mapping[str, Any]
@@ -97,6 +97,8 @@ class MultipleChoice(Pipeline):
     ) -> Any:
         """Choose once, or many times.
 
+        What the tokenizer is given for each choice is the rule of :func:`roformer_edge.tasks.input_rows`.
+
         Args:
             inputs: A tuple ``(context, question, choices)`` or a dict with these keys; a list of such; or an iterator.
                 The question may be ``None`` (or left out of the dict); there is at least one choice.
@@ -115,12 +117,12 @@ class MultipleChoice(Pipeline):
             check_count("top_k", top_k)
 
         def read(value: object, where: str) -> _Asked:
-            context, question, choices = check_question(value, where)
+            question = check_question(value, where)
             rows = [
                 self._model.encode(pair, truncation=truncation, where=f"choice {number} of {where}")
-                for number, pair in enumerate(pairs(context, question, choices))
+                for number, pair in enumerate(input_rows(self._model.task, question))
             ]
-            return _Asked(choices, rows)
+            return _Asked(question["choices"], rows)
 
         def respond(asked: Sequence[_Asked], size: int) -> Iterator[Choice | list[Choice]]:
             groups = self._run_groups([question.rows for question in asked], size)
@@ -147,25 +149,18 @@ class MultipleChoice(Pipeline):
         return dataclasses.replace(limits, alike=True)
 
 
-def pairs(context: str, question: str | None, choices: Sequence[str]) -> list[tuple[str, str]]:
-    """What is encoded for each choice: the context, and the question followed by the choice, without a space between.
-
-    So do the training examples, and those of transformers for SWAG; a model that was trained on something else must
-    be asked that way.
-    """
-    return [(context, (question or "") + choice) for choice in choices]
-
-
-def check_question(value: object, where: str) -> tuple[str, str | None, list[str]]:
-    """The context, the question and the choices of an input, each checked.
+def check_question(value: object, where: str) -> dict[str, Any]:
+    """The context, the question (empty where there is none) and the choices of an input by name, each checked.
 
     Raises:
         TextError: One of them is missing or is no text.
     """
     context, question, choices = split_fields(value, _FIELDS, where)
-    context = check_text(context, f"the context of {where}")
-    question = None if question is None else check_text(question, f"the question of {where}")
+    checked = {
+        "context": check_text(context, f"the context of {where}"),
+        "question": "" if question is None else check_text(question, f"the question of {where}"),
+    }
     if not isinstance(choices, (list, tuple)) or not choices:
         raise TextError(f"the choices of {where} must be a list of one text or more, found {choices!r:.60}")
-    checked = [check_text(choice, f"choice {number} of {where}") for number, choice in enumerate(choices)]
-    return context, question, checked
+    texts = [check_text(choice, f"choice {number} of {where}") for number, choice in enumerate(choices)]
+    return {**checked, "choices": texts}

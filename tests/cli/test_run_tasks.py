@@ -1,0 +1,148 @@
+"""``run`` answers every task, and says which options mean nothing to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from roformer_edge.cli.run import OPTIONS
+from roformer_edge.deploy import DeployOptions, deploy_checkpoint
+from roformer_edge.models import torch_roformer
+from roformer_edge.tasks import TASKS, get_task
+from tests.runtime.tiny_tasks import TOKENIZER, config
+from tests.tiny_checkpoint import write_lines
+
+LINES = {
+    "feature-extraction": [{"text": "今天天气好"}, {"text": "好"}],
+    "fill-mask": [{"text": "今天天气[MASK]"}, {"text": "[MASK]灯[MASK]"}],
+    "text-generation": [{"text": "今天"}, {"text": "我"}],
+    "text-classification": [{"text": "今天天气好"}, {"text": "好"}],
+    "token-classification": [{"text": "今天天气好"}, {"text": "好"}],
+    "question-answering": [
+        {"id": 1, "question": "几点", "context": "今天天气好", "answers": []},
+        {"question": "？", "context": "好"},
+    ],
+    "multiple-choice": [
+        {"context": "今天", "question": "几点", "choices": ["好", "不好"], "label": 0},
+        {"context": "今天", "choices": ["把灯打开", "好", "不"]},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A float bundle of every task."""
+    made = {}
+    for task, row in TASKS.items():
+        folder = tmp_path_factory.mktemp(task)
+        torch.manual_seed(5)
+        model = getattr(torch_roformer, row.model_class)(config(is_decoder=row.causal, id2label={0: "O", 1: "B-甲"}))
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        model.save_pretrained(folder / "checkpoint")
+        TOKENIZER.save_pretrained(folder / "checkpoint")
+        options = DeployOptions(task=task, recipe="fp32")
+        made[task] = deploy_checkpoint(folder / "checkpoint", folder / "bundle", options).bundle
+    return made
+
+
+@pytest.fixture
+def ask(cli, bundles, tmp_path):
+    """Run the lines of a task; parsed lines come back."""
+
+    def run(task: str, *words: object) -> list[dict]:
+        path = write_lines(tmp_path / "in.jsonl", LINES[task])
+        outcome = cli("run", bundles[task], "--input", path, *words)
+        assert outcome.code == 0, outcome.err
+        return [json.loads(line) for line in outcome.out.splitlines()]
+
+    return run
+
+
+def test_every_task_has_its_options():
+    assert OPTIONS.keys() == TASKS.keys()
+
+
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [
+        ("feature-extraction", ["text", "features"]),
+        ("fill-mask", ["text", "answers"]),
+        ("text-generation", ["prompt", "text", "new_text", "ids", "ended"]),
+        ("text-classification", ["text", "label", "score"]),
+        ("token-classification", ["text", "entities"]),
+        ("question-answering", ["question", "text", "start", "end", "score"]),
+    ],
+)
+def test_a_line_in_a_line_out(ask, task, keys):
+    lines = ask(task)
+    assert [list(line) for line in lines] == [keys] * 2
+    assert [line[keys[0]] for line in lines] == [row.get("text", row.get("question")) for row in LINES[task]]
+    assert ask(task, "--batch-size", "4", "--self-test") == lines
+
+
+def test_choices(ask):
+    lines = ask("multiple-choice")
+    assert [list(line) for line in lines] == [["question", "index", "text", "score"], ["index", "text", "score"]]
+    for line, row in zip(lines, LINES["multiple-choice"], strict=True):
+        assert line["text"] == row["choices"][line["index"]]
+    assert [len(line["answers"]) for line in ask("multiple-choice", "--top-k", "3")] == [2, 3]
+
+
+def test_options_of_single_tasks(ask):
+    one, two = ask("fill-mask", "--top-k", "2")
+    assert [set(answer) for answer in one["answers"]] == [{"token", "token_id", "score", "text"}] * 2
+    assert [len(answers) for answers in two["answers"]] == [2, 2]
+    assert [len(line["ids"]) for line in ask("text-generation", "--max-new-tokens", "1")] <= [1, 1]
+    assert [len(line["features"]) for line in ask("feature-extraction", "--pooling", "mean")] == [32, 32]
+    assert [len(line["features"]) for line in ask("feature-extraction")] == [7, 3]
+    assert all(len(line["answers"]) == 2 for line in ask("text-classification", "--top-k", "2"))
+    assert len(ask("question-answering", "--top-k", "4")[0]["answers"]) == 4
+    entity = {"label", "score", "start", "end", "text"}
+    assert all(set(found) == entity for line in ask("token-classification", "--truncate") for found in line["entities"])
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "says"),
+    [
+        ("token-classification", ["--top-k", "3"], "--top-k must be left out, because it means nothing to token-class"),
+        ("question-answering", ["--truncate"], "--truncate must be left out, because it means nothing to question-"),
+        ("text-classification", ["--pooling", "mean"], "--pooling must be left out, because it means nothing to text-"),
+        ("fill-mask", ["--max-new-tokens", "3"], "--max-new-tokens must be left out"),
+        ("fill-mask", ["--top-k", "0"], "top_k must be a whole number of at least 1"),
+        ("feature-extraction", ["--pooling", "max"], "unknown pooling 'max'"),
+    ],
+)
+def test_options_that_mean_nothing(cli, bundles, tmp_path, task, words, says):
+    path = write_lines(tmp_path / "in.jsonl", LINES[task])
+    assert says in cli("run", bundles[task], "--input", path, *words).error
+
+
+@pytest.mark.parametrize("task", ["question-answering", "multiple-choice"])
+def test_a_text_argument_is_not_enough(cli, bundles, task):
+    error = cli("run", bundles[task], "今天").error
+    assert f"{task} answers to {', '.join(get_task(task).fields)}, and a TEXT argument is one text" in error
+
+
+@pytest.mark.parametrize("task", [task for task, row in TASKS.items() if row.fields == ("text",)])
+def test_text_arguments(cli, bundles, task):
+    texts = [line["text"] for line in LINES[task]]
+    outcome = cli("run", bundles[task], *texts)
+    assert outcome.code == 0, outcome.err
+    assert len(outcome.out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "line", "says"),
+    [
+        ("question-answering", {"text": "好"}, "in.jsonl:1: missing key 'question'"),
+        ("question-answering", {"question": "好", "context": " "}, "the context of input 0 has no tokens"),
+        ("multiple-choice", {"context": "好", "choices": "好"}, "in.jsonl:1: 'choices' must be a list of strings"),
+        ("fill-mask", {"text": "好"}, "text 0 holds no [MASK]"),
+    ],
+)
+def test_lines_that_cannot_be_answered(cli, bundles, tmp_path, task, line, says):
+    assert says in cli("run", bundles[task], "--input", write_lines(tmp_path / "in.jsonl", [line])).error

@@ -1,0 +1,173 @@
+"""From a checkpoint to an answer, for every task."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from roformer_edge.bundle.selftest import SelfTest
+from roformer_edge.deploy import DeployOptions, deploy_checkpoint
+from roformer_edge.errors import BackendError, BundleFormatError, SelfTestError
+from roformer_edge.models import torch_roformer
+from roformer_edge.runtime.backends import onnxruntime as backend
+from roformer_edge.runtime.bench import BenchOptions, bench_bundle
+from roformer_edge.runtime.fake import FakeSession
+from roformer_edge.runtime.inference import Limits, TextModel
+from roformer_edge.runtime.loading import load
+from roformer_edge.runtime.self_test import RECORDED, record_self_test, run_self_test
+from roformer_edge.tasks import TASKS, Task, TensorSpec, get_task
+from tests.runtime.tiny_tasks import TOKENIZER, config, pipeline_of
+from tests.tiny_bundle import read_manifest, rewrite_manifest
+
+ASKED: dict[str, Any] = {
+    "feature-extraction": "今天天气好",
+    "fill-mask": "今天天气[MASK]",
+    "text-generation": "今天",
+    "text-classification": "今天天气好",
+    "token-classification": "今天天气好",
+    "question-answering": {"question": "几点", "context": "今天天气好"},
+    "multiple-choice": {"context": "今天天气好", "choices": ["把灯打开", "好"]},
+}
+
+
+def bundle_of(task: str, folder: Path, recipe: str) -> Path:
+    row = get_task(task)
+    torch.manual_seed(5)
+    model = getattr(torch_roformer, row.model_class)(config(is_decoder=row.causal, hidden_size=64))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    model.save_pretrained(folder / "checkpoint")
+    TOKENIZER.save_pretrained(folder / "checkpoint")
+    return deploy_checkpoint(folder / "checkpoint", folder / "bundle", DeployOptions(task=task, recipe=recipe)).bundle
+
+
+@pytest.fixture(scope="module", params=["fp32", "int8-dynamic"])
+def bundles(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {task: bundle_of(task, tmp_path_factory.mktemp(task), request.param) for task in TASKS}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_bundle_is_answered_by_the_pipeline_of_its_task(bundles: dict[str, Path], task: str) -> None:
+    with load(bundles[task], self_test=True) as pipeline:
+        assert type(pipeline) is pipeline_of(task)
+        assert pipeline.max_length == 40
+        assert pipeline.provider == "CPUExecutionProvider"
+        assert pipeline.fallbacks == ()
+        answer = pipeline(ASKED[task])
+        assert len(pipeline([ASKED[task]] * 3)) == len(list(pipeline(iter([ASKED[task]] * 3)))) == 3
+        if task != "feature-extraction":
+            assert pipeline([ASKED[task]], batch_size=1) == [answer]
+    with pytest.raises(BackendError, match="is closed"):
+        pipeline(ASKED[task])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_self_test_is_small_and_finds_a_wrong_engine(
+    bundles: dict[str, Path], task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = (bundles[task] / "selftest.json").read_bytes()
+    assert len(data) < 40 * 3 * RECORDED
+    cases = SelfTest.from_json(data).cases
+    assert all(1 <= len(values) <= RECORDED for case in cases for values in case.outputs.values())
+    assert all((case.pair is not None) == (len(get_task(task).fields) > 1) for case in cases)
+
+    class Zeros(backend.OnnxRuntimeSession):
+        def run(self, feeds: dict) -> dict:
+            return {name: np.zeros_like(values) for name, values in super().run(feeds).items()}
+
+    monkeypatch.setattr(backend, "OnnxRuntimeSession", Zeros)
+    with pytest.raises(SelfTestError, match="differ from those recorded"):
+        load(bundles[task], self_test=True)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_bundle_of_any_task_can_be_measured(bundles: dict[str, Path], task: str) -> None:
+    options = BenchOptions(lengths=(8,), batch_sizes=(1, 2), threads=1, runs=2, cold_starts=task == "multiple-choice")
+    report = bench_bundle(bundles[task], options)
+    assert [(point.length, point.batch_size) for point in report.points] == [(8, 1), (8, 2)]
+    assert (report.cold_start is not None) == (task == "multiple-choice")
+
+
+@pytest.mark.parametrize("task", ["fill-mask", "text-generation", "question-answering"])
+def test_a_fresh_process_answers_any_task(bundles: dict[str, Path], task: str) -> None:
+    report = bench_bundle(bundles[task], BenchOptions(lengths=(8,), batch_sizes=(1,), runs=1, cold_starts=1))
+    assert report.cold_start is not None
+
+
+def test_batches_that_are_never_computed_at_once_are_not_measured(
+    bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roformer_edge.runtime.pipeline.OUTPUT_BUDGET", 20 * len(TOKENIZER))
+    options = BenchOptions(lengths=(8, 32), batch_sizes=(1, 2, 3), runs=1, cold_starts=0)
+    report = bench_bundle(bundles["fill-mask"], options)
+    assert [(point.length, point.batch_size) for point in report.points] == [(8, 1), (8, 2), (32, 1)]
+
+
+def test_labels_belong_to_the_tasks_that_answer_with_them(bundles: dict[str, Path]) -> None:
+    for task, bundle in bundles.items():
+        assert (read_manifest(bundle)["labels"] == []) == (not get_task(task).labelled)
+    values = read_manifest(bundles["fill-mask"])
+    rewrite_manifest(bundles["fill-mask"], {**values, "labels": ["a", "b"]})
+    with pytest.raises(BundleFormatError, match="has other labels than the manifest"):
+        load(bundles["fill-mask"])
+    rewrite_manifest(bundles["fill-mask"], values)
+
+
+def recorded(task: Task, size: int, texts: list) -> SelfTest:
+    """The self-test of a graph with ``size`` different numbers a row."""
+    numbers = np.arange(size, dtype=np.float32)
+    session = FakeSession(
+        lambda feeds: {task.outputs[0].name: np.broadcast_to(numbers, (len(feeds["input_ids"]), size))},
+        task.inputs,
+        (TensorSpec(name=task.outputs[0].name, dtype="float32", axes=("batch", "labels")),),
+    )
+    model = TextModel(session, TOKENIZER, task, Limits(max_length=40))
+    model.outputs = session.outputs
+    test = record_self_test(model, texts, quantized=False)
+    assert run_self_test(model, test) == 0
+    return test
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1, 1), (RECORDED, RECORDED), (RECORDED + 1, RECORDED), (10**6, RECORDED)])
+def test_of_many_values_some_are_recorded_evenly_spaced(size: int, kept: int) -> None:
+    values = recorded(get_task("text-classification"), size, ["好"]).cases[0].outputs["logits"]
+    assert len(values) == kept
+    assert (values[0], values[-1]) == (0, size - 1)
+    steps = np.diff(values)
+    assert steps.size == 0 or steps.max() - steps.min() <= 1
+
+
+def test_texts_are_paired_where_rows_are_pairs() -> None:
+    cases = recorded(get_task("multiple-choice"), 1, ["一", "二", ("三", "四")]).cases
+    assert [(case.text, case.pair) for case in cases] == [
+        ("一", "二"), ("一", "三"), ("二", "一"), ("二", "三"), ("三", "四"),
+    ]  # fmt: skip
+    alone = recorded(get_task("question-answering"), 1, ["一"]).cases
+    assert [(case.text, case.pair) for case in alone] == [("一", "一")]
+    assert json.loads(recorded(get_task("fill-mask"), 1, ["一"]).to_json())["cases"][0]["pair"] is None
+
+
+def test_padding_is_cut_off_on_its_own_side() -> None:
+    task = Task(
+        name="x",
+        model_class="X",
+        inputs=get_task("multiple-choice").inputs,
+        outputs=(TensorSpec(name="states", dtype="float32", axes=("batch", "sequence")),),
+        tolerance=1,
+        metric="x",
+        fields=("text",),
+        pad_left=True,
+    )
+    session = FakeSession(
+        lambda feeds: {"states": feeds["input_ids"][:, 0].astype(np.float32)}, task.inputs, task.outputs
+    )
+    model = TextModel(session, TOKENIZER, task, Limits(max_length=40, length_buckets=(16, 40), pad_id=0))
+    encodings = [TOKENIZER.encode_text(text) for text in ("好", "今天天气好")]
+    for encoding, outputs in zip(encodings, model.run(encodings, 2), strict=True):
+        assert outputs["states"].tolist() == encoding.ids
+    assert session.calls[0]["input_ids"].shape == (2, 1, 16)
