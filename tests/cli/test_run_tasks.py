@@ -6,13 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from roformer_edge.cli.run import OPTIONS
-from roformer_edge.deploy import DeployOptions, deploy_checkpoint
-from roformer_edge.models import torch_roformer
 from roformer_edge.tasks import TASKS, get_task
-from tests.runtime.tiny_tasks import TOKENIZER, config
+from tests.runtime.tiny_tasks import bundle_of
 from tests.tiny_checkpoint import write_lines
 
 LINES = {
@@ -35,18 +32,8 @@ LINES = {
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A float bundle of every task."""
-    made = {}
-    for task, row in TASKS.items():
-        folder = tmp_path_factory.mktemp(task)
-        torch.manual_seed(5)
-        model = getattr(torch_roformer, row.model_class)(config(is_decoder=row.causal, id2label={0: "O", 1: "B-甲"}))
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-        model.save_pretrained(folder / "checkpoint")
-        TOKENIZER.save_pretrained(folder / "checkpoint")
-        options = DeployOptions(task=task, recipe="fp32")
-        made[task] = deploy_checkpoint(folder / "checkpoint", folder / "bundle", options).bundle
-    return made
+    labels = {0: "O", 1: "B-甲"}
+    return {task: bundle_of(task, tmp_path_factory.mktemp(task), "fp32", id2label=labels) for task in TASKS}
 
 
 @pytest.fixture
@@ -97,7 +84,7 @@ def test_options_of_single_tasks(ask):
     assert [set(answer) for answer in one["answers"]] == [{"token", "token_id", "score", "text"}] * 2
     assert [len(answers) for answers in two["answers"]] == [2, 2]
     assert [len(line["ids"]) for line in ask("text-generation", "--max-new-tokens", "1")] <= [1, 1]
-    assert [len(line["features"]) for line in ask("feature-extraction", "--pooling", "mean")] == [32, 32]
+    assert [len(line["features"]) for line in ask("feature-extraction", "--pooling", "mean")] == [64, 64]
     assert [len(line["features"]) for line in ask("feature-extraction")] == [7, 3]
     assert all(len(line["answers"]) == 2 for line in ask("text-classification", "--top-k", "2"))
     assert len(ask("question-answering", "--top-k", "4")[0]["answers"]) == 4

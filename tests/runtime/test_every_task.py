@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from roformer_edge.bundle.selftest import SelfTest
-from roformer_edge.deploy import DeployOptions, deploy_checkpoint
 from roformer_edge.errors import BackendError, BundleFormatError, SelfTestError
-from roformer_edge.models import torch_roformer
 from roformer_edge.runtime.backends import onnxruntime as backend
 from roformer_edge.runtime.bench import BenchOptions, bench_bundle
 from roformer_edge.runtime.fake import FakeSession
@@ -21,7 +18,7 @@ from roformer_edge.runtime.inference import Limits, TextModel
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import RECORDED, record_self_test, run_self_test
 from roformer_edge.tasks import TASKS, Task, TensorSpec, get_task
-from tests.runtime.tiny_tasks import TOKENIZER, config, pipeline_of
+from tests.runtime.tiny_tasks import TOKENIZER, bundle_of, pipeline_of
 from tests.tiny_bundle import read_manifest, rewrite_manifest
 
 ASKED: dict[str, Any] = {
@@ -33,17 +30,6 @@ ASKED: dict[str, Any] = {
     "question-answering": {"question": "几点", "context": "今天天气好"},
     "multiple-choice": {"context": "今天天气好", "choices": ["把灯打开", "好"]},
 }
-
-
-def bundle_of(task: str, folder: Path, recipe: str) -> Path:
-    row = get_task(task)
-    torch.manual_seed(5)
-    model = getattr(torch_roformer, row.model_class)(config(is_decoder=row.causal, hidden_size=64))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    model.save_pretrained(folder / "checkpoint")
-    TOKENIZER.save_pretrained(folder / "checkpoint")
-    return deploy_checkpoint(folder / "checkpoint", folder / "bundle", DeployOptions(task=task, recipe=recipe)).bundle
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8-dynamic"])

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.deploy import DeployOptions, deploy_checkpoint
 from roformer_edge.export.to_onnx import float_graph
 from roformer_edge.models import torch_roformer
 from roformer_edge.models.checkpoint import load_checkpoint
@@ -81,10 +82,22 @@ def real(task: str, folder: Path, *, limits: Limits | None = None, **changes: ob
     torch.manual_seed(11)
     settings = config(is_decoder=row.causal, **changes)
     model = getattr(torch_roformer, row.model_class)(settings).eval()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
+    for name, parameter in model.named_parameters():  # so that answers differ from token to token
+        torch.nn.init.normal_(parameter, mean=float("LayerNorm.weight" in name), std=0.3)
     model.save_pretrained(folder)
     checkpoint = load_checkpoint(folder, row)
     session = OnnxRuntimeSession(float_graph(checkpoint, row).to_bytes(), SessionOptions(threads=1))
     pipeline: Pipeline = pipeline_of(task)(session, TOKENIZER, checkpoint.config, limits=limits)
     return Real(pipeline, model)
+
+
+def bundle_of(task: str, folder: Path, recipe: str, **changes: object) -> Path:
+    """A bundle of a random model, made as a user makes one."""
+    row = get_task(task)
+    torch.manual_seed(5)
+    model = getattr(torch_roformer, row.model_class)(config(is_decoder=row.causal, hidden_size=64, **changes))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    model.save_pretrained(folder / "checkpoint")
+    TOKENIZER.save_pretrained(folder / "checkpoint")
+    return deploy_checkpoint(folder / "checkpoint", folder / "bundle", DeployOptions(task=task, recipe=recipe)).bundle

@@ -141,7 +141,8 @@ class QuestionAnswerer(Pipeline):
 
         A stretch of tokens of the context is scored by the product of two probabilities: that of its first token among
         all starts and that of its last among all ends, each a softmax over the logits of the context's tokens and of
-        ``[CLS]``, which stands for "not in here" where the model learned that. This is the score of transformers.
+        ``[CLS]``, which stands for "not in here" where the model learned that. This is the score of transformers, which
+        besides adds up those of equal texts.
         A context that is longer than the model takes is read in windows of as many tokens as fit beside the question;
         the softmax is taken in each window, and the best stretch of any of them wins.
 
