@@ -48,19 +48,19 @@ class Sampling:
         if not isinstance(self.top_p, int | float) or not 0 < self.top_p <= 1:
             raise OptionError("top_p", self.top_p, "a number above 0 and at most 1")
 
-    def next_token(self, logits: NDArray[np.float32], ids: Sequence[int], random: np.random.Generator) -> int:
+    def next_token(self, logits: NDArray[np.float32], ids: Sequence[int], random: np.random.Generator | None) -> int:
         """The id of the next token.
 
         Args:
             logits: ``[vocabulary]``.
             ids: The tokens so far.
-            random: The source of randomness; used when sampling only.
+            random: The source of randomness, for sampling; ``None`` for a new one.
         """
         values = penalise(logits.astype(np.float64), ids, self.repetition_penalty)
         if not self.do_sample:
             return int(values.argmax())
         values = keep_top_p(keep_top_k(values / self.temperature, self.top_k), self.top_p)
-        return draw(softmax(values), random)
+        return draw(softmax(values), np.random.default_rng() if random is None else random)
 
 
 def penalise(logits: Logits, ids: Sequence[int], penalty: float) -> Logits:

@@ -19,7 +19,7 @@ def fit_feeds(feeds: Mapping[str, NDArray[Any]], inputs: Sequence[TensorSpec]) -
     """Exactly the arrays that a graph takes.
 
     Args:
-        feeds: Arrays ``[batch, sequence]`` by input name.
+        feeds: Arrays of one shape by input name, ``[batch, sequence]`` or ``[batch, choices, sequence]``.
         inputs: Of the graph.
 
     Returns:

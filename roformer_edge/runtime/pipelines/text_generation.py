@@ -37,7 +37,7 @@ class Generated:
 class _Row:
     """A prompt that grows."""
 
-    def __init__(self, prompt: str, ids: Sequence[int], random: np.random.Generator) -> None:
+    def __init__(self, prompt: str, ids: Sequence[int], random: np.random.Generator | None) -> None:
         self.prompt = prompt
         self.ids = list(ids)
         self.random = random
@@ -180,7 +180,8 @@ class TextGenerator(Pipeline):
 
         def read(value: object, where: str) -> _Row:
             prompt = check_text(value, where)
-            return _Row(prompt, self._prompt_ids(prompt, where), np.random.default_rng(seed))
+            # the module takes a while to import, which whoever wants the likeliest tokens need not wait for
+            return _Row(prompt, self._prompt_ids(prompt, where), np.random.default_rng(seed) if do_sample else None)
 
         def respond(rows: Sequence[_Row], size: int) -> list[Generated]:
             active = list(rows)
