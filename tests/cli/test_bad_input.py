@@ -96,7 +96,7 @@ def test_broken_checkpoints(cli, checkpoint, tmp_path, monkeypatch, damage, says
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--task", "text-clasification"], "unknown task 'text-clasification'; choose one of: text-classification"),
+        (["--task", "text-clasification"], "unknown task 'text-clasification'; choose one of: feature-extraction"),
         (["--recipe", "int7"], "unknown recipe 'int7'; choose one of: fp32,"),
         (["--format", "coreml"], "unknown format 'coreml'; choose one of: onnx"),
         (["--preset", "sparc"], "unknown preset 'sparc'; choose one of: x86,"),
