@@ -164,15 +164,15 @@ def task_of(architectures: Sequence[str]) -> Task | None:
 def input_rows(task: Task, values: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     """What the fields of one example become at the tokenizer: texts, each with its pair or without.
 
-    One text is a row. A question and its context are a pair. Of several choices each is a row: the context, with the
-    question behind it where there is one, and the choice as its pair.
+    One text is a row. A question and its context are a pair. Of several choices each is a row: the context, and as its
+    pair the choice, with the question before it where there is one (as transformers' examples train such models).
 
     Args:
         task: Names the fields.
         values: The fields by name.
     """
     if "choices" in task.fields:
-        context = values["context"] + values.get("question", "")
-        return [(context, choice) for choice in values["choices"]]
+        question = values.get("question", "")
+        return [(values["context"], question + choice) for choice in values["choices"]]
     first, *rest = (values[field] for field in task.fields)
     return [(first, rest[0] if rest else None)]
