@@ -39,6 +39,7 @@ class Task:
         tolerance: Largest absolute difference of the outputs allowed between a float32 graph and its reference.
         metric: The name of the figure of merit whose drop is budgeted, in percent.
         fields: The keys of one JSON line that hold the input texts.
+        sample: An input that the runtime takes, as Python source, for model cards.
         causal: Whether a position sees only those before it (``is_decoder`` in the config).
         pad_left: Whether shorter texts of a batch are filled up before their first token: where the answer is read off
             the last position, that must be a token.
@@ -51,6 +52,7 @@ class Task:
     tolerance: float
     metric: str
     fields: tuple[str, ...]
+    sample: str = '"今天天气很好"'
     causal: bool = False
     pad_left: bool = False
 
@@ -90,6 +92,7 @@ _ROWS = (
         tolerance=_TOLERANCE,
         metric="accuracy",
         fields=("text",),
+        sample='"今天[MASK]气很好"',
     ),
     Task(
         name="text-generation",
@@ -127,6 +130,7 @@ _ROWS = (
         tolerance=_TOLERANCE,
         metric="F1",
         fields=("question", "context"),
+        sample='("谁打开了灯？", "妈妈打开了客厅的灯。")',
     ),
     Task(
         name="multiple-choice",
@@ -136,6 +140,7 @@ _ROWS = (
         tolerance=_TOLERANCE,
         metric="accuracy",
         fields=("context", "question", "choices"),
+        sample='("春眠不觉晓", "下一句是什么？", ["处处闻啼鸟", "千里共婵娟"])',
         pad_left=True,
     ),
 )

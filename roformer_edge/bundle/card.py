@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from roformer_edge.bundle.manifest import ROLES, Manifest
+from roformer_edge.tasks import get_task
 
 
 def model_card(manifest: Manifest, name: str) -> str:
@@ -46,9 +47,9 @@ def _what_it_is(manifest: Manifest) -> str:
 
 def _use(manifest: Manifest, name: str) -> str:
     needs = ", ".join(f"{package} {version} or newer" for package, version in sorted(manifest.minimum_runtime.items()))
+    code = f'import roformer_edge\n\nmodel = roformer_edge.load("{name}")\nprint(model({get_task(manifest.task).sample}))'
     return (
-        "```sh\npip install roformer-edge\n```\n\n"
-        f'```python\nimport roformer_edge\n\nmodel = roformer_edge.load("{name}")\nprint(model("今天天气很好"))\n```'
+        f"```sh\npip install roformer-edge\n```\n\n```python\n{code}\n```"
         + (f"\n\nIt needs {needs}. No training framework is needed." if needs else "")
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,14 @@ def test_a_bundle_is_answered_by_the_pipeline_of_its_task(bundles: dict[str, Pat
             assert pipeline([ASKED[task]], batch_size=1) == [answer]
     with pytest.raises(BackendError, match="is closed"):
         pipeline(ASKED[task])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_sample_of_the_card_is_answered(bundles: dict[str, Path], task: str) -> None:
+    sample = TASKS[task].sample
+    assert f"print(model({sample}))" in (bundles[task] / "README.md").read_text(encoding="utf-8")
+    with load(bundles[task]) as pipeline:
+        assert isinstance(pipeline(ast.literal_eval(sample)), type(pipeline(ASKED[task])))
 
 
 @pytest.mark.parametrize("task", TASKS)
