@@ -38,6 +38,42 @@ def test_the_keymap_is_the_state_dict(tiny_config, architecture, tied):
     assert found == shapes_of(config, architecture)
 
 
+V2 = {"norm_type": "rms_norm", "use_bias": False, "embedding_size": 16}
+
+
+class TestRoFormerV2:
+    @pytest.mark.parametrize("architecture", torch_roformer.__all__)
+    def test_heads_of_tasks_keep_their_biases(self, tiny_config, architecture):
+        """Encoder and language-model head have none."""
+        config = tiny_config.replace(**V2)
+        model = getattr(torch_roformer, architecture)(config)
+        biases = {name for name, parameter in model.named_parameters() if parameter.dim() == 1}
+        assert biases == {
+            "RoFormerForSequenceClassification": {"classifier.dense.bias", "classifier.out_proj.bias"},
+            "RoFormerForMultipleChoice": {"classifier.bias"},
+            "RoFormerForTokenClassification": {"classifier.bias"},
+            "RoFormerForQuestionAnswering": {"qa_outputs.bias"},
+        }.get(architecture, set())
+        assert biases == {name for name, shape in shapes_of(config, architecture).items() if len(shape) == 1}
+
+    @pytest.mark.parametrize("architecture", torch_roformer.__all__)
+    def test_there_and_back(self, tiny_config, architecture, tmp_path):
+        config = tiny_config.replace(**V2, tie_word_embeddings=False, initializer_range=0.5)
+        model = getattr(torch_roformer, architecture)(config).eval()
+        again = type(model).from_pretrained(model.save_pretrained(tmp_path))
+        assert again.config.is_v2
+        assert again.state_dict().keys() == model.state_dict().keys()
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(again.state_dict()[name], tensor), name
+
+    @pytest.mark.parametrize("model_class", [RoFormerForMaskedLM, RoFormerForCausalLM])
+    def test_a_language_model_of_two_widths_does_not_exist(self, tiny_config, model_class):
+        config = tiny_config.replace(**{**V2, "embedding_size": 12})
+        with pytest.raises(UnsupportedModelError, match="hidden_size 16 and embedding_size 12"):
+            model_class(config)
+        assert RoFormerForSequenceClassification(config)(torch.ones(1, 3, dtype=torch.long)).logits.shape == (1, 3)
+
+
 @pytest.mark.parametrize("architecture", torch_roformer.__all__)
 def test_initial_weights(tiny_config, architecture):
     model = getattr(torch_roformer, architecture)(tiny_config.replace(vocab_size=2000))

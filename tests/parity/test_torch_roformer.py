@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_cases import GENERATIONS, LEARNING_RATE, TOLERANCE, cases
+from comparison import differences, without
+from torch_case_files import loss_of, read_in_pieces, tensors
+from torch_cases import GENERATIONS, LEARNING_RATE, TOLERANCE, caches, cases
 from torch_fixtures import run_oracle
 
 from roformer_edge.models import torch_roformer
-from roformer_edge.models.outputs import ModelOutput
 from roformer_edge.models.torch_pretrained import RoFormerPreTrainedModel
 
 CASES = cases()
@@ -20,37 +21,30 @@ CASES = cases()
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:RoFormerForCausalLM sees the future")]
 
 
-def tensors(path: Path) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(array) for name, array in np.load(path).items()}
-
-
 def load(folder: Path, name: str) -> RoFormerPreTrainedModel:
     return getattr(torch_roformer, CASES[name]["architecture"]).from_pretrained(folder)
 
 
-def flatten(name: str, value: object) -> dict[str, np.ndarray]:
-    if isinstance(value, tuple):
-        return {key: array for i, part in enumerate(value) for key, array in flatten(f"{name}.{i}", part).items()}
-    assert isinstance(value, torch.Tensor)
-    return {name: value.detach().numpy()}
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(path))
 
 
-def assert_equal(output: ModelOutput, expected: dict[str, np.ndarray]) -> None:
-    # the original computes the cross-attentions of a masked language model and leaves them out of its answer
-    names = [name for name in output if name != "cross_attentions" or "cross_attentions.0" in expected]
-    found = {key: array for name in names for key, array in flatten(name, output[name]).items()}
-    assert found.keys() == expected.keys()
-    for name, array in expected.items():
-        np.testing.assert_allclose(found[name], array, rtol=0, atol=TOLERANCE, err_msg=name)
+def assert_equal(output: object, expected: dict[str, np.ndarray]) -> None:
+    worst = differences(output, expected)
+    assert max(worst.values()) <= TOLERANCE, worst
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_hidden_states_attentions_and_loss(oracle: dict[str, Path], name: str):
     folder = oracle[name]
-    inputs = tensors(folder / "inputs.npz") | tensors(folder / "labels.npz")
+    inputs = tensors(arrays(folder / "inputs.npz") | arrays(folder / "labels.npz"))
     with torch.no_grad():
         output = load(folder, name)(**inputs, output_attentions=True, output_hidden_states=True)
-    assert_equal(output, dict(np.load(folder / "outputs.npz")))
+    expected = arrays(folder / "outputs.npz")
+    assert {"hidden_states.0", "attentions.0"} <= expected.keys()
+    assert ("loss" in expected) is not name.startswith("RoFormerModel")
+    assert ("past_key_values.0.0" in expected) is caches(CASES[name])
+    assert_equal(output, expected)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -58,26 +52,38 @@ def test_the_quick_path_gives_the_same(oracle: dict[str, Path], name: str):
     """Without attention weights the models take another kernel."""
     folder = oracle[name]
     with torch.no_grad():
-        output = load(folder, name)(**tensors(folder / "inputs.npz"))
-    expected = dict(np.load(folder / "outputs.npz"))
+        output = load(folder, name)(**tensors(arrays(folder / "inputs.npz")))
     skipped = ("loss", "hidden_states", "attentions", "cross_attentions")
-    assert_equal(output, {key: array for key, array in expected.items() if key.split(".")[0] not in skipped})
+    assert_equal(output, without(skipped, arrays(folder / "outputs.npz")))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_head_mask_and_embeddings_in_place_of_ids(oracle: dict[str, Path], name: str):
     folder = oracle[name]
     model = load(folder, name)
-    inputs = tensors(folder / "inputs.npz")
+    inputs = tensors(arrays(folder / "inputs.npz"))
     heads = torch.ones(model.config.num_hidden_layers, model.config.num_attention_heads)
     heads[0, 0] = 0.0
     with torch.no_grad():
         words = model.get_input_embeddings()(inputs.pop("input_ids"))
         output = model(**inputs, inputs_embeds=2 * words, head_mask=heads)
-    assert_equal(output, dict(np.load(folder / "variant.npz")))
+    assert_equal(output, arrays(folder / "variant.npz"))
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("RoFormerModel")])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if caches(case)])
+def test_cached_decoding(oracle: dict[str, Path], name: str):
+    """In pieces as the original in pieces, and in pieces as at once."""
+    folder = oracle[name]
+    inputs, outputs = arrays(folder / "inputs.npz"), arrays(folder / "outputs.npz")
+    with torch.no_grad():
+        read = read_in_pieces(load(folder, name), inputs)
+    np.testing.assert_allclose(read, np.load(folder / "cached.npy"), rtol=0, atol=TOLERANCE)
+    at_once = outputs["logits"] if "logits" in outputs else outputs["last_hidden_state"]
+    text = inputs["attention_mask"] == 1  # a padding token that sees nothing looks at all tokens there are so far
+    np.testing.assert_allclose(read[text], at_once[text], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_one_step_of_gradient_descent(oracle: dict[str, Path], name: str, checkpointing: bool):
     folder = oracle[name]
@@ -87,10 +93,11 @@ def test_one_step_of_gradient_descent(oracle: dict[str, Path], name: str, checkp
             model.apply(lambda module: setattr(module, "p", 0.0) if isinstance(module, torch.nn.Dropout) else None)
         model.train()
         model.gradient_checkpointing_enable()
-    model(**tensors(folder / "inputs.npz"), **tensors(folder / "labels.npz")).loss.backward()
+    target = np.load(folder / "target.npy")
+    loss_of(model, arrays(folder / "inputs.npz"), arrays(folder / "labels.npz"), target).backward()
     torch.optim.SGD(model.parameters(), lr=LEARNING_RATE).step()
     found = model.state_dict()
-    expected = dict(np.load(folder / "after.npz"))
+    expected = arrays(folder / "after.npz")
     assert found.keys() == expected.keys()
     for key, array in expected.items():
         np.testing.assert_allclose(found[key].numpy(), array, rtol=0, atol=TOLERANCE, err_msg=key)
@@ -125,5 +132,5 @@ def test_generated_tokens(generated: Path, number: int, use_cache: bool):
     """Greedy or, from the same seed, sampled: token for token, in a batch padded on the left."""
     model = torch_roformer.RoFormerForCausalLM.from_pretrained(generated)
     torch.manual_seed(number)
-    found = model.generate(**tensors(generated / "prompts.npz"), **GENERATIONS[number], use_cache=use_cache)
+    found = model.generate(**tensors(arrays(generated / "prompts.npz")), **GENERATIONS[number], use_cache=use_cache)
     assert found.tolist() == np.load(generated / f"{number}.npy").tolist()
