@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/.demo
 	$(BIN)/roformer-edge demo --out out/demo
 
-# every test, with the PyTorch reference and the transformers 4.57.6 oracle
-test: $(VENV)/.dev .venv-oracle/.made
+# every test, with the PyTorch, TensorFlow and Flax models and the transformers 4.57.6 oracle
+test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made
 	$(BIN)/python -m pytest
 
 check: lint types imports test
@@ -42,5 +42,10 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	PYTHON=$(PYTHON) scripts/make_env.sh oracle
 	touch $@
 
+# 3: there is no TensorFlow for this Python; its tests are skipped. Anything else is a failure.
+.venv-frameworks/.made: envs/frameworks.txt constraints.txt scripts/make_env.sh
+	PYTHON=$(PYTHON) scripts/make_env.sh frameworks || test $$? -eq 3
+	test ! -f .venv-frameworks/.recipe || touch $@
+
 clean:
-	rm -rf .venv .venv-oracle .cache out build dist *.egg-info
+	rm -rf .venv .venv-oracle .venv-frameworks .cache out build dist *.egg-info

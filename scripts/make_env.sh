@@ -3,9 +3,11 @@
 #
 #   scripts/make_env.sh oracle        .venv-oracle: transformers 4.57.6 on PyTorch, what the tests compare with
 #   scripts/make_env.sh peers         the same: optimum-onnx, what the benchmarks compare with, lives well beside it
-#   scripts/make_env.sh frameworks    .venv-frameworks: TensorFlow and Flax; needs PYTHON=python3.11
+#   scripts/make_env.sh frameworks    .venv-frameworks: TensorFlow and Flax, and transformers' own models in both
 #
 # It needs Python 3.10 or newer (PYTHON=... chooses one) and pip. Versions are exact: envs/NAME.txt, constraints.txt.
+# The frameworks need Python 3.11 or 3.12: with another one it says so, makes nothing and ends with exit code 3, which
+# is no failure of the installation (exit code 1).
 # On Linux pip's usual torch brings gigabytes of CUDA. Where that matters, tell pip of PyTorch's own index of
 # processor-only builds with PIP_EXTRA_INDEX_URL: they satisfy the same pin and are preferred.
 set -euo pipefail
@@ -30,6 +32,13 @@ command -v "$python" >/dev/null || fail "$python was not found; set PYTHON to a 
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
   fail "$python is Python $version; set PYTHON to one of 3.10 or newer"
+
+if [ "$name" = frameworks ] && [ "$version" != 3.11 ] && [ "$version" != 3.12 ]; then
+  echo "make_env: TensorFlow 2.19 and jax 0.10 exist together for Python 3.11 and 3.12 only, and $python is $version:" >&2
+  echo "make_env: $folder is not made, the tests of the TensorFlow and Flax models are skipped." >&2
+  echo "make_env: To run them, say PYTHON=python3.12 scripts/make_env.sh frameworks (or python3.11)." >&2
+  exit 3
+fi
 
 # what the environment was made from, or nothing where it was not finished
 wanted="python $version"$'\n'"$(cat "$recipe" constraints.txt)"
