@@ -138,6 +138,11 @@ def open_weights(directory: Path) -> tuple[tuple[Path, ...], list[Store]]:
         files = _shards(path)
         return files, [_PickleStore(file) for file in files]
     if path.suffix == ".index":
+        if len(found) > 1:
+            raise CheckpointError(
+                f"{directory} holds {len(found)} TensorFlow 1 checkpoints: {', '.join(file.name for file in found)}; "
+                "keep one of them"
+            )
         shards = sorted(directory.glob(f"{glob.escape(path.stem)}.data-*"))
         return (path, *shards), [open_tensorflow1(path)]
     openers: dict[str, Callable[[Path], Store]] = {

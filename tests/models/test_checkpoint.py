@@ -221,6 +221,15 @@ class TestRefusals:
         (tmp_path / "weights.onnx").touch()
         assert_refused(tmp_path, r"found weights\.onnx, which must be converted")
 
+    def test_two_checkpoints_of_tensorflow_1(self, tmp_path, tiny_config):
+        """Which one is meant is not guessed: the names would sort step 1000 before step 900."""
+        tiny_config.save_pretrained(tmp_path)
+        for step in (900, 1000):
+            (tmp_path / f"model.ckpt-{step}.index").touch()
+        assert_refused(
+            tmp_path, r"holds 2 TensorFlow 1 checkpoints: model\.ckpt-1000\.index, model\.ckpt-900\.index; keep"
+        )
+
     def test_missing_tensors_are_counted_and_named(self, checkpoint_directory):
         def remove(arrays):
             for name in [name for name in arrays if ".layer.1." in name]:
