@@ -1,0 +1,38 @@
+"""Token classification in TensorFlow: people, places and organisations in Chinese sentences (UNER GSDSIMP).
+
+python examples/finetuning/tensorflow_token_classification.py
+"""
+
+import arrays
+import beginnings
+import keras
+import keras_training
+import metrics
+import reading
+
+from roformer_edge import RoFormerConfig, TFRoFormerForTokenClassification
+
+keras.utils.set_random_seed(0)
+options = reading.read_options(__doc__, epochs=8)
+train, test = (reading.read_rows(options, "token_classification/uner_gsdsimp", split) for split in ("train", "test"))
+tags = arrays.tag_names(train)
+sentences = [row["text"] for row in train]
+tokenizer = reading.new_tokenizer(sentences, word=5)
+config = RoFormerConfig(**reading.SMALL, vocab_size=len(tokenizer), id2label=dict(enumerate(tags)))
+TFRoFormerForTokenClassification(config).save_pretrained(options.out)
+words = tokenizer(sentences, add_special_tokens=False)["input_ids"]
+beginnings.embed_by_company(options.out, "RoFormerForTokenClassification", words, window=3)
+model = TFRoFormerForTokenClassification.from_pretrained(options.out)
+
+examples = arrays.tagged(tokenizer, train, tags, 96)
+# the labels are among the inputs, so the model computes the loss itself
+model.compile(optimizer=keras_training.adamw(examples, epochs=options.epochs))
+model.fit(examples, batch_size=keras_training.BATCH, epochs=options.epochs, verbose=2)
+model.save_pretrained(options.out)
+tokenizer.save_pretrained(options.out)
+
+found = keras_training.predict(model, arrays.texts(tokenizer, test, 96))
+expected = [{(entity["start"], entity["end"], entity["label"]) for entity in row["entities"]} for row in test]
+guess = metrics.entity_f1(metrics.known_entities(train, [row["text"] for row in test]), expected)
+score = metrics.entity_f1(arrays.entities(tokenizer, test, tags, found), expected)
+metrics.report("entity F1", score, "dictionary of the training entities", guess, f"{len(test)} sentences")

@@ -1,0 +1,38 @@
+"""Multiple choice in PyTorch: which of four lines is the second half of a couplet from the Tang dynasty?
+
+python examples/finetuning/torch_multiple_choice.py
+"""
+
+import arrays
+import beginnings
+import metrics
+import reading
+import torch
+import torch_training
+
+from roformer_edge import RoFormerConfig, RoFormerForMultipleChoice
+
+torch.manual_seed(0)
+options = reading.read_options(__doc__, epochs=2)
+train, test = (reading.read_rows(options, "multiple_choice/tang_next_line", split) for split in ("train", "test"))
+# the vocabulary: characters, and the words of the question, which is always the same
+lines = [text for row in train for text in (row["context"], row["question"], *row["choices"])]
+tokenizer = reading.new_tokenizer(lines, character=8, word=5000)
+config = RoFormerConfig(**reading.SMALL, vocab_size=len(tokenizer), hidden_dropout_prob=0.0)
+RoFormerForMultipleChoice(config).save_pretrained(options.out)
+couplets = [row["context"] + row["choices"][row["label"]] for row in train]
+words = tokenizer(couplets + lines, add_special_tokens=False)["input_ids"]
+beginnings.embed_by_company(options.out, "RoFormerForMultipleChoice", words)
+beginnings.look_for_equals(options.out, "RoFormerForMultipleChoice", strength=1.5)
+model = RoFormerForMultipleChoice.from_pretrained(options.out)
+
+# other wrong lines in each epoch
+drawn = [row for epoch in range(options.epochs) for row in arrays.other_distractors(train, epoch)]
+torch_training.train(model, arrays.choices(tokenizer, drawn, 24), epochs=1)
+model.save_pretrained(options.out)
+tokenizer.save_pretrained(options.out)
+
+data = arrays.choices(tokenizer, test, 24)
+found = torch_training.predict(model, data)
+score = metrics.accuracy(found, data["labels"])
+metrics.report("accuracy", score, "one of four", 0.25, f"{len(test)} couplets")

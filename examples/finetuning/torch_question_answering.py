@@ -1,0 +1,37 @@
+"""Question answering in PyTorch: where in a text of Wikipedia is the answer? (CMRC 2018)
+
+python examples/finetuning/torch_question_answering.py
+"""
+
+import beginnings
+import metrics
+import questions
+import reading
+import torch
+import torch_training
+
+from roformer_edge import RoFormerConfig, RoFormerForQuestionAnswering
+
+torch.manual_seed(0)
+options = reading.read_options(__doc__, epochs=4)
+train, test = (reading.read_rows(options, "qa/cmrc2018", split) for split in ("train", "test"))
+tokenizer = reading.new_tokenizer({text for row in train for text in (row["context"], row["question"])})
+config = RoFormerConfig(**reading.SMALL, vocab_size=len(tokenizer), hidden_dropout_prob=0.0)
+RoFormerForQuestionAnswering(config).save_pretrained(options.out)
+beginnings.look_for_equals(options.out, "RoFormerForQuestionAnswering")
+model = RoFormerForQuestionAnswering.from_pretrained(options.out)
+
+# first clauses with a gap and short windows of text, then the questions
+clauses = questions.Reader(tokenizer, 48).train(questions.cloze(train, times=5, seed=0), seed=0, negative=0)
+torch_training.train(model, clauses, epochs=1, rate=2e-3)
+reader = questions.Reader(tokenizer, 128)
+torch_training.train(model, reader.train(train * options.epochs, seed=0), epochs=1)
+model.save_pretrained(options.out)
+tokenizer.save_pretrained(options.out)
+
+windows, origins = reader.windows(test)
+logits = torch_training.predict(model, windows, lambda output: torch.stack([output.start_logits, output.end_logits], 1))
+found = reader.answers(test, origins, logits[:, 0], logits[:, 1])
+print(f"exact {metrics.exact_match(found, test):.3f}")
+guess = metrics.answer_f1(metrics.constant_spans(train, test), test)
+metrics.report("F1", metrics.answer_f1(found, test), "the same place in every text", guess, f"{len(test)} questions")
