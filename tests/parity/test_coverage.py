@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from torch_cases import ARCHITECTURES, CONFIGS, TINY, cases, flax_cases, flax_original_cases, tf_original_cases
+from torch_cases import ARCHITECTURES, CONFIGS, cases, flax_cases, flax_original_cases, tf_original_cases
 
 AWKWARD = {
-    "embedding_size != hidden_size": lambda config: config.get("embedding_size", 24) != 24,
+    "embedding_size != hidden_size": lambda config: (
+        config.get("embedding_size", config["hidden_size"]) != config["hidden_size"]
+    ),
     "rotary_value": lambda config: config.get("rotary_value") is True,
     "hidden_act relu": lambda config: config.get("hidden_act") == "relu",
     "layer_norm_eps 1e-5": lambda config: config.get("layer_norm_eps") == 1e-5,
@@ -37,7 +39,3 @@ def test_against_the_originals_of_tensorflow_and_flax(architecture: str):
         assert len(configs) >= 6
         lacking = [name for name, has in AWKWARD.items() if not any(map(has, configs))]
         assert lacking == ["embedding_size != hidden_size"]
-
-
-def test_the_width_that_is_not_awkward():
-    assert TINY["hidden_size"] == 24
