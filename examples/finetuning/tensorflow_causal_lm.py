@@ -1,4 +1,4 @@
-"""Causal language modelling in TensorFlow: the next character of poems from Tang to Yuan.
+"""Causal language modelling in TensorFlow: the next character of poems of the Tang dynasty.
 
 python examples/finetuning/tensorflow_causal_lm.py
 """
@@ -12,17 +12,19 @@ import reading
 from roformer_edge import RoFormerConfig, TFRoFormerForCausalLM
 
 keras.utils.set_random_seed(0)
-options = reading.read_options(__doc__, epochs=1)
-train, test = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
-train = train[::2]
+options = reading.read_options(__doc__, epochs=2)
+rows = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
+train, test = ([row for row in split if row["genre"].startswith("tang")] for split in rows)
 
 tokenizer = reading.new_tokenizer((row["text"] for row in train), character=20)
-config = RoFormerConfig(**reading.SMALL, vocab_size=len(tokenizer), is_decoder=True)
+config = RoFormerConfig(
+    **reading.SMALL | {"embedding_size": 64}, vocab_size=len(tokenizer), hidden_dropout_prob=0.0, is_decoder=True
+)
 model = TFRoFormerForCausalLM(config)
 poems = arrays.texts(tokenizer, train, 64)
 examples = arrays.continued(tokenizer, poems)
 # the labels are among the inputs, so the model computes the loss itself
-model.compile(optimizer=keras_training.adamw(examples, epochs=options.epochs))
+model.compile(optimizer=keras_training.adamw(examples, epochs=options.epochs, rate=2e-3))
 model.fit(examples, batch_size=keras_training.BATCH, epochs=options.epochs, verbose=2)
 
 model.save_pretrained(options.out)

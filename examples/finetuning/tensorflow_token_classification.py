@@ -13,7 +13,7 @@ import reading
 from roformer_edge import RoFormerConfig, TFRoFormerForTokenClassification
 
 keras.utils.set_random_seed(0)
-options = reading.read_options(__doc__, epochs=8)
+options = reading.read_options(__doc__, epochs=6)
 train, test = (reading.read_rows(options, "token_classification/uner_gsdsimp", split) for split in ("train", "test"))
 tags = arrays.tag_names(train)
 sentences = [row["text"] for row in train]
@@ -24,14 +24,14 @@ words = tokenizer(sentences, add_special_tokens=False)["input_ids"]
 beginnings.embed_by_company(options.out, "RoFormerForTokenClassification", words, window=3)
 model = TFRoFormerForTokenClassification.from_pretrained(options.out)
 
-examples = arrays.tagged(tokenizer, train, tags, 96)
+examples = arrays.tagged(tokenizer, train, tags, 80)
 # the labels are among the inputs, so the model computes the loss itself
 model.compile(optimizer=keras_training.adamw(examples, epochs=options.epochs))
 model.fit(examples, batch_size=keras_training.BATCH, epochs=options.epochs, verbose=2)
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)
 
-found = keras_training.predict(model, arrays.texts(tokenizer, test, 96))
+found = keras_training.predict(model, arrays.texts(tokenizer, test, 80))
 expected = [{(entity["start"], entity["end"], entity["label"]) for entity in row["entities"]} for row in test]
 guess = metrics.entity_f1(metrics.known_entities(train, [row["text"] for row in test]), expected)
 score = metrics.entity_f1(arrays.entities(tokenizer, test, tags, found), expected)

@@ -1,4 +1,4 @@
-"""Causal language modelling in PyTorch: the next character of poems from Tang to Yuan.
+"""Causal language modelling in PyTorch: the next character of poems of the Tang dynasty.
 
 python examples/finetuning/torch_causal_lm.py
 """
@@ -12,15 +12,17 @@ import torch_training
 from roformer_edge import RoFormerConfig, RoFormerForCausalLM
 
 torch.manual_seed(0)
-options = reading.read_options(__doc__, epochs=1)
-train, test = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
-train = train[::2]
+options = reading.read_options(__doc__, epochs=2)
+rows = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
+train, test = ([row for row in split if row["genre"].startswith("tang")] for split in rows)
 
 tokenizer = reading.new_tokenizer((row["text"] for row in train), character=20)
-config = RoFormerConfig(**reading.SMALL, vocab_size=len(tokenizer), is_decoder=True)
+config = RoFormerConfig(
+    **reading.SMALL | {"embedding_size": 64}, vocab_size=len(tokenizer), hidden_dropout_prob=0.0, is_decoder=True
+)
 model = RoFormerForCausalLM(config)
 poems = arrays.texts(tokenizer, train, 64)
-torch_training.train(model, arrays.continued(tokenizer, poems), epochs=options.epochs)
+torch_training.train(model, arrays.continued(tokenizer, poems), epochs=options.epochs, rate=2e-3)
 
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)

@@ -12,7 +12,7 @@ import torch_training
 from roformer_edge import RoFormerConfig, RoFormerForSequenceClassification
 
 torch.manual_seed(0)
-options = reading.read_options(__doc__, epochs=12)
+options = reading.read_options(__doc__, epochs=8)
 train, test = (reading.read_rows(options, "classification/crosswoz_intent", split) for split in ("train", "test"))
 labels = sorted({row["label"] for row in train + test})
 
