@@ -12,16 +12,18 @@ import reading
 
 from roformer_edge import FlaxRoFormerForQuestionAnswering, RoFormerConfig
 
-options = reading.read_options(__doc__, epochs=4)
+options = reading.read_options(__doc__, epochs=5)
 train, test = (reading.read_rows(options, "qa/cmrc2018", split) for split in ("train", "test"))
 tokenizer = reading.new_tokenizer({text for row in train for text in (row["context"], row["question"])})
-config = RoFormerConfig(**reading.SMALL, vocab_size=len(tokenizer), hidden_dropout_prob=0.0)
+# windows of 128 tokens are all that the model ever reads, in training and on a device
+sizes = reading.SMALL | {"max_position_embeddings": 128, "hidden_dropout_prob": 0.0}
+config = RoFormerConfig(**sizes, vocab_size=len(tokenizer))
 FlaxRoFormerForQuestionAnswering(config).save_pretrained(options.out)
 beginnings.look_for_equals(options.out, "RoFormerForQuestionAnswering")
 model = FlaxRoFormerForQuestionAnswering.from_pretrained(options.out)
 
 # first clauses with a gap and short windows of text, then the questions
-clauses = questions.Reader(tokenizer, 48).train(questions.cloze(train, times=5, seed=0), seed=0, negative=0)
+clauses = questions.Reader(tokenizer, 48).train(questions.cloze(train, times=8, seed=0), seed=0, negative=0)
 flax_training.train(model, clauses, flax_training.span_loss, epochs=1, rate=2e-3)
 reader = questions.Reader(tokenizer, 128)
 flax_training.train(model, reader.train(train * options.epochs, seed=0), flax_training.span_loss, epochs=1)

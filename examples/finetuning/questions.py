@@ -18,7 +18,7 @@ from roformer_edge.tokenizer import RoFormerTokenizer
 Arrays = dict[str, Any]
 Row = dict[str, Any]
 LONGEST_QUESTION = 32
-LONGEST_ANSWER = 48
+LONGEST_ANSWER = 40
 
 
 class Reader:
@@ -68,7 +68,8 @@ class Reader:
             question, (ids, places) = self._question(rows[number]), self._text(rows[number]["context"])
             first = len(question) + 2
             count = min(self.length - first - 1, len(ids) - shift)
-            scores = start[first : first + count, None] + end[None, first : first + count] - start[0] - end[0]
+            starting, ending = (_log_softmax(logits[[0, *range(first, first + count)]])[1:] for logits in (start, end))
+            scores = starting[:, None] + ending
             allowed = np.triu(np.tril(np.ones((count, count), dtype=bool), LONGEST_ANSWER))
             place = int(np.where(allowed, scores, -np.inf).argmax())
             score = scores.flat[place]
@@ -93,6 +94,11 @@ class Reader:
             row = self.tokenizer(text, add_special_tokens=False).encodings[0]
             self._read[text] = (row.ids, row.offsets)
         return self._read[text]
+
+
+def _log_softmax(logits: Any) -> Any:
+    """Over the tokens of one window and its ``[CLS]``: a window that holds no answer is sure of that."""
+    return logits - np.logaddexp.reduce(logits)
 
 
 def _stack(rows: Sequence[tuple[list[int], list[int], list[int]]]) -> Arrays:
