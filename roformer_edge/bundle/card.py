@@ -49,9 +49,8 @@ def _use(manifest: Manifest, name: str) -> str:
     needs = ", ".join(f"{package} {version} or newer" for package, version in sorted(manifest.minimum_runtime.items()))
     sample = get_task(manifest.task).sample
     code = f'import roformer_edge\n\nmodel = roformer_edge.load("{name}")\nprint(model({sample}))'
-    return (
-        f"```sh\npip install roformer-edge\n```\n\n```python\n{code}\n```"
-        + (f"\n\nIt needs {needs}. No training framework is needed." if needs else "")
+    return f"```sh\npip install roformer-edge\n```\n\n```python\n{code}\n```" + (
+        f"\n\nIt needs {needs}. No training framework is needed." if needs else ""
     )
 
 

@@ -10,7 +10,7 @@ from roformer_edge.export.onnx_encoder import Inputs, every_position, first_posi
 from roformer_edge.export.onnx_linear import Product
 from roformer_edge.export.onnx_network import Network
 from roformer_edge.export.onnx_parts import Parts
-from roformer_edge.models.keymap import DECODER_WEIGHT, WORD_EMBEDDINGS
+from roformer_edge.models.keymap import DECODER_WEIGHT, WORD_EMBEDDINGS, check_language_model
 from roformer_edge.models.pooling import summary_type_of
 
 
@@ -30,6 +30,7 @@ def _text_generation(network: Network, parts: Parts) -> None:
 def _language_model(network: Network, parts: Parts, x: str) -> None:
     """From the encoder's output to the vocabulary; RoFormerV2 has neither transform nor bias."""
     arrays, config = network.arrays, network.config
+    check_language_model(config)
     if not config.is_v2:
         x = network.dense(parts, x, "head.dense", "cls.predictions.transform.dense")
         x = network.activation(parts, x, "head")

@@ -12,7 +12,7 @@ import onnxruntime as ort
 import pytest
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import ExportError, ParityError, UnknownNameError
+from roformer_edge.errors import ExportError, ParityError, UnknownNameError, UnsupportedModelError
 from roformer_edge.export.engine import GraphSession
 from roformer_edge.export.from_onnx import read_arrays
 from roformer_edge.export.onnx_encoder import half_split_order
@@ -20,6 +20,7 @@ from roformer_edge.export.onnx_graph import build_graph
 from roformer_edge.export.onnx_linear import Precision
 from roformer_edge.export.parity import check_parity, probe_feeds, scaled_difference, torch_answers
 from roformer_edge.export.to_onnx import ExportOptions, export_onnx, float_graph
+from roformer_edge.models.keymap import shapes_of
 from roformer_edge.models.pooling import SUMMARIES
 from roformer_edge.quantize.presets import PRESETS, get_preset
 from roformer_edge.quantize.recipe import Decision, get_recipe, resolve
@@ -311,6 +312,21 @@ def test_decoders_and_unknown_dtypes_are_refused():
         build_graph(RoFormerConfig(), {}, get_task("text-generation"))
     with pytest.raises(ExportError, match="another encoder"):
         build_graph(RoFormerConfig(is_decoder=True, add_cross_attention=True), {}, get_task("text-generation"))
+    v2 = RoFormerConfig(
+        norm_type="rms_norm",
+        use_bias=False,
+        vocab_size=30,
+        embedding_size=24,
+        hidden_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+    )
+    with pytest.raises(UnsupportedModelError, match="must have one width"):
+        build_graph(
+            v2,
+            {name: np.zeros(shape, np.float32) for name, shape in shapes_of(v2, "RoFormerModel").items()},
+            get_task("fill-mask"),
+        )
     with pytest.raises(UnknownNameError, match="int64, int32"):
         build_graph(RoFormerConfig(), {}, TASK, index_dtype="int16")
 
