@@ -30,7 +30,7 @@ from roformer_edge.bundle.reader import is_bundle, open_bundle
 from roformer_edge.bundle.selftest import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
-from roformer_edge.errors import ComparisonError, UnknownNameError
+from roformer_edge.errors import ComparisonError, OptionError, UnknownNameError
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.loading import load
@@ -87,6 +87,8 @@ class DeployOptions:
         observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges.
         index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
+        max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
+            cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
         calibration: JSON Lines of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
         calibration_texts: How many texts (or pairs) at most.
         evaluation: Labelled JSON Lines to measure the loss on.
@@ -104,6 +106,7 @@ class DeployOptions:
     observer: str = "percentile"
     index_dtype: str = "int64"
     tokenizer: str = "auto"
+    max_length: int | None = None
     calibration: Path | None = None
     calibration_texts: int = CALIBRATION_TEXTS
     evaluation: Path | None = None
@@ -117,6 +120,8 @@ class DeployOptions:
             raise UnknownNameError("format", self.format, FORMATS)
         if self.max_drop is not None and self.evaluation is None:
             raise ComparisonError("a largest drop was given, but no labelled data to measure it on (--eval)")
+        if self.max_length is not None and (type(self.max_length) is not int or self.max_length < 1):
+            raise OptionError("max_length", self.max_length)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +187,7 @@ def deploy_checkpoint(
     )
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
-        made_of = open_source(source, task, options.tokenizer)
+        made_of = open_source(source, task, options.tokenizer, max_length=options.max_length)
         examples = _examples(options, task, made_of)
         exported = export_onnx(
             made_of.checkpoint,
@@ -213,7 +218,13 @@ def deploy_checkpoint(
 
 @contextlib.contextmanager
 def open_reference(
-    source: str | Path, task: Task, *, tokenizer: str = "auto", threads: int = 1, truncation: bool = False
+    source: str | Path,
+    task: Task,
+    *,
+    tokenizer: str = "auto",
+    threads: int = 1,
+    truncation: bool = False,
+    max_length: int | None = None,
 ) -> Iterator[Predictor]:
     """The model that a bundle is measured against.
 
@@ -226,12 +237,15 @@ def open_reference(
         tokenizer: For a checkpoint: ``"slow"``, ``"fast"`` or ``"auto"``.
         threads: Of one computation.
         truncation: Cut texts that are longer than the model allows.
+        max_length: As in :class:`DeployOptions`, for a checkpoint.
     """
     if is_bundle(source) or available("torch"):
-        yield open_predictor(str(source), task=task.name, threads=threads, truncate=truncation)
+        yield open_predictor(
+            source, task=task.name, threads=threads, truncate=truncation, tokenizer=tokenizer, max_length=max_length
+        )
         return
     with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        options = DeployOptions(task=task.name, recipe="fp32", tokenizer=tokenizer)
+        options = DeployOptions(task=task.name, recipe="fp32", tokenizer=tokenizer, max_length=max_length)
         made = deploy_checkpoint(source, Path(folder) / "reference", options)
         yield open_predictor(str(made.bundle), task=task.name, threads=threads, truncate=truncation)
 
@@ -348,7 +362,9 @@ def _evaluate(
 ) -> Report:
     source, candidate = sides
     settings = CompareOptions(task=task.name, data_name=str(options.evaluation), max_drop=options.max_drop)
-    with open_reference(source, task, tokenizer=options.tokenizer, truncation=options.truncation) as reference:
+    with open_reference(
+        source, task, tokenizer=options.tokenizer, truncation=options.truncation, max_length=options.max_length
+    ) as reference:
         return compare(reference, candidate, examples, settings, progress.step)
 
 

@@ -31,6 +31,12 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="slow, fast, or auto for the one that the checkpoint was trained with (default: auto)",
     )
+    parser.add_argument(
+        "--max-length",
+        type=int,
+        metavar="N",
+        help="the most tokens of a text (default: the model's positions; more of them follow from a formula)",
+    )
     parser.add_argument("--inputs", default="int64", help="integer type of the graph's inputs: int64 or int32")
 
 
@@ -72,6 +78,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 
     return DeployOptions(
         task=args.task,
+        max_length=args.max_length,
         format=args.format,
         recipe="fp32",
         index_dtype=args.inputs,
@@ -86,6 +93,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
 
     return DeployOptions(
         task=args.task,
+        max_length=args.max_length,
         format=args.format,
         recipe=args.recipe,
         keep_float=tuple(args.keep_float),

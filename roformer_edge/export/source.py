@@ -12,7 +12,8 @@ import numpy as np
 from roformer_edge.bundle.reader import is_bundle, open_bundle
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnsupportedModelError
-from roformer_edge.models.checkpoint import Checkpoint, check_vocabulary, load_checkpoint
+from roformer_edge.models.checkpoint import Checkpoint, check_vocabulary, fit_rotary_table, load_checkpoint
+from roformer_edge.models.keymap import ROTARY_TABLE
 from roformer_edge.tasks import Task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
 
@@ -37,13 +38,14 @@ class Source:
     digest: str
 
 
-def open_source(path: str | Path, task: Task, mode: str = "auto") -> Source:
+def open_source(path: str | Path, task: Task, mode: str = "auto", *, max_length: int | None = None) -> Source:
     """Open a checkpoint directory or a float32 bundle.
 
     Args:
         path: Either of them.
         task: The head that must be there.
         mode: ``"slow"``, ``"fast"`` or ``"auto"`` for the tokenizer of a checkpoint; a bundle keeps the one it has.
+        max_length: The most tokens of a text, in place of the source's own number of positions.
 
     Raises:
         CheckpointError: The weights cannot be used.
@@ -53,8 +55,8 @@ def open_source(path: str | Path, task: Task, mode: str = "auto") -> Source:
     """
     path = Path(path)
     if is_bundle(path):
-        return _open_bundle(path, task)
-    checkpoint = load_checkpoint(path, task)
+        return _open_bundle(path, task, max_length)
+    checkpoint = load_checkpoint(path, task, max_length=max_length)
     tokenizer = load_tokenizer(path, mode=mode)
     check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {path}")
     return Source(
@@ -62,7 +64,7 @@ def open_source(path: str | Path, task: Task, mode: str = "auto") -> Source:
     )
 
 
-def _open_bundle(path: Path, task: Task) -> Source:
+def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:
     from roformer_edge.export.from_onnx import read_arrays
 
     with open_bundle(path) as bundle:
@@ -75,6 +77,9 @@ def _open_bundle(path: Path, task: Task) -> Source:
             )
         config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
         arrays = read_arrays(bundle.read_bytes("model"), config, task)
+        if max_length is not None:
+            config = config.replace(max_position_embeddings=max_length)
+            arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], config)
         vocabulary, words = bundle.read_bytes("vocabulary"), bundle.read_bytes("words")
     return Source(
         checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),

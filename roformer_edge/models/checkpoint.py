@@ -66,13 +66,14 @@ class Checkpoint:
         return digest.hexdigest()
 
 
-def load_checkpoint(directory: str | Path, task: Task | None) -> Checkpoint:
+def load_checkpoint(directory: str | Path, task: Task | None, *, max_length: int | None = None) -> Checkpoint:
     """Open a checkpoint directory and check that it holds what its config and ``task`` require.
 
     Args:
         directory: Holds ``config.json``, or the ``bert_config.json`` of TensorFlow 1, and weights under one of the
             names in :data:`~roformer_edge.models.weight_files.WEIGHT_FILES`.
         task: The head that must be there; ``None`` asks for the encoder only.
+        max_length: Take so many positions, in place of those of the config; see :func:`fit_rotary_table`.
 
     Raises:
         CheckpointError: Weights are missing, truncated, mis-shaped, unexpected or unsafe to open, or the head is
@@ -82,7 +83,10 @@ def load_checkpoint(directory: str | Path, task: Task | None) -> Checkpoint:
         MissingDependencyError: The weights are in a format whose package is not installed: torch for
             ``pytorch_model.bin``, h5py for ``tf_model.h5``, flax, or tensorflow.
     """
-    return load_architecture(directory, "RoFormerModel" if task is None else task.model_class)
+    config = None
+    if max_length is not None and Path(directory).is_dir():
+        config = _read_config(Path(directory)).replace(max_position_embeddings=max_length)
+    return load_architecture(directory, "RoFormerModel" if task is None else task.model_class, config=config)
 
 
 def load_architecture(
@@ -93,12 +97,14 @@ def load_architecture(
     Args:
         directory: As there.
         architecture: Such as ``"RoFormerForMaskedLM"``.
-        config: Used instead of the directory's ``config.json``.
+        config: Used instead of the directory's ``config.json``. It may ask for another number of positions than the
+            checkpoint has: see :func:`fit_rotary_table`.
         head_may_miss: Accept a checkpoint without any of the head's weights; ``arrays`` then lacks them too.
     """
     directory = Path(directory)
     if not directory.is_dir():
         raise CheckpointError(f"no such checkpoint directory: {directory} (names of a model hub are not downloaded)")
+    resizable = config is not None
     config = config or _read_config(directory)
     files, stores = open_weights(directory)
     found = _collect(stores)
@@ -113,7 +119,7 @@ def load_architecture(
     if head_may_miss and not any(name in found for name in head):
         expected = {name: shape for name, shape in expected.items() if name.startswith(PREFIX)}
     _check_names(directory, config, architecture, expected, arrays)
-    _check_rotary_table(directory, config, arrays)
+    _check_rotary_table(directory, config, arrays, resizable=resizable)
     return Checkpoint(
         config=config,
         arrays=arrays.only((*expected, ROTARY_TABLE)),
@@ -173,6 +179,19 @@ def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> None:
         )
 
 
+def fit_rotary_table(table: Array, config: RoFormerConfig) -> Array:
+    """A stored rotary table for the positions of a config: cut, or grown by its formula. Weights do not depend on it.
+
+    Args:
+        table: float32 ``[positions, head size]``.
+        config: Asks for ``max_position_embeddings`` positions.
+    """
+    positions = config.max_position_embeddings
+    if len(table) >= positions:
+        return table[:positions]
+    return np.concatenate((table, rotary_table(positions, config.head_size)[len(table) :]))
+
+
 class _LazyArrays(Mapping[str, Array]):
     """Tensors of several files under their canonical names, read when asked for."""
 
@@ -190,7 +209,7 @@ class _LazyArrays(Mapping[str, Array]):
             raise CheckpointError(
                 f"{store.path}: tensor {stored_name!r} holds NaN or infinity; the checkpoint is broken"
             )
-        return array
+        return fit_rotary_table(array, self._config) if name == ROTARY_TABLE else array
 
     def __iter__(self) -> Iterator[str]:
         yield from self._places
@@ -261,15 +280,15 @@ def _check_names(
         )
 
 
-def _check_rotary_table(directory: Path, config: RoFormerConfig, arrays: _LazyArrays) -> None:
-    expected = rotary_table(config.max_position_embeddings, config.head_size)
-    found = arrays[ROTARY_TABLE]
-    if found.shape != expected.shape:
+def _check_rotary_table(directory: Path, config: RoFormerConfig, arrays: _LazyArrays, *, resizable: bool) -> None:
+    shape = (config.max_position_embeddings, config.head_size)
+    found = arrays.shape(ROTARY_TABLE) if arrays.stored(ROTARY_TABLE) else shape
+    if found[1:] != shape[1:] or (found != shape and not resizable):
         raise CheckpointError(
-            f"{directory}: the rotary table is {list(found.shape)}, expected {list(expected.shape)} "
+            f"{directory}: the rotary table is {list(found)}, expected {list(shape)} "
             "(max_position_embeddings, head size)"
         )
-    if not np.allclose(found, expected, rtol=0, atol=_TABLE_TOLERANCE):
+    if not np.allclose(arrays[ROTARY_TABLE], rotary_table(*shape), rtol=0, atol=_TABLE_TOLERANCE):
         raise CheckpointError(
             f"{directory}: {ROTARY_TABLE} is not the sinusoidal table of RoFormer; "
             "this checkpoint needs another position embedding and cannot be run"

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.checkpoint import load_architecture, save_checkpoint
+from roformer_edge.models.checkpoint import fit_rotary_table, load_architecture, save_checkpoint
 from roformer_edge.models.keymap import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
-from roformer_edge.models.rotary import rotary_table
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -113,10 +112,9 @@ class RoFormerPreTrainedModel(nn.Module):
             name = self._own_names()[ROTARY_TABLE]
             module, _, attribute = name.rpartition(".")
             old: Tensor = self.get_buffer(name)
-            new = torch.from_numpy(rotary_table(length, self.config.head_size)).to(old)
-            new[: old.shape[0]] = old
-            setattr(self.get_submodule(module), attribute, new)
             config = self.config.replace(max_position_embeddings=length)
+            new = torch.from_numpy(fit_rotary_table(old.float().cpu().numpy(), config)).to(old)
+            setattr(self.get_submodule(module), attribute, new)
             for owner in self.modules():
                 if isinstance(owner, RoFormerPreTrainedModel):
                     owner.config = config

@@ -33,6 +33,7 @@ def open_predictor(
     threads: int = 1,
     truncate: bool = False,
     tokenizer: str = "auto",
+    max_length: int | None = None,
     name: str | None = None,
 ) -> Predictor:
     """Open a bundle or a checkpoint as one side of a comparison.
@@ -43,6 +44,8 @@ def open_predictor(
         threads: For the inside of one operation.
         truncate: Cut texts that are longer than the model allows, instead of refusing them.
         tokenizer: ``"slow"``, ``"fast"`` or ``"auto"``, for a checkpoint; a bundle knows its own.
+        max_length: The most tokens of a text, for a checkpoint, in place of its own number of positions; a bundle knows
+            its own.
         name: What the report calls it; ``path`` by default.
 
     Raises:
@@ -52,7 +55,9 @@ def open_predictor(
         MissingDependencyError: The path is a checkpoint and torch is not installed.
     """
     path, row = Path(path), get_task(task)
-    source = Source(path=str(path), task=task, threads=threads, truncate=truncate, tokenizer=tokenizer)
+    source = Source(
+        path=str(path), task=task, threads=threads, truncate=truncate, tokenizer=tokenizer, max_length=max_length
+    )
     is_bundle = path.is_file() or (path / MANIFEST_NAME).is_file()
     classifier, facts = _open_bundle(source, row) if is_bundle else _open_checkpoint(source, row)
     if classifier.problem_type != "single_label_classification":
@@ -91,10 +96,10 @@ def _open_bundle(source: Source, task: Task) -> tuple[TextClassifier, Facts]:
 def _open_checkpoint(source: Source, task: Task) -> tuple[TextClassifier, Facts]:
     from roformer_edge.validate.torch_session import TorchSession
 
-    checkpoint = load_checkpoint(source.path, task)
+    checkpoint = load_checkpoint(source.path, task, max_length=source.max_length)
     tokenizer = load_tokenizer(source.path, mode=source.tokenizer)
     check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {source.path}")
-    session = TorchSession(source.path, task, source.threads)
+    session = TorchSession(source.path, task, source.threads, config=checkpoint.config)
     companions = [(Path(source.path) / name, role) for name, role in _COMPANIONS.items()]
     files = [(file, "model") for file in checkpoint.files] + [pair for pair in companions if pair[0].is_file()]
     return TextClassifier(session, tokenizer, checkpoint.config), Facts(

@@ -32,6 +32,7 @@ class Source:
     threads: int
     truncate: bool
     tokenizer: str
+    max_length: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

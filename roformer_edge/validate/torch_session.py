@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge._extras import require
+from roformer_edge.config import RoFormerConfig
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.tasks import Task
 
@@ -22,6 +23,7 @@ class TorchSession:
         task: Its head.
         threads: For the inside of one operation. PyTorch has one setting for the whole process; it is made anew
             before every run.
+        config: Used instead of the directory's.
 
     Raises:
         CheckpointError: The weights cannot be used.
@@ -31,11 +33,13 @@ class TorchSession:
     provider = "CPU"
     fallbacks: tuple[str, ...] = ()
 
-    def __init__(self, directory: str | Path, task: Task, threads: int) -> None:
+    def __init__(
+        self, directory: str | Path, task: Task, threads: int, *, config: RoFormerConfig | None = None
+    ) -> None:
         self._torch: Any = require("torch", "to run the reference")
         from roformer_edge.models import torch_roformer
 
-        self._model = getattr(torch_roformer, task.model_class).from_pretrained(directory)
+        self._model = getattr(torch_roformer, task.model_class).from_pretrained(directory, config=config)
         self._threads = threads
         self.inputs, self.outputs = task.inputs, task.outputs
 

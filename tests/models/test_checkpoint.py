@@ -290,6 +290,30 @@ class TestRefusals:
 
         assert_refused(checkpoint_directory(shorter), r"rotary table is \[31, 8\], expected \[32, 8\]")
 
+    @pytest.mark.parametrize("positions", [20, 32, 50])
+    @pytest.mark.parametrize("stored", [True, False])
+    def test_another_number_of_positions_when_asked(self, checkpoint_directory, positions, stored):
+        table = rotary_table(32, 8).astype(np.float16).astype(np.float32)  # with the rounding of a small file
+
+        def put(arrays):
+            arrays.pop(ROTARY_TABLE, None)
+            if stored:
+                arrays[ROTARY_TABLE] = table
+
+        checkpoint = load_checkpoint(checkpoint_directory(put), TASK, max_length=positions)
+        assert checkpoint.config.max_position_embeddings == positions
+        found, formula = checkpoint.arrays[ROTARY_TABLE], rotary_table(positions, 8)
+        assert found.shape == (positions, 8)
+        np.testing.assert_array_equal(found[:32], (table if stored else formula)[: min(32, positions)])
+        np.testing.assert_array_equal(found[32:], formula[32:])
+
+    def test_a_rotary_table_of_another_width_is_refused_in_any_case(self, checkpoint_directory):
+        def narrower(arrays):
+            arrays[ROTARY_TABLE] = rotary_table(32, 4)
+
+        with pytest.raises(CheckpointError, match=r"rotary table is \[32, 4\], expected \[50, 8\]"):
+            load_checkpoint(checkpoint_directory(narrower), TASK, max_length=50)
+
     def test_roformer_sim(self, checkpoint_directory):
         def add_pooler(arrays):
             arrays["roformer.pooler.dense.weight"] = np.zeros((16, 16), np.float32)
