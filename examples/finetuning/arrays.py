@@ -122,19 +122,22 @@ def other_distractors(rows: Rows, seed: int) -> list[dict[str, Any]]:
 # language models
 
 
-def masked(tokenizer: RoFormerTokenizer, arrays: Arrays, *, times: int = 1, seed: int = 0) -> Arrays:
-    """Texts with 15 % of their tokens to be guessed: 80 % of those masked, 10 % replaced, 10 % left.
+def masked(
+    tokenizer: RoFormerTokenizer, arrays: Arrays, *, share: float = 0.15, times: int = 1, seed: int = 0
+) -> Arrays:
+    """Texts with some tokens to be guessed: 80 % of those masked, 10 % replaced by another, 10 % left as they are.
 
     Args:
         tokenizer: Knows ``[MASK]``.
         arrays: Texts.
+        share: Of the tokens to be guessed. More teach more in the same time, fewer are easier to guess.
         times: Every text so many times, each time with other tokens hidden.
         seed: Of the choice.
     """
     rng = np.random.default_rng(seed)
     ids, mask, types = (np.tile(arrays[name], (times, 1)) for name in ("input_ids", "attention_mask", "token_type_ids"))
     around = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id)
-    chosen = (rng.random(ids.shape) < 0.15) & ~np.isin(ids, around)
+    chosen = (rng.random(ids.shape) < share) & ~np.isin(ids, around)
     dice = rng.random(ids.shape)
     labels = np.where(chosen, ids, IGNORED).astype(np.int32)
     ids = np.where(chosen & (dice < 0.8), tokenizer.mask_token_id, ids)

@@ -56,7 +56,8 @@ def embed_by_company(directory: Path, architecture: str, texts: Iterable[Sequenc
     surprise = np.log(np.maximum(counts / np.outer(often, smooth), 1))  # positive pointwise mutual information
     values, vectors = np.linalg.eigh((surprise + surprise.T) / 2)
     leading = np.argsort(-np.abs(values))[:width]
-    found = vectors[:, leading] * np.sqrt(np.abs(values[leading]))
+    found = np.zeros((size, width))  # a vocabulary smaller than the width leaves the rest at nothing
+    found[:, : len(leading)] = vectors[:, leading] * np.sqrt(np.abs(values[leading]))
     found *= 0.02 * width**0.5 / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-9)
     known = often > 1
     arrays[WORD_EMBEDDINGS] = np.where(known[:, None], found, arrays[WORD_EMBEDDINGS]).astype(np.float32)

@@ -9,12 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-BATCH = 32
 
-
-def adamw(arrays: Mapping[str, Any], *, epochs: int, rate: float = 1e-3) -> keras.optimizers.Optimizer:
+def adamw(arrays: Mapping[str, Any], *, epochs: int, batch: int = 32, rate: float = 1e-3) -> keras.optimizers.Optimizer:
     """AdamW for training on ``arrays``; the rate rises for a tenth of the steps and then falls to nothing."""
-    steps = epochs * -(-len(arrays["input_ids"]) // BATCH)
+    steps = epochs * -(-len(arrays["input_ids"]) // batch)
     rise = max(1, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - rise), warmup_target=rate, warmup_steps=rise)
     return keras.optimizers.AdamW(schedule, weight_decay=0.01, beta_2=0.98, global_clipnorm=1.0)
@@ -24,5 +22,5 @@ def predict(model: keras.Model, arrays: Mapping[str, Any], answer: Callable[[Any
     """The best class of every row or token; or what ``answer`` takes from the model's output."""
     answer = answer or (lambda output: tf.argmax(output.logits, -1))
     inputs = {name: arrays[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
-    run = tf.function(lambda batch: answer(model(batch)), reduce_retracing=True)
+    run = tf.function(lambda batch: answer(model(batch)), reduce_retracing=True, autograph=False)
     return np.concatenate([run(batch).numpy() for batch in tf.data.Dataset.from_tensor_slices(inputs).batch(128)])

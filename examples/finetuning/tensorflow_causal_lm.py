@@ -12,7 +12,7 @@ import reading
 from roformer_edge import RoFormerConfig, TFRoFormerForCausalLM
 
 keras.utils.set_random_seed(0)
-options = reading.read_options(__doc__, epochs=2)
+options = reading.read_options(__doc__, epochs=1)
 rows = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
 train, test = ([row for row in split if row["genre"].startswith("tang")] for split in rows)
 
@@ -24,8 +24,8 @@ model = TFRoFormerForCausalLM(config)
 poems = arrays.texts(tokenizer, train, 64)
 examples = arrays.continued(tokenizer, poems)
 # the labels are among the inputs, so the model computes the loss itself
-model.compile(optimizer=keras_training.adamw(examples, epochs=options.epochs, rate=2e-3))
-model.fit(examples, batch_size=keras_training.BATCH, epochs=options.epochs, verbose=2)
+model.compile(optimizer=keras_training.adamw(examples, epochs=options.epochs, batch=8, rate=2e-3))
+model.fit(examples, batch_size=8, epochs=options.epochs, verbose=2)
 
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)

@@ -31,7 +31,7 @@ drawn = [row for epoch in range(options.epochs) for row in arrays.other_distract
 examples = arrays.choices(tokenizer, drawn, 24)
 # the labels are among the inputs, so the model computes the loss itself
 model.compile(optimizer=keras_training.adamw(examples, epochs=1))
-model.fit(examples, batch_size=keras_training.BATCH, epochs=1, verbose=2)
+model.fit(examples, batch_size=32, epochs=1, verbose=2)
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)
 

@@ -28,11 +28,11 @@ model = TFRoFormerForQuestionAnswering.from_pretrained(options.out)
 clauses = questions.Reader(tokenizer, 48).train(questions.cloze(train, times=8, seed=0), seed=0, negative=0)
 # the labels are among the inputs, so the model computes the loss itself
 model.compile(optimizer=keras_training.adamw(clauses, epochs=1, rate=2e-3))
-model.fit(clauses, batch_size=keras_training.BATCH, epochs=1, verbose=2)
+model.fit(clauses, batch_size=32, epochs=1, verbose=2)
 reader = questions.Reader(tokenizer, 128)
 examples = reader.train(train * options.epochs, seed=0)
 model.compile(optimizer=keras_training.adamw(examples, epochs=1))
-model.fit(examples, batch_size=keras_training.BATCH, epochs=1, verbose=2)
+model.fit(examples, batch_size=32, epochs=1, verbose=2)
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)
 

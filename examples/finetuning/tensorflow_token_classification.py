@@ -27,7 +27,7 @@ model = TFRoFormerForTokenClassification.from_pretrained(options.out)
 examples = arrays.tagged(tokenizer, train, tags, 80)
 # the labels are among the inputs, so the model computes the loss itself
 model.compile(optimizer=keras_training.adamw(examples, epochs=options.epochs))
-model.fit(examples, batch_size=keras_training.BATCH, epochs=options.epochs, verbose=2)
+model.fit(examples, batch_size=32, epochs=options.epochs, verbose=2)
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)
 

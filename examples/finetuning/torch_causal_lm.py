@@ -12,7 +12,7 @@ import torch_training
 from roformer_edge import RoFormerConfig, RoFormerForCausalLM
 
 torch.manual_seed(0)
-options = reading.read_options(__doc__, epochs=2)
+options = reading.read_options(__doc__, epochs=1)
 rows = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
 train, test = ([row for row in split if row["genre"].startswith("tang")] for split in rows)
 
@@ -22,7 +22,7 @@ config = RoFormerConfig(
 )
 model = RoFormerForCausalLM(config)
 poems = arrays.texts(tokenizer, train, 64)
-torch_training.train(model, arrays.continued(tokenizer, poems), epochs=options.epochs, rate=2e-3)
+torch_training.train(model, arrays.continued(tokenizer, poems), epochs=options.epochs, batch=8, rate=2e-3)
 
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)

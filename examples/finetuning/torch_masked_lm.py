@@ -4,7 +4,6 @@ python examples/finetuning/torch_masked_lm.py
 """
 
 import arrays
-import beginnings
 import metrics
 import reading
 import torch
@@ -13,20 +12,18 @@ import torch_training
 from roformer_edge import RoFormerConfig, RoFormerForMaskedLM
 
 torch.manual_seed(0)
-options = reading.read_options(__doc__, epochs=2)
+options = reading.read_options(__doc__, epochs=1)
 rows = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
 train, test = ([row for row in split if row["genre"].startswith("tang")] for split in rows)
 
 tokenizer = reading.new_tokenizer((row["text"] for row in train), character=20)
-sizes = reading.SMALL | {"embedding_size": 64, "hidden_dropout_prob": 0.0}
+sizes = reading.SMALL | {"embedding_size": 64, "initializer_range": 0.02, "hidden_dropout_prob": 0.0}
 config = RoFormerConfig(**sizes, vocab_size=len(tokenizer))
-RoFormerForMaskedLM(config).save_pretrained(options.out)
-words = tokenizer([row["text"] for row in train], add_special_tokens=False)["input_ids"]
-beginnings.embed_by_company(options.out, "RoFormerForMaskedLM", words)
-model = RoFormerForMaskedLM.from_pretrained(options.out)
+model = RoFormerForMaskedLM(config)
 
 poems = arrays.texts(tokenizer, train, 64)
-torch_training.train(model, arrays.masked(tokenizer, poems), epochs=options.epochs, rate=2e-3)
+hidden = arrays.masked(tokenizer, poems, share=0.3, times=options.epochs)
+torch_training.train(model, hidden, epochs=1, batch=8, rate=2e-3)
 
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)
@@ -34,5 +31,5 @@ tokenizer.save_pretrained(options.out)
 data = arrays.masked(tokenizer, arrays.texts(tokenizer, test, 64), seed=1)
 found = torch_training.predict(model, data)
 guess = metrics.largest_share(data["labels"])
-hidden = f"{(data['labels'] != arrays.IGNORED).sum()} hidden characters"
-metrics.report("accuracy", metrics.accuracy(found, data["labels"]), "most frequent character", guess, hidden)
+total = f"{(data['labels'] != arrays.IGNORED).sum()} hidden characters"
+metrics.report("accuracy", metrics.accuracy(found, data["labels"]), "most frequent character", guess, total)
