@@ -79,9 +79,18 @@ def train(
     model.params = params
 
 
-def predict(model: Any, arrays: Mapping[str, Any], answer: Callable[[Any], jax.Array] | None = None) -> Any:
-    """The best class of every row or token; or what ``answer`` takes from the model's output."""
-    answer = answer or (lambda output: output.logits.argmax(-1))
+def predict(model: Any, arrays: Mapping[str, Any]) -> Any:
+    """The best class of every row or token."""
+    return _answers(model, arrays, lambda output: output.logits.argmax(-1))
+
+
+def predict_spans(model: Any, arrays: Mapping[str, Any]) -> Any:
+    """For every row the logits of where an answer starts and of where it ends, ``[2, rows, tokens]``."""
+    logits = _answers(model, arrays, lambda output: jnp.stack([output.start_logits, output.end_logits], 1))
+    return np.moveaxis(logits, 1, 0)
+
+
+def _answers(model: Any, arrays: Mapping[str, Any], answer: Callable[[Any], jax.Array]) -> Any:
     inputs = {name: arrays[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
     run = jax.jit(lambda params, batch: answer(model(**batch, params=params)))
     places = np.array_split(np.arange(len(inputs["input_ids"])), -(-len(inputs["input_ids"]) // 128))

@@ -18,9 +18,18 @@ def adamw(arrays: Mapping[str, Any], *, epochs: int, batch: int = 32, rate: floa
     return keras.optimizers.AdamW(schedule, weight_decay=0.01, beta_2=0.98, global_clipnorm=1.0)
 
 
-def predict(model: keras.Model, arrays: Mapping[str, Any], answer: Callable[[Any], Any] | None = None) -> Any:
-    """The best class of every row or token; or what ``answer`` takes from the model's output."""
-    answer = answer or (lambda output: tf.argmax(output.logits, -1))
+def predict(model: keras.Model, arrays: Mapping[str, Any]) -> Any:
+    """The best class of every row or token."""
+    return _answers(model, arrays, lambda output: tf.argmax(output.logits, -1))
+
+
+def predict_spans(model: keras.Model, arrays: Mapping[str, Any]) -> Any:
+    """For every row the logits of where an answer starts and of where it ends, ``[2, rows, tokens]``."""
+    logits = _answers(model, arrays, lambda output: tf.stack([output.start_logits, output.end_logits], 1))
+    return np.moveaxis(logits, 1, 0)
+
+
+def _answers(model: keras.Model, arrays: Mapping[str, Any], answer: Callable[[Any], Any]) -> Any:
     inputs = {name: arrays[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
     run = tf.function(lambda batch: answer(model(batch)), reduce_retracing=True, autograph=False)
     return np.concatenate([run(batch).numpy() for batch in tf.data.Dataset.from_tensor_slices(inputs).batch(128)])

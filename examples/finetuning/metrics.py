@@ -98,3 +98,15 @@ def likest_clauses(rows: Sequence[dict[str, Any]]) -> list[str]:
         return max(clauses, key=lambda clause: sum((pairs(clause) & asked).values()))
 
     return [best(row) for row in rows]
+
+
+def report_answers(
+    found: Sequence[str], train: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], split: str
+) -> None:
+    """How often answers are exactly right, then their overlap, each beside what needs no model."""
+    likest, constant, tested = likest_clauses(rows), constant_spans(train, rows), f"{len(rows)} questions ({split})"
+    given = f"F1 {answer_f1(likest, rows):.3f}, exact {exact_match(likest, rows):.3f}"
+    print(f"{split}, the clause most like the question: {given}")
+    guess = "the same place in every text"
+    report("exact answers", exact_match(found, rows), guess, exact_match(constant, rows), tested)
+    report("F1", answer_f1(found, rows), guess, answer_f1(constant, rows), tested)

@@ -70,7 +70,7 @@ def results() -> dict[str, dict[str, Any]]:
 
 
 def run(script: Path) -> dict[str, Any]:
-    """The last line of one example in its parts, and the processor seconds that it took."""
+    """The figures that one example prints, in their parts, and the processor seconds that it took."""
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{script.stem}:", flush=True)
@@ -78,13 +78,13 @@ def run(script: Path) -> dict[str, Any]:
         [sys.executable, script], env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True, check=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    last = done.stdout.splitlines()[-1]
-    print(f"  {last}", flush=True)
-    match = REPORT.fullmatch(last)
-    assert match is not None, last
-    found: dict[str, Any] = match.groupdict()
+    matches = [match for line in done.stdout.splitlines() if (match := REPORT.fullmatch(line))]
+    print(*(f"  {match[0]}" for match in matches), sep="\n", flush=True)
+    figures = [
+        {**match.groupdict(), "value": float(match["value"]), "chance": float(match["chance"])} for match in matches
+    ]
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {**found, "value": float(found["value"]), "chance": float(found["chance"]), "seconds": round(seconds)}
+    return {"figures": figures, "seconds": round(seconds)}
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:
@@ -92,11 +92,11 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     lines = ["| `python examples/finetuning/...` | tested on | metric | figure | without a model | processor seconds |"]
     lines.append("| --- | --- | --- | ---: | ---: | ---: |")
     for name in all_names():
-        if name in found:
-            row = found[name]
+        row = found.get(name, {"figures": []})
+        for figure in row["figures"]:
             lines.append(
-                f"| `{name}.py` | {row['tested']} | {row['metric']} | {row['value']:.3f} "
-                f"| {row['chance']:.3f} ({row['guess']}) | {row['seconds']} |"
+                f"| `{name}.py` | {figure['tested']} | {figure['metric']} | {figure['value']:.3f} "
+                f"| {figure['chance']:.3f} ({figure['guess']}) | {row['seconds']} |"
             )
     versions = {package: number for row in found.values() for package, number in row["versions"].items()}
     versions.pop("numpy", None)

@@ -12,7 +12,7 @@ import torch_training
 from roformer_edge import RoFormerConfig, RoFormerForCausalLM
 
 torch.manual_seed(0)
-options = reading.read_options(__doc__, epochs=1)
+options = reading.read_options(__doc__, epochs=2)
 rows = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
 train, test = ([row for row in split if row["genre"].startswith("tang")] for split in rows)
 

@@ -51,10 +51,19 @@ def batches(lengths: Any, batch: int, rng: np.random.Generator) -> list[Any]:
     return [found[number] for number in rng.permutation(len(found))]
 
 
-def predict(model: torch.nn.Module, arrays: Arrays, answer: Callable[[Any], torch.Tensor] | None = None) -> Any:
-    """The best class of every row or token; or what ``answer`` takes from the model's output."""
+def predict(model: torch.nn.Module, arrays: Arrays) -> Any:
+    """The best class of every row or token."""
+    return _answers(model, arrays, lambda output: output.logits.argmax(-1))
+
+
+def predict_spans(model: torch.nn.Module, arrays: Arrays) -> Any:
+    """For every row the logits of where an answer starts and of where it ends, ``[2, rows, tokens]``."""
+    logits = _answers(model, arrays, lambda output: torch.stack([output.start_logits, output.end_logits], 1))
+    return np.moveaxis(logits, 1, 0)
+
+
+def _answers(model: torch.nn.Module, arrays: Arrays, answer: Callable[[Any], torch.Tensor]) -> Any:
     inputs = {name: arrays[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
-    answer = answer or (lambda output: output.logits.argmax(-1))
     with torch.inference_mode():
         places = np.array_split(np.arange(len(inputs["input_ids"])), -(-len(inputs["input_ids"]) // 128))
         return np.concatenate([answer(model(**tensors(inputs, chosen, trim=False))).numpy() for chosen in places])
