@@ -50,6 +50,13 @@ def ours(shape: str, recipe: str) -> Path:
     return folder
 
 
+def archive(bundle: Path) -> Path:
+    """A bundle as one file, packed anew."""
+    packed = bundle.with_suffix(".rfe")
+    run([sys.executable, "-m", "roformer_edge", "bundle", "pack", str(bundle), str(packed), "--overwrite"])
+    return packed
+
+
 def deploy_command(source: Path, recipe: str, target: Path) -> list[str]:
     """The command line that a user types."""
     calibration = ["--calibration", str(texts())] if recipe == "int8-static" else []

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import record
-from benchmarks.artifacts import optimum, ours
+from benchmarks.artifacts import archive, optimum, ours
 from benchmarks.checkpoints import SHAPES, checkpoint
 from benchmarks.process import READY, measure
 from roformer_edge.tokenizer import load_tokenizer
@@ -62,6 +62,7 @@ def main() -> None:
         programs = {
             "bare onnxruntime int8": (BARE, bundle, ids),
             "roformer-edge int8-dynamic": (OURS, bundle, TEXT),
+            "roformer-edge int8-dynamic, .rfe": (OURS, archive(bundle), TEXT),
             "optimum pipeline int8 dynamic": (OPTIMUM, optimum(shape)[1], TEXT),
             "transformers pipeline fp32": (TRANSFORMERS, checkpoint(shape), TEXT),
         }

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest
+from roformer_edge.bundle.memory_file import MemoryFile
 from roformer_edge.bundle.storage import Storage, open_storage
 from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError
 
@@ -59,7 +60,8 @@ class Bundle:
         self._storage = storage
         self._verify = verify
         self._handed_out: dict[str, tuple[int, ...]] = {}
-        self._ahead: dict[str, Background[None]] = {}
+        self._places: dict[str, Background[Path | None]] = {}
+        self._copies: list[MemoryFile] = []
         size = storage.size(MANIFEST_NAME)
         if size > MAX_MANIFEST_BYTES:
             raise BundleFormatError(f"{MANIFEST_NAME} is of {size} bytes; {MAX_MANIFEST_BYTES} are allowed")
@@ -94,7 +96,7 @@ class Bundle:
         entry = self.entry(role)
         # unlike a join, this never holds the file twice
         content = io.BytesIO()
-        for piece in self.pieces(entry) if self._verify else self._storage.chunks(entry.path, entry.bytes):
+        for piece in self._pieces(entry):
             content.write(piece)
         return content.getvalue()
 
@@ -116,27 +118,26 @@ class Bundle:
             )
 
     def file_path(self, role: str) -> Path | None:
-        """Where the file with this role lies, for readers that take a path; ``None`` in an archive.
+        """Where the content of the file with this role can be read, for readers that take a path.
 
-        Whoever has read from the path calls :meth:`check_unchanged` before trusting what came of it.
+        In a directory it is the file itself: whoever has read from it calls :meth:`check_unchanged` before trusting
+        what came of it. Of an archive it is a copy in memory, which lasts until :meth:`close`; ``None`` where the
+        system has no such files.
+
+        Raises:
+            BundleIntegrityError: It is not the file that the manifest lists.
         """
-        entry = self.entry(role)
-        location = self._storage.local_path(entry.path)
-        if location is not None and entry.path not in self._handed_out:
-            identity = self._storage.identity(entry.path)
-            self._check(entry)
-            self._handed_out[entry.path] = identity
-        return location
+        self.check_ahead(role)
+        return self._places[self.entry(role).path].result()
 
     def check_ahead(self, *roles: str) -> None:
         """Begin to compare these files with their digests in a thread; :meth:`file_path` waits for the verdict.
 
         Useful while the caller imports something slow: hashing does not hold the interpreter's lock.
         """
-        for role in roles if self._verify else ():
-            entry = self.entry(role)
-            if entry.path not in self._ahead and self._storage.local_path(entry.path) is not None:
-                self._ahead[entry.path] = Background(partial(_exhaust, self.pieces(entry)))
+        for entry in map(self.entry, roles):
+            if entry.path not in self._places:
+                self._places[entry.path] = Background(partial(self._place, entry))
 
     def check_unchanged(self) -> None:
         """Make sure that no file given out by :meth:`file_path` was written to or replaced since.
@@ -168,8 +169,10 @@ class Bundle:
 
     def close(self) -> None:
         """Let go of the files."""
-        for thread in self._ahead.values():
+        for thread in self._places.values():
             thread.join()
+        while self._copies:
+            self._copies.pop().close()
         self._storage.close()
 
     def __enter__(self) -> Bundle:
@@ -180,11 +183,22 @@ class Bundle:
     ) -> None:
         self.close()
 
-    def _check(self, entry: FileEntry) -> None:
-        if entry.path in self._ahead:
-            self._ahead[entry.path].result()
-        elif self._verify:
+    def _place(self, entry: FileEntry) -> Path | None:
+        location = self._storage.local_path(entry.path)
+        if location is None:
+            copy = MemoryFile.holding(self._pieces(entry))
+            if copy is None:
+                return None
+            self._copies.append(copy)
+            return copy.path
+        # noted before the content is looked at, so that no change goes unseen
+        self._handed_out[entry.path] = self._storage.identity(entry.path)
+        if self._verify:
             _exhaust(self.pieces(entry))
+        return location
+
+    def _pieces(self, entry: FileEntry) -> Iterator[bytes]:
+        return self.pieces(entry) if self._verify else self._storage.chunks(entry.path, entry.bytes)
 
 
 def _exhaust(pieces: Iterator[bytes]) -> None:

@@ -46,7 +46,7 @@ def load(
     What is returned is the class that ``PIPELINES`` names for the bundle's task, such as a ``TextClassifier``.
 
     Args:
-        bundle: A bundle's directory, or its ``.rfe`` archive (whose model is held in memory once more while loading).
+        bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
         threads: For the inside of one operation; by default one a physical core.
         providers: Where to run, most wanted first, as the engine names them; by default the processor. What was asked
             for and is not used stands in the ``fallbacks`` of what is returned.

@@ -35,11 +35,40 @@ def test_pieces_add_up(either: Path) -> None:
         assert hashlib.sha256(data).hexdigest() == entry.sha256
 
 
-def test_a_directory_gives_paths_and_an_archive_does_not(bundle: Path, tmp_path: Path) -> None:
-    with open_bundle(bundle) as opened:
-        assert opened.file_path("model") == bundle / "model.onnx"
+def test_a_path_reads_as_the_file(either: Path) -> None:
+    with open_bundle(either) as opened:
+        path = opened.file_path("model")
+        if not either.is_dir() and not hasattr(os, "memfd_create"):
+            assert path is None
+            return
+        assert path is not None
+        assert path == opened.file_path("model")
+        assert path.read_bytes() == path.read_bytes() == CONTENT["model.onnx"][1]
+        opened.check_unchanged()
+        assert not either.is_dir() or path == either / "model.onnx"
+
+
+def test_an_archive_gives_no_path_to_altered_content(bundle: Path, tmp_path: Path) -> None:
+    archive = pack_directory(bundle, tmp_path / "intent.rfe")
+    data = archive.read_bytes()
+    content = CONTENT["model.onnx"][1]
+    place = data.index(content) + len(content) // 2
+    archive.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+    with open_bundle(archive) as opened, pytest.raises(BundleIntegrityError, match=r"model\.onnx"):
+        opened.file_path("model")
+
+
+@pytest.mark.parametrize("error", [AttributeError, OSError(24, "Too many open files")])
+def test_without_files_in_memory_an_archive_gives_bytes_only(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(name: str) -> int:
+        raise error
+
+    monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
     with open_bundle(pack_directory(bundle, tmp_path / "intent.rfe")) as opened:
         assert opened.file_path("model") is None
+        assert opened.read_bytes("model") == CONTENT["model.onnx"][1]
 
 
 def test_a_file_in_memory_outlives_the_bundle(either: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,12 @@ def test_a_bundle_answers(runnable: Path) -> None:
         assert classify.provider == "CPUExecutionProvider"
 
 
-def test_an_archive_gives_the_same_answers(runnable: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("files_in_memory", [True, False])
+def test_an_archive_gives_the_same_answers(
+    runnable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_in_memory: bool
+) -> None:
+    if not files_in_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
     archive = pack_directory(runnable, tmp_path / "intent.rfe")
     texts = ["今天天气", "把灯打开", "现在几点？"]
     with load(runnable) as one, load(str(archive), self_test=True) as other:
