@@ -10,8 +10,8 @@ from pathlib import Path
 class MemoryFile:
     """Bytes in memory that can be opened by a path until :meth:`close`.
 
-    An engine reads a model from a path piece by piece, while bytes would be held twice more: once here and once in
-    the engine. Nothing is written to a disk, and no other process can change the content under its reader.
+    An engine reads a model from it, and a mapping of it outlives it, as of a file in a directory. Nothing is written to
+    a disk, and no other process can change the content under its reader.
     """
 
     def __init__(self) -> None:
