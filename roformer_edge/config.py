@@ -16,6 +16,7 @@ MODEL_TYPE = "roformer"
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 NORMS = ("layer_norm", "rms_norm")
+_LABELS = ("num_labels", "id2label", "label2id")
 
 # Keys that transformers writes for every model and that do not change what an encoder computes. They are kept
 # with the unknown ones, but are not worth a word to the user.
@@ -64,8 +65,9 @@ class RoFormerConfig:
     """The shape and the arithmetic of a RoFormer, with the defaults of transformers 4.57.
 
     Field names are those of ``config.json``. ``embedding_size`` of ``None`` means ``hidden_size``. ``id2label`` maps
-    every class index to its name. ``extra`` holds the keys that this class has no field for, so that writing a
-    config back loses nothing.
+    every class index to its name; ``num_labels`` and ``label2id`` can be given in its place or beside it, and all three
+    are there afterwards. ``extra`` holds the keys that this class has no field for, so that writing a config back
+    loses nothing.
 
     RoFormerV2 is ``norm_type="rms_norm"`` with ``use_bias=False``: no biases in encoder and language-model head, and
     norms without gain and shift. transformers ignores both keys and computes something else.
@@ -98,10 +100,16 @@ class RoFormerConfig:
     norm_type: str = "layer_norm"
     use_bias: bool = True
     problem_type: str | None = None
-    id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
+    num_labels: int = field(default=None)  # type: ignore[assignment]  # until __post_init__, as the next two
+    id2label: Mapping[int, str] = field(default=None)  # type: ignore[arg-type]
+    label2id: Mapping[str, int] = field(default=None)  # type: ignore[arg-type]
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        labels = _reconcile_labels(self.num_labels, self.id2label, self.label2id)
+        object.__setattr__(self, "id2label", labels)
+        object.__setattr__(self, "num_labels", len(labels))
+        object.__setattr__(self, "label2id", {label: index for index, label in labels.items()})
         _refuse_sim(self.extra)
         _check_types(self)
         _check_ranges(self)
@@ -128,19 +136,24 @@ class RoFormerConfig:
         return self.hidden_size // self.num_attention_heads
 
     @property
-    def num_labels(self) -> int:
-        """Number of classes."""
-        return len(self.id2label)
-
-    @property
     def labels(self) -> tuple[str, ...]:
         """Class names in the order of the logits."""
         return tuple(self.id2label[index] for index in range(self.num_labels))
 
     @property
-    def label2id(self) -> dict[str, int]:
-        """Class index by name."""
-        return {label: index for index, label in self.id2label.items()}
+    def output_attentions(self) -> bool:
+        """Whether the models return attention weights when a call does not say."""
+        return bool(self.extra.get("output_attentions"))
+
+    @property
+    def output_hidden_states(self) -> bool:
+        """Whether the models return all states when a call does not say."""
+        return bool(self.extra.get("output_hidden_states"))
+
+    @property
+    def use_return_dict(self) -> bool:
+        """Whether the models return named results, not tuples, when a call does not say."""
+        return bool(self.extra.get("return_dict", True)) and not self.extra.get("torchscript")
 
     @property
     def unknown_keys(self) -> tuple[str, ...]:
@@ -163,10 +176,9 @@ class RoFormerConfig:
                 f"model_type is {model_type!r}; this package runs {MODEL_TYPE!r} checkpoints only"
             )
         rest.pop("_unused_labels", None)
-        id2label = _read_labels(rest)
-        known = {f.name for f in dataclasses.fields(cls)} - {"id2label", "extra"}
+        known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
         given = {key: rest.pop(key) for key in sorted(known & rest.keys())}
-        return cls(**given, id2label=id2label, extra=rest)
+        return cls(**given, extra=rest)
 
     @classmethod
     def from_json(cls, text: str, source: str = CONFIG_NAME) -> RoFormerConfig:
@@ -194,7 +206,7 @@ class RoFormerConfig:
         """The content of a ``config.json`` that transformers and :meth:`from_dict` read back to an equal config."""
         values: dict[str, Any] = {"model_type": MODEL_TYPE, **self.extra}
         for item in dataclasses.fields(self):
-            if item.name not in ("id2label", "extra", "embedding_size", "problem_type", "norm_type", "use_bias"):
+            if item.name not in (*_LABELS, "extra", "embedding_size", "problem_type", "norm_type", "use_bias"):
                 values[item.name] = getattr(self, item.name)
         values["embedding_size"] = self.width_of_embeddings
         if self.is_v2:
@@ -202,7 +214,7 @@ class RoFormerConfig:
         if self.problem_type is not None:
             values["problem_type"] = self.problem_type
         values["id2label"] = {str(index): self.id2label[index] for index in range(self.num_labels)}
-        values["label2id"] = self.label2id
+        values["label2id"] = dict(self.label2id)
         return values
 
     def to_json(self) -> str:
@@ -217,7 +229,9 @@ class RoFormerConfig:
         return path
 
     def replace(self, **changes: Any) -> RoFormerConfig:
-        """A copy with some fields changed."""
+        """A copy with some fields changed; the names and the number of labels follow whichever of them is given."""
+        if changes.keys() & _LABELS:
+            changes = dict.fromkeys(_LABELS) | changes
         return dataclasses.replace(self, **changes)
 
 
@@ -233,11 +247,8 @@ def _refuse_sim(extra: Mapping[str, Any]) -> None:
         )
 
 
-def _read_labels(rest: dict[str, Any]) -> dict[int, str]:
-    """Take ``num_labels``, ``id2label`` and ``label2id`` out of ``rest`` and reconcile them."""
-    num_labels = rest.pop("num_labels", None)
-    id2label = rest.pop("id2label", None)
-    label2id = rest.pop("label2id", None)
+def _reconcile_labels(num_labels: object, id2label: object, label2id: object) -> dict[int, str]:
+    """Names of all classes in order; what is given must agree, and any of the three may be ``None``."""
     if id2label is None and label2id is not None:
         id2label = {index: label for label, index in _as_object("label2id", label2id).items()}
     if id2label is None:

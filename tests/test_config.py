@@ -69,3 +69,37 @@ class TestPoolers:
     def test_roformer_sim_is_refused(self, key):
         with pytest.raises(UnsupportedModelError, match=f"RoFormer-sim config .*'{key}'"):
             RoFormerConfig.from_dict({**GOOGLE, key: "linear"})
+
+
+class TestLabels:
+    """One of the three keys is enough, however a config is made."""
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"num_labels": 2, "id2label": {0: "no", 1: "yes"}, "label2id": {"no": 0, "yes": 1}},
+            {"id2label": {"1": "yes", "0": "no"}},
+            {"label2id": {"yes": 1, "no": 0}},
+        ],
+    )
+    def test_each_gives_the_others(self, given):
+        for config in (RoFormerConfig(**given), RoFormerConfig.from_dict(given), RoFormerConfig().replace(**given)):
+            assert config.labels == ("no", "yes")
+            assert config.num_labels == 2
+            assert config.label2id == {"no": 0, "yes": 1}
+
+    def test_a_number_alone_makes_names(self):
+        assert RoFormerConfig(num_labels=3).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+        assert RoFormerConfig(num_labels=3).replace(num_labels=1).labels == ("LABEL_0",)
+
+    def test_other_changes_keep_them(self):
+        config = RoFormerConfig(id2label={0: "no", 1: "yes", 2: "why"}).replace(vocab_size=60)
+        assert config.labels == ("no", "yes", "why")
+
+    @pytest.mark.parametrize(
+        "given",
+        [{"num_labels": 3, "id2label": {0: "no", 1: "yes"}}, {"num_labels": 0}, {"id2label": {1: "no", 2: "yes"}}],
+    )
+    def test_contradictions_are_refused(self, given):
+        with pytest.raises(ConfigError, match=r"num_labels|id2label"):
+            RoFormerConfig(**given)
