@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,12 @@ def load_checkpoint(directory: str | Path, task: Task | None, *, max_length: int
 
 
 def load_architecture(
-    directory: str | Path, architecture: str, *, config: RoFormerConfig | None = None, head_may_miss: bool = False
+    directory: str | Path,
+    architecture: str,
+    *,
+    config: RoFormerConfig | None = None,
+    changes: Mapping[str, Any] | None = None,
+    head_may_miss: bool = False,
 ) -> Checkpoint:
     """:func:`load_checkpoint` by the name of the model class.
 
@@ -99,13 +105,15 @@ def load_architecture(
         architecture: Such as ``"RoFormerForMaskedLM"``.
         config: Used instead of the directory's ``config.json``. It may ask for another number of positions than the
             checkpoint has: see :func:`fit_rotary_table`.
+        changes: Fields of the config to replace.
         head_may_miss: Accept a checkpoint without any of the head's weights; ``arrays`` then lacks them too.
     """
     directory = Path(directory)
     if not directory.is_dir():
         raise CheckpointError(f"no such checkpoint directory: {directory} (names of a model hub are not downloaded)")
-    resizable = config is not None
-    config = config or _read_config(directory)
+    changes = changes or {}
+    resizable = config is not None or "max_position_embeddings" in changes
+    config = (config or _read_config(directory)).replace(**changes)
     files, stores = open_weights(directory)
     found = _collect(stores)
     arrays = _LazyArrays(found, config)

@@ -46,7 +46,13 @@ class FlaxRoFormerPreTrainedModel:
 
     @classmethod
     def from_pretrained(
-        cls, directory: str | Path, *, config: RoFormerConfig | None = None, new_head: bool = False, seed: int = 0
+        cls,
+        directory: str | Path,
+        *,
+        config: RoFormerConfig | None = None,
+        new_head: bool = False,
+        seed: int = 0,
+        **changes: Any,
     ) -> Self:
         """Load a checkpoint directory of any framework.
 
@@ -55,11 +61,14 @@ class FlaxRoFormerPreTrainedModel:
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Start with a random head where the checkpoint has none; without it that is an error.
             seed: Of that head.
+            **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
-        checkpoint = load_architecture(directory, cls.architecture, config=config, head_may_miss=new_head)
+        checkpoint = load_architecture(
+            directory, cls.architecture, config=config, changes=changes, head_may_miss=new_head
+        )
         arrays = dict(checkpoint.arrays)
         head = shapes_of(checkpoint.config, cls.architecture).keys() - arrays.keys()
         if head:

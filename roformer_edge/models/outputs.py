@@ -5,7 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from roformer_edge.config import RoFormerConfig
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -22,11 +27,48 @@ class ModelOutput:
         """Names of the fields that are not ``None``."""
         return tuple(item.name for item in dataclasses.fields(self) if getattr(self, item.name) is not None)
 
+    def values(self) -> tuple[Any, ...]:
+        """The same as :meth:`to_tuple`."""
+        return self.to_tuple()
+
+    def items(self) -> tuple[tuple[str, Any], ...]:
+        """Names and fields that are not ``None``."""
+        return tuple(zip(self.keys(), self.to_tuple(), strict=True))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field, or ``default`` where it is ``None`` or there is no such field."""
+        return dict(self.items()).get(name, default)
+
     def __getitem__(self, key: str | int | slice) -> Any:
-        return getattr(self, key) if isinstance(key, str) else self.to_tuple()[key]
+        if not isinstance(key, str):
+            return self.to_tuple()[key]
+        if key not in (item.name for item in dataclasses.fields(self)):
+            raise KeyError(f"{key} (there are: {', '.join(self.keys())})")
+        return getattr(self, key)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    # TensorFlow's protocol for structures that may enter and leave a tf.function
+    def __tf_flatten__(self) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        return self.keys(), self.to_tuple()
+
+    @classmethod
+    def __tf_unflatten__(cls, names: tuple[str, ...], fields: tuple[Any, ...]) -> Self:
+        return cls(**dict(zip(names, fields, strict=True)))
+
+    def as_asked(self, return_dict: bool | None, config: RoFormerConfig) -> Self | tuple[Any, ...]:
+        """This, or its tuple where a call or else the config asks for tuples."""
+        named = config.use_return_dict if return_dict is None else return_dict
+        return self if named else self.to_tuple()
+
+
+def flag(asked: bool | None, default: bool) -> bool:
+    """What a call asked for, or the config's word where it did not say."""
+    return default if asked is None else bool(asked)
 
 
 @dataclass(frozen=True, kw_only=True)

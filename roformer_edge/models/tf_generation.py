@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError
+from roformer_edge.models.stopping import new_tokens, stop_tokens
 
 Ids = NDArray[np.int64]
 Logits = NDArray[np.float64]
@@ -67,7 +68,8 @@ class Generator:
         token_type_ids: Any = None,
         encoder_hidden_states: Any = None,
         encoder_attention_mask: Any = None,
-        max_new_tokens: int = 20,
+        max_new_tokens: int | None = None,
+        max_length: int | None = None,
         eos_token_id: int | Sequence[int] | None = None,
         pad_token_id: int | None = None,
         do_sample: bool = False,
@@ -86,8 +88,10 @@ class Generator:
             token_type_ids: ``[B, S]``; new tokens get the type of the last one. Absent: zeros.
             encoder_hidden_states: ``[B, N, H]`` for a model with cross-attention.
             encoder_attention_mask: ``[B, N]``.
-            max_new_tokens: How many tokens to add at most.
-            eos_token_id: The token or tokens that end a row; the row keeps it and is padded after it.
+            max_new_tokens: How many tokens to add at most; 20 where ``max_length`` is not given either.
+            max_length: The same, counted from the start of the prompt; give one of the two.
+            eos_token_id: The token or tokens that end a row; the row keeps it and is padded after it. Absent: the
+                config's, where it has one; ``()`` means none.
             pad_token_id: What a finished row is filled with; absent: the config's.
             do_sample: Draw at random; otherwise take the most likely token.
             temperature: Divides the logits when sampling.
@@ -114,13 +118,14 @@ class Generator:
         ids = np.asarray(input_ids, dtype=np.int64)
         mask = np.ones_like(ids) if attention_mask is None else np.asarray(attention_mask)
         types = np.zeros_like(ids) if token_type_ids is None else np.asarray(token_type_ids)
-        self._check(ids, mask, max_new_tokens)
-        stops = [eos_token_id] if isinstance(eos_token_id, int) else list(eos_token_id or ())
+        count = new_tokens(ids.shape[1], max_new_tokens, max_length)
+        self._check(ids, mask, count)
+        stops = stop_tokens(eos_token_id, self.config)
         pad = (self.config.pad_token_id or 0) if pad_token_id is None else pad_token_id
         finished = np.zeros(len(ids), dtype=bool)
         generator = np.random.default_rng(seed)
         past: Any = None
-        for _ in range(max_new_tokens):
+        for _ in range(count):
             fresh = slice(None) if past is None else slice(-1, None)
             output = self(  # type: ignore[operator]  # a model
                 ids[:, fresh],
@@ -130,6 +135,7 @@ class Generator:
                 encoder_attention_mask=encoder_attention_mask,
                 past_key_values=past,
                 use_cache=use_cache,
+                return_dict=True,
             )
             past = output.past_key_values
             tokens = choice.next_tokens(np.asarray(output.logits[:, -1], dtype=np.float64), ids, generator)
@@ -145,14 +151,12 @@ class Generator:
     def _check(self, ids: Ids, mask: NDArray[Any], max_new_tokens: int) -> None:
         if not self.config.is_decoder:
             raise ValueError("generate needs a model whose config has is_decoder=True")
-        if ids.shape[1] == 0 or max_new_tokens < 1:
-            raise ValueError(f"need a prompt and max_new_tokens >= 1, found {ids.shape[1]} and {max_new_tokens}")
         if (mask[:, -1] == 0).any():
             raise ValueError("the last token of a row is padding: pad prompts on the left")
         # the last token that is generated is never read
         needed, positions = ids.shape[1] + max_new_tokens - 1, self.config.max_position_embeddings
         if needed > positions:
             raise TextTooLongError(
-                f"a prompt of {ids.shape[1]} tokens and max_new_tokens={max_new_tokens} need {needed} positions, "
+                f"a prompt of {ids.shape[1]} tokens and {max_new_tokens} new ones need {needed} positions, "
                 f"the model has {positions}; ask for fewer tokens"
             )

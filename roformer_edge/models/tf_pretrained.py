@@ -151,7 +151,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
 
     @classmethod
     def from_pretrained(
-        cls, directory: str | Path, *, config: RoFormerConfig | None = None, new_head: bool = False
+        cls, directory: str | Path, *, config: RoFormerConfig | None = None, new_head: bool = False, **changes: Any
     ) -> Self:
         """Load a checkpoint directory of any framework.
 
@@ -159,11 +159,14 @@ class TFRoFormerPreTrainedModel(keras.Model):
             directory: See :func:`~roformer_edge.models.checkpoint.load_checkpoint`.
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Keep a random head where the checkpoint has none; without it that is an error.
+            **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
-        checkpoint = load_architecture(directory, cls.architecture, config=config, head_may_miss=new_head)
+        checkpoint = load_architecture(
+            directory, cls.architecture, config=config, changes=changes, head_may_miss=new_head
+        )
         model = cls(checkpoint.config)
         for name, (variable, transposed) in model.book.variables.items():
             if name in checkpoint.arrays:

@@ -124,8 +124,11 @@ class RoFormerSelfAttention(nn.Module):
         head_mask: Tensor | None,
         want_weights: bool,
     ) -> tuple[Tensor, Tensor | None]:
-        # the fused kernel's backward pass is wrong in rows that are masked whole, so masks keep it out of training
-        if head_mask is None and not want_weights and (mask is None or not torch.is_grad_enabled()):
+        # the fused kernel's backward pass is wrong in rows that are masked whole, so masks keep it out of training;
+        # and out of traces, which are taken with gradients and checked without
+        tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        exact = mask is None or not (torch.is_grad_enabled() or tracing)
+        if head_mask is None and not want_weights and exact:
             rate = self.dropout.p if self.training else 0.0
             return F.scaled_dot_product_attention(query, key, value, mask, dropout_p=rate), None
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
@@ -135,8 +138,8 @@ class RoFormerSelfAttention(nn.Module):
 
     def _split(self, states: Tensor) -> Tensor:
         """``[B, S, H] -> [B, A, S, D]``."""
-        batch, length, _ = states.shape
-        return states.view(batch, length, self.heads, -1).transpose(1, 2)
+        batch, length, hidden = states.shape
+        return states.view(batch, length, self.heads, hidden // self.heads).transpose(1, 2)
 
 
 class RoFormerResidual(nn.Module):

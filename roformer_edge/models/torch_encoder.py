@@ -7,6 +7,7 @@ H hidden units, A heads of D numbers each. Source: arXiv 2104.09864 and the beha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -16,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnknownNameError
-from roformer_edge.models.outputs import EncoderOutput
+from roformer_edge.models.outputs import EncoderOutput, flag
 from roformer_edge.models.rotary import rotary_table
 from roformer_edge.models.torch_attention import (
     Cache,
@@ -34,8 +35,8 @@ ATTENTIONS = ("softmax", "linear")
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
-    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
-    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_new": partial(F.gelu, approximate="tanh"),
+    "gelu_pytorch_tanh": partial(F.gelu, approximate="tanh"),
     "relu": F.relu,
     "silu": F.silu,
     "swish": F.silu,
@@ -202,7 +203,8 @@ class RoFormerModel(RoFormerPreTrainedModel):
             encoder_hidden_states: ``[B, N, H]`` for a decoder's cross-attention.
             encoder_attention_mask: ``[B, N]`` or ``[B, S, N]``.
             past_key_values: What an earlier call of a decoder returned; ``input_ids`` then are the new tokens only.
-            use_cache: Return ``past_key_values``; absent: as the config says. An encoder never does.
+            use_cache: Return ``past_key_values``; absent, as for the next three: what the config says. An encoder never
+                does.
             output_attentions: Return the attention weights of every layer.
             output_hidden_states: Return the states before the first layer and after each.
             return_dict: ``False`` gives a tuple of the fields that are there.
@@ -212,6 +214,7 @@ class RoFormerModel(RoFormerPreTrainedModel):
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("give either input_ids or inputs_embeds")
+        output_attentions = flag(output_attentions, self.config.output_attentions)
         if self.linear and (output_attentions or past_key_values):
             raise ValueError("linear attention has neither attention weights nor a cache of keys and values")
         states = self.embeddings(input_ids, token_type_ids, inputs_embeds)
@@ -223,21 +226,22 @@ class RoFormerModel(RoFormerPreTrainedModel):
             mask=self._self_mask(attention_mask, states, past),
             encoder_states=self._checked_source(encoder_hidden_states),
             encoder_mask=self._encoder_mask(encoder_attention_mask, states.dtype),
-            want_weights=bool(output_attentions),
+            want_weights=output_attentions,
             linear=self.linear,
         )
         layers = self.encoder(states, self._head_masks(head_mask, states.dtype), past_key_values, around)
         crossed = encoder_hidden_states is not None
+        all_states = flag(output_hidden_states, self.config.output_hidden_states)
         output: EncoderOutput[Tensor] = EncoderOutput(
             last_hidden_state=layers[-1].states,
             past_key_values=tuple(layer.cache for layer in layers) if self._caches(use_cache) else None,
-            hidden_states=(states, *(layer.states for layer in layers)) if output_hidden_states else None,
+            hidden_states=(states, *(layer.states for layer in layers)) if all_states else None,
             attentions=_weights(layer.weights for layer in layers) if output_attentions else None,
             cross_attentions=_weights(layer.cross_weights for layer in layers)
             if output_attentions and crossed
             else None,
         )
-        return output.to_tuple() if return_dict is False else output
+        return output.as_asked(return_dict, self.config)
 
     def _self_mask(self, mask: Tensor | None, states: Tensor, past: int) -> Tensor | None:
         """The additive mask of the self-attention: padding, and in a decoder the future."""

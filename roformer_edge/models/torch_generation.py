@@ -12,6 +12,7 @@ from torch import Tensor
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError
+from roformer_edge.models.stopping import new_tokens, stop_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +89,9 @@ class Generator:
         token_type_ids: Tensor | None = None,
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
-        max_new_tokens: int = 20,
-        eos_token_id: int | Sequence[int] | None = None,
+        max_new_tokens: int | None = None,
+        max_length: int | None = None,
+        eos_token_id: int | Sequence[int] | Tensor | None = None,
         pad_token_id: int | None = None,
         do_sample: bool = False,
         temperature: float = 1.0,
@@ -107,8 +109,10 @@ class Generator:
             token_type_ids: ``[B, S]``; new tokens get the type of the last one. Absent: zeros.
             encoder_hidden_states: ``[B, N, H]`` for a model with cross-attention.
             encoder_attention_mask: ``[B, N]``.
-            max_new_tokens: How many tokens to add at most.
-            eos_token_id: The token or tokens that end a row; the row keeps it and is padded after it.
+            max_new_tokens: How many tokens to add at most; 20 where ``max_length`` is not given either.
+            max_length: The same, counted from the start of the prompt; give one of the two.
+            eos_token_id: The token or tokens that end a row; the row keeps it and is padded after it. Absent: the
+                config's, where it has one; ``()`` means none.
             pad_token_id: What a finished row is filled with; absent: the config's.
             do_sample: See :class:`Choice`, as for the next four.
             temperature: See there.
@@ -132,16 +136,16 @@ class Generator:
             top_p=top_p,
             repetition_penalty=repetition_penalty,
         )
-        ids = input_ids
+        ids = input_ids.long()
         mask = torch.ones_like(ids) if attention_mask is None else attention_mask
         types = torch.zeros_like(ids) if token_type_ids is None else token_type_ids
-        self._check(ids, mask, max_new_tokens)
-        stops = [eos_token_id] if isinstance(eos_token_id, int) else list(eos_token_id or ())
-        stop_tokens = torch.tensor(stops, dtype=ids.dtype, device=ids.device)
+        count = new_tokens(ids.shape[1], max_new_tokens, max_length)
+        self._check(ids, mask, count)
+        stops = torch.from_numpy(stop_tokens(eos_token_id, self.config)).to(ids.device)
         pad = (self.config.pad_token_id or 0) if pad_token_id is None else pad_token_id
         finished = torch.zeros_like(ids[:, 0], dtype=torch.bool)
         past: Any = None
-        for _ in range(max_new_tokens):
+        for _ in range(count):
             fresh = slice(None) if past is None else slice(-1, None)
             output = self(  # type: ignore[operator]  # a module
                 ids[:, fresh],
@@ -151,13 +155,14 @@ class Generator:
                 encoder_attention_mask=encoder_attention_mask,
                 past_key_values=past,
                 use_cache=use_cache,
+                return_dict=True,
             )
             past = output.past_key_values
             tokens = choice.next_tokens(output.logits[:, -1].float(), ids, generator).masked_fill(finished, pad)
             ids = torch.cat((ids, tokens[:, None]), dim=1)
             mask = torch.cat((mask, torch.ones_like(mask[:, :1])), dim=1)
             types = torch.cat((types, types[:, -1:]), dim=1)
-            finished |= torch.isin(tokens, stop_tokens)
+            finished |= torch.isin(tokens, stops)
             if finished.all():
                 break
         return ids
@@ -165,14 +170,12 @@ class Generator:
     def _check(self, ids: Tensor, mask: Tensor, max_new_tokens: int) -> None:
         if not self.config.is_decoder:
             raise ValueError("generate needs a model whose config has is_decoder=True")
-        if ids.shape[1] == 0 or max_new_tokens < 1:
-            raise ValueError(f"need a prompt and max_new_tokens >= 1, found {ids.shape[1]} and {max_new_tokens}")
         if bool((mask[:, -1] == 0).any()):
             raise ValueError("the last token of a row is padding: pad prompts on the left")
         # the last token that is generated is never read
         needed, positions = ids.shape[1] + max_new_tokens - 1, self.config.max_position_embeddings
         if needed > positions:
             raise TextTooLongError(
-                f"a prompt of {ids.shape[1]} tokens and max_new_tokens={max_new_tokens} need {needed} positions, "
+                f"a prompt of {ids.shape[1]} tokens and {max_new_tokens} new ones need {needed} positions, "
                 f"the model has {positions}; ask for fewer tokens or call extend_positions({needed})"
             )

@@ -52,6 +52,7 @@ class RoFormerPreTrainedModel(nn.Module):
         config: RoFormerConfig | None = None,
         new_head: bool = False,
         attention: str = "softmax",
+        **changes: Any,
     ) -> Self:
         """Load a Hugging Face checkpoint directory, in evaluation mode.
 
@@ -60,11 +61,14 @@ class RoFormerPreTrainedModel(nn.Module):
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Start with a random head where the checkpoint has none; without it that is an error.
             attention: ``"softmax"``, or ``"linear"``: see :mod:`roformer_edge.models.torch_linear`.
+            **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
-        checkpoint = load_architecture(directory, cls.architecture, config=config, head_may_miss=new_head)
+        checkpoint = load_architecture(
+            directory, cls.architecture, config=config, changes=changes, head_may_miss=new_head
+        )
         return cls.from_arrays(checkpoint.config, checkpoint.arrays, attention=attention)
 
     @classmethod

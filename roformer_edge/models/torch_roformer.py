@@ -73,15 +73,15 @@ class _HeadedModel(RoFormerPreTrainedModel):
             inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            return_dict=True,
         )
         logits = self.head(encoded.last_hidden_state)
-        return _answer(encoded, logits, None if labels is None else self.loss(logits, labels), return_dict)
+        loss = None if labels is None else self.loss(logits, labels)
+        return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
 
 
-def _answer(
-    encoded: EncoderOutput[Tensor], logits: Tensor, loss: Tensor | None, return_dict: bool | None
-) -> LogitsOutput[Tensor] | tuple[object, ...]:
-    output: LogitsOutput[Tensor] = LogitsOutput(
+def _with_logits(encoded: EncoderOutput[Tensor], logits: Tensor, loss: Tensor | None) -> LogitsOutput[Tensor]:
+    return LogitsOutput(
         loss=loss,
         logits=logits,
         past_key_values=encoded.past_key_values,
@@ -89,7 +89,6 @@ def _answer(
         attentions=encoded.attentions,
         cross_attentions=encoded.cross_attentions,
     )
-    return output.to_tuple() if return_dict is False else output
 
 
 class RoFormerPredictionTransform(nn.Module):
@@ -175,9 +174,11 @@ class RoFormerForMaskedLM(_LanguageModel):
             use_cache=False,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            return_dict=True,
         )
         logits = self.head(encoded.last_hidden_state)
-        return _answer(encoded, logits, None if labels is None else self.loss(logits, labels), return_dict)
+        loss = None if labels is None else self.loss(logits, labels)
+        return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
 
 
 class RoFormerForCausalLM(Generator, _LanguageModel):
@@ -221,9 +222,11 @@ class RoFormerForCausalLM(Generator, _LanguageModel):
             use_cache,
             output_attentions,
             output_hidden_states,
+            return_dict=True,
         )
         logits = self.head(encoded.last_hidden_state)
-        return _answer(encoded, logits, None if labels is None else self.loss(logits, labels), return_dict)
+        loss = None if labels is None else self.loss(logits, labels)
+        return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
 
 
 class RoFormerClassificationHead(nn.Module):
@@ -319,9 +322,11 @@ class RoFormerForMultipleChoice(_HeadedModel):
             _flat(inputs_embeds),
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            return_dict=True,
         )
         logits = self.head(pool(encoded.last_hidden_state, attention_mask, self.summary_type)).view(given.shape[:2])
-        return _answer(encoded, logits, None if labels is None else self.loss(logits, labels), return_dict)
+        loss = None if labels is None else self.loss(logits, labels)
+        return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
 
 
 def _flat(given: Tensor | None) -> Tensor | None:
@@ -378,6 +383,7 @@ class RoFormerForQuestionAnswering(RoFormerPreTrainedModel):
             inputs_embeds,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
+            return_dict=True,
         )
         starts, ends = self.qa_outputs(encoded.last_hidden_state).unbind(-1)
         loss = None
@@ -390,4 +396,4 @@ class RoFormerForQuestionAnswering(RoFormerPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return output.to_tuple() if return_dict is False else output
+        return output.as_asked(return_dict, self.config)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from roformer_edge.errors import TextTooLongError, UnknownNameError
 from roformer_edge.models.keymap import shapes_of
 from roformer_edge.models.rotary import rotary_table
 from roformer_edge.models.torch_attention import additive_mask, rotate
-from roformer_edge.models.torch_encoder import RoFormerModel
+from roformer_edge.models.torch_encoder import ACTIVATIONS, RoFormerModel
 from roformer_edge.models.torch_roformer import RoFormerForMaskedLM, RoFormerForSequenceClassification
 
 TOLERANCE = 1e-5
@@ -109,6 +110,43 @@ def test_gradient_checkpointing_switches_the_cache_off(tiny_config, ids):
     assert model(ids).past_key_values is None
     model.gradient_checkpointing_disable()
     assert model(ids).past_key_values is not None
+
+
+class TestWordOfTheConfig:
+    """Flags in the config hold wherever a call does not say otherwise."""
+
+    def test_of_what_is_returned(self, tiny_config, ids):
+        config = tiny_config.replace(extra={"output_attentions": True, "output_hidden_states": True})
+        model = RoFormerModel(config).eval()
+        assert model(ids).keys() == ("last_hidden_state", "hidden_states", "attentions")
+        assert model(ids, output_attentions=False, output_hidden_states=False).keys() == ("last_hidden_state",)
+
+    @pytest.mark.parametrize("extra", [{"return_dict": False}, {"torchscript": True}])
+    def test_of_tuples(self, tiny_config, ids, extra):
+        model = RoFormerModel(tiny_config.replace(extra=extra)).eval()
+        assert isinstance(model(ids), tuple)
+        assert torch.equal(model(ids)[0], model(ids, return_dict=True).last_hidden_state)
+
+
+@pytest.mark.parametrize("shape", [(0, 7), (3, 0)])
+def test_a_batch_of_nothing(tiny_config, shape):
+    states = RoFormerModel(tiny_config).eval()(torch.ones(shape, dtype=torch.long)).last_hidden_state
+    assert states.shape == (*shape, 16)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_model_can_be_pickled(tiny_config, ids, activation):
+    model = RoFormerModel(tiny_config.replace(hidden_act=activation)).eval()
+    again = pickle.loads(pickle.dumps(model))
+    assert torch.equal(again(ids).last_hidden_state, model(ids).last_hidden_state)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch warns of branches on shapes, and that tracing is deprecated
+def test_a_trace_with_gradients(tiny_config, ids):
+    model = RoFormerModel(tiny_config.replace(extra={"torchscript": True})).eval()
+    traced = torch.jit.trace(model, (ids, torch.ones_like(ids)))
+    shorter = ids[:1, :3]
+    torch.testing.assert_close(traced(shorter, torch.ones_like(shorter))[0], model(shorter)[0])
 
 
 class TestLength:

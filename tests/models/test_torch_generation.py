@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -131,6 +132,24 @@ class TestGenerate:
         assert model.generate(torch.tensor([[5]]), max_new_tokens=32).shape == (1, 33)
         with pytest.raises(TextTooLongError, match=r"need 33 positions, the model has 32.*extend_positions\(33\)"):
             model.generate(torch.tensor([[5]]), max_new_tokens=33)
+
+    def test_the_length_counts_from_the_start_of_the_prompt(self, model):
+        prompts = torch.tensor([[5, 6, 7]])
+        expected = model.generate(prompts, max_new_tokens=4)
+        assert torch.equal(model.generate(prompts.int(), max_length=7, repetition_penalty=1.0001), expected)
+        with pytest.raises(ValueError, match="not both"):
+            model.generate(prompts, max_length=7, max_new_tokens=4)
+        with pytest.raises(ValueError, match="3 tokens and max_length 3"):
+            model.generate(prompts, max_length=3)
+
+    @pytest.mark.parametrize("kind", [int, np.int64, torch.tensor, lambda token: [token]])
+    def test_a_stop_token_of_any_kind_or_from_the_config(self, model, kind):
+        prompts = torch.tensor([[5, 6, 7]])
+        token = int(model.generate(prompts, max_new_tokens=1)[0, -1])
+        assert model.generate(prompts, eos_token_id=kind(token)).shape == (1, 4)
+        model.config = model.config.replace(extra={"eos_token_id": token})
+        assert model.generate(prompts).shape == (1, 4)
+        assert model.generate(prompts, eos_token_id=()).shape == (1, 23)
 
     def test_misuse(self, model, tiny_config):
         with pytest.raises(ValueError, match="pad prompts on the left"):

@@ -127,6 +127,17 @@ class TestFromPretrained:
         assert (model.classifier.dense.bias == 0).all()
         assert not any(parameter.is_meta for parameter in model.parameters())
 
+    def test_fields_of_the_config(self, checkpoint_directory):
+        directory = checkpoint_directory(architecture="RoFormerForMaskedLM")
+        model = RoFormerForSequenceClassification.from_pretrained(
+            directory, num_labels=5, problem_type="regression", hidden_dropout_prob=0.3, new_head=True
+        )
+        assert model(torch.ones(1, 3, dtype=torch.long)).logits.shape == (1, 5)
+        assert (model.config.problem_type, model.classifier.dropout.p) == ("regression", 0.3)
+        assert RoFormerModel.from_pretrained(directory, max_position_embeddings=50)(torch.ones(1, 50).long())
+        with pytest.raises(TypeError, match="hidden_drop"):
+            RoFormerModel.from_pretrained(directory, hidden_drop=0.3)
+
     def test_the_encoder_of_a_headed_checkpoint(self, checkpoint_directory, tiny_config, random_arrays):
         model = RoFormerModel.from_pretrained(checkpoint_directory())
         expected = random_arrays(tiny_config)["roformer.embeddings_project.weight"]
