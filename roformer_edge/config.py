@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from roformer_edge.errors import ConfigError, UnsupportedModelError
 
@@ -184,8 +184,8 @@ class RoFormerConfig:
     def from_json(cls, text: str, source: str = CONFIG_NAME) -> RoFormerConfig:
         """Parse the text of a ``config.json``; ``source`` names it in error messages."""
         try:
-            values = json.loads(text)
-        except ValueError as error:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:  # the last: brackets nested thousands deep
             raise ConfigError(f"{source} is not valid JSON: {error}") from None
         try:
             return cls.from_dict(values)
@@ -235,6 +235,10 @@ class RoFormerConfig:
         return dataclasses.replace(self, **changes)
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
 def _refuse_sim(extra: Mapping[str, Any]) -> None:
     """Refuse the relative that transformers loads without a word and computes wrongly."""
     pooler = sorted(
@@ -266,9 +270,10 @@ def _reconcile_labels(num_labels: object, id2label: object, label2id: object) ->
         raise ConfigError(f"num_labels is {num_labels}, but id2label names {len(labels)} labels")
     if label2id is not None:
         inverse = _as_object("label2id", label2id)
-        if any(inverse.get(label) != index for index, label in labels.items() if label in inverse) or len(
-            inverse
-        ) != len(set(labels.values())):
+        # indices are written as strings too, as they must be where they are keys
+        if any(str(inverse.get(label, index)) != str(index) for index, label in labels.items()) or len(inverse) != len(
+            set(labels.values())
+        ):
             raise ConfigError("label2id is not the inverse of id2label")
     return dict(sorted(labels.items()))
 

@@ -80,6 +80,7 @@ class TestLabels:
             {"num_labels": 2, "id2label": {0: "no", 1: "yes"}, "label2id": {"no": 0, "yes": 1}},
             {"id2label": {"1": "yes", "0": "no"}},
             {"label2id": {"yes": 1, "no": 0}},
+            {"id2label": {"0": "no", "1": "yes"}, "label2id": {"no": "0", "yes": "1"}},
         ],
     )
     def test_each_gives_the_others(self, given):

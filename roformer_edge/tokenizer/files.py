@@ -136,7 +136,7 @@ def _read_object(folder: str, name: str) -> dict[str, Any] | None:
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
             return _as_object(json.load(file), path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last: brackets nested thousands deep
         raise VocabularyError(f"cannot read {path}: {error}") from None
 
 
