@@ -31,6 +31,7 @@ from roformer_edge.bundle.selftest import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import ComparisonError, OptionError, UnknownNameError
+from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.loading import load
@@ -42,7 +43,7 @@ from roformer_edge.validate.datasets import Example, read_inputs, read_labelled
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
-from roformer_edge.validate.render import write_report
+from roformer_edge.validate.render import check_report_folder, write_report
 from roformer_edge.validate.report import Report, check_budget
 from roformer_edge.validate.runner import compare
 
@@ -120,6 +121,9 @@ class DeployOptions:
             raise UnknownNameError("format", self.format, FORMATS)
         if self.max_drop is not None and self.evaluation is None:
             raise ComparisonError("a largest drop was given, but no labelled data to measure it on (--eval)")
+        get_observer(self.observer)
+        if type(self.calibration_texts) is not int or self.calibration_texts < 1:
+            raise OptionError("calibration_texts", self.calibration_texts)
         if self.max_length is not None and (type(self.max_length) is not int or self.max_length < 1):
             raise OptionError("max_length", self.max_length)
 
@@ -178,6 +182,8 @@ def deploy_checkpoint(
 
     options = options or DeployOptions()
     progress = progress or Silent()
+    if options.report is not None:
+        check_report_folder(options.report, out)
     task = _task_of(source, options)
     export = ExportOptions(
         recipe=get_recipe(options.recipe).with_float(options.keep_float, "asked for"),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -31,13 +33,15 @@ COMMANDS = {
     "demo": ("roformer_edge.cli.demo", "see it work on the embedded checkpoint"),
 }
 
+WRONG_USAGE = 2
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    _prepare_streams()
+    _clean_up_when_stopped()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser(arguments).parse_args(arguments)
@@ -59,9 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like every other error; ``--help`` has the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the command that is asked for; the other commands' modules are not imported."""
-    parser = argparse.ArgumentParser(prog="roformer-edge", description="RoFormer on edge devices.")
+    parser = _Parser(prog="roformer-edge", description="RoFormer on edge devices.")
     parser.add_argument("--version", action="version", version=f"roformer-edge {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
@@ -77,6 +88,23 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 def _fail(message: str, code: int) -> int:
     print(f"roformer-edge: error: {' '.join(message.split())}", file=sys.stderr)
     return code
+
+
+def _prepare_streams() -> None:
+    """JSON Lines are UTF-8 whatever the locale says, and a stream that the parent closed is one that nobody reads."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115: stays open
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _clean_up_when_stopped() -> None:
+    """A polite request to stop, or a terminal that goes away, unwinds as Ctrl-C does; ``nohup`` stays in force."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # there is no SIGHUP on Windows
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -68,9 +69,12 @@ def _prompt(args: argparse.Namespace, example: dict[str, Any]) -> None:
 
 
 def _checked(text: str) -> str:
-    """An argument that is no UTF-8 arrives with surrogates in it."""
+    """An argument that is not of the locale's encoding arrives with its bytes in surrogates; they may be UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise TextError(f"an argument is not UTF-8 at character {error.start}; pass the text in a file") from None
+        try:
+            return os.fsencode(text).decode()
+        except UnicodeError:
+            raise TextError(f"an argument is not UTF-8 at character {error.start}; pass the text in a file") from None
     return text

@@ -27,15 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, print the summary, write the report, and keep the budget."""
     from roformer_edge.deploy import open_reference
+    from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
     from roformer_edge.validate.datasets import read_labelled
     from roformer_edge.validate.openers import open_predictor
     from roformer_edge.validate.options import CompareOptions
-    from roformer_edge.validate.render import write_report
+    from roformer_edge.validate.render import check_report_folder, write_report
     from roformer_edge.validate.render.terminal import summary_table
     from roformer_edge.validate.report import check_budget
     from roformer_edge.validate.runner import compare
 
+    if args.limit is not None and args.limit < 1:
+        raise OptionError("--limit", args.limit)
+    if args.report is not None:
+        check_report_folder(args.report, args.bundle)
     with Progress() as progress:
         progress.stage("read")
         candidate = open_predictor(args.bundle, threads=args.threads, truncate=args.truncate)

@@ -140,7 +140,7 @@ def get_recipe(name: str) -> Recipe:
         raise UnknownNameError("recipe", name, (*RECIPES, "PATH.json"))
     try:
         values = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecipeError(f"cannot read the recipe {name}: {error}") from None
     return Recipe.from_dict(values)
 
@@ -156,14 +156,15 @@ def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:
         A decision per scope name, in the order of ``scopes``.
 
     Raises:
-        RecipeError: A rule applies a scheme to a kind of scope that it is not for, or matches no scope at all
-            although it names one (a pattern without a wildcard).
+        RecipeError: A rule applies a scheme to a kind of scope that it is not for, or a rule that is not built in
+            matches no scope at all.
     """
     scopes = tuple(scopes)
     names = {scope.name for scope in scopes}
     # the built-in patterns name parts that some models lack; a pattern of the user's that fits nothing is a typo
+    built_in = RECIPES[recipe.name].rules if recipe.name in RECIPES else ()
     for rule in recipe.rules:
-        if recipe.name not in RECIPES and not any(fnmatch.fnmatchcase(name, rule.pattern) for name in names):
+        if rule not in built_in and not any(fnmatch.fnmatchcase(name, rule.pattern) for name in names):
             raise RecipeError(
                 f"recipe {recipe.name!r}: the pattern {rule.pattern!r} matches no part of this model; "
                 f"its parts are: {', '.join(sorted(names))}"

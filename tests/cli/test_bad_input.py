@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import random
+import re
 import resource
 import shutil
 import signal
@@ -79,6 +80,12 @@ CHECKPOINTS = {
     "shorter vocabulary": (shorter_vocabulary, "tokens and the model"),
     "no vocabulary": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt"),
     "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
+    "config nested too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "not valid JSON"),
+    "NaN in the config": (change_config(initializer_range=float("nan")), "NaN is not a JSON number"),
+    "settings nested too deep": (
+        lambda folder: (folder / "tokenizer_config.json").write_text("[" * 100_000),
+        "cannot read",
+    ),
     "no config": (lambda folder: (folder / "config.json").unlink(), "config.json"),
 }
 
@@ -103,12 +110,38 @@ def test_broken_checkpoints(cli, checkpoint, tmp_path, monkeypatch, damage, says
         (["--inputs", "int8"], "unknown index dtype 'int8'; choose one of: int64, int32"),
         (["--recipe", "int8-static"], "needs calibration texts"),
         (["--max-drop", "1"], "no labelled data"),
+        (["--observer", "median"], "unknown observer 'median'; choose one of: minmax,"),
+        (["--calibration-texts", "-1"], "calibration_texts must be a whole number of at least 1, found -1"),
+        (["--keep-float", "layer.7.*"], "the pattern 'layer.7.*' matches no part of this model"),
+        (["--report", "bundle/report"], "report must be a folder outside of the bundle, found 'bundle/report'"),
     ],
 )
-def test_wrong_words(cli, checkpoint, tmp_path, arguments, says):
+def test_wrong_words(cli, checkpoint, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
     outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *arguments)
     assert says in outcome.error
     assert leftovers(tmp_path) == []
+
+
+def test_wrong_words_of_validate(cli, bundle, data, monkeypatch):
+    monkeypatch.chdir(bundle.parent)
+    words = ("validate", bundle, "--reference", bundle, "--data", data)
+    assert "--limit must be a whole number of at least 1, found -1" in cli(*words, "--limit", "-1").error
+    assert "report must be a folder outside of the bundle" in cli(*words, "--report", bundle).error
+
+
+def test_a_bundle_knows_its_own_tokenizer(cli, bundle):
+    assert "--tokenizer must be left out for a bundle" in cli("tokenize", bundle, "今天", "--tokenizer", "slow").error
+
+
+@pytest.mark.parametrize("words", [["run", "--top-k", "x", "bundle"], ["export"], ["unheard-of"], []])
+def test_wrong_usage_is_one_line_too(cli, capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        cli(*words)
+    assert stop.value.code == 2
+    assert re.fullmatch(
+        r"roformer-edge[ a-z]*: error: .+ \(see roformer-edge[ a-z]* --help\)\n", capsys.readouterr().err
+    )
 
 
 LINES = {
@@ -208,7 +241,7 @@ def test_a_full_disk(checkpoint, tmp_path):
     assert leftovers(out) == []
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, signal_number):
     out, data = tmp_path / "out", tmp_path / "data.jsonl"
     os.mkfifo(data)  # the command waits for its first line when the interrupt comes
@@ -232,6 +265,36 @@ def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, signal_number):
     assert process.returncode == 130
     assert err == "roformer-edge: error: interrupted; nothing was left half-written\n"
     assert not out.exists() or leftovers(out) == []
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("setting", [ASCII, {"PYTHONIOENCODING": "latin-1"}], ids=["C locale", "latin-1 pipe"])
+def test_answers_are_utf8_in_every_locale(bundle, setting):
+    process = in_a_process("run", bundle, "今天", env={**os.environ, **setting})
+    process.stdout.reconfigure(encoding="utf-8")
+    out, err = process.communicate(timeout=120)
+    assert err == ""
+    assert json.loads(out)["text"] == "今天"
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "code", "says"),
+    [
+        (0, [], 1, "roformer-edge: error: <standard input>:1: no example in the file"),
+        (1, ["今天"], 0, ""),
+        (2, ["a\udc80b"], 1, ""),
+    ],
+    ids=["input", "output", "errors"],
+)
+def test_closed_streams(bundle, closed, words, code, says):
+    process = in_a_process("run", bundle, *words, preexec_fn=lambda: os.close(closed), stdin=subprocess.DEVNULL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code
+    assert out == ""
+    assert err.startswith(says)
+    assert err.count("\n") == bool(says)
 
 
 @pytest.fixture

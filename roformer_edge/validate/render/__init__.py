@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from roformer_edge.errors import OptionError
 from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.render.json import to_json
 from roformer_edge.validate.render.markdown import to_markdown
@@ -26,6 +27,18 @@ RENDERERS = {
     "markdown": Renderer(file_name="report.md", render=to_markdown),
     "html": Renderer(file_name="report.html", render=to_html),
 }
+
+
+def check_report_folder(folder: str | Path, bundle: str | Path) -> None:
+    """Refuse a folder inside the bundle, where the report would be lost when the bundle is put in its place, or be
+    files that the manifest does not list.
+
+    Raises:
+        OptionError: The folder is the bundle's own, or lies in it.
+    """
+    resolved = Path(folder).resolve()
+    if Path(bundle).resolve() in (resolved, *resolved.parents):
+        raise OptionError("report", str(folder), "a folder outside of the bundle")
 
 
 def write_report(report: Report, folder: str | Path) -> list[Path]:
