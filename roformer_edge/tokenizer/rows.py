@@ -141,7 +141,7 @@ class Rows(Tokens):
 
     def __call__(
         self,
-        text: str | Sequence[str],
+        text: str | Sequence[str] | Sequence[Sequence[str]],
         text_pair: str | Sequence[str] | None = None,
         *,
         add_special_tokens: bool = True,
@@ -163,7 +163,7 @@ class Rows(Tokens):
         """Encode a text, a pair, or a list of either.
 
         Args:
-            text: A text, or a list of texts.
+            text: A text, a list of texts, or a list of pairs.
             text_pair: The second text of the pair, or a list as long as ``text``.
             add_special_tokens: Put ``[CLS]`` and ``[SEP]`` around.
             padding: True or ``"longest"``, ``"max_length"``, or False.
@@ -189,7 +189,9 @@ class Rows(Tokens):
         batched = not isinstance(text, str)
         if batched and not isinstance(text, list | tuple):
             raise TextError(f"a text must be a string, and several a list of strings, found {type(text).__name__}")
-        texts: Sequence[str] = [text] if isinstance(text, str) else text
+        if batched and text_pair is None and text and isinstance(text[0], list | tuple):
+            text, text_pair = _unzip(text)
+        texts: Sequence[Any] = [text] if isinstance(text, str) else text
         pairs = self._pairs(text_pair, batched, len(texts))
         lengths = Lengths(
             padding=padding,
@@ -279,10 +281,15 @@ class Rows(Tokens):
         return self(text, text_pair, **options)
 
     def batch_encode_plus(
-        self, batch_text_or_text_pairs: Sequence[str] | Sequence[tuple[str, str]], **options: Any
+        self, batch_text_or_text_pairs: Sequence[str] | Sequence[Sequence[str]], **options: Any
     ) -> BatchEncoding:
-        """The same as calling the tokenizer, with pairs in one list."""
-        if batch_text_or_text_pairs and not isinstance(batch_text_or_text_pairs[0], str):
-            firsts, seconds = zip(*batch_text_or_text_pairs, strict=True)
-            return self(firsts, seconds, **options)
-        return self(list(map(str, batch_text_or_text_pairs)), **options)
+        """The same as calling the tokenizer."""
+        return self(batch_text_or_text_pairs, **options)
+
+
+def _unzip(pairs: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """The first texts and the second ones."""
+    for place, pair in enumerate(pairs):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise TextError(f"number {place} of a list of pairs must be two texts, found {pair!r:.60}")
+    return [first for first, _ in pairs], [second for _, second in pairs]

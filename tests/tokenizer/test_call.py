@@ -42,6 +42,16 @@ def test_pair(tokenizer: Tokenizer):
     assert batch.sequence_ids() == [None, 0, 0, 0, 0, None, 1, 1, 1, None]
 
 
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_pairs_in_one_list(tokenizer: Tokenizer, kind: type):
+    batch = tokenizer([kind((A, B)), kind((B, ""))], padding=True)
+    assert batch == tokenizer([A, B], [B, ""], padding=True)
+    with pytest.raises(TextError, match=r"number 1 of a list of pairs must be two texts, found \('a',\)"):
+        tokenizer([(A, B), ("a",)])
+    with pytest.raises(TextError, match="number 1 of a list of pairs must be two texts, found 'ab'"):
+        tokenizer([(A, B), "ab"])
+
+
 def test_an_empty_second_text(tokenizer: Tokenizer):
     # the fast tokenizer of transformers takes it for none, but not in a list
     assert len(tokenizer(A, "")["input_ids"]) == (6 if tokenizer.is_fast else 7)
