@@ -33,7 +33,7 @@ from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import ComparisonError, OptionError, UnknownNameError
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import get_recipe
+from roformer_edge.quantize.recipe import FLOAT, get_recipe
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.scopes import ARITHMETIC
@@ -206,7 +206,7 @@ def deploy_checkpoint(
         progress.stage("write")
         manifest = _manifest(made_of, task, export, exported)
         _add_files(writer, made_of, export, exported)
-        _add_self_test(writer, manifest)
+        _add_self_test(writer, manifest, exported)
         report: Report | None = None
         report_files: tuple[Path, ...] = ()
         if examples:
@@ -351,11 +351,12 @@ def _add_files(writer: BundleWriter, made_of: Source, export: ExportOptions, exp
     writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
 
 
-def _add_self_test(writer: BundleWriter, manifest: Manifest) -> None:
+def _add_self_test(writer: BundleWriter, manifest: Manifest, exported: Exported) -> None:
     """Load what was written so far, and record its answers to a few texts."""
     with load(writer.draft(manifest)) as classifier:
         texts = SELF_TEST_TEXTS if len(get_task(manifest.task).fields) == 1 else SELF_TEST_PAIRS
-        test = record_self_test(classifier.model, texts, quantized=manifest.recipe.name != "fp32")
+        quantized = any(decision.scheme != FLOAT for decision in exported.decisions)
+        test = record_self_test(classifier.model, texts, quantized=quantized)
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
 
 

@@ -86,6 +86,18 @@ def test_a_recipe_may_be_a_file(cli, checkpoint, tmp_path):
     assert "matches no part of this model" in outcome.error
 
 
+def test_the_self_test_allows_what_was_quantised_and_not_what_the_recipe_is_called(cli, checkpoint, tmp_path):
+    def tolerance(name: str, rules: list) -> float:
+        (tmp_path / "mine.json").write_text(json.dumps({"name": name, "rules": rules}))
+        words = ("--recipe", tmp_path / "mine.json", "--out", tmp_path / "bundle", "--overwrite")
+        assert cli("quantize", checkpoint, *words).code == 0
+        return json.loads((tmp_path / "bundle" / "selftest.json").read_text())["tolerance"]
+
+    rules = [{"pattern": "layer.*", "scheme": "int8-dynamic"}]
+    assert tolerance("mine", []) == tolerance("fp32", [])
+    assert tolerance("mine", rules) == tolerance("fp32", rules) > tolerance("fp32", [])
+
+
 def test_run_answers_arguments_files_and_standard_input(cli, bundle, tmp_path, monkeypatch):
     wanted = rows(cli("run", bundle, *TEXTS))
     assert [row["text"] for row in wanted] == list(TEXTS)
