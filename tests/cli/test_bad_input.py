@@ -252,8 +252,8 @@ def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, signal_number):
         out / "bundle",
         "--eval",
         data,
-        # a suite that runs in the background has interrupts ignored, and its children inherit that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # a suite that runs in the background, or under nohup, has them ignored, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal_number, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not (out.is_dir() and leftovers(out)):
