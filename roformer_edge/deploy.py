@@ -54,6 +54,8 @@ if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against 
 FORMATS = ("onnx",)
 # of a checkpoint that does not say what it is
 _DEFAULT_TASK = "text-classification"
+# tokens, below which truncation leaves nothing of a text
+_SHORTEST = 3
 CALIBRATION_TEXTS = 512
 _CALIBRATION_BATCH = 8
 
@@ -124,8 +126,9 @@ class DeployOptions:
         get_observer(self.observer)
         if type(self.calibration_texts) is not int or self.calibration_texts < 1:
             raise OptionError("calibration_texts", self.calibration_texts)
-        if self.max_length is not None and (type(self.max_length) is not int or self.max_length < 1):
-            raise OptionError("max_length", self.max_length)
+        if self.max_length is not None and (type(self.max_length) is not int or self.max_length < _SHORTEST):
+            allowed = f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
+            raise OptionError("max_length", self.max_length, allowed)
 
 
 @dataclass(frozen=True, kw_only=True)

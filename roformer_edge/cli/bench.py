@@ -64,7 +64,7 @@ def _print_table(report: BenchReport) -> None:
 
 def _numbers(value: str) -> tuple[int, ...]:
     """Whole numbers of at least 1 with commas between."""
-    numbers = tuple(int(part) for part in value.split(","))
-    if not all(number >= 1 for number in numbers):
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return numbers
+    parts = value.split(",")
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise argparse.ArgumentTypeError(f"must be whole numbers of at least 1 with commas between, found {value!r}")
+    return tuple(map(int, parts))

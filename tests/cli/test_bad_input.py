@@ -110,6 +110,10 @@ def test_broken_checkpoints(cli, checkpoint, tmp_path, monkeypatch, damage, says
         (["--inputs", "int8"], "unknown index dtype 'int8'; choose one of: int64, int32"),
         (["--recipe", "int8-static"], "needs calibration texts"),
         (["--max-drop", "1"], "no labelled data"),
+        (
+            ["--max-length", "2"],
+            "max_length must be a whole number of at least 3, for [CLS], one token and [SEP], found 2",
+        ),
         (["--observer", "median"], "unknown observer 'median'; choose one of: minmax,"),
         (["--calibration-texts", "-1"], "calibration_texts must be a whole number of at least 1, found -1"),
         (["--keep-float", "layer.7.*"], "the pattern 'layer.7.*' matches no part of this model"),
@@ -134,14 +138,16 @@ def test_a_bundle_knows_its_own_tokenizer(cli, bundle):
     assert "--tokenizer must be left out for a bundle" in cli("tokenize", bundle, "今天", "--tokenizer", "slow").error
 
 
-@pytest.mark.parametrize("words", [["run", "--top-k", "x", "bundle"], ["export"], ["unheard-of"], []])
+@pytest.mark.parametrize(
+    "words", [["run", "--top-k", "x", "b"], ["bench", "--lengths", "8,x", "b"], ["export"], ["unheard-of"], []]
+)
 def test_wrong_usage_is_one_line_too(cli, capsys, words):
     with pytest.raises(SystemExit) as stop:
         cli(*words)
     assert stop.value.code == 2
-    assert re.fullmatch(
-        r"roformer-edge[ a-z]*: error: .+ \(see roformer-edge[ a-z]* --help\)\n", capsys.readouterr().err
-    )
+    error = capsys.readouterr().err
+    assert re.fullmatch(r"roformer-edge[ a-z]*: error: .+ \(see roformer-edge[ a-z]* --help\)\n", error)
+    assert "_numbers" not in error
 
 
 LINES = {
