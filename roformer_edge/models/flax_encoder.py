@@ -123,7 +123,7 @@ class FlaxRoFormerSelfAttention(nn.Module):
 
         def project(name: str, turn: bool) -> Array:
             flat = _linear(config, hidden, name)(states)
-            heads = flat.reshape(batch, length, config.num_attention_heads, -1).transpose(0, 2, 1, 3)
+            heads = flat.reshape(batch, length, config.num_attention_heads, config.head_size).transpose(0, 2, 1, 3)
             return rotate(heads, around.rotation) if turn else heads
 
         query, key, value = project("query", True), project("key", True), project("value", config.rotary_value)

@@ -76,13 +76,18 @@ class FlaxRoFormerPreTrainedModel:
             arrays |= {name: drawn[name] for name in head}
         return cls(checkpoint.config, params=to_tree(arrays, bare=cls.architecture == "RoFormerModel"))
 
-    def save_pretrained(self, directory: str | Path) -> Path:
-        """Write ``config.json`` and ``model.safetensors``, which every framework here and transformers' torch read."""
-        return save_checkpoint(directory, self.config, self.architecture, self.canonical_arrays())
+    def save_pretrained(self, directory: str | Path, params: Params | None = None) -> Path:
+        """Write ``config.json`` and ``model.safetensors``, which every framework here and transformers' torch read.
 
-    def canonical_arrays(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-        """The parameters under their canonical names, matrices as torch stores them."""
-        return from_tree(self.params, bare=self.architecture == "RoFormerModel")
+        Args:
+            directory: Made where absent.
+            params: Written instead of the model's own, such as those that an optimiser has changed.
+        """
+        return save_checkpoint(directory, self.config, self.architecture, self.canonical_arrays(params))
+
+    def canonical_arrays(self, params: Params | None = None) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+        """The parameters, or those given, under their canonical names; matrices as torch stores them."""
+        return from_tree(self.params if params is None else params, bare=self.architecture == "RoFormerModel")
 
     def _random(self, seed: int) -> Params:
         ids = jnp.zeros((1, 1), dtype=jnp.int32)

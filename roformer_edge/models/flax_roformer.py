@@ -18,7 +18,7 @@ from roformer_edge.models import flax_losses as losses
 from roformer_edge.models.flax_encoder import ACTIVATIONS, Array, FlaxRoFormerModule, dense, norm
 from roformer_edge.models.flax_pretrained import FlaxRoFormerPreTrainedModel, Params
 from roformer_edge.models.keymap import check_language_model
-from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, SpanOutput
+from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, SpanOutput, flag
 from roformer_edge.models.pooling import summary_type_of
 
 __all__ = [
@@ -179,10 +179,12 @@ class FlaxRoFormerForQuestionAnsweringModule(FlaxRoFormerHeadedModule):
         return self.qa_outputs(states)
 
 
-def _chosen(states: list[Array], weights: list[Array], hidden: bool, attentions: bool) -> dict[str, Any]:
+def _chosen(
+    config: RoFormerConfig, states: list[Array], weights: list[Array], hidden: bool | None, attentions: bool | None
+) -> dict[str, Any]:
     return {
-        "hidden_states": tuple(states) if hidden else None,
-        "attentions": tuple(weights) if attentions else None,
+        "hidden_states": tuple(states) if flag(hidden, config.output_hidden_states) else None,
+        "attentions": tuple(weights) if flag(attentions, config.output_attentions) else None,
     }
 
 
@@ -198,14 +200,14 @@ class FlaxRoFormerModel(FlaxRoFormerPreTrainedModel):
         attention_mask: Any = None,
         token_type_ids: Any = None,
         head_mask: Any = None,
-        inputs_embeds: Any = None,
-        *,
         params: Params | None = None,
         dropout_rng: Array | None = None,
         train: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        *,
+        inputs_embeds: Any = None,
     ) -> EncoderOutput[Array] | tuple[Any, ...]:
         """Encode a batch; arguments as in :meth:`roformer_edge.models.torch_encoder.RoFormerModel.forward`.
 
@@ -214,19 +216,19 @@ class FlaxRoFormerModel(FlaxRoFormerPreTrainedModel):
             attention_mask: ``[B, S]`` or ``[B, S, S]``.
             token_type_ids: int ``[B, S]``.
             head_mask: ``[A]`` or ``[layers, A]``.
-            inputs_embeds: ``[B, S, E]``.
             params: Used instead of the model's own: what jit and grad differentiate.
             dropout_rng: A random key, needed in training.
             train: Apply dropout.
-            output_attentions: Return the attention weights of every layer.
+            output_attentions: Return the attention weights of every layer; absent, as for the next two: see the config.
             output_hidden_states: Return the states before the first layer and after each.
             return_dict: ``False`` gives a tuple of the fields that are there.
+            inputs_embeds: ``[B, S, E]``.
         """
         inputs = (input_ids, attention_mask, token_type_ids, head_mask, inputs_embeds)
         states, weights = self._run(params, inputs, train, dropout_rng)
-        chosen = _chosen(states, weights, output_hidden_states, output_attentions)
+        chosen = _chosen(self.config, states, weights, output_hidden_states, output_attentions)
         output: EncoderOutput[Array] = EncoderOutput(last_hidden_state=states[-1], **chosen)
-        return output.to_tuple() if return_dict is False else output
+        return output.as_asked(return_dict, self.config)
 
 
 class _HeadedModel(FlaxRoFormerPreTrainedModel):
@@ -242,15 +244,15 @@ class _HeadedModel(FlaxRoFormerPreTrainedModel):
         attention_mask: Any = None,
         token_type_ids: Any = None,
         head_mask: Any = None,
-        inputs_embeds: Any = None,
-        *,
-        labels: Any = None,
         params: Params | None = None,
         dropout_rng: Array | None = None,
         train: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        *,
+        inputs_embeds: Any = None,
+        labels: Any = None,
     ) -> LogitsOutput[Array] | tuple[Any, ...]:
         """Encode, apply the head and, where ``labels`` are given, compute the loss.
 
@@ -259,7 +261,7 @@ class _HeadedModel(FlaxRoFormerPreTrainedModel):
         """
         inputs = (input_ids, attention_mask, token_type_ids, head_mask, inputs_embeds)
         logits, states, weights = self._run(params, inputs, train, dropout_rng)
-        chosen = _chosen(states, weights, output_hidden_states, output_attentions)
+        chosen = _chosen(self.config, states, weights, output_hidden_states, output_attentions)
         return self._answer(logits, labels, chosen, return_dict)
 
     def _answer(
@@ -267,7 +269,7 @@ class _HeadedModel(FlaxRoFormerPreTrainedModel):
     ) -> LogitsOutput[Array] | tuple[Any, ...]:
         loss = None if labels is None else self.loss(logits, jnp.asarray(labels))
         output: LogitsOutput[Array] = LogitsOutput(loss=loss, logits=logits, **chosen)
-        return output.to_tuple() if return_dict is False else output
+        return output.as_asked(return_dict, self.config)
 
 
 class FlaxRoFormerForMaskedLM(_HeadedModel):
@@ -300,15 +302,15 @@ class FlaxRoFormerForMultipleChoice(_HeadedModel):
         attention_mask: Any = None,
         token_type_ids: Any = None,
         head_mask: Any = None,
-        inputs_embeds: Any = None,
-        *,
-        labels: Any = None,
         params: Params | None = None,
         dropout_rng: Array | None = None,
         train: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        *,
+        inputs_embeds: Any = None,
+        labels: Any = None,
     ) -> LogitsOutput[Array] | tuple[Any, ...]:
         """Encode every choice and apply the head; labels ``[B]``; see :meth:`FlaxRoFormerModel.__call__`."""
         given = input_ids if input_ids is not None else inputs_embeds
@@ -316,13 +318,16 @@ class FlaxRoFormerForMultipleChoice(_HeadedModel):
             raise ValueError("give either input_ids or inputs_embeds")
         flat = (_flat(input_ids), _flat(attention_mask), _flat(token_type_ids), head_mask, _flat(inputs_embeds))
         logits, states, weights = self._run(params, flat, train, dropout_rng)
-        chosen = _chosen(states, weights, output_hidden_states, output_attentions)
-        return self._answer(logits.reshape(given.shape[:2]), labels, chosen, return_dict)
+        chosen = _chosen(self.config, states, weights, output_hidden_states, output_attentions)
+        return self._answer(logits.reshape(jnp.shape(given)[:2]), labels, chosen, return_dict)
 
 
 def _flat(given: Any) -> Any:
     """``[B, choices, ...] -> [B * choices, ...]``."""
-    return None if given is None else given.reshape(-1, *given.shape[2:])
+    if given is None:
+        return None
+    batch, choices, *rest = jnp.shape(given)
+    return jnp.reshape(jnp.asarray(given), (batch * choices, *rest))
 
 
 class FlaxRoFormerForTokenClassification(_HeadedModel):
@@ -344,16 +349,16 @@ class FlaxRoFormerForQuestionAnswering(FlaxRoFormerPreTrainedModel):
         attention_mask: Any = None,
         token_type_ids: Any = None,
         head_mask: Any = None,
-        inputs_embeds: Any = None,
-        *,
-        start_positions: Any = None,
-        end_positions: Any = None,
         params: Params | None = None,
         dropout_rng: Array | None = None,
         train: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        *,
+        inputs_embeds: Any = None,
+        start_positions: Any = None,
+        end_positions: Any = None,
     ) -> SpanOutput[Array] | tuple[Any, ...]:
         """Encode, apply the head and, where both positions ``[B]`` are given, compute the loss.
 
@@ -364,6 +369,6 @@ class FlaxRoFormerForQuestionAnswering(FlaxRoFormerPreTrainedModel):
         starts, ends, loss = logits[..., 0], logits[..., 1], None
         if start_positions is not None and end_positions is not None:
             loss = losses.span_loss(starts, ends, jnp.asarray(start_positions), jnp.asarray(end_positions))
-        chosen = _chosen(states, weights, output_hidden_states, output_attentions)
+        chosen = _chosen(self.config, states, weights, output_hidden_states, output_attentions)
         output: SpanOutput[Array] = SpanOutput(loss=loss, start_logits=starts, end_logits=ends, **chosen)
-        return output.to_tuple() if return_dict is False else output
+        return output.as_asked(return_dict, self.config)

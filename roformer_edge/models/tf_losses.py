@@ -25,7 +25,7 @@ def sequence_loss(logits: Any, labels: Any, problem_type: str | None) -> Any:
         problem_type = "single_label_classification" if integers else "multi_label_classification"
         problem_type = "regression" if logits.shape[-1] == 1 else problem_type
     if problem_type == "regression":
-        return ops.mean(ops.square(ops.reshape(logits, ops.shape(labels)) - labels))
+        return ops.mean(ops.square(ops.reshape(logits, ops.shape(labels)) - ops.cast(labels, logits.dtype)))
     if problem_type == "multi_label_classification":
         return -ops.mean(labels * ops.log_sigmoid(logits) + (1 - labels) * ops.log_sigmoid(-logits))
     return cross_entropy(logits, ops.cast(ops.reshape(labels, (-1,)), "int32"))
@@ -38,9 +38,10 @@ def next_token_loss(logits: Any, labels: Any) -> Any:
 
 def span_loss(start_logits: Any, end_logits: Any, starts: Any, ends: Any) -> Any:
     """Mean of the cross-entropies of both ends; positions outside the ``S`` tokens do not count."""
-    length = ops.shape(start_logits)[1]
+    length = ops.shape(start_logits)[1]  # int32 where it is not known before the function runs
 
     def one(logits: Any, positions: Any) -> Any:
-        return cross_entropy(logits, ops.clip(ops.reshape(positions, (-1,)), 0, length), length)
+        positions = ops.cast(ops.reshape(positions, (-1,)), "int32")
+        return cross_entropy(logits, ops.clip(positions, 0, length), length)
 
     return (one(start_logits, starts) + one(end_logits, ends)) / 2

@@ -13,11 +13,25 @@ from keras import ops
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CheckpointError
 from roformer_edge.models.checkpoint import load_architecture, save_checkpoint
-from roformer_edge.models.outputs import EncoderOutput, ModelOutput
+from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, flag
 from roformer_edge.models.tf_encoder import Book, Cache, RoFormerEncoder, Surroundings, Tensor, additive_mask
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+# the order of the tensors in a list of inputs
+INPUT_NAMES = ("input_ids", "attention_mask", "token_type_ids", "head_mask", "inputs_embeds")
+
+
+def named_inputs(inputs: Any) -> dict[str, Any]:
+    """Inputs by name, from a mapping of them, a list in the order of :data:`INPUT_NAMES`, or the ids alone."""
+    if isinstance(inputs, Mapping):
+        return dict(inputs)
+    if not isinstance(inputs, (list, tuple)):
+        return {"input_ids": inputs}
+    if len(inputs) > len(INPUT_NAMES) or not all(item is None or hasattr(item, "shape") for item in inputs):
+        raise ValueError(f"a list of inputs holds tensors or arrays, in this order: {', '.join(INPUT_NAMES)}")
+    return dict(zip(INPUT_NAMES, inputs, strict=False))
 
 
 class TFRoFormerPreTrainedModel(keras.Model):
@@ -25,10 +39,12 @@ class TFRoFormerPreTrainedModel(keras.Model):
 
     Attributes:
         architecture: The class's name in ``config.json``, without the framework.
+        output_class: What a call returns.
         config: The architecture's numbers.
     """
 
     architecture: ClassVar[str]
+    output_class: ClassVar[type[ModelOutput]] = LogitsOutput
 
     def __init__(self, config: RoFormerConfig) -> None:
         super().__init__()
@@ -50,6 +66,15 @@ class TFRoFormerPreTrainedModel(keras.Model):
             given: The other inputs: mask, labels, positions, and whether the model trains.
         """
         raise NotImplementedError
+
+    def __call__(self, *args: Any, **given: Any) -> Any:
+        """:meth:`call`, whose first argument may also be a mapping of tensors by name or a list of them."""
+        inputs = args[0] if args else given.get("input_ids")
+        if isinstance(inputs, (Mapping, list, tuple)):
+            beside = dict(zip(INPUT_NAMES[1:], args[1:], strict=False))
+            given.pop("input_ids", None)
+            return super().__call__(**{**named_inputs(inputs), **beside, **given})
+        return super().__call__(*args, **given)
 
     def call(
         self,
@@ -73,7 +98,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
         """Encode, apply the head and, where labels are given, compute the loss.
 
         Args:
-            input_ids: int ``[B, S]``, or a mapping of all tensors by name; either these or ``inputs_embeds``.
+            input_ids: int ``[B, S]``; either these or ``inputs_embeds``.
             attention_mask: ``[B, T]`` with 0 for padding, or ``[B, S, T]`` as it is. Absent: all ones.
             token_type_ids: int ``[B, S]``; absent: zeros.
             head_mask: ``[A]`` or ``[layers, A]`` with 0 for a head to leave out.
@@ -81,28 +106,19 @@ class TFRoFormerPreTrainedModel(keras.Model):
             encoder_hidden_states: ``[B, N, H]`` for a decoder's cross-attention.
             encoder_attention_mask: ``[B, N]`` or ``[B, S, N]``.
             past_key_values: What an earlier call of a decoder returned; ``input_ids`` then are the new tokens only.
-            use_cache: Return ``past_key_values``; absent: as the config says. An encoder never does.
+            use_cache: Return ``past_key_values``; absent: what the config says. An encoder never does.
             labels: What the head's loss compares its logits with.
             start_positions: int ``[B]``, for question answering.
             end_positions: int ``[B]``, for question answering.
-            output_attentions: Return the attention weights of every layer.
+            output_attentions: Return the attention weights of every layer; absent, as for the next two: see the config.
             output_hidden_states: Return the states before the first layer and after each.
             return_dict: ``False`` gives a tuple of the fields that are there.
             training: Apply dropout.
         """
-        if isinstance(input_ids, Mapping):
-            return self.call(
-                **input_ids,
-                use_cache=use_cache,
-                output_attentions=output_attentions,
-                output_hidden_states=output_hidden_states,
-                return_dict=return_dict,
-                training=training,
-            )
         states = self.roformer.embed(input_ids, token_type_ids, inputs_embeds, training)
         if encoder_hidden_states is not None and not self.config.add_cross_attention:
             raise ValueError("encoder_hidden_states need a config with is_decoder and add_cross_attention")
-        past = int(past_key_values[0][0].shape[2]) if past_key_values else 0
+        past = ops.shape(past_key_values[0][0])[2] if past_key_values else 0
         around = Surroundings(
             rotation=self.roformer.rotation(past, ops.shape(states)[1]),
             mask=self.roformer.self_mask(attention_mask, states, past),
@@ -114,13 +130,15 @@ class TFRoFormerPreTrainedModel(keras.Model):
             shape = (self.config.num_hidden_layers, self.config.num_attention_heads)
             head_mask = ops.broadcast_to(ops.cast(head_mask, "float32"), shape)[:, None, :, None, None]
         layers = self.roformer.run(states, head_mask, past_key_values, around)
-        cached = self.config.is_decoder and (self.config.use_cache if use_cache is None else use_cache)
-        crossed = output_attentions and encoder_hidden_states is not None
+        cached = self.config.is_decoder and flag(use_cache, self.config.use_cache)
+        all_states = flag(output_hidden_states, self.config.output_hidden_states)
+        all_weights = flag(output_attentions, self.config.output_attentions)
+        crossed = all_weights and encoder_hidden_states is not None
         encoded: EncoderOutput[Tensor] = EncoderOutput(
             last_hidden_state=layers[-1].states,
             past_key_values=tuple(layer.cache for layer in layers) if cached else None,
-            hidden_states=(states, *(layer.states for layer in layers)) if output_hidden_states else None,
-            attentions=tuple(layer.weights for layer in layers) if output_attentions else None,
+            hidden_states=(states, *(layer.states for layer in layers)) if all_states else None,
+            attentions=tuple(layer.weights for layer in layers) if all_weights else None,
             cross_attentions=tuple(layer.cross_weights for layer in layers) if crossed else None,
         )
         given = {
@@ -130,14 +148,40 @@ class TFRoFormerPreTrainedModel(keras.Model):
             "end_positions": end_positions,
             "training": training,
         }
-        output = self.answer(encoded, given)
-        return output.to_tuple() if return_dict is False else output
+        return self.answer(encoded, given).as_asked(return_dict, self.config)
+
+    def train_step(self, data: Any) -> Any:
+        """A step of ``fit``; without a ``loss`` in ``compile``, the labels beside the inputs go into the model."""
+        return super().train_step(self._with_labels(data))
+
+    def test_step(self, data: Any) -> Any:
+        """A step of ``evaluate``, with the labels as in :meth:`train_step`."""
+        return super().test_step(self._with_labels(data))
+
+    def predict_step(self, data: Any) -> dict[str, Any]:
+        """A step of ``predict``, without the loss: it is a number for all batches."""
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        output = self(named_inputs(inputs) | {"return_dict": True}, training=False)
+        return {name: field for name, field in output.items() if name != "loss"}
+
+    def predict(self, *args: Any, **options: Any) -> ModelOutput:
+        """Named results over all batches, as numpy arrays; arguments as in Keras."""
+        return self.output_class(**super().predict(*args, **options))
+
+    def _with_labels(self, data: Any) -> Any:
+        inputs, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        inputs = named_inputs(inputs) | {"return_dict": True}
+        if labels is not None and self._compile_loss is None:
+            inputs |= labels if isinstance(labels, Mapping) else {"labels": labels}
+        return inputs, labels, weights
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The head's own loss where the inputs held labels; otherwise what ``compile`` was given, on the logits."""
         if isinstance(y_pred, ModelOutput) and "loss" in y_pred:
+            if sample_weight is not None:
+                raise ValueError("the model's own loss takes no weights of samples or classes: give compile a loss")
             return y_pred["loss"]
         return super().compute_loss(x, y, _logits_of(y_pred), sample_weight, training)
 

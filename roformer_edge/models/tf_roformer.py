@@ -1,8 +1,8 @@
 """RoFormer in Keras 3 on TensorFlow: the heads, over the encoder of :mod:`roformer_edge.models.tf_encoder`.
 
 The counterpart of :mod:`roformer_edge.models.torch_roformer`, in the same order and to the same numbers. Every model
-takes its inputs as arguments or as one mapping of their names, returns named results, and trains with ``fit``: with
-labels in the mapping the model's own loss is used, without a ``loss`` in ``compile``.
+takes its inputs as arguments, as one mapping of their names or as a list, returns named results, and trains with
+``fit``: without a ``loss`` in ``compile``, or with labels in the mapping, the model's own loss is used.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class TFRoFormerModel(TFRoFormerPreTrainedModel):
     """The bare encoder, or decoder where the config says so."""
 
     architecture = "RoFormerModel"
+    output_class = EncoderOutput
 
     def add_head(self, config: RoFormerConfig) -> None:
         """There is none."""
@@ -51,7 +52,7 @@ def _with_logits(
     encoded: EncoderOutput[Tensor], logits: Tensor, labels: Tensor | None, loss: Callable[[Tensor, Tensor], Tensor]
 ) -> LogitsOutput[Tensor]:
     return LogitsOutput(
-        loss=None if labels is None else loss(logits, labels),
+        loss=None if labels is None else loss(logits, ops.convert_to_tensor(labels)),
         logits=logits,
         past_key_values=encoded.past_key_values,
         hidden_states=encoded.hidden_states,
@@ -172,35 +173,28 @@ class TFRoFormerForMultipleChoice(TFRoFormerPreTrainedModel):
         training: bool = False,
     ) -> ModelOutput | tuple[Any, ...]:
         """Encode every choice and apply the head; see :meth:`TFRoFormerPreTrainedModel.call`."""
-        if isinstance(input_ids, Mapping):
-            return self.call(
-                **input_ids,
-                output_attentions=output_attentions,
-                output_hidden_states=output_hidden_states,
-                return_dict=return_dict,
-                training=training,
-            )
         given = input_ids if input_ids is not None else inputs_embeds
         if given is None:
             raise ValueError("give either input_ids or inputs_embeds")
-        self._choices = given.shape[1]
-        return super().call(
+        output: Any = super().call(
             _flat(input_ids),
             _flat(attention_mask),
             _flat(token_type_ids),
             head_mask,
             _flat(inputs_embeds),
-            labels=labels,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
-            return_dict=return_dict,
+            return_dict=True,
             training=training,
         )
+        logits = ops.reshape(output.logits, ops.shape(given)[:2])
+        loss = None if labels is None else losses.cross_entropy(logits, labels)
+        return dataclasses.replace(output, loss=loss, logits=logits).as_asked(return_dict, self.config)
 
     def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
+        """With logits ``[B * choices, 1]``."""
         summary = pool(encoded.last_hidden_state, given["attention_mask"], self.summary_type)
-        logits = ops.reshape(self.classifier(summary), (-1, self._choices))
-        return _with_logits(encoded, logits, given["labels"], losses.cross_entropy)
+        return _with_logits(encoded, self.classifier(summary), None, losses.cross_entropy)
 
 
 def _flat(given: Tensor | None) -> Tensor | None:
@@ -226,6 +220,7 @@ class TFRoFormerForQuestionAnswering(TFRoFormerPreTrainedModel):
     """Where an answer starts and ends; two logits ``[B, S]``. Neither padding nor the question is masked."""
 
     architecture = "RoFormerForQuestionAnswering"
+    output_class = SpanOutput
 
     def add_head(self, config: RoFormerConfig) -> None:
         self.qa_outputs = Linear(config, self.book, "qa_outputs", config.hidden_size, 2)

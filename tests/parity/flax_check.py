@@ -17,7 +17,7 @@ import hiding
 import jax
 import jax.numpy as jnp
 import numpy as np
-from comparison import difference_of_weights, differences, refusal_of_a_third
+from comparison import difference_of_weights, differences, refusal_of_a_third, without
 from torch_cases import LEARNING_RATE, flax_cases
 
 from roformer_edge.models import flax_roformer
@@ -37,6 +37,9 @@ def check(folder: Path, case: dict[str, Any], compiled: bool) -> dict[str, float
     expected, target = dict(np.load(folder / "outputs.npz")), np.load(folder / "target.npy")
     output = model(**inputs, **labels, **EVERYTHING)
     found = differences(output, expected)
+    listed = [inputs[name].tolist() for name in ("input_ids", "attention_mask", "token_type_ids")]
+    by_position = model(*listed, None, model.params, None, False, True, True)
+    found["by position"] = max(differences(by_position, without(("loss",), expected)).values())
     if compiled:
         jitted = jax.jit(lambda params: model(**inputs, **labels, **EVERYTHING, params=params))
         found["under jit"] = max(differences(jitted(model.params), expected).values())
@@ -61,7 +64,7 @@ def check(folder: Path, case: dict[str, Any], compiled: bool) -> dict[str, float
     stepped = type(model)(model.config, params=step).canonical_arrays()
     found["gradient step"] = difference_of_weights(stepped, dict(np.load(folder / "after.npz")))
 
-    load(folder / "tf", case).save_pretrained(folder / "flax")
+    load(folder, case).save_pretrained(folder / "flax", load(folder / "tf", case).params)
     if (folder / "flax_model.msgpack").exists():
         read = load(folder / "flax_model.msgpack", case).canonical_arrays()
         found["flax_model.msgpack"] = difference_of_weights(read, model.canonical_arrays())

@@ -16,6 +16,7 @@ def test_everything_is_that_of_the_torch_original(flax_report: dict[str, Any], n
     checks, bare = flax_report[name], name.startswith("RoFormerModel")
     answer = {"last_hidden_state"} if bare else {"loss"}
     assert answer | {"hidden_states", "attentions", "head mask and embeddings", "gradient step"} <= checks.keys()
+    assert "by position" in checks
     assert ("under jit" in checks) is name.endswith((", plain", ", v2"))
     assert max(checks.values()) <= TOLERANCE, checks
 

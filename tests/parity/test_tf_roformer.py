@@ -56,7 +56,14 @@ def test_a_truncated_file_is_one_line(tf_report: dict[str, Any]):
         assert "\n" not in message
 
 
-@pytest.mark.parametrize("loss", ["own loss", "loss of Keras"])
+def test_every_way_to_give_inputs_and_to_get_outputs(tf_report: dict[str, Any]):
+    assert len(tf_report["inputs"]) == 6
+    for name, ways in tf_report["inputs"].items():
+        assert len(ways) == 11
+        assert max(ways.values()) <= TOLERANCE, (name, ways)
+
+
+@pytest.mark.parametrize("loss", ["own loss", "own loss, labels beside the inputs", "loss of Keras"])
 def test_fit_learns(tf_report: dict[str, Any], loss: str):
     losses = tf_report["fit"][loss]
     assert len(losses) == 20

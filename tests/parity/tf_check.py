@@ -96,6 +96,7 @@ def check_fit(folder: Path) -> dict[str, list[float]]:
     found = {}
     for name, data, target, options in (
         ("own loss", inputs | labels, None, {}),
+        ("own loss, labels beside the inputs", inputs, labels["labels"], {"metrics": ["accuracy"]}),
         (
             "loss of Keras",
             inputs,
@@ -108,6 +109,44 @@ def check_fit(folder: Path) -> dict[str, list[float]]:
         history = model.fit(data, target, epochs=20, verbose=0).history
         assert set(history) == {"loss", *options.get("metrics", ())}, history
         found[name] = history["loss"]
+    return found
+
+
+def check_inputs(folder: Path, case: dict[str, Any]) -> dict[str, float]:
+    """Every way to give and to get the same: differences from named arguments."""
+    model, inputs, labels = (
+        load(folder, case),
+        dict(np.load(folder / "inputs.npz")),
+        dict(np.load(folder / "labels.npz")),
+    )
+    expected = {name: np.asarray(field) for name, field in model(**inputs, **labels).items()}
+    listed = [inputs[name] for name in ("input_ids", "attention_mask", "token_type_ids")]
+    beside = {name: array for name, array in inputs.items() if name != "input_ids"} | labels
+    unnamed = {name: tf.TensorSpec([None] * array.ndim, array.dtype) for name, array in (inputs | labels).items()}
+    compiled = tf.function(model, input_signature=[unnamed])
+    words = np.asarray(model.roformer.embeddings.words)[inputs["input_ids"]]
+    model.compile(optimizer="sgd")
+    without_loss = without(("loss",), expected)
+    ways = {
+        "mapping": (model(inputs | labels), expected),
+        "mapping and arguments": (model({"input_ids": inputs["input_ids"]}, **beside), expected),
+        "mapping and arguments by position": (model({"input_ids": listed[0]}, *listed[1:], **labels), expected),
+        "no ids by position": (model(None, *listed[1:], **labels, inputs_embeds=words), expected),
+        "list": (model(listed, **labels), expected),
+        "tuple": (model(tuple(listed), **labels), expected),
+        "unknown shapes in a tf.function": (
+            compiled({name: tf.constant(a) for name, a in (inputs | labels).items()}),
+            expected,
+        ),
+        "predict": (model.predict(inputs, batch_size=3, verbose=0), without_loss),
+        "predict with labels": (model.predict(inputs | labels, batch_size=3, verbose=0), without_loss),
+    }
+    found = {way: max(differences(output, wanted).values()) for way, (output, wanted) in ways.items()}
+    # arrays of labels by name, or the only one
+    beside_inputs = labels if len(labels) > 1 else next(iter(labels.values()))
+    size = len(inputs["input_ids"])
+    for way, data in (("evaluate", (inputs | labels,)), ("evaluate beside", (inputs, beside_inputs))):
+        found[way] = abs(model.evaluate(*data, batch_size=size, verbose=0) - float(expected["loss"]))
     return found
 
 
@@ -187,6 +226,11 @@ def main(generated: Path, folders: list[Path]) -> None:
     masked = "RoFormerForMaskedLM, projected"
     others = {
         "fit": check_fit(folders[0] / number["RoFormerForSequenceClassification, plain"]),
+        "inputs": {
+            name: check_inputs(folders[0] / number[name], cases[name])
+            for name in number
+            if ", plain" in name and "Model" not in name
+        },
         "generation": check_generation(generated),
         "archive": check_archive(folders[0] / "archive", folders[0] / number[masked], cases[masked]),
         "damaged": refusal_of_a_third(folders[0] / number[masked] / "tf_model.h5" / "tf_model.h5"),
