@@ -77,6 +77,8 @@ class Recipe:
             raise RecipeError("a recipe is an object with the keys 'name' and 'rules', and no others")
         if not isinstance(values["name"], str) or not isinstance(values["rules"], list):
             raise RecipeError("a recipe's 'name' is a string and its 'rules' a list")
+        if not values["name"].strip() or not values["name"].isprintable():
+            raise RecipeError(f"a recipe's 'name' is one line of text that can be printed, found {values['name']!r}")
         return cls(name=values["name"], rules=tuple(_read_rule(n, rule) for n, rule in enumerate(values["rules"])))
 
     def with_float(self, patterns: Iterable[str], reason: str) -> Recipe:
