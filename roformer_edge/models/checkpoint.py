@@ -277,7 +277,7 @@ def _check_names(
         raise CheckpointError(
             f"{directory} has no head for {architecture}: {_some(missing)} missing"
             + (f" (its head is that of {' or '.join(others)})" if others else " (it is a bare encoder)")
-            + "; fine-tune it for the task first"
+            + "; fine-tune it for the task first (from_pretrained(..., new_head=True) starts that)"
         )
     if missing or unexpected or misshapen:
         parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
