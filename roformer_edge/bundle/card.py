@@ -33,7 +33,7 @@ def model_card(manifest: Manifest, name: str) -> str:
 def _what_it_is(manifest: Manifest) -> str:
     lines = [
         f"A RoFormer model for **{manifest.task}**, as {manifest.format.upper()}, built with the recipe "
-        f"**{manifest.recipe.name}**. It takes up to {manifest.max_length} tokens at a time."
+        f"{_code(manifest.recipe.name)}. It takes up to {manifest.max_length} tokens at a time."
     ]
     if manifest.calibration is not None:
         lines.append(

@@ -28,12 +28,14 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
         The archive's path.
 
     Raises:
-        BundleError: The bundle is broken, ``out`` exists and ``overwrite`` is not set, it would exceed 2 GiB, or it
-            cannot be written.
+        BundleError: The bundle is broken, ``out`` exists and ``overwrite`` is not set, lies in the bundle, would exceed
+            2 GiB, or cannot be written.
     """
     out = Path(out)
     if out.exists() and (not overwrite or not out.is_file()):
         raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
+    if out.resolve().is_relative_to(Path(directory).resolve()):
+        raise BundleError(f"{out} lies in the bundle that is to be packed; choose a place outside")
     with open_bundle(directory) as bundle, Aside(out) as aside:
         bundle.verify()
         if bundle.manifest.total_bytes > MAX_FILE_BYTES - (1 << 22):

@@ -122,6 +122,12 @@ def load_architecture(
             f"{directory} holds a pooler ({POOLER}dense): it is a RoFormer-sim checkpoint, which needs a pooler and a "
             "prefix mask that RoFormer does not have"
         )
+    # each layer has several, so a typing error in the config ends here and not in a list of a billion names
+    if config.num_hidden_layers > len(found):
+        raise CheckpointError(
+            f"{directory} holds {len(found)} weights, and its config asks for {config.num_hidden_layers} layers "
+            "(num_hidden_layers)"
+        )
     expected = shapes_of(config, architecture)
     head = [name for name in expected if not name.startswith(PREFIX)]
     if head_may_miss and not any(name in found for name in head):

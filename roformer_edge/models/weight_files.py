@@ -160,7 +160,7 @@ def _shards(index: Path) -> tuple[Path, ...]:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except OSError as error:
         raise CheckpointError(f"cannot read {index}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CheckpointError(f"{index} must be a JSON object with a weight_map of tensor to file name") from None
     for name in names:
         if not isinstance(name, str) or name != Path(name).name or name in ("", ".", ".."):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # how much of the graph an engine may rewrite when it loads it
 OPTIMIZATIONS = ("none", "basic", "extended", "all")
+# engines start as many as they are told, and a slip of the finger would stop the machine
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,7 @@ class SessionOptions:
 
     Raises:
         UnknownNameError: ``optimization`` is none of them.
-        OptionError: ``threads`` is not a whole number of at least 1, or ``providers`` is empty.
+        OptionError: ``threads`` is not a whole number from 1 to ``MOST_THREADS``, or ``providers`` is empty.
     """
 
     threads: int | None = None
@@ -44,8 +46,8 @@ class SessionOptions:
     def __post_init__(self) -> None:
         if self.optimization not in OPTIMIZATIONS:
             raise UnknownNameError("optimization level", self.optimization, OPTIMIZATIONS)
-        if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
-            raise OptionError("threads", self.threads)
+        if self.threads is not None and (type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS):
+            raise OptionError("threads", self.threads, f"a whole number from 1 to {MOST_THREADS}")
         if self.providers is not None and not self.providers:
             raise OptionError("providers", self.providers, "one name or more, or left out to run on the processor")
 

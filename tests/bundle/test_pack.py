@@ -57,6 +57,12 @@ def test_a_broken_bundle_is_not_packed(bundle: Path, tmp_path: Path, stranger: b
     assert sorted(path.name for path in tmp_path.iterdir()) == ["intent"]
 
 
+def test_a_bundle_is_not_packed_into_itself(bundle: Path) -> None:
+    with pytest.raises(BundleError, match="choose a place outside"):
+        pack_directory(bundle, bundle / "intent.rfe")
+    open_bundle(bundle).verify()
+
+
 def test_nothing_is_overwritten_unasked(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "intent.rfe"
     out.write_text("mine")

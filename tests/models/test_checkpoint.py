@@ -170,7 +170,9 @@ class TestFiles:
         (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
         assert_refused(directory, "must lie beside the index")
 
-    @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": [1], "b": "c"}}'])
+    @pytest.mark.parametrize(
+        "text", ["[" * 100_000, "{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": [1], "b": "c"}}']
+    )
     def test_a_malformed_index(self, checkpoint_directory, text):
         directory = checkpoint_directory()
         (directory / "model.safetensors").unlink()
@@ -229,6 +231,12 @@ class TestRefusals:
         assert_refused(
             tmp_path, r"holds 2 TensorFlow 1 checkpoints: model\.ckpt-1000\.index, model\.ckpt-900\.index; keep"
         )
+
+    def test_more_layers_than_weights_are_refused_at_once(self, checkpoint_directory):
+        directory = checkpoint_directory(lambda arrays: None)
+        config = json.loads((directory / "config.json").read_text())
+        (directory / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 10**9}))
+        assert_refused(directory, r"asks for 1000000000 layers")
 
     def test_missing_tensors_are_counted_and_named(self, checkpoint_directory):
         def remove(arrays):

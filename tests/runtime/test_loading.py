@@ -110,8 +110,12 @@ def test_fallbacks_are_visible(runnable: Path) -> None:
         assert classify.fallbacks == ("NpuExecutionProvider: not in this build of onnxruntime",)
     with pytest.raises(BackendError, match=r"has none of NpuExecutionProvider; it has: .*CPUExecutionProvider"):
         load(runnable, providers=["NpuExecutionProvider"])
-    with pytest.raises(OptionError, match="threads"):
-        load(runnable, threads=0)
+
+
+@pytest.mark.parametrize("threads", [0, 1025, 1.0, True])
+def test_a_number_of_threads_that_no_machine_has_is_refused(runnable: Path, threads: int) -> None:
+    with pytest.raises(OptionError, match="threads must be a whole number from 1 to 1024"):
+        load(runnable, threads=threads)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "words.bin", "config.json"])
