@@ -50,7 +50,8 @@ def open_source(path: str | Path, task: Task, mode: str = "auto", *, max_length:
     Raises:
         CheckpointError: The weights cannot be used.
         VocabularyError: The vocabulary does not fit the model.
-        UnsupportedModelError: A bundle that is quantised already, or for another task.
+        UnsupportedModelError: A bundle that is quantised already, or for another task; or a model of single texts for
+            a task whose rows are pairs.
         BundleError: A bundle that cannot be read or was altered.
     """
     path = Path(path)
@@ -59,9 +60,18 @@ def open_source(path: str | Path, task: Task, mode: str = "auto", *, max_length:
     checkpoint = load_checkpoint(path, task, max_length=max_length)
     tokenizer = load_tokenizer(path, mode=mode)
     check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {path}")
+    _check_types(checkpoint.config, task)
     return Source(
         checkpoint=checkpoint, tokenizer=tokenizer, name=path.resolve().name or "checkpoint", digest=checkpoint.digest
     )
+
+
+def _check_types(config: RoFormerConfig, task: Task) -> None:
+    if len(task.fields) > 1 and config.type_vocab_size < 2:
+        raise UnsupportedModelError(
+            f"config.type_vocab_size is {config.type_vocab_size}, and {task.name} needs 2: the tokenizer numbers the "
+            "tokens of a text 0 and those of its pair 1"
+        )
 
 
 def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:

@@ -56,9 +56,23 @@ def padded_length(longest: int, buckets: Sequence[int]) -> int:
 
 
 def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut an iterable into lists of ``size``; the last may be shorter. No more than one list is held at a time."""
+    """Cut an iterable into lists of ``size``; the last may be shorter. No more than one list is held at a time.
+
+    Where the iterable fails, what it gave before comes first, and then its error.
+    """
     iterator = iter(items)
-    while window := list(islice(iterator, size)):
+    while True:
+        window: list[T] = []
+        try:
+            # not list(): with an error it loses what it has read
+            for item in islice(iterator, size):
+                window.append(item)
+        except Exception:
+            if window:
+                yield window
+            raise
+        if not window:
+            return
         yield window
 
 

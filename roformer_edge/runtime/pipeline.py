@@ -38,8 +38,8 @@ class Pipeline(ABC):
 
     A pipeline is called with one input, a list (or another collection) of inputs, or an iterator over them, and gives
     one answer, a list, or a generator. The generator reads 32 batches ahead and holds no more than that; with
-    ``batch_size=1`` it answers each input before it reads the next. An input that cannot be used is an error where
-    its turn comes, after the answers to those before it.
+    ``batch_size=1`` it answers each input before it reads the next. An input that cannot be used, or an iterator that
+    fails, is an error where its turn comes, after the answers to those before it.
 
     Args:
         session: The loaded graph.
@@ -61,6 +61,7 @@ class Pipeline(ABC):
         task = get_task(self.task)
         limits = limits or Limits(max_length=config.max_position_embeddings, pad_id=config.pad_token_id or 0)
         self._model = TextModel(session, tokenizer, task, self._bound(limits, task, config))
+        self._types = config.type_vocab_size
 
     @abstractmethod
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -110,7 +111,13 @@ class Pipeline(ABC):
 
     def _reader(self, *, truncation: bool) -> Read[Located]:
         """Reads a text or a pair."""
-        return lambda value, where: self._model.encode(value, truncation=truncation, where=where)
+
+        def read(value: object, where: str) -> Located:
+            if isinstance(value, tuple) and self._types < 2:
+                raise TextError(f"{where} is a pair, and the model was made for single texts (type_vocab_size 1)")
+            return self._model.encode(value, truncation=truncation, where=where)
+
+        return read
 
     def _respond(self, inputs: object, read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Any:
         """One answer for one input, a list for a collection, a generator for an iterator."""
@@ -123,21 +130,9 @@ class Pipeline(ABC):
 
     def _stream(self, inputs: Iterator[object], read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Iterator[A]:
         """The answers in order, window by window."""
-        position = 0
-        for window in windows(inputs, window_size(batch_size)):
-            questions: list[Q] = []
-            refused: TextError | None = None
-            for value in window:
-                try:
-                    questions.append(read(value, f"{self.noun} {position + len(questions)}"))
-                except TextError as error:
-                    # those before it are answered first
-                    refused = error
-                    break
-            yield from respond(questions, batch_size)
-            if refused is not None:
-                raise refused
-            position += len(window)
+        questions = (read(value, f"{self.noun} {number}") for number, value in enumerate(inputs))
+        for window in windows(questions, window_size(batch_size)):
+            yield from respond(window, batch_size)
 
     def _iterate(self, inputs: object) -> Iterator[object]:
         if isinstance(inputs, (str, bytes, Mapping)) or not isinstance(inputs, Iterable):

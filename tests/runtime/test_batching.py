@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,3 +73,14 @@ def test_a_window_is_read_when_it_is_asked_for() -> None:
 def test_single_texts_are_answered_one_by_one() -> None:
     assert window_size(1) == 1
     assert window_size(8) == 256
+
+
+def test_what_was_read_before_an_error_comes_before_it() -> None:
+    def numbers() -> Iterator[int]:
+        yield from range(5)
+        raise OSError("the file is gone")
+
+    cut = windows(numbers(), 3)
+    assert [next(cut), next(cut)] == [[0, 1, 2], [3, 4]]
+    with pytest.raises(OSError, match="gone"):
+        next(cut)

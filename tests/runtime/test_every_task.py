@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from roformer_edge.bundle.selftest import SelfTest
-from roformer_edge.errors import BackendError, BundleFormatError, SelfTestError
+from roformer_edge.errors import BackendError, BundleFormatError, SelfTestError, UnsupportedModelError
 from roformer_edge.runtime.backends import onnxruntime as backend
 from roformer_edge.runtime.bench import BenchOptions, bench_bundle
 from roformer_edge.runtime.fake import FakeSession
@@ -166,3 +166,9 @@ def test_padding_is_cut_off_on_its_own_side() -> None:
     for encoding, outputs in zip(encodings, model.run(encodings, 2), strict=True):
         assert outputs["states"].tolist() == encoding.ids
     assert session.calls[0]["input_ids"].shape == (2, 1, 16)
+
+
+@pytest.mark.parametrize("task", ["question-answering", "multiple-choice"])
+def test_a_model_of_single_texts_is_refused_where_rows_are_pairs(tmp_path: Path, task: str) -> None:
+    with pytest.raises(UnsupportedModelError, match=f"config.type_vocab_size is 1, and {task} needs 2"):
+        bundle_of(task, tmp_path, "fp32", type_vocab_size=1)

@@ -321,3 +321,22 @@ def test_many_threads_may_use_one_classifier(classify: TextClassifier) -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 40
+
+
+def test_texts_before_an_error_of_the_iterator_are_answered_first(classify: TextClassifier) -> None:
+    def texts() -> Iterator[str]:
+        yield from TEXTS[:3]
+        raise OSError("the file is gone")
+
+    answers = classify(texts(), batch_size=8)
+    assert [next(answers) for _ in range(3)] == classify(TEXTS[:3])
+    with pytest.raises(OSError, match="gone"):
+        next(answers)
+
+
+def test_a_pair_is_refused_where_the_model_knows_single_texts() -> None:
+    session = FakeSession(lambda _: {"logits": np.zeros((1, 4), np.float32)}, TASK.inputs, TASK.outputs)
+    classify = TextClassifier(session, CharacterTokenizer(), config(type_vocab_size=1))
+    classify("a")
+    with pytest.raises(TextError, match=r"text 0 is a pair, and the model was made for single texts"):
+        classify([("a", "b")])
