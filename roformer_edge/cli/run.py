@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     with load(args.bundle, threads=args.threads, providers=args.providers, self_test=args.self_test) as pipeline:
         task = pipeline.model.task
         options = _options(args, task.name)
+        for fallback in pipeline.fallbacks:
+            print(f"note: not used: {fallback}", file=sys.stderr)
         asked: list[dict[str, Any]] = []
 
         def remember() -> Iterator[Any]:

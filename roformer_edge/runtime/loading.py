@@ -34,7 +34,7 @@ def load(
     bundle: str | Path,
     *,
     threads: int | None = None,
-    providers: Sequence[str | tuple[str, Mapping[str, str]]] | None = None,
+    providers: str | Sequence[str | tuple[str, Mapping[str, str]]] | None = None,
     verify: bool = True,
     self_test: bool = False,
     arena: bool = True,
@@ -64,7 +64,7 @@ def load(
     """
     options = SessionOptions(
         threads=threads,
-        providers=None if providers is None else tuple(providers),
+        providers=(providers,) if isinstance(providers, str) else None if providers is None else tuple(providers),
         arena=arena,
         spinning=spinning,
         optimization=optimization,

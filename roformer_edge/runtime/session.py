@@ -34,7 +34,8 @@ class SessionOptions:
 
     Raises:
         UnknownNameError: ``optimization`` is none of them.
-        OptionError: ``threads`` is not a whole number from 1 to ``MOST_THREADS``, or ``providers`` is empty.
+        OptionError: ``threads`` is not a whole number from 1 to ``MOST_THREADS``, or ``providers`` is empty or
+            holds something else than names and their options.
     """
 
     threads: int | None = None
@@ -48,8 +49,16 @@ class SessionOptions:
             raise UnknownNameError("optimization level", self.optimization, OPTIMIZATIONS)
         if self.threads is not None and (type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS):
             raise OptionError("threads", self.threads, f"a whole number from 1 to {MOST_THREADS}")
-        if self.providers is not None and not self.providers:
-            raise OptionError("providers", self.providers, "one name or more, or left out to run on the processor")
+        if self.providers is not None and not (self.providers and all(map(_is_provider, self.providers))):
+            allowed = "names, each alone or in a tuple with a dict of its options; left out to run on the processor"
+            raise OptionError("providers", self.providers, allowed)
+
+
+def _is_provider(value: object) -> bool:
+    # engines may print what is wrong with others, and go on with the processor as if nothing had happened
+    if isinstance(value, tuple) and len(value) == 2:
+        return isinstance(value[0], str) and isinstance(value[1], Mapping)
+    return isinstance(value, str)
 
 
 class Session(Protocol):

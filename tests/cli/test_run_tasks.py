@@ -133,3 +133,19 @@ def test_text_arguments(cli, bundles, task):
 )
 def test_lines_that_cannot_be_answered(cli, bundles, tmp_path, task, line, says):
     assert says in cli("run", bundles[task], "--input", write_lines(tmp_path / "in.jsonl", [line])).error
+
+
+def test_lines_before_a_broken_one_are_answered_whatever_the_batch(cli, bundles, tmp_path):
+    path = tmp_path / "broken.jsonl"
+    path.write_text('{"text": "今天"}\n{"text": "好"}\n{"text"\n', encoding="utf-8")
+    outcome = cli("run", bundles["text-classification"], "--input", path, "--batch-size", 8)
+    assert outcome.code == 1
+    assert f"{path}:3: malformed JSON" in outcome.err
+    assert [json.loads(line)["text"] for line in outcome.out.splitlines()] == ["今天", "好"]
+
+
+def test_a_provider_that_is_not_used_is_named(cli, bundles):
+    providers = "NpuExecutionProvider,CPUExecutionProvider"
+    outcome = cli("run", bundles["text-classification"], "今天", "--providers", providers)
+    assert outcome.code == 0
+    assert "note: not used: NpuExecutionProvider: not in this build of onnxruntime" in outcome.err

@@ -112,6 +112,19 @@ def test_fallbacks_are_visible(runnable: Path) -> None:
         load(runnable, providers=["NpuExecutionProvider"])
 
 
+def test_a_provider_may_be_named_alone(runnable: Path) -> None:
+    with load(runnable, providers="CPUExecutionProvider") as classify:
+        assert classify.provider == "CPUExecutionProvider"
+
+
+@pytest.mark.parametrize(
+    "providers", [[], [1], [["CPUExecutionProvider", {}]], [("CPUExecutionProvider",)], [("a", 1)]]
+)
+def test_what_is_no_provider_is_refused_before_the_engine_sees_it(runnable: Path, providers: list) -> None:
+    with pytest.raises(OptionError, match="providers must be names, each alone or in a tuple with a dict"):
+        load(runnable, providers=providers)
+
+
 @pytest.mark.parametrize("threads", [0, 1025, 1.0, True])
 def test_a_number_of_threads_that_no_machine_has_is_refused(runnable: Path, threads: int) -> None:
     with pytest.raises(OptionError, match="threads must be a whole number from 1 to 1024"):

@@ -147,3 +147,10 @@ def test_a_tokenizer_without_a_separator_cannot_end(built: Real) -> None:
     tokenizer = types.SimpleNamespace(sep_token_id=None)
     with pytest.raises(VocabularyError, match="no separator token, which text-generation needs"):
         TextGenerator(built.pipeline.model.session, tokenizer, config())
+
+
+@pytest.mark.parametrize("stops", [102, "。", ["。"], [1.0]])
+def test_stop_tokens_that_are_no_ids_are_refused(stops: object) -> None:
+    write, _ = fake("text-generation", counting(), is_decoder=True)
+    with pytest.raises(OptionError, match="stop_token_ids must be a list of token ids"):
+        write("好", stop_token_ids=stops)

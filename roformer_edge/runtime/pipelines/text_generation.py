@@ -176,7 +176,7 @@ class TextGenerator(Pipeline):
             top_p=top_p,
             repetition_penalty=repetition_penalty,
         )
-        stops = frozenset((self._separator,) if stop_token_ids is None else stop_token_ids)
+        stops = frozenset((self._separator,) if stop_token_ids is None else _ids(stop_token_ids))
 
         def read(value: object, where: str) -> _Row:
             prompt = check_text(value, where)
@@ -213,3 +213,10 @@ class TextGenerator(Pipeline):
         shown = [index for index in row.new_ids if index not in special]
         new_text = join_tokens(self._decoder.convert_ids_to_tokens(shown), before=row.prompt)
         return Generated(text=row.prompt + new_text, new_text=new_text, ids=row.new_ids, ended=row.ended)
+
+
+def _ids(value: Collection[int]) -> Collection[int]:
+    """Refuse what is no collection of ids: a text among them would stop nothing."""
+    if not isinstance(value, Collection) or not all(isinstance(item, (int, np.integer)) for item in value):
+        raise OptionError("stop_token_ids", value, "a list of token ids, or None for the separator alone")
+    return value
