@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from roformer_edge.errors import ConfigError, UnsupportedModelError
+from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "roformer"
@@ -17,6 +17,8 @@ ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish",
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 NORMS = ("layer_norm", "rms_norm")
 _LABELS = ("num_labels", "id2label", "label2id")
+# Of ``extra``, and properties of the config.
+_FLAGS = ("output_attentions", "output_hidden_states", "return_dict")
 
 # Keys that transformers writes for every model and that do not change what an encoder computes. They are kept
 # with the unknown ones, but are not worth a word to the user.
@@ -64,7 +66,7 @@ _HOUSEKEEPING = frozenset(
 class RoFormerConfig:
     """The shape and the arithmetic of a RoFormer, with the defaults of transformers 4.57.
 
-    Field names are those of ``config.json``. ``embedding_size`` of ``None`` means ``hidden_size``. ``id2label`` maps
+    Field names are those of ``config.json``. ``embedding_size`` is ``hidden_size`` where not given. ``id2label`` maps
     every class index to its name; ``num_labels`` and ``label2id`` can be given in its place or beside it, and all three
     are there afterwards. ``extra`` holds the keys that this class has no field for, so that writing a config back
     loses nothing.
@@ -112,13 +114,21 @@ class RoFormerConfig:
         object.__setattr__(self, "label2id", {label: index for index, label in labels.items()})
         _refuse_sim(self.extra)
         _check_types(self)
+        if self.embedding_size is None:
+            object.__setattr__(self, "embedding_size", self.hidden_size)
         _check_ranges(self)
         _check_choices(self)
 
+    def __hash__(self) -> int:
+        """Equal for equal configs; mappings have no hash and take no part."""
+        values = (getattr(self, item.name) for item in dataclasses.fields(self))
+        return hash(tuple(value for value in values if not isinstance(value, Mapping)))
+
     @property
     def width_of_embeddings(self) -> int:
-        """Width of the embedding tables: ``embedding_size``, or ``hidden_size`` where that is absent."""
-        return self.embedding_size or self.hidden_size
+        """Width of the embedding tables: ``embedding_size``, which is a number once the config is made."""
+        assert self.embedding_size is not None
+        return self.embedding_size
 
     @property
     def has_projection(self) -> bool:
@@ -193,14 +203,14 @@ class RoFormerConfig:
             raise type(error)(f"{source}: {error}") from None
 
     @classmethod
-    def from_pretrained(cls, directory: str | Path) -> RoFormerConfig:
-        """Read ``config.json`` from a checkpoint directory."""
+    def from_pretrained(cls, directory: str | Path, **changes: Any) -> RoFormerConfig:
+        """Read ``config.json`` from a checkpoint directory; ``changes`` replace fields, as in :meth:`replace`."""
         path = Path(directory) / CONFIG_NAME
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read {path}: {error}") from None
-        return cls.from_json(text, str(path))
+        return cls.from_json(text, str(path)).replace(**changes)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of a ``config.json`` that transformers and :meth:`from_dict` read back to an equal config."""
@@ -229,9 +239,26 @@ class RoFormerConfig:
         return path
 
     def replace(self, **changes: Any) -> RoFormerConfig:
-        """A copy with some fields changed; the names and the number of labels follow whichever of them is given."""
+        """A copy with some fields changed.
+
+        The names and the number of labels follow whichever of them is given, and embeddings that are as wide as the
+        states follow ``hidden_size``. ``output_attentions``, ``output_hidden_states`` and ``return_dict`` may be given
+        too.
+
+        Raises:
+            UnknownNameError: There is no such field.
+        """
+        fields = [item.name for item in dataclasses.fields(self)]
+        for name in changes:
+            if name not in (*fields, *_FLAGS):
+                raise UnknownNameError("config field", name, (*fields, *_FLAGS))
         if changes.keys() & _LABELS:
             changes = dict.fromkeys(_LABELS) | changes
+        if "hidden_size" in changes and not self.has_projection:
+            changes = {"embedding_size": None} | changes
+        flags = {name: changes.pop(name) for name in _FLAGS if name in changes}
+        if flags:
+            changes["extra"] = {**changes.get("extra", self.extra), **flags}
         return dataclasses.replace(self, **changes)
 
 
@@ -269,11 +296,9 @@ def _reconcile_labels(num_labels: object, id2label: object, label2id: object) ->
     if num_labels is not None and num_labels != len(labels):
         raise ConfigError(f"num_labels is {num_labels}, but id2label names {len(labels)} labels")
     if label2id is not None:
-        inverse = _as_object("label2id", label2id)
         # indices are written as strings too, as they must be where they are keys
-        if any(str(inverse.get(label, index)) != str(index) for index, label in labels.items()) or len(inverse) != len(
-            set(labels.values())
-        ):
+        inverse = {str(label): str(index) for label, index in _as_object("label2id", label2id).items()}
+        if inverse != {label: str(index) for index, label in labels.items()}:
             raise ConfigError("label2id is not the inverse of id2label")
     return dict(sorted(labels.items()))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import pytest
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import ConfigError, UnsupportedModelError
+from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError
 
 V2 = {"norm_type": "rms_norm", "use_bias": False}
 # bert_config.json of a TensorFlow 1 archive, as Google's script writes it
@@ -104,3 +106,45 @@ class TestLabels:
     def test_contradictions_are_refused(self, given):
         with pytest.raises(ConfigError, match=r"num_labels|id2label"):
             RoFormerConfig(**given)
+
+
+class TestAsAValue:
+    CONFIG = RoFormerConfig(hidden_size=48, num_attention_heads=4, num_labels=3, extra={"foo": [1]})
+
+    def test_reading_back_gives_an_equal_one(self, tmp_path):
+        config = self.CONFIG
+        config.save_pretrained(tmp_path)
+        for read in (
+            RoFormerConfig.from_dict(config.to_dict()),
+            RoFormerConfig.from_json(config.to_json()),
+            RoFormerConfig.from_pretrained(tmp_path),
+            pickle.loads(pickle.dumps(config)),
+            copy.deepcopy(config),
+        ):
+            assert read == config
+            assert hash(read) == hash(config)
+        assert config.replace(num_labels=2) != config
+
+    def test_embeddings_follow_the_states_they_are_as_wide_as(self, tmp_path):
+        self.CONFIG.save_pretrained(tmp_path)
+        assert self.CONFIG.embedding_size == 48
+        assert RoFormerConfig.from_pretrained(tmp_path, hidden_size=64).embedding_size == 64
+        assert self.CONFIG.replace(embedding_size=12).replace(hidden_size=64).embedding_size == 12
+        with pytest.raises(ConfigError, match="must be at least 1, found 0"):
+            RoFormerConfig(embedding_size=0)
+
+    def test_reading_with_changes(self, tmp_path):
+        self.CONFIG.save_pretrained(tmp_path)
+        config = RoFormerConfig.from_pretrained(tmp_path, num_labels=5, output_attentions=True, return_dict=False)
+        assert (config.num_labels, config.output_attentions, config.use_return_dict) == (5, True, False)
+        assert config.extra["foo"] == [1]
+        with pytest.raises(UnknownNameError, match=r"unknown config field 'num_label'; choose one of: .*num_labels"):
+            RoFormerConfig.from_pretrained(tmp_path, num_label=5)
+
+    def test_a_name_twice_is_read_back(self):
+        config = RoFormerConfig(id2label={0: "other", 1: "good", 2: "other"})
+        assert RoFormerConfig.from_dict(config.to_dict()) == config
+
+    def test_a_name_of_label2id_alone_is_a_contradiction(self):
+        with pytest.raises(ConfigError, match="label2id is not the inverse"):
+            RoFormerConfig(id2label={0: "no", 1: "yes"}, label2id={"no": 0, "maybe": 1})
