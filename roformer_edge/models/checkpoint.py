@@ -106,7 +106,8 @@ def load_architecture(
         config: Used instead of the directory's ``config.json``. It may ask for another number of positions than the
             checkpoint has: see :func:`fit_rotary_table`.
         changes: Fields of the config to replace.
-        head_may_miss: Accept a checkpoint without any of the head's weights; ``arrays`` then lacks them too.
+        head_may_miss: Accept a checkpoint without any of the head's weights, or with one of another shape;
+            ``arrays`` then lacks them.
     """
     directory = Path(directory)
     if not directory.is_dir():
@@ -130,7 +131,8 @@ def load_architecture(
         )
     expected = shapes_of(config, architecture)
     head = [name for name in expected if not name.startswith(PREFIX)]
-    if head_may_miss and not any(name in found for name in head):
+    misshapen = any(name in found and arrays.shape(name) != expected[name] for name in head)
+    if head_may_miss and (misshapen or not any(name in found for name in head)):
         expected = {name: shape for name, shape in expected.items() if name.startswith(PREFIX)}
     _check_names(directory, config, architecture, expected, arrays)
     _check_rotary_table(directory, config, arrays, resizable=resizable)
@@ -276,9 +278,13 @@ def _check_names(
         for name, shape in expected.items()
         if arrays.stored(name) and arrays.shape(name) != shape
     ]
-    # other heads are harmless; a part of the encoder without a place means that config and weights are of two models
-    unexpected = [name for name in arrays if name.startswith(PREFIX) and name != ROTARY_TABLE and name not in expected]
-    if missing and not unexpected and not misshapen and not any(name.startswith(PREFIX) for name in missing):
+    headless = bool(missing) and not any(name.startswith(PREFIX) for name in missing)
+    # other heads are harmless; a part of the encoder without a place means that config and weights are of two models,
+    # and beside an encoder that lacks parts, every name may tell what the file holds instead
+    strange = "" if missing and not headless else PREFIX
+    known = {*expected, ROTARY_TABLE, DECODER_WEIGHT}
+    unexpected = [name for name in arrays if name.startswith(strange) and name not in known]
+    if headless and not unexpected and not misshapen:
         others = architectures_with(set(arrays), config)
         raise CheckpointError(
             f"{directory} has no head for {architecture}: {_some(missing)} missing"
@@ -286,11 +292,13 @@ def _check_names(
             + "; fine-tune it for the task first (from_pretrained(..., new_head=True) starts that)"
         )
     if missing or unexpected or misshapen:
+        of_the_head = misshapen and not any(name.startswith(PREFIX) for name in (*missing, *unexpected, *misshapen))
         parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
         raise CheckpointError(
             f"the weights in {directory} do not fit its config as {architecture}: "
             + "; ".join(f"{len(names)} {what}: {_some(names)}" for what, names in parts if names)
             + "; check that config.json and the weights belong together"
+            + (", or start a new head: from_pretrained(..., new_head=True)" if of_the_head else "")
         )
 
 

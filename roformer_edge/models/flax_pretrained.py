@@ -59,7 +59,8 @@ class FlaxRoFormerPreTrainedModel:
         Args:
             directory: See :func:`~roformer_edge.models.checkpoint.load_checkpoint`.
             config: Used instead of the directory's, for instance with the labels of a new task.
-            new_head: Start with a random head where the checkpoint has none; without it that is an error.
+            new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
+                another number of labels; without it that is an error.
             seed: Of that head.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 

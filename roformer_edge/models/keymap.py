@@ -23,6 +23,8 @@ POOLER = "roformer.pooler."
 
 # Modules of a bare RoFormerModel, whose checkpoints carry no prefix.
 _BARE = ("embeddings.", "embeddings_project.", "encoder.", "pooler.")
+# What the state dict of a model trained in DataParallel or DistributedDataParallel has before every name.
+_WRAPPED = "module."
 # Names of early conversions from TensorFlow, and of the bias that the language-model head holds twice.
 _RENAMED_ENDS = {
     "LayerNorm.gamma": "LayerNorm.weight",
@@ -33,6 +35,7 @@ _RENAMED_ENDS = {
 
 def canonical_name(name: str) -> str:
     """The canonical form of a tensor name found in a checkpoint: with prefix, without TensorFlow's endings."""
+    name = name.removeprefix(_WRAPPED)
     if name.startswith(_BARE):
         name = PREFIX + name
     for end, replacement in _RENAMED_ENDS.items():

@@ -57,9 +57,10 @@ class RoFormerPreTrainedModel(nn.Module):
         """Load a Hugging Face checkpoint directory, in evaluation mode.
 
         Args:
-            directory: Holds ``config.json`` and safetensors or ``pytorch_model.bin`` weights.
+            directory: See :func:`~roformer_edge.models.checkpoint.load_checkpoint`.
             config: Used instead of the directory's, for instance with the labels of a new task.
-            new_head: Start with a random head where the checkpoint has none; without it that is an error.
+            new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
+                another number of labels; without it that is an error.
             attention: ``"softmax"``, or ``"linear"``: see :mod:`roformer_edge.models.torch_linear`.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
@@ -122,6 +123,11 @@ class RoFormerPreTrainedModel(nn.Module):
             for owner in self.modules():
                 if isinstance(owner, RoFormerPreTrainedModel):
                     owner.config = config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie, and the inputs have to."""
+        return self.get_input_embeddings().weight.device
 
     def get_input_embeddings(self) -> nn.Embedding:
         """The word embeddings."""

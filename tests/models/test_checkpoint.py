@@ -119,8 +119,10 @@ def rename(arrays: dict[str, np.ndarray], change: Callable[[str], str]) -> None:
     [
         lambda name: name.removeprefix("roformer."),
         lambda name: name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"),
+        lambda name: f"module.{name}",
+        lambda name: f"module.{name.removeprefix('roformer.')}",
     ],
-    ids=["without prefix", "gamma and beta"],
+    ids=["without prefix", "gamma and beta", "of a wrapped model", "of a wrapped model without prefix"],
 )
 def test_legacy_names(checkpoint_directory, tiny_config, random_arrays, change):
     checkpoint = load_checkpoint(checkpoint_directory(lambda arrays: rename(arrays, change)), TASK)
@@ -245,6 +247,15 @@ class TestRefusals:
 
         assert_refused(
             checkpoint_directory(remove), r"16 missing: roformer\.encoder\.layer\.1\.attention.* and 13 more;"
+        )
+
+    def test_weights_of_another_model_are_named(self, checkpoint_directory):
+        def spoil(arrays):
+            rename(arrays, lambda name: name.replace("roformer.", "bert."))
+
+        assert_refused(
+            checkpoint_directory(spoil),
+            r"missing: roformer\.embeddings\.word_embeddings.*unexpected: bert\.embeddings",
         )
 
     def test_everything_wrong_is_in_one_message(self, checkpoint_directory):

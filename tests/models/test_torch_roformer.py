@@ -9,7 +9,7 @@ import torch
 from roformer_edge.errors import CheckpointError, UnknownNameError, UnsupportedModelError
 from roformer_edge.models import torch_roformer
 from roformer_edge.models.checkpoint import load_architecture
-from roformer_edge.models.keymap import DECODER_WEIGHT, ROTARY_TABLE, shapes_of
+from roformer_edge.models.keymap import DECODER_WEIGHT, ROTARY_TABLE, WORD_EMBEDDINGS, shapes_of
 from roformer_edge.models.torch_roformer import (
     RoFormerForCausalLM,
     RoFormerForMaskedLM,
@@ -135,8 +135,26 @@ class TestFromPretrained:
         assert model(torch.ones(1, 3, dtype=torch.long)).logits.shape == (1, 5)
         assert (model.config.problem_type, model.classifier.dropout.p) == ("regression", 0.3)
         assert RoFormerModel.from_pretrained(directory, max_position_embeddings=50)(torch.ones(1, 50).long())
-        with pytest.raises(TypeError, match="hidden_drop"):
+        assert RoFormerModel.from_pretrained(directory, output_attentions=True)(torch.ones(1, 3).long()).attentions
+        with pytest.raises(
+            UnknownNameError, match=r"unknown config field 'hidden_drop'; choose one of: .*hidden_dropout"
+        ):
             RoFormerModel.from_pretrained(directory, hidden_drop=0.3)
+
+    def test_a_head_of_another_shape_is_replaced_when_asked(self, checkpoint_directory, random_arrays, tiny_config):
+        """Another number of labels: nothing of the old head stays, and the encoder does."""
+        directory = checkpoint_directory()
+        with pytest.raises(CheckpointError, match=r"classifier\.out_proj\.weight is \[3, 16\].*or start a new head"):
+            RoFormerForSequenceClassification.from_pretrained(directory, num_labels=5)
+        model = RoFormerForSequenceClassification.from_pretrained(directory, num_labels=5, new_head=True)
+        assert model(torch.ones(1, 3, dtype=torch.long)).logits.shape == (1, 5)
+        old = random_arrays(tiny_config)
+        assert np.array_equal(model.get_input_embeddings().weight.detach(), old[WORD_EMBEDDINGS])
+        assert not np.array_equal(model.classifier.dense.weight.detach(), old["classifier.dense.weight"])
+
+    def test_the_device(self, checkpoint_directory):
+        assert RoFormerModel.from_pretrained(checkpoint_directory()).device == torch.device("cpu")
+        assert RoFormerModel.from_pretrained(checkpoint_directory()).to("meta").device == torch.device("meta")
 
     def test_the_encoder_of_a_headed_checkpoint(self, checkpoint_directory, tiny_config, random_arrays):
         model = RoFormerModel.from_pretrained(checkpoint_directory())
