@@ -21,7 +21,8 @@ class MemoryFile:
 
     @staticmethod
     def holding(pieces: Iterable[bytes]) -> MemoryFile | None:
-        """A file of these pieces; ``None`` where the system has no such files, or no room for this one.
+        """A file of these pieces; ``None`` where the system has no such files, does not let them be opened, or has no
+        room for this one.
 
         Raises what iterating over ``pieces`` raises.
         """
@@ -30,7 +31,7 @@ class MemoryFile:
         except (AttributeError, OSError):
             return None
         try:
-            complete = made.path.exists() and made._write(pieces)
+            complete = made._opens() and made._write(pieces)
         except BaseException:
             made.close()
             raise
@@ -42,6 +43,14 @@ class MemoryFile:
     def close(self) -> None:
         """Give the name back; the memory goes with its last reader."""
         os.close(self._descriptor)
+
+    def _opens(self) -> bool:
+        # /proc may not be mounted, or be closed to this process by a sandbox
+        try:
+            self.path.open("rb").close()
+        except OSError:
+            return False
+        return True
 
     def _write(self, pieces: Iterable[bytes]) -> bool:
         for piece in pieces:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,25 @@ def test_without_files_in_memory_an_archive_gives_bytes_only(
     with open_bundle(pack_directory(bundle, tmp_path / "intent.rfe")) as opened:
         assert opened.file_path("model") is None
         assert opened.read_bytes("model") == CONTENT["model.onnx"][1]
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="no files in memory here")
+def test_where_proc_is_closed_to_the_process_an_archive_gives_bytes_only(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Path.open
+
+    def refuse(path: Path, *args: Any, **options: Any) -> Any:
+        if str(path).startswith("/proc/"):
+            raise PermissionError(13, "Permission denied")
+        return plain(path, *args, **options)
+
+    with open_bundle(pack_directory(bundle, tmp_path / "intent.rfe")) as opened:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        monkeypatch.setattr(Path, "open", refuse)
+        assert opened.file_path("model") is None
+        assert opened.read_bytes("model") == CONTENT["model.onnx"][1]
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_file_in_memory_outlives_the_bundle(either: Path) -> None:
