@@ -24,11 +24,12 @@ def sequence_loss(logits: Any, labels: Any, problem_type: str | None) -> Any:
     if problem_type is None:
         problem_type = "single_label_classification" if integers else "multi_label_classification"
         problem_type = "regression" if logits.shape[-1] == 1 else problem_type
-    if problem_type == "regression":
-        return ops.mean(ops.square(ops.reshape(logits, ops.shape(labels)) - ops.cast(labels, logits.dtype)))
+    if problem_type == "single_label_classification":
+        return cross_entropy(logits, ops.cast(ops.reshape(labels, (-1,)), "int32"))
+    labels = ops.cast(labels, logits.dtype)
     if problem_type == "multi_label_classification":
         return -ops.mean(labels * ops.log_sigmoid(logits) + (1 - labels) * ops.log_sigmoid(-logits))
-    return cross_entropy(logits, ops.cast(ops.reshape(labels, (-1,)), "int32"))
+    return ops.mean(ops.square(ops.reshape(logits, ops.shape(labels)) - labels))
 
 
 def next_token_loss(logits: Any, labels: Any) -> Any:

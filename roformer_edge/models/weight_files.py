@@ -28,7 +28,9 @@ WEIGHT_FILES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
     "tf_model.h5",
+    "tf_model.h5.index.json",
     "flax_model.msgpack",
+    "flax_model.msgpack.index.json",
     "*.ckpt*.index",
 )
 _OTHER_FORMATS = ("*.gguf", "*.onnx", "*.pt", "*.pth", "*.bin")
@@ -131,12 +133,6 @@ def open_weights(directory: Path) -> tuple[tuple[Path, ...], list[Store]]:
             + (f"; found {', '.join(others)}, which must be converted to model.safetensors first" if others else "")
         )
     path = found[0]
-    if path.name.endswith(".safetensors.index.json"):
-        files = _shards(path)
-        return files, [_SafetensorsStore(file) for file in files]
-    if path.name.endswith(".bin.index.json"):
-        files = _shards(path)
-        return files, [_PickleStore(file) for file in files]
     if path.suffix == ".index":
         if len(found) > 1:
             raise CheckpointError(
@@ -151,7 +147,9 @@ def open_weights(directory: Path) -> tuple[tuple[Path, ...], list[Store]]:
         ".h5": open_keras,
         ".msgpack": open_flax,
     }
-    return (path,), [openers[path.suffix](path)]
+    files = _shards(path) if path.name.endswith(".index.json") else (path,)
+    opener = openers[Path(path.name.removesuffix(".index.json")).suffix]
+    return files, [opener(file) for file in files]
 
 
 def _shards(index: Path) -> tuple[Path, ...]:

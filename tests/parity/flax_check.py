@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import flax_habits
 import hiding
 import jax
 import jax.numpy as jnp
@@ -65,9 +66,10 @@ def check(folder: Path, case: dict[str, Any], compiled: bool) -> dict[str, float
     found["gradient step"] = difference_of_weights(stepped, dict(np.load(folder / "after.npz")))
 
     load(folder, case).save_pretrained(folder / "flax", load(folder / "tf", case).params)
-    if (folder / "flax_model.msgpack").exists():
-        read = load(folder / "flax_model.msgpack", case).canonical_arrays()
-        found["flax_model.msgpack"] = difference_of_weights(read, model.canonical_arrays())
+    for file in ("flax_model.msgpack", "flax_model.msgpack in shards"):
+        if (folder / file).exists():
+            read = load(folder / file, case).canonical_arrays()
+            found[file] = difference_of_weights(read, model.canonical_arrays())
     return found
 
 
@@ -94,6 +96,7 @@ def main(folders: list[Path]) -> None:
     masked = folders[0] / str(names.index("RoFormerForMaskedLM, rotary value"))
     others = {
         "damaged": refusal_of_a_third(masked / "flax_model.msgpack" / "flax_model.msgpack"),
+        "habits": flax_habits.check(folders[0] / str(names.index("RoFormerForSequenceClassification, plain"))),
         "golden rotation": golden_rotation(),
         "refused": hiding.refusals(hiding.BESIDE_FLAX),
     }

@@ -4,7 +4,7 @@
 
 reads FOLDER/cases.json and the checkpoints in FOLDER/N, and writes FOLDER/N/tf_original.npz and
 FOLDER/N/flax_original.npz: outputs by name. Of some cases the checkpoint is written again, as each framework does:
-FOLDER/N/tf_model.h5/, FOLDER/N/tf.safetensors/ and FOLDER/N/flax_model.msgpack/.
+FOLDER/N/tf_model.h5/, FOLDER/N/tf.safetensors/ and FOLDER/N/flax_model.msgpack/; in shards too, with that in the name.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from transformers.modeling_flax_pytorch_utils import convert_pytorch_state_dict_
 from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
 
 EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
+SHARD = "10KB"
 ACTIVATIONS = {"gelu_pytorch_tanh": "gelu_new"}  # the same function under the one name that TensorFlow has for it
 
 
@@ -47,6 +48,7 @@ def run_tensorflow(folder: Path, case: dict[str, Any], rewrite: bool) -> None:
     if rewrite:
         for name, safe in (("tf_model.h5", False), ("tf.safetensors", True)):
             model.save_pretrained(folder / name, safe_serialization=safe)
+            model.save_pretrained(folder / f"{name} in shards", safe_serialization=safe, max_shard_size=SHARD)
 
 
 def run_flax(folder: Path, case: dict[str, Any], rewrite: bool) -> None:
@@ -60,6 +62,7 @@ def run_flax(folder: Path, case: dict[str, Any], rewrite: bool) -> None:
     np.savez(folder / "flax_original.npz", **flatten_output(output))
     if rewrite:
         model.save_pretrained(folder / "flax_model.msgpack", params=params)
+        model.save_pretrained(folder / "flax_model.msgpack in shards", params=params, max_shard_size=SHARD)
 
 
 def main(folder: Path) -> None:

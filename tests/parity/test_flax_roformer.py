@@ -29,9 +29,9 @@ def test_everything_is_that_of_the_flax_original(flax_report: dict[str, Any], na
     assert max(checks.values()) <= TOLERANCE, checks
 
 
-def test_files_of_the_original(flax_report: dict[str, Any]):
+@pytest.mark.parametrize("file", ["flax_model.msgpack", "flax_model.msgpack in shards"])
+def test_files_of_the_original(flax_report: dict[str, Any], file: str):
     """One of each class: every number is the one that the torch original wrote."""
-    file = "flax_model.msgpack"
     assert {name: flax_report[name][file] for name in flax_cases(cases()) if file in flax_report[name]} == {
         name: 0 for name in flax_cases(cases()) if name.endswith(", rotary value")
     }
@@ -41,6 +41,12 @@ def test_a_truncated_file_is_one_line(flax_report: dict[str, Any]):
     message = flax_report["damaged"]
     assert message.endswith("flax_model.msgpack is truncated or not what its name says; copy or download it again")
     assert "\n" not in message
+
+
+def test_habits_of_users(flax_report: dict[str, Any]):
+    """Each is a thing that scripts do; see flax_habits.py."""
+    assert len(flax_report["habits"]) == 7
+    assert flax_report["habits"] == dict.fromkeys(flax_report["habits"], True)
 
 
 def test_golden_rotation(flax_report: dict[str, Any]):

@@ -29,7 +29,7 @@ def test_everything_is_that_of_the_tensorflow_original(tf_report: dict[str, Any]
     assert max(checks.values()) <= TOLERANCE, checks
 
 
-@pytest.mark.parametrize("file", ["tf_model.h5", "tf.safetensors"])
+@pytest.mark.parametrize("file", ["tf_model.h5", "tf.safetensors", "tf_model.h5 in shards", "tf.safetensors in shards"])
 def test_files_of_the_original(tf_report: dict[str, Any], file: str):
     """One of each class: every number is the one that the torch original wrote."""
     assert {name: tf_report[name][file] for name in cases() if file in tf_report[name]} == {
@@ -68,6 +68,12 @@ def test_fit_learns(tf_report: dict[str, Any], loss: str):
     losses = tf_report["fit"][loss]
     assert len(losses) == 20
     assert losses[-1] < losses[0] / 2
+
+
+def test_habits_of_users(tf_report: dict[str, Any]):
+    """Each is a thing that scripts do; see tf_habits.py."""
+    assert len(tf_report["habits"]) == 12
+    assert tf_report["habits"] == dict.fromkeys(tf_report["habits"], True)
 
 
 def test_generated_tokens(tf_report: dict[str, Any]):

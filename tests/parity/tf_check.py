@@ -19,6 +19,7 @@ import hiding
 import keras
 import numpy as np
 import tensorflow as tf
+import tf_habits
 from comparison import difference_of_weights, differences, refusal_of_a_third, without
 from tf_rows import for_tf_original
 from torch_cases import LEARNING_RATE, STEPS, caches
@@ -55,7 +56,7 @@ def check(folder: Path, case: dict[str, Any]) -> dict[str, float]:
         found |= check_cache(model, inputs, np.load(folder / "cached.npy"), expected)
 
     model.save_pretrained(folder / "tf")
-    for file in ("tf_model.h5", "tf.safetensors"):
+    for file in ("tf_model.h5", "tf.safetensors", "tf_model.h5 in shards", "tf.safetensors in shards"):
         if (folder / file).exists():
             read = load(folder / file, case).canonical_arrays()
             found[file] = difference_of_weights(read, model.canonical_arrays())
@@ -231,6 +232,7 @@ def main(generated: Path, folders: list[Path]) -> None:
             for name in number
             if ", plain" in name and "Model" not in name
         },
+        "habits": tf_habits.check(folders[0] / number["RoFormerForSequenceClassification, plain"], generated),
         "generation": check_generation(generated),
         "archive": check_archive(folders[0] / "archive", folders[0] / number[masked], cases[masked]),
         "damaged": refusal_of_a_third(folders[0] / number[masked] / "tf_model.h5" / "tf_model.h5"),
