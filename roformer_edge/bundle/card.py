@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from roformer_edge.bundle.manifest import ROLES, Manifest
 from roformer_edge.tasks import get_task
 
@@ -48,7 +50,9 @@ def _what_it_is(manifest: Manifest) -> str:
 def _use(manifest: Manifest, name: str) -> str:
     needs = ", ".join(f"{package} {version} or newer" for package, version in sorted(manifest.minimum_runtime.items()))
     sample = get_task(manifest.task).sample
-    code = f'import roformer_edge\n\nmodel = roformer_edge.load("{name}")\nprint(model({sample}))'
+    # a string of JSON is one of Python, whatever the name holds
+    path = json.dumps(name, ensure_ascii=False)
+    code = f"import roformer_edge\n\nmodel = roformer_edge.load({path})\nprint(model({sample}))"
     return f"```sh\npip install roformer-edge\n```\n\n```python\n{code}\n```" + (
         f"\n\nIt needs {needs}. No training framework is needed." if needs else ""
     )

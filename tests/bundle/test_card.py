@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ def test_the_card_tells_what_the_manifest_knows(bundle: Path) -> None:
         assert fact in card
     for placeholder in ("TODO", "None", "null", "More information", "[", "<"):
         assert placeholder not in card.replace("[PAD]", "")
+
+
+@pytest.mark.parametrize("name", ['my "best"', "C:\\new", "意图"])
+def test_the_code_is_python_whatever_the_bundle_is_called(name: str) -> None:
+    code = model_card(manifest(), name).split("```python\n")[1].split("```")[0]
+    assert name in [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
 
 
 def test_what_was_not_done_is_said() -> None:
