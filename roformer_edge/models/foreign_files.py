@@ -92,7 +92,8 @@ def open_keras(path: Path) -> ForeignStore:
     found: dict[str, Variable] = {}
     try:
         file = h5py.File(path, "r")
-        file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+        # a damaged name comes as bytes
+        file.visititems(lambda name, item: found.update({str(name): item}) if isinstance(item, h5py.Dataset) else None)
     except (OSError, RuntimeError):
         raise _damaged(path) from None
     return ForeignStore(path, found)
@@ -107,7 +108,7 @@ def open_flax(path: Path) -> ForeignStore:
         raise _damaged(path) from None
     if not isinstance(tree, Mapping):
         raise _damaged(path)
-    return ForeignStore(path, dict(_leaves(tree, "")))
+    return ForeignStore(path, {name: leaf for name, leaf in _leaves(tree, "") if isinstance(leaf, np.ndarray)})
 
 
 @dataclass(frozen=True)
