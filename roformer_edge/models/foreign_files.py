@@ -108,7 +108,8 @@ def open_flax(path: Path) -> ForeignStore:
         raise _damaged(path) from None
     if not isinstance(tree, Mapping):
         raise _damaged(path)
-    return ForeignStore(path, {name: leaf for name, leaf in _leaves(tree, "") if isinstance(leaf, np.ndarray)})
+    arrays: dict[str, Any] = {name: leaf for name, leaf in _leaves(tree, "") if isinstance(leaf, np.ndarray)}
+    return ForeignStore(path, arrays)
 
 
 @dataclass(frozen=True)
