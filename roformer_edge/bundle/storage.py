@@ -53,9 +53,15 @@ def open_storage(path: Path) -> Storage:
     Raises:
         BundleError: Nothing is there, or it cannot be read.
         BundleFormatError: It is neither a directory nor a zip archive.
+        BundleIntegrityError: It is a directory without a manifest.
     """
     with readable(path):
         if path.is_dir():
+            if not os.path.lexists(path / MANIFEST_NAME):
+                raise BundleIntegrityError(
+                    f"{MANIFEST_NAME} is missing from {path}: it is no bundle, or not a whole one; "
+                    "`roformer-edge deploy` makes a bundle of a checkpoint"
+                )
             return DirectoryStorage(path)
         if path.is_file():
             return ArchiveStorage(path)

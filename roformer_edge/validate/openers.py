@@ -79,7 +79,7 @@ def _open_bundle(source: Source, task: Task) -> tuple[TextClassifier, Facts]:
     with open_bundle(source.path) as bundle:
         manifest, own_size = bundle.manifest, len(bundle.manifest_bytes)
     if manifest.task != task.name:
-        raise ComparisonError(f"{source.path} is a bundle for {manifest.task}, and {task.name} was asked for")
+        raise ComparisonError(f"{source.path} is a bundle for {manifest.task}, and models for {task.name} are compared")
     classifier = load(source.path, threads=source.threads)
     assert isinstance(classifier, TextClassifier)
     files = [FileFact(path=entry.path, role=entry.role, bytes=entry.bytes) for entry in manifest.files]
