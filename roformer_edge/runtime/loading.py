@@ -97,7 +97,7 @@ def _look_up(kind: str, name: str, table: Mapping[str, T]) -> T:
 
 def _open_session(bundle: Bundle, engine: Callable[..., Session], options: SessionOptions) -> Session:
     manifest = bundle.manifest
-    session = engine(bundle.file_path("model") or bundle.read_bytes("model"), options, manifest)
+    session = engine(lambda: bundle.file_path("model") or bundle.read_bytes("model"), options, manifest)
     for kind, listed, found in (
         ("inputs", manifest.inputs, session.inputs),
         ("outputs", manifest.outputs, session.outputs),
@@ -138,13 +138,14 @@ def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     return tokenizer
 
 
-def _onnxruntime(model: Path | bytes, options: SessionOptions, manifest: Manifest) -> Session:
+def _onnxruntime(model: Callable[[], Path | bytes], options: SessionOptions, manifest: Manifest) -> Session:
+    # imported first: the model is being hashed meanwhile
     from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession, engine_version
 
     needed = manifest.minimum_runtime.get("onnxruntime", "0")
     if version_tuple(engine_version()) < version_tuple(needed):
         raise BackendError(f"the model needs onnxruntime {needed}, found {engine_version()}; upgrade onnxruntime")
-    return OnnxRuntimeSession(model, options)
+    return OnnxRuntimeSession(model(), options)
 
 
 def _make_pipeline(
@@ -162,7 +163,7 @@ def _make_pipeline(
     return made
 
 
-# format of the model file -> (model, options, manifest) to a session
+# format of the model file -> (what waits for the model, options, manifest) to a session
 BACKENDS = {"onnx": _onnxruntime}
 # task -> module and class of what answers; only the one that a bundle needs is imported
 PIPELINES = {
