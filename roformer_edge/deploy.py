@@ -256,7 +256,8 @@ def open_reference(
     with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
         options = DeployOptions(task=task.name, recipe="fp32", tokenizer=tokenizer, max_length=max_length)
         made = deploy_checkpoint(source, Path(folder) / "reference", options)
-        yield open_predictor(str(made.bundle), task=task.name, threads=threads, truncate=truncation)
+        name = f"{source}, as a float32 bundle"
+        yield open_predictor(made.bundle, task=task.name, threads=threads, truncate=truncation, name=name)
 
 
 def _task_of(source: str | Path, options: DeployOptions) -> Task:

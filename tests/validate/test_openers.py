@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from roformer_edge import deploy
 from roformer_edge.bundle.pack import pack_directory
-from roformer_edge.deploy import DeployOptions, deploy_checkpoint
+from roformer_edge.deploy import DeployOptions, deploy_checkpoint, open_reference
 from roformer_edge.errors import CheckpointError, ComparisonError, TextTooLongError, UnknownNameError
 from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
 from roformer_edge.tasks import get_task
@@ -38,6 +39,16 @@ def sides(tmp_path_factory) -> dict[str, Path]:
     for recipe in ("fp32", "int8-dynamic"):
         deploy_checkpoint(paths["checkpoint"], paths[recipe], DeployOptions(recipe=recipe))
     return paths
+
+
+@pytest.mark.parametrize("torch_is_there", [True, False])
+def test_a_reference_is_called_what_was_asked_for(sides, monkeypatch, torch_is_there):
+    monkeypatch.setattr(deploy, "available", lambda package: torch_is_there)
+    with open_reference(sides["checkpoint"], get_task("text-classification")) as reference:
+        found = reference.logits(TEXTS, batch_size=4)
+        assert reference.facts.engine.startswith("torch" if torch_is_there else "onnxruntime")
+        assert reference.name == str(sides["checkpoint"]) + ("" if torch_is_there else ", as a float32 bundle")
+    np.testing.assert_allclose(found, open_predictor(sides["checkpoint"]).logits(TEXTS, batch_size=4), atol=1e-5)
 
 
 def test_a_checkpoint_answers_as_its_model_does_text_by_text(sides):
