@@ -128,4 +128,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # help() and inspect read every name that is listed, so what lacks its framework is not
+    from roformer_edge._extras import available
+
+    missing = [home for home, package in _NEEDS.items() if not available(package)]
+    return sorted({*globals(), *(name for name in __all__ if _HOMES.get(name) not in missing)})

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,27 @@ def test_a_first_answer_needs_no_framework_to_be_installed(bundle: Path) -> None
     assert set(ENGINE) <= loaded_by(program, str(bundle))
 
 
-def test_the_lazy_names_are_listed() -> None:
+def test_the_lazy_names_that_can_be_read_are_listed() -> None:
     import roformer_edge
 
-    assert set(roformer_edge.__all__) <= set(dir(roformer_edge))
+    lacking = {"TF": "tensorflow", "Flax": "flax"}
+    absent = tuple(prefix for prefix, package in lacking.items() if find_spec(package) is None)
+    assert {name for name in roformer_edge.__all__ if not name.startswith(absent or "-")} <= set(dir(roformer_edge))
+    assert not [name for name in dir(roformer_edge) if name.startswith(absent or "-")]
+
+
+def test_help_needs_no_framework() -> None:
+    program = (
+        "import sys, pydoc\n"
+        f"frameworks = {FRAMEWORKS}\n"
+        "class Without:\n"
+        "    def __init__(self, finder): self.finder = finder\n"
+        "    def __getattr__(self, name): return getattr(self.finder, name)\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        return None if name.partition('.')[0] in frameworks else self.finder.find_spec(name, path, target)\n"
+        "sys.meta_path[:] = map(Without, sys.meta_path)\n"
+        "import roformer_edge\n"
+        "text = pydoc.render_doc(roformer_edge, renderer=pydoc.plaintext)\n"
+        "assert 'load(' in text and 'class RoFormerConfig' in text, text"
+    )
+    assert not set(FRAMEWORKS) & loaded_by(program)
