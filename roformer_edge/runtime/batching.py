@@ -67,7 +67,7 @@ def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
             # not list(): with an error it loses what it has read
             for item in islice(iterator, size):
                 window.append(item)
-        except Exception:
+        except Exception:  # whatever it is, it goes on to the caller
             if window:
                 yield window
             raise

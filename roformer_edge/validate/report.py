@@ -6,14 +6,13 @@ loss; times are in milliseconds; sizes and memory are in bytes.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from roformer_edge.errors import BudgetExceededError, ComparisonError
+from roformer_edge.validate.json_values import from_json_values, to_json_values
 
 SCHEMA_VERSION = 1
 Effect = Literal["broke", "fixed", "moved", "drifted"]
@@ -296,7 +295,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values; tuples become lists."""
-        return _to_json(self)  # type: ignore[no-any-return]
+        return to_json_values(self)  # type: ignore[no-any-return]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Report:
@@ -308,7 +307,7 @@ class Report:
         version = values.get("schema_version") if isinstance(values, Mapping) else None
         if version != SCHEMA_VERSION:
             raise ComparisonError(f"not a report of schema {SCHEMA_VERSION}: schema_version is {version!r}")
-        return _from_json(cls, values, "report")  # type: ignore[no-any-return]
+        return from_json_values(cls, values, "report")  # type: ignore[no-any-return]
 
 
 def check_budget(report: Report, max_drop: float | None = None) -> None:
@@ -357,49 +356,3 @@ def points_beside(points: float, budget: float | None) -> str:
         if budget is None or (float(text) > budget) == (points > budget):
             return text
     return repr(points)
-
-
-def _to_json(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {field.name: _to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return [_to_json(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _from_json(kind: Any, value: Any, where: str) -> Any:
-    """``value`` as the annotated type ``kind``: a dataclass, a tuple, a literal, a scalar, or one of these or None."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _dataclass_from_json(kind, value, where)
-    if origin is tuple:
-        return _tuple_from_json(arguments, value, where)
-    if origin in (Union, types.UnionType):
-        return None if value is None else _from_json(arguments[0], value, where)
-    if origin is Literal:
-        fits = value in arguments
-    elif kind is float:
-        fits = type(value) in (int, float) and math.isfinite(value)
-        value = float(value) if fits else value
-    else:
-        fits = type(value) is kind
-    if not fits:
-        raise ComparisonError(f"not a report: {where} is {value!r}, expected {arguments or kind.__name__}")
-    return value
-
-
-def _dataclass_from_json(kind: Any, value: Any, where: str) -> Any:
-    hints = get_type_hints(kind)
-    if not isinstance(value, Mapping) or value.keys() != hints.keys():
-        found = sorted(value) if isinstance(value, Mapping) else type(value).__name__
-        raise ComparisonError(f"not a report: {where} must hold exactly {sorted(hints)}, found {found}")
-    return kind(**{key: _from_json(hint, value[key], f"{where}.{key}") for key, hint in hints.items()})
-
-
-def _tuple_from_json(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ComparisonError(f"not a report: {where} is {type(value).__name__}, expected a list")
-    kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
-    if len(kinds) != len(value):
-        raise ComparisonError(f"not a report: {where} has {len(value)} items, expected {len(kinds)}")
-    return tuple(
-        _from_json(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True))
-    )
