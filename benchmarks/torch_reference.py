@@ -18,7 +18,7 @@ import transformers
 
 from benchmarks import record
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.torch_roformer import RoFormerModel
+from roformer_edge.models.torch.heads import RoFormerModel
 
 LENGTHS = (16, 128, 512)
 

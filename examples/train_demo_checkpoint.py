@@ -47,7 +47,7 @@ from torch import nn
 
 from roformer_edge import __version__
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
+from roformer_edge.models.torch.heads import RoFormerForSequenceClassification
 from roformer_edge.tokenizer import RoFormerTokenizer
 from roformer_edge.tokenizer.segment import WordSegmenter
 

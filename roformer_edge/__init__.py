@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from roformer_edge.config import RoFormerConfig
-    from roformer_edge.deploy import DeployOptions, deploy_checkpoint
+    from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
     from roformer_edge.errors import RoformerEdgeError
-    from roformer_edge.models.flax_roformer import (
+    from roformer_edge.models.flax.heads import (
         FlaxRoFormerForMaskedLM,
         FlaxRoFormerForMultipleChoice,
         FlaxRoFormerForQuestionAnswering,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         FlaxRoFormerForTokenClassification,
         FlaxRoFormerModel,
     )
-    from roformer_edge.models.tf_roformer import (
+    from roformer_edge.models.keras.heads import (
         TFRoFormerForCausalLM,
         TFRoFormerForMaskedLM,
         TFRoFormerForMultipleChoice,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         TFRoFormerForTokenClassification,
         TFRoFormerModel,
     )
-    from roformer_edge.models.torch_roformer import (
+    from roformer_edge.models.torch.heads import (
         RoFormerForCausalLM,
         RoFormerForMaskedLM,
         RoFormerForMultipleChoice,
@@ -62,22 +62,22 @@ def _names_of(prefix: str) -> list[str]:
 
 # name -> the module that it is loaded from
 _HOMES = {
-    "DeployOptions": "roformer_edge.deploy",
+    "DeployOptions": "roformer_edge.deploy.journey",
     "RoFormerConfig": "roformer_edge.config",
     "RoFormerTokenizer": "roformer_edge.tokenizer",
     "RoFormerTokenizerFast": "roformer_edge.tokenizer",
     "RoformerEdgeError": "roformer_edge.errors",
-    "deploy_checkpoint": "roformer_edge.deploy",
+    "deploy_checkpoint": "roformer_edge.deploy.journey",
     "load": "roformer_edge.runtime.loading",
-    **dict.fromkeys(_names_of("RoFormer"), "roformer_edge.models.torch_roformer"),
-    **dict.fromkeys(_names_of("TFRoFormer"), "roformer_edge.models.tf_roformer"),
-    **dict.fromkeys(_names_of("FlaxRoFormer"), "roformer_edge.models.flax_roformer"),
+    **dict.fromkeys(_names_of("RoFormer"), "roformer_edge.models.torch.heads"),
+    **dict.fromkeys(_names_of("TFRoFormer"), "roformer_edge.models.keras.heads"),
+    **dict.fromkeys(_names_of("FlaxRoFormer"), "roformer_edge.models.flax.heads"),
 }
 # module -> the package that it needs
 _NEEDS = {
-    "roformer_edge.models.torch_roformer": "torch",
-    "roformer_edge.models.tf_roformer": "tensorflow",
-    "roformer_edge.models.flax_roformer": "flax",
+    "roformer_edge.models.torch.heads": "torch",
+    "roformer_edge.models.keras.heads": "tensorflow",
+    "roformer_edge.models.flax.heads": "flax",
 }
 
 __all__ = [

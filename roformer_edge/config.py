@@ -16,6 +16,10 @@ MODEL_TYPE = "roformer"
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 NORMS = ("layer_norm", "rms_norm")
+# Which state stands for a text in multiple choice. "last": the last position, the original's default; where a text is
+# padded on the right that is padding, and the answer changes with the padding. "last_token": the last position that is
+# not padding. "mean": over all positions.
+SUMMARIES = ("last", "first", "mean", "last_token")
 _LABELS = ("num_labels", "id2label", "label2id")
 # Of ``extra``, and properties of the config.
 _FLAGS = ("output_attentions", "output_hidden_states", "return_dict")
@@ -149,6 +153,21 @@ class RoFormerConfig:
     def labels(self) -> tuple[str, ...]:
         """Class names in the order of the logits."""
         return tuple(self.id2label[index] for index in range(self.num_labels))
+
+    @property
+    def summary_type(self) -> str:
+        """Which state stands for a text in multiple choice: one of ``SUMMARIES``, ``"last"`` where the file is silent.
+
+        Raises:
+            UnknownNameError: The file names another one.
+            UnsupportedModelError: The file asks for a projection or an activation after the summary.
+        """
+        if self.extra.get("summary_use_proj") or self.extra.get("summary_activation"):
+            raise UnsupportedModelError("a summary with a projection or an activation is not supported")
+        summary_type = str(self.extra.get("summary_type", "last"))
+        if summary_type not in SUMMARIES:
+            raise UnknownNameError("summary_type", summary_type, SUMMARIES)
+        return summary_type
 
     @property
     def output_attentions(self) -> bool:

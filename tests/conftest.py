@@ -7,10 +7,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from roformer_edge.checkpoint.names import shapes_of
+from roformer_edge.checkpoint.safetensors_file import write_safetensors
+from roformer_edge.config import RoFormerConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 ORACLE_PYTHON = ROOT / ".venv-oracle" / "bin" / "python"
+
+Arrays = dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +45,49 @@ def read_jsonl() -> Callable[[Path], list[dict]]:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
     return read
+
+
+@pytest.fixture
+def tiny_config() -> RoFormerConfig:
+    return RoFormerConfig(
+        vocab_size=40,
+        embedding_size=12,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=24,
+        max_position_embeddings=32,
+        id2label={0: "off", 1: "on", 2: "dim"},
+    )
+
+
+@pytest.fixture
+def random_arrays() -> Callable[[RoFormerConfig, str], Arrays]:
+    """Random weights of every tensor that a model class needs."""
+
+    def make(config: RoFormerConfig, architecture: str = "RoFormerForSequenceClassification") -> Arrays:
+        generator = np.random.default_rng(7)
+        shapes = shapes_of(config, architecture)
+        return {name: generator.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+
+    return make
+
+
+@pytest.fixture
+def checkpoint_directory(
+    tmp_path: Path, tiny_config: RoFormerConfig, random_arrays: Callable[..., Arrays]
+) -> Callable[..., Path]:
+    """Write a checkpoint directory; ``edit`` changes its arrays first."""
+
+    def make(
+        edit: Callable[[Arrays], object] = lambda arrays: None,
+        architecture: str = "RoFormerForSequenceClassification",
+        config: RoFormerConfig = tiny_config,
+    ) -> Path:
+        arrays = random_arrays(config, architecture)
+        edit(arrays)
+        config.save_pretrained(tmp_path)
+        write_safetensors(tmp_path / "model.safetensors", arrays)
+        return tmp_path
+
+    return make

@@ -148,3 +148,12 @@ class TestAsAValue:
     def test_a_name_of_label2id_alone_is_a_contradiction(self):
         with pytest.raises(ConfigError, match="label2id is not the inverse"):
             RoFormerConfig(id2label={0: "no", 1: "yes"}, label2id={"no": 0, "maybe": 1})
+
+
+def test_the_summary_of_multiple_choice():
+    assert RoFormerConfig().summary_type == "last"
+    assert RoFormerConfig(extra={"summary_type": "last_token"}).summary_type == "last_token"
+    with pytest.raises(UnknownNameError, match="last, first, mean, last_token"):
+        _ = RoFormerConfig(extra={"summary_type": "cls"}).summary_type
+    with pytest.raises(UnsupportedModelError, match="projection or an activation"):
+        _ = RoFormerConfig(extra={"summary_activation": "tanh"}).summary_type

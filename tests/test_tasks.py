@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.keymap import shapes_of
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import TASKS, get_task, input_rows, task_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
+from roformer_edge.models.torch.heads import RoFormerForSequenceClassification
 
 WORDS = (
     *(

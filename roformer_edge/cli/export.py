@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export in float32 and print what was made."""
-    from roformer_edge.deploy import deploy_checkpoint
+    from roformer_edge.deploy.journey import deploy_checkpoint
 
     with Progress() as progress:
         deployment = deploy_checkpoint(args.source, args.out, options.export_options(args), progress=progress)

@@ -12,7 +12,7 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
-    from roformer_edge.deploy import Deployment, DeployOptions
+    from roformer_edge.deploy.journey import Deployment, DeployOptions
 
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
@@ -74,7 +74,7 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
 
 def export_options(args: argparse.Namespace) -> DeployOptions:
     """The options of a float32 export."""
-    from roformer_edge.deploy import DeployOptions
+    from roformer_edge.deploy.journey import DeployOptions
 
     return DeployOptions(
         task=args.task,
@@ -89,7 +89,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
     """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
-    from roformer_edge.deploy import DeployOptions
+    from roformer_edge.deploy.journey import DeployOptions
 
     return DeployOptions(
         task=args.task,

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Quantise and print what was made."""
-    from roformer_edge.deploy import deploy_checkpoint
+    from roformer_edge.deploy.journey import deploy_checkpoint
 
     with Progress() as progress:
         deployment = deploy_checkpoint(args.source, args.out, options.deploy_options(args), progress=progress)

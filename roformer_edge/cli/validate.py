@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the summary, write the report, and keep the budget."""
-    from roformer_edge.deploy import open_reference
+    from roformer_edge.deploy.journey import open_reference
     from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
     from roformer_edge.validate.datasets import read_labelled

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
-from roformer_edge.deploy import Deployment, DeployOptions, ProgressListener, deploy_checkpoint
+from roformer_edge.deploy.journey import Deployment, DeployOptions, ProgressListener, deploy_checkpoint
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.text_classification import Classification
 

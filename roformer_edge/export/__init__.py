@@ -1,5 +1,1 @@
-"""From canonical arrays to the graphs that engines run. Importing it needs the ``export`` extra."""
-
-from roformer_edge._extras import require
-
-require("onnx", "to export a model")
+"""From canonical arrays to the models that engines run: one network, and an emitter for each format."""

@@ -7,10 +7,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from roformer_edge.export.engine import GraphSession
-from roformer_edge.export.onnx_encoder import half_split_order
-from roformer_edge.export.onnx_parts import Graph
-from roformer_edge.models.checkpoint import Checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint
+from roformer_edge.export.onnx.encoder import half_split_order
+from roformer_edge.export.onnx.graph import Graph
+from roformer_edge.export.onnx.session import GraphSession
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
 from roformer_edge.quantize.equalise import equalise

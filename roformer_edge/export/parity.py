@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ParityError
-from roformer_edge.export.engine import GraphSession
-from roformer_edge.export.onnx_heads import BARE_TASKS, FIRST_POSITION_TASKS
-from roformer_edge.export.onnx_parts import Graph
-from roformer_edge.models.checkpoint import Checkpoint
+from roformer_edge.export.onnx.graph import Graph
+from roformer_edge.export.onnx.heads import BARE_TASKS, FIRST_POSITION_TASKS
+from roformer_edge.export.onnx.session import GraphSession
 from roformer_edge.tasks import Task
 
 Tensors: TypeAlias = Mapping[str, np.ndarray]
@@ -126,9 +126,9 @@ def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarr
     """
     import torch
 
-    from roformer_edge.models import torch_roformer
+    from roformer_edge.models.torch import heads
 
-    model = getattr(torch_roformer, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
+    model = getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
     answers = []
     for feeds in probe_feeds(checkpoint.config, task):
         with torch.inference_mode():

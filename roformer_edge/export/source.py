@@ -10,10 +10,10 @@ from typing import TypeAlias
 import numpy as np
 
 from roformer_edge.bundle.reader import is_bundle, open_bundle
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, fit_rotary_table, load_checkpoint
+from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnsupportedModelError
-from roformer_edge.models.checkpoint import Checkpoint, check_vocabulary, fit_rotary_table, load_checkpoint
-from roformer_edge.models.keymap import ROTARY_TABLE
 from roformer_edge.tasks import Task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
 
@@ -75,7 +75,7 @@ def _check_types(config: RoFormerConfig, task: Task) -> None:
 
 
 def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:
-    from roformer_edge.export.from_onnx import read_arrays
+    from roformer_edge.export.onnx.inverse import read_arrays
 
     with open_bundle(path) as bundle:
         manifest = bundle.manifest

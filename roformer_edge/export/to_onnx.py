@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from roformer_edge._extras import available
+from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.calibration import Batches, Step, calibrate_graph, equalised_arrays
-from roformer_edge.export.onnx_graph import build_graph
-from roformer_edge.export.onnx_linear import Precision
-from roformer_edge.export.onnx_parts import Graph
+from roformer_edge.export.onnx.build import build_graph
+from roformer_edge.export.onnx.graph import Graph
+from roformer_edge.export.onnx.linear import Precision
 from roformer_edge.export.parity import Parity, check_parity, torch_answers
-from roformer_edge.models.checkpoint import Checkpoint
 from roformer_edge.quantize.calibrate import Calibration
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, Recipe, resolve

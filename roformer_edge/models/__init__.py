@@ -1,1 +1,1 @@
-"""Checkpoint files and the reference models. Importing this package loads numpy at most; torch waits for its module."""
+"""The reference models: the same classes in PyTorch, Keras 3 and Flax. Each framework waits for its own package."""

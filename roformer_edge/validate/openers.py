@@ -7,8 +7,8 @@ from pathlib import Path
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME
 from roformer_edge.bundle.reader import open_bundle
+from roformer_edge.checkpoint.loading import check_vocabulary, load_checkpoint
 from roformer_edge.errors import ComparisonError
-from roformer_edge.models.checkpoint import check_vocabulary, load_checkpoint
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.text_classification import TextClassifier
 from roformer_edge.tasks import Task, get_task

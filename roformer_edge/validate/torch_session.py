@@ -37,9 +37,9 @@ class TorchSession:
         self, directory: str | Path, task: Task, threads: int, *, config: RoFormerConfig | None = None
     ) -> None:
         self._torch: Any = require("torch", "to run the reference")
-        from roformer_edge.models import torch_roformer
+        from roformer_edge.models.torch import heads
 
-        self._model = getattr(torch_roformer, task.model_class).from_pretrained(directory, config=config)
+        self._model = getattr(heads, task.model_class).from_pretrained(directory, config=config)
         self._threads = threads
         self.inputs, self.outputs = task.inputs, task.outputs
 

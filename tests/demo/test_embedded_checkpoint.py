@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.demo import embedded
 from roformer_edge.demo.embedded import CHECKPOINT_FILES, embedded_checkpoint, embedded_evaluation
-from roformer_edge.models.checkpoint import load_architecture
 from roformer_edge.tokenizer import load_tokenizer
 from roformer_edge.validate.datasets import read_labelled
 
@@ -43,7 +43,7 @@ def stated_accuracy(checkpoint: Path, name: str) -> float:
 
 def accuracy_of_torch(checkpoint: Path, rows: list[tuple[str, int]]) -> float:
     torch = pytest.importorskip("torch")
-    from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
+    from roformer_edge.models.torch.heads import RoFormerForSequenceClassification
 
     model, tokenizer = RoFormerForSequenceClassification.from_pretrained(checkpoint), load_tokenizer(checkpoint)
     right = 0

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import roformer_edge
-from roformer_edge.deploy import DeployOptions, deploy_checkpoint
+from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
 from roformer_edge.export.source import encode_batches, open_source
 from roformer_edge.export.to_onnx import ExportOptions, export_onnx
 from roformer_edge.quantize.presets import get_preset

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.to_onnx import ExportOptions, export_onnx
-from roformer_edge.models import torch_roformer
-from roformer_edge.models.checkpoint import load_checkpoint
+from roformer_edge.models.torch import heads
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.tasks import TASKS, Task
@@ -43,7 +43,7 @@ def differences(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -
 def make(folder: Path, task: Task) -> None:
     """A checkpoint with random weights, and its models by recipe."""
     torch.manual_seed(0)
-    getattr(torch_roformer, task.model_class)(CONFIG).save_pretrained(folder)
+    getattr(heads, task.model_class)(CONFIG).save_pretrained(folder)
     checkpoint = load_checkpoint(folder, task)
     for recipe in ("fp32", "int8-dynamic"):
         options = ExportOptions(recipe=get_recipe(recipe), preset=get_preset("x86"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.models.checkpoint import load_checkpoint
+from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.tasks import get_task
 from roformer_edge.tokenizer import RoFormerTokenizer
 

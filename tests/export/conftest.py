@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models import torch_roformer
-from roformer_edge.models.checkpoint import Checkpoint, load_checkpoint
+from roformer_edge.models.torch import heads
 from roformer_edge.tasks import Task, get_task
 
 TASK = get_task("text-classification")
@@ -43,7 +43,7 @@ def make_checkpoint(tmp_path: Path) -> Callable[..., Checkpoint]:
             **fields,
         }
         torch.manual_seed(7)
-        model = getattr(torch_roformer, task.model_class)(RoFormerConfig(**settings))
+        model = getattr(heads, task.model_class)(RoFormerConfig(**settings))
         for parameter in model.parameters():  # large enough for every part to matter
             torch.nn.init.normal_(parameter, std=0.25)
         folder = tmp_path / "checkpoint"
@@ -55,7 +55,7 @@ def make_checkpoint(tmp_path: Path) -> Callable[..., Checkpoint]:
 
 def reference_outputs(checkpoint: Checkpoint, feeds: dict[str, np.ndarray], task: Task) -> dict[str, np.ndarray]:
     """What the torch model answers, by output name."""
-    model = getattr(torch_roformer, task.model_class).from_pretrained(checkpoint.source_directory)
+    model = getattr(heads, task.model_class).from_pretrained(checkpoint.source_directory)
     with torch.inference_mode():
         output = model(**{name: torch.from_numpy(array) for name, array in feeds.items()})
     return {spec.name: getattr(output, spec.name).numpy() for spec in task.outputs}

@@ -54,8 +54,8 @@ def difference_of_weights(found: dict[str, np.ndarray], state: dict[str, np.ndar
 
 def refusal_of_a_third(file: Path) -> str:
     """What is said of a checkpoint whose weight file holds its first third only; the file is whole again afterwards."""
+    from roformer_edge.checkpoint.loading import load_architecture
     from roformer_edge.errors import CheckpointError
-    from roformer_edge.models.checkpoint import load_architecture
 
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 3])

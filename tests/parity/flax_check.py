@@ -21,15 +21,15 @@ import numpy as np
 from comparison import difference_of_weights, differences, refusal_of_a_third, without
 from torch_cases import LEARNING_RATE, flax_cases
 
-from roformer_edge.models import flax_roformer
-from roformer_edge.models.flax_encoder import rotate
-from roformer_edge.models.rotary import rotary_table
+from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.models.flax import heads
+from roformer_edge.models.flax.encoder import rotate
 
 EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
 
 
 def load(folder: Path, case: dict[str, Any]) -> Any:
-    return getattr(flax_roformer, f"Flax{case['architecture']}").from_pretrained(folder)
+    return getattr(heads, f"Flax{case['architecture']}").from_pretrained(folder)
 
 
 def check(folder: Path, case: dict[str, Any], compiled: bool) -> dict[str, float]:
@@ -79,7 +79,7 @@ def without_loss(output: Any) -> dict[str, Any]:
 
 
 def golden_rotation() -> list[float]:
-    """See tests/models/test_rotary.py."""
+    """See tests/checkpoint/test_rotary.py."""
     states = (np.arange(2 * 12 * 16 * 64, dtype=np.float32) / 100).reshape(2, 12, 16, 64)
     return np.asarray(rotate(states, tuple(np.split(rotary_table(16, 64), 2, axis=1))))[0, 0, 1, :8].tolist()
 

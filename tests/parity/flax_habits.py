@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from flax.training.train_state import TrainState
 
-from roformer_edge.models.flax_roformer import FlaxRoFormerForSequenceClassification
+from roformer_edge.models.flax.heads import FlaxRoFormerForSequenceClassification
 
 
 def check(folder: Path) -> dict[str, bool]:

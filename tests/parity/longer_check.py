@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.flax_roformer import FlaxRoFormerModel
-from roformer_edge.models.tf_roformer import TFRoFormerModel
+from roformer_edge.models.flax.heads import FlaxRoFormerModel
+from roformer_edge.models.keras.heads import TFRoFormerModel
 
 folder = Path(sys.argv[1])
 ids, wanted = np.load(folder / "ids.npy"), np.load(folder / "states.npy")

@@ -12,7 +12,7 @@ from torch_case_files import randomise
 from torch_fixtures import run_script
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.torch_roformer import RoFormerModel
+from roformer_edge.models.torch.heads import RoFormerModel
 
 CONFIG = RoFormerConfig(
     vocab_size=60,

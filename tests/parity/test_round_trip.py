@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from torch_cases import cases, flax_cases, v2_cases
 
-from roformer_edge.models import torch_roformer
-from roformer_edge.models.safetensors_file import SafetensorsFile
+from roformer_edge.checkpoint.safetensors_file import SafetensorsFile
+from roformer_edge.models.torch import heads
 
 pytestmark = [
     pytest.mark.oracle,
@@ -23,7 +23,7 @@ FILES = ("model.safetensors", "config.json")
 @pytest.mark.parametrize("name", CASES)
 def test_every_byte_stays(flax_report: dict[str, Any], compared: dict[str, Path], name: str, tmp_path: Path):
     """One chain: TensorFlow loaded what torch had saved, Flax what TensorFlow had, and torch now what Flax had."""
-    folder, model_class = compared[name], getattr(torch_roformer, CASES[name]["architecture"])
+    folder, model_class = compared[name], getattr(heads, CASES[name]["architecture"])
     first = model_class.from_pretrained(folder)
     first.save_pretrained(tmp_path / "first")
     chain = [folder / "tf"]

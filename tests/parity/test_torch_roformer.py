@@ -13,8 +13,8 @@ from torch_case_files import loss_of, read_in_pieces, tensors
 from torch_cases import GENERATIONS, LEARNING_RATE, TOLERANCE, caches, cases
 from torch_fixtures import run_oracle
 
-from roformer_edge.models import torch_roformer
-from roformer_edge.models.torch_pretrained import RoFormerPreTrainedModel
+from roformer_edge.models.torch import heads
+from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel
 
 CASES = cases()
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:RoFormerFor
 
 
 def load(folder: Path, name: str) -> RoFormerPreTrainedModel:
-    return getattr(torch_roformer, CASES[name]["architecture"]).from_pretrained(folder)
+    return getattr(heads, CASES[name]["architecture"]).from_pretrained(folder)
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
@@ -130,7 +130,7 @@ def test_transformers_reads_what_is_saved(oracle: dict[str, Path], oracle_python
 @pytest.mark.parametrize("number", range(len(GENERATIONS)))
 def test_generated_tokens(generated: Path, number: int, use_cache: bool):
     """Greedy or, from the same seed, sampled: token for token, in a batch padded on the left."""
-    model = torch_roformer.RoFormerForCausalLM.from_pretrained(generated)
+    model = heads.RoFormerForCausalLM.from_pretrained(generated)
     torch.manual_seed(number)
     found = model.generate(**tensors(arrays(generated / "prompts.npz")), **GENERATIONS[number], use_cache=use_cache)
     assert found.tolist() == np.load(generated / f"{number}.npy").tolist()

@@ -24,16 +24,16 @@ from comparison import difference_of_weights, differences, refusal_of_a_third, w
 from tf_rows import for_tf_original
 from torch_cases import LEARNING_RATE, STEPS, caches
 
-from roformer_edge.models import tf_roformer
-from roformer_edge.models.checkpoint import load_architecture
-from roformer_edge.models.rotary import rotary_table
-from roformer_edge.models.tf_encoder import rotate
+from roformer_edge.checkpoint.loading import load_architecture
+from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.models.keras import heads
+from roformer_edge.models.keras.encoder import rotate
 
 EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
 
 
 def load(folder: Path, case: dict[str, Any]) -> Any:
-    return getattr(tf_roformer, f"TF{case['architecture']}").from_pretrained(folder)
+    return getattr(heads, f"TF{case['architecture']}").from_pretrained(folder)
 
 
 def check(folder: Path, case: dict[str, Any]) -> dict[str, float]:
@@ -105,7 +105,7 @@ def check_fit(folder: Path) -> dict[str, list[float]]:
             {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "metrics": ["accuracy"]},
         ),
     ):
-        model = tf_roformer.TFRoFormerForSequenceClassification.from_pretrained(folder)
+        model = heads.TFRoFormerForSequenceClassification.from_pretrained(folder)
         model.compile(optimizer=keras.optimizers.Adam(0.01), **options)
         history = model.fit(data, target, epochs=20, verbose=0).history
         assert set(history) == {"loss", *options.get("metrics", ())}, history
@@ -153,7 +153,7 @@ def check_inputs(folder: Path, case: dict[str, Any]) -> dict[str, float]:
 
 def check_generation(folder: Path) -> list[bool]:
     """Greedy tokens against those of transformers, and sampled ones with and without the cache."""
-    model = tf_roformer.TFRoFormerForCausalLM.from_pretrained(folder)
+    model = heads.TFRoFormerForCausalLM.from_pretrained(folder)
     prompts = dict(np.load(folder / "prompts.npz"))
     same = []
     for number, settings in enumerate(json.loads((folder / "generations.json").read_text())):
@@ -211,7 +211,7 @@ def check_archive(folder: Path, case_folder: Path, case: dict[str, Any]) -> dict
 
 
 def golden_rotation() -> list[float]:
-    """See tests/models/test_rotary.py."""
+    """See tests/checkpoint/test_rotary.py."""
     states = (np.arange(2 * 12 * 16 * 64, dtype=np.float32) / 100).reshape(2, 12, 16, 64)
     return np.asarray(rotate(states, tuple(np.split(rotary_table(16, 64), 2, axis=1))))[0, 0, 1, :8].tolist()
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from roformer_edge.models.tf_roformer import TFRoFormerForCausalLM, TFRoFormerForSequenceClassification
+from roformer_edge.models.keras.heads import TFRoFormerForCausalLM, TFRoFormerForSequenceClassification
 
 CLOSE = 1e-5
 

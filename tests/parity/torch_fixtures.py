@@ -13,7 +13,7 @@ from torch_case_files import randomise, write_case
 from torch_cases import Cases
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models import torch_roformer
+from roformer_edge.models.torch import heads
 
 HERE = Path(__file__).parent
 
@@ -52,6 +52,6 @@ def make_v2(folder: Path, cases: Cases) -> None:
     warnings.filterwarnings("ignore", message="RoFormerForCausalLM sees the future")
     for number, case in enumerate(cases.values()):
         torch.manual_seed(number)
-        model = getattr(torch_roformer, case["architecture"])(RoFormerConfig.from_dict(case["config"]))
+        model = getattr(heads, case["architecture"])(RoFormerConfig.from_dict(case["config"]))
         (folder / str(number)).mkdir()
         write_case(folder / str(number), randomise(model), case, seed=number)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.deploy import DeployOptions, deploy_checkpoint
+from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
 from roformer_edge.export.to_onnx import float_graph
-from roformer_edge.models import torch_roformer
-from roformer_edge.models.checkpoint import load_checkpoint
+from roformer_edge.models.torch import heads
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.inference import Limits
@@ -81,7 +81,7 @@ def real(task: str, folder: Path, *, limits: Limits | None = None, **changes: ob
     row = get_task(task)
     torch.manual_seed(11)
     settings = config(is_decoder=row.causal, **changes)
-    model = getattr(torch_roformer, row.model_class)(settings).eval()
+    model = getattr(heads, row.model_class)(settings).eval()
     for name, parameter in model.named_parameters():  # so that answers differ from token to token
         torch.nn.init.normal_(parameter, mean=float("LayerNorm.weight" in name), std=0.3)
     model.save_pretrained(folder)
@@ -95,7 +95,7 @@ def bundle_of(task: str, folder: Path, recipe: str, **changes: object) -> Path:
     """A bundle of a random model, made as a user makes one."""
     row = get_task(task)
     torch.manual_seed(5)
-    model = getattr(torch_roformer, row.model_class)(config(is_decoder=row.causal, hidden_size=64, **changes))
+    model = getattr(heads, row.model_class)(config(is_decoder=row.causal, hidden_size=64, **changes))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     model.save_pretrained(folder / "checkpoint")

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from roformer_edge import deploy
+from roformer_edge.deploy import journey as deploy
 from roformer_edge.bundle.pack import pack_directory
-from roformer_edge.deploy import DeployOptions, deploy_checkpoint, open_reference
+from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint, open_reference
 from roformer_edge.errors import CheckpointError, ComparisonError, TextTooLongError, UnknownNameError
-from roformer_edge.models.torch_roformer import RoFormerForSequenceClassification
+from roformer_edge.models.torch.heads import RoFormerForSequenceClassification
 from roformer_edge.tasks import get_task
 from roformer_edge.tokenizer import load_tokenizer
 from roformer_edge.validate import openers

@@ -13,9 +13,9 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextError
 from roformer_edge.runtime.inference import Decoder, Encoded, Limits, Located, Outputs
 from roformer_edge.runtime.pipeline import Pipeline, check_count, known_token
-from roformer_edge.runtime.scores import largest, softmax
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
+from roformer_edge.scores import largest, softmax
 
 
 @dataclass(frozen=True, kw_only=True)

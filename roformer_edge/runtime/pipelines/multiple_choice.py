@@ -13,8 +13,8 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextError, UnsupportedModelError
 from roformer_edge.runtime.inference import Encoded, Limits
 from roformer_edge.runtime.pipeline import Pipeline, check_count
-from roformer_edge.runtime.scores import largest, softmax
 from roformer_edge.runtime.texts import check_text, split_fields
+from roformer_edge.scores import largest, softmax
 from roformer_edge.tasks import Task, input_rows
 
 # (context, question or None, choices), or a mapping with these keys

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from roformer_edge.errors import OptionError, TextError, TextTooLongError
 from roformer_edge.runtime.inference import Outputs
 from roformer_edge.runtime.pipeline import Pipeline, check_count
-from roformer_edge.runtime.scores import largest, softmax
 from roformer_edge.runtime.texts import check_text, split_fields
+from roformer_edge.scores import largest, softmax
 
 # (question, context), or a mapping with these keys
 Question = tuple[str, str] | Mapping[str, Any]

@@ -13,9 +13,9 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import BackendError
 from roformer_edge.runtime.inference import Encoded, Encoder, Limits
 from roformer_edge.runtime.pipeline import Pipeline, check_count
-from roformer_edge.runtime.scores import identity, sigmoid, softmax
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import TextInput
+from roformer_edge.scores import identity, sigmoid, softmax
 
 Logits = NDArray[np.float32]
 TextList = list[str] | list[tuple[str, str]] | list[TextInput]

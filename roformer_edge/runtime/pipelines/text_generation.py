@@ -10,11 +10,11 @@ import numpy as np
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import OptionError, TextTooLongError
-from roformer_edge.runtime.decode import Sampling, join_tokens
 from roformer_edge.runtime.inference import Decoder, Encoded, Limits, Outputs
 from roformer_edge.runtime.pipeline import Pipeline, check_count, known_token
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
+from roformer_edge.sampling import Sampling, join_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ class TextGenerator(Pipeline):
             prompts: A ``str``; a list (or other collection) of such; or an iterator.
             max_new_tokens: How many tokens to add at most.
             do_sample: Draw tokens at random, instead of taking the most likely one each time.
-            temperature: See :class:`~roformer_edge.runtime.decode.Sampling`, as for the next three.
+            temperature: See :class:`~roformer_edge.sampling.Sampling`, as for the next three.
             top_k: See there.
             top_p: See there.
             repetition_penalty: See there.

@@ -13,9 +13,9 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import BackendError, UnknownNameError
 from roformer_edge.runtime.inference import Encoder, Limits, Located
 from roformer_edge.runtime.pipeline import Pipeline
-from roformer_edge.runtime.scores import softmax
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
+from roformer_edge.scores import softmax
 
 # "none": one entry a token. Else entries are stretches of the text, made of units: with "simple" a unit is a token;
 # with "first" and "mean" it is a word, a token with the "##" tokens that continue it, and its probabilities are those

@@ -1,0 +1,1 @@
+"""Checkpoint files of every framework: found, opened, checked, and read as canonical arrays."""

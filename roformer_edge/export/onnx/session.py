@@ -1,0 +1,68 @@
+"""Run a graph that is still in memory: for parity, calibration and self-test vectors, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from roformer_edge._extras import require
+from roformer_edge.errors import BackendError
+from roformer_edge.export.onnx.graph import Graph
+from roformer_edge.tasks import TensorSpec
+
+
+class GraphSession:
+    """An onnxruntime session on a :class:`Graph`; the large weights are shared with it, not copied.
+
+    Args:
+        graph: What to run.
+        taps: Names of inner float32 tensors to return beside the outputs.
+        threads: Of the engine; ``None`` lets it choose.
+
+    Raises:
+        BackendError: The engine refuses the graph.
+    """
+
+    def __init__(self, graph: Graph, taps: Sequence[str] = (), threads: int | None = None) -> None:
+        ort = require("onnxruntime", "to run the graph")
+        model, self._tensors = graph.to_session(taps)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.log_severity_level = 3
+        # the graphs that come here are run a few times each: memory that is kept for the next run is memory lost
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        if self._tensors:
+            values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._tensors.values()]
+            options.add_external_initializers(list(self._tensors), values)
+        try:
+            self._session = ort.InferenceSession(
+                model,
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=["SkipLayerNormFusion"],
+            )
+        except ort.capi.onnxruntime_pybind11_state.Fail as error:
+            raise BackendError(f"onnxruntime refuses the graph: {error}") from None
+        self._inputs = graph.inputs
+        self._outputs = tuple(output.name for output in self._session.get_outputs())
+
+    def __call__(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run once.
+
+        Args:
+            feeds: Integers of any width by input name; those that are no input are ignored. Where the graph wants
+                ``[batch, choices, sequence]``, an array ``[rows, sequence]`` is so many texts of one choice each.
+
+        Returns:
+            Arrays by output name.
+        """
+        inputs = {spec.name: _shaped(np.asarray(feeds[spec.name], spec.dtype), spec) for spec in self._inputs}
+        values = self._session.run(None, inputs)
+        return dict(zip(self._outputs, values, strict=True))
+
+
+def _shaped(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    return array[:, None] if array.ndim == 2 and len(spec.axes) == 3 else array

@@ -1,0 +1,118 @@
+"""What all Flax models share around their arithmetic: parameters, files, and the call of their module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from roformer_edge.checkpoint.loading import load_architecture, save_checkpoint
+from roformer_edge.checkpoint.names import shapes_of
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import UnsupportedModelError
+from roformer_edge.models.flax.encoder import Array
+from roformer_edge.models.flax.parameter_tree import from_tree, to_tree
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Params: TypeAlias = Mapping[str, Any]
+
+
+class FlaxRoFormerPreTrainedModel:
+    """Base of the Flax models: a module with its parameters, callable like the original's.
+
+    Attributes:
+        architecture: The class's name in ``config.json``, without the framework.
+        module_class: The module that computes.
+        config: The architecture's numbers.
+        params: The parameter tree; replace it, or pass ``params`` to a call, as jit, grad and optax need it.
+    """
+
+    architecture: ClassVar[str]
+    module_class: ClassVar[type[nn.Module]]
+
+    def __init__(self, config: RoFormerConfig, *, seed: int = 0, params: Params | None = None) -> None:
+        if config.is_decoder:
+            raise UnsupportedModelError("the Flax models are encoders; use the torch or TensorFlow ones for a decoder")
+        self.config = config
+        self.module = self.module_class(config)
+        self.params = self._random(seed) if params is None else params
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        directory: str | Path,
+        *,
+        config: RoFormerConfig | None = None,
+        new_head: bool = False,
+        seed: int = 0,
+        **changes: Any,
+    ) -> Self:
+        """Load a checkpoint directory of any framework.
+
+        Args:
+            directory: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
+            config: Used instead of the directory's, for instance with the labels of a new task.
+            new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
+                another number of labels; without it that is an error.
+            seed: Of that head.
+            **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
+
+        Raises:
+            CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
+        """
+        checkpoint = load_architecture(
+            directory, cls.architecture, config=config, changes=changes, head_may_miss=new_head
+        )
+        arrays = dict(checkpoint.arrays)
+        head = shapes_of(checkpoint.config, cls.architecture).keys() - arrays.keys()
+        if head:
+            drawn = cls(checkpoint.config, seed=seed).canonical_arrays()
+            arrays |= {name: drawn[name] for name in head}
+        return cls(checkpoint.config, params=to_tree(arrays, bare=cls.architecture == "RoFormerModel"))
+
+    def save_pretrained(self, directory: str | Path, params: Params | None = None) -> Path:
+        """Write ``config.json`` and ``model.safetensors``, which every framework here and transformers' torch read.
+
+        Args:
+            directory: Made where absent.
+            params: Written instead of the model's own, such as those that an optimiser has changed.
+        """
+        return save_checkpoint(directory, self.config, self.architecture, self.canonical_arrays(params))
+
+    def canonical_arrays(self, params: Params | None = None) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+        """The parameters, or those given, under their canonical names; matrices as torch stores them."""
+        return from_tree(self.params if params is None else params, bare=self.architecture == "RoFormerModel")
+
+    def _random(self, seed: int) -> Params:
+        ids = jnp.zeros((1, 1), dtype=jnp.int32)
+        params: Any = self.module.init(jax.random.key(seed), ids, None, None, None, None, True)["params"]
+        if self.config.pad_token_id is not None:
+            encoder = params if self.architecture == "RoFormerModel" else params["roformer"]
+            words = encoder["embeddings"]["word_embeddings"]
+            words["embedding"] = words["embedding"].at[self.config.pad_token_id].set(0)
+        tree: Params = params
+        return tree
+
+    def _run(
+        self,
+        params: Params | None,
+        inputs: tuple[Array | None, ...],
+        train: bool,
+        dropout_rng: Array | None,
+    ) -> tuple[Any, ...]:
+        if (inputs[0] is None) == (inputs[4] is None):
+            raise ValueError("give either input_ids or inputs_embeds")
+        if train and dropout_rng is None:
+            raise ValueError("training draws random numbers: give a dropout_rng")
+        arrays = tuple(None if given is None else jnp.asarray(given) for given in inputs)
+        variables = {"params": self.params if params is None else params}
+        rngs = {"dropout": dropout_rng} if train else None
+        outputs: tuple[Any, ...] = self.module.apply(variables, *arrays, not train, rngs=rngs)
+        return outputs

@@ -1,0 +1,1 @@
+"""RoFormer in Keras 3 on TensorFlow."""

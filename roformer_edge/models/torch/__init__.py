@@ -1,0 +1,1 @@
+"""RoFormer in PyTorch: the reference that exports are compared with."""

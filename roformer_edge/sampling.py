@@ -1,0 +1,122 @@
+"""Choosing the next token from logits, and from tokens to text: the rules of the reference models, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roformer_edge.errors import OptionError
+from roformer_edge.scores import softmax
+
+Logits = NDArray[np.float64]
+
+# letters of scripts that write no spaces between words begin here (CJK radicals)
+_IDEOGRAPHS = 0x2E80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How the next token is chosen from logits; neutral values switch a step off.
+
+    Attributes:
+        do_sample: Draw at random; otherwise take the most likely token.
+        temperature: Divides the logits when sampling; below 1 favours likely tokens.
+        top_k: Sample among the k most likely tokens; 0 means all.
+        top_p: Sample among the fewest tokens whose probabilities sum to at least this; 1 means all.
+        repetition_penalty: Above 1 makes every token that the row already holds less likely.
+
+    Raises:
+        OptionError: A number is out of range.
+    """
+
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "repetition_penalty"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 < value < float("inf"):
+                raise OptionError(name, value, "a number above 0")
+        if not isinstance(self.top_k, int) or self.top_k < 0:
+            raise OptionError("top_k", self.top_k, "a whole number of at least 0")
+        if not isinstance(self.top_p, int | float) or not 0 < self.top_p <= 1:
+            raise OptionError("top_p", self.top_p, "a number above 0 and at most 1")
+
+    def next_token(self, logits: NDArray[np.float32], ids: Sequence[int], random: np.random.Generator | None) -> int:
+        """The id of the next token.
+
+        Args:
+            logits: ``[vocabulary]``.
+            ids: The tokens so far.
+            random: The source of randomness, for sampling; ``None`` for a new one.
+        """
+        values = penalise(logits.astype(np.float64), ids, self.repetition_penalty)
+        if not self.do_sample:
+            return int(values.argmax())
+        values = keep_top_p(keep_top_k(values / self.temperature, self.top_k), self.top_p)
+        return draw(softmax(values), np.random.default_rng() if random is None else random)
+
+
+def penalise(logits: Logits, ids: Sequence[int], penalty: float) -> Logits:
+    """Make the tokens ``ids`` less likely: a positive logit is divided by the penalty, a negative one multiplied."""
+    if penalty == 1.0:
+        return logits
+    held = np.unique(np.asarray(ids))
+    found = logits[held]
+    penalised = np.array(logits)
+    penalised[held] = np.where(found < 0, found * penalty, found / penalty)
+    return penalised
+
+
+def keep_top_k(logits: Logits, k: int) -> Logits:
+    """All logits below the k-th largest become minus infinity; ties with it stay. 0 keeps all."""
+    if not 0 < k < len(logits):
+        return logits
+    return np.where(logits < np.partition(logits, -k)[-k], -np.inf, logits)
+
+
+def keep_top_p(logits: Logits, p: float) -> Logits:
+    """Of the unlikely tokens as many become minus infinity as have ``1 - p`` together at most; the likeliest stays."""
+    if p == 1.0:
+        return logits
+    order = np.argsort(logits, kind="stable")
+    dropped = np.cumsum(softmax(logits[order])) <= 1 - p
+    dropped[-1] = False
+    kept = np.array(logits)
+    kept[order[dropped]] = -np.inf
+    return kept
+
+
+def draw(probabilities: NDArray[np.float64], random: np.random.Generator) -> int:
+    """One index, at random."""
+    possible = np.flatnonzero(probabilities)
+    sums = np.cumsum(probabilities[possible])
+    # of a number just below 1 the product may be rounded up to the whole sum
+    place = min(int(np.searchsorted(sums, random.random() * sums[-1], side="right")), len(possible) - 1)
+    return int(possible[place])
+
+
+def join_tokens(tokens: Sequence[str], before: str = "") -> str:
+    """The text of tokens that follow the text ``before``.
+
+    Tokens stand side by side, as Chinese is written; between two words of an alphabet, or numbers, there is a space,
+    except before a token that continues a word (``##``).
+    """
+    text, last = "", before[-1:]
+    for token in tokens:
+        piece = token.removeprefix("##")
+        if piece == token and _is_letter(last) and _is_letter(piece[:1]):
+            text += " "
+        text += piece
+        last = piece[-1:] or last
+    return text
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() and ord(character) < _IDEOGRAPHS
