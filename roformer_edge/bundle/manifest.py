@@ -21,6 +21,7 @@ FORMATS = ("onnx", "tflite")
 # role -> what the file is; of each role but "notice" there is one file at most
 ROLES = {
     "model": "the graph that the engine runs",
+    "weights": "the canonical arrays beside a float graph, so that it can be quantised; no engine reads them",
     "vocabulary": "one token a line",
     "words": "the dictionary of the word segmenter",
     "config": "the architecture, as Hugging Face writes it",

@@ -15,9 +15,7 @@ import numpy as np
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ParityError
-from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.export.onnx.heads import BARE_TASKS, FIRST_POSITION_TASKS
-from roformer_edge.export.onnx.session import GraphSession
+from roformer_edge.export.artifact import Artifact
 from roformer_edge.tasks import Task
 
 Tensors: TypeAlias = Mapping[str, np.ndarray]
@@ -72,13 +70,13 @@ def probe_feeds(config: RoFormerConfig, task: Task) -> Iterator[dict[str, np.nda
     yield _feeds(random, config, task, np.ones((1, longest), np.int64))
 
 
-def check_parity(graph: Graph, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
-    """Compare ``graph`` with what a reference answered to :func:`probe_feeds`.
+def check_parity(artifact: Artifact, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
+    """Compare a float artifact with what a reference answered to :func:`probe_feeds`.
 
     Args:
-        graph: A float32 graph.
-        expected: One mapping a probe, by the graph's names: the task's outputs, and any inner tensors in the order of
-            the network.
+        artifact: Of float32 numbers.
+        expected: One mapping a probe: the task's outputs by name, and states of the network by mark, in its order. Of a
+            state that the artifact makes for position 0 alone, only that is compared.
         config: The architecture.
         task: Gives the tolerance.
 
@@ -88,14 +86,13 @@ def check_parity(graph: Graph, expected: Sequence[Tensors], config: RoFormerConf
     Raises:
         ParityError: A tensor differs by more than the tolerance, or is not finite on one side only.
     """
-    outputs = {spec.name for spec in graph.outputs}
-    taps = [name for name in expected[0] if name not in outputs]
-    session = GraphSession(graph, taps)
+    run = artifact.open([name for name in expected[0] if name in artifact.marks])
     worst, largest = "", -1.0
     for feeds, wanted in zip(probe_feeds(config, task), expected, strict=True):
-        found = session(feeds)
-        for name in wanted:
-            difference = scaled_difference(wanted[name], found[name])
+        found = run(feeds)
+        for name, values in wanted.items():
+            first_alone = found[name].ndim < values.ndim
+            difference = scaled_difference(values[:, 0] if first_alone else values, found[name])
             if not difference <= task.tolerance:
                 detail = f"inputs of shape {feeds['input_ids'].shape}, compared in the order of the network"
                 raise ParityError(name, difference, task.tolerance, detail)
@@ -119,10 +116,10 @@ def scaled_difference(wanted: np.ndarray, found: np.ndarray) -> float:
 
 
 def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:
-    """What the PyTorch model of ``task`` answers to :func:`probe_feeds`, as :func:`check_parity` wants it.
+    """Let the PyTorch model of ``task`` answer :func:`probe_feeds`, as :func:`check_parity` wants it.
 
-    Beside the task's outputs there is what every encoder layer makes, under the names of the graph's tensors. The model
-    is gone when this returns: it and the graph are never in memory together.
+    Beside the task's outputs there is what every encoder layer makes. The model is gone when this returns: it and the
+    artifact are never in memory together.
     """
     import torch
 
@@ -133,22 +130,10 @@ def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarr
     for feeds in probe_feeds(checkpoint.config, task):
         with torch.inference_mode():
             result = model(**{name: torch.from_numpy(ids) for name, ids in feeds.items()}, output_hidden_states=True)
-        found = dict(_layers(checkpoint.config, task, [state.numpy() for state in result.hidden_states]))
-        answers.append(found | {spec.name: getattr(result, spec.name).numpy() for spec in task.outputs})
+        first, *layers = (state.numpy() for state in result.hidden_states)
+        states = {"embeddings": first, **{f"layer.{index}": state for index, state in enumerate(layers)}}
+        answers.append(states | {spec.name: getattr(result, spec.name).numpy() for spec in task.outputs})
     return answers
-
-
-def _layers(config: RoFormerConfig, task: Task, states: Sequence[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Name the embeddings' and the layers' outputs as the graph does, as far as they are inside it."""
-    yield "embeddings.project/output" if config.has_projection else "embeddings.norm/output", states[0]
-    last = config.num_hidden_layers - 1
-    for index, state in enumerate(states[1:]):
-        if index < last:
-            yield f"layer.{index}.ffn.norm/output", state
-        elif task.name in FIRST_POSITION_TASKS:
-            yield f"layer.{index}.ffn.norm/output", state[:, 0]
-        elif task.name not in BARE_TASKS:
-            yield f"layer.{index}.ffn.norm/output", state
 
 
 def _feeds(random: np.random.Generator, config: RoFormerConfig, task: Task, keep: np.ndarray) -> dict[str, np.ndarray]:

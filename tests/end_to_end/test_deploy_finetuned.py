@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from roformer_edge.export.source import encode_batches, open_source
+from roformer_edge.export.to_onnx import ExportOptions, export_onnx
 
 import roformer_edge
 from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
-from roformer_edge.export.source import encode_batches, open_source
-from roformer_edge.export.to_onnx import ExportOptions, export_onnx
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession

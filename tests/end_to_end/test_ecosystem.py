@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from roformer_edge.export.to_onnx import ExportOptions, export_onnx
 
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.export.to_onnx import ExportOptions, export_onnx
 from roformer_edge.models.torch import heads
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from roformer_edge.export.to_onnx import float_graph
 
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
-from roformer_edge.export.to_onnx import float_graph
 from roformer_edge.models.torch import heads
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.runtime.fake import FakeSession
