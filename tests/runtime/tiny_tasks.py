@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from roformer_edge.export.to_onnx import float_graph
 
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
@@ -24,6 +23,7 @@ from roformer_edge.runtime.pipeline import Pipeline
 from roformer_edge.runtime.session import SessionOptions
 from roformer_edge.tasks import get_task
 from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
+from tests.onnx_export import float_graph
 from tests.tiny_runtime import vocabulary
 
 TOKENIZER = RoFormerTokenizer(Vocabulary(vocabulary()))

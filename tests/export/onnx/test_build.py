@@ -11,12 +11,10 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import SUMMARIES, RoFormerConfig
 from roformer_edge.errors import ExportError, ParityError, UnknownNameError, UnsupportedModelError
 from roformer_edge.export.artifact import ExportOptions
-from roformer_edge.export.exporter import Exported, export_checkpoint
 from roformer_edge.export.network.weights import Weights, half_split_order
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
@@ -27,6 +25,7 @@ from roformer_edge.quantize.recipe import Decision, get_recipe, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import TASKS, Task, get_task
 from tests.export.conftest import SHAPES, TASK, reference_logits, reference_outputs
+from tests.onnx_export import export_onnx, float_graph, recipe_options
 
 
 def run_bytes(model: bytes, feeds: dict[str, np.ndarray]) -> np.ndarray:
@@ -34,20 +33,8 @@ def run_bytes(model: bytes, feeds: dict[str, np.ndarray]) -> np.ndarray:
     return session.run(["logits"], feeds)[0]
 
 
-def export_onnx(checkpoint: Checkpoint, task: Task, options: ExportOptions, batches=None) -> Exported:
-    return export_checkpoint(checkpoint, task, options, build=build_graph, batches=batches)
-
-
-def float_graph(checkpoint: Checkpoint, task: Task) -> Graph:
-    return build_graph(Weights(config=checkpoint.config, arrays=checkpoint.arrays), task, recipe_options("fp32"))
-
-
 def exported_bytes(checkpoint, recipe: str, task: Task = TASK, preset: str = "x86-vnni", batches=None) -> bytes:
     return export_onnx(checkpoint, task, recipe_options(recipe, preset), batches).artifact.to_bytes()
-
-
-def recipe_options(recipe: str, preset: str = "x86-vnni") -> ExportOptions:
-    return ExportOptions(recipe=get_recipe(recipe), preset=get_preset(preset))
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
