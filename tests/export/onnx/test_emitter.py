@@ -15,7 +15,7 @@ from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import SUMMARIES, RoFormerConfig
 from roformer_edge.errors import ExportError, ParityError, UnknownNameError, UnsupportedModelError
 from roformer_edge.export.artifact import ExportOptions
-from roformer_edge.export.network.weights import Weights, half_split_order
+from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.export.onnx.session import GraphSession
@@ -276,10 +276,6 @@ def test_difference_is_infinite_where_a_side_is_not_finite():
     assert scaled_difference(good, np.array([1, np.nan, 1], np.float32)) == float("inf")
     assert scaled_difference(good, np.ones(2, np.float32)) == float("inf")
     assert scaled_difference(4 * good, 4 * good + 2) == 0.5
-
-
-def test_half_split_order_keeps_heads_apart():
-    assert half_split_order(2, 4).tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
 
 
 def test_static_ranges_must_be_there(make_checkpoint):
