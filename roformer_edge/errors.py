@@ -129,8 +129,9 @@ class ParityError(ExportError):
 
     Args:
         tensor: The output that differs most.
-        difference: The largest absolute difference found in it.
-        tolerance: The largest absolute difference allowed.
+        difference: The largest absolute difference found in it, divided by the reference's largest absolute value
+            where that exceeds 1.
+        tolerance: The largest such difference allowed.
     """
 
     def __init__(self, tensor: str, difference: float, tolerance: float, detail: str = "") -> None:
@@ -139,7 +140,8 @@ class ParityError(ExportError):
         self.tolerance = tolerance
         super().__init__(
             f"the exported graph differs from the reference: worst tensor {tensor!r}, "
-            f"absolute difference {difference:.3g}, allowed {tolerance:.3g}{'; ' + detail if detail else ''}"
+            f"difference {difference:.3g} (absolute, or relative to its largest value where that exceeds 1), "
+            f"allowed {tolerance:.3g}{'; ' + detail if detail else ''}"
         )
 
 

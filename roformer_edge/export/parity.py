@@ -36,16 +36,18 @@ class Parity:
     Attributes:
         checked: Whether the graph was compared.
         reference: What it was compared with, or why it was not compared.
-        tolerance: Largest difference allowed, relative to the largest value of the tensor where that exceeds 1.
+        tolerance: What was allowed for the smaller of the two differences.
         worst_tensor: The compared tensor that came closest to its tolerance.
-        difference: Its largest difference, on the same scale as ``tolerance``.
+        absolute_difference: Its largest absolute difference.
+        relative_difference: That, divided by the reference's largest absolute value of the tensor.
     """
 
     checked: bool
     reference: str
     tolerance: float | None = None
     worst_tensor: str | None = None
-    difference: float | None = None
+    absolute_difference: float | None = None
+    relative_difference: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as JSON-able data."""
@@ -54,7 +56,8 @@ class Parity:
             "reference": self.reference,
             "tolerance": self.tolerance,
             "worst_tensor": self.worst_tensor,
-            "difference": self.difference,
+            "absolute_difference": self.absolute_difference,
+            "relative_difference": self.relative_difference,
         }
 
 
@@ -91,31 +94,44 @@ def check_parity(graph: Graph, expected: Sequence[Tensors], config: RoFormerConf
     outputs = {spec.name for spec in graph.outputs}
     taps = [name for name in expected[0] if name not in outputs]
     session = GraphSession(graph, taps)
-    worst, largest = "", -1.0
+    worst, figures = "", (-1.0, -1.0)
     for feeds, wanted in zip(probe_feeds(config, task), expected, strict=True):
         found = session(feeds)
         for name in wanted:
-            difference = scaled_difference(wanted[name], found[name])
+            pair = differences(wanted[name], found[name])
+            difference = min(pair)
             if not difference <= task.tolerance:
                 detail = f"inputs of shape {feeds['input_ids'].shape}, compared in the order of the network"
                 raise ParityError(name, difference, task.tolerance, detail)
-            if difference > largest:
-                worst, largest = name, difference
+            if difference > min(figures):
+                worst, figures = name, pair
     return Parity(
-        checked=True, reference="torch", tolerance=task.tolerance, worst_tensor=worst, difference=float(largest)
+        checked=True,
+        reference="torch",
+        tolerance=task.tolerance,
+        worst_tensor=worst,
+        absolute_difference=figures[0],
+        relative_difference=figures[1],
     )
 
 
-def scaled_difference(wanted: np.ndarray, found: np.ndarray) -> float:
-    """Largest absolute difference, divided by the largest absolute value of ``wanted`` where that exceeds 1.
+def differences(wanted: np.ndarray, found: np.ndarray) -> tuple[float, float]:
+    """Measure how far two arrays are apart.
 
-    Infinite where the shapes differ or one side holds a value that is not finite.
+    The smaller of the two figures is what a tolerance is for: the absolute one where the values are below 1, and the
+    relative one above.
+
+    Returns:
+        The largest absolute difference, and that divided by the largest absolute value of ``wanted``. Infinite where
+        the shapes differ or one side holds a value that is not finite.
     """
     if wanted.shape != found.shape or not (np.isfinite(wanted).all() and np.isfinite(found).all()):
-        return float("inf")
+        return float("inf"), float("inf")
     if not wanted.size:
-        return 0.0
-    return float(np.abs(wanted - found).max() / max(1.0, float(np.abs(wanted).max())))
+        return 0.0, 0.0
+    absolute, largest = float(np.abs(wanted - found).max()), float(np.abs(wanted).max())
+    # where all of wanted is zero the ratio has no meaning, and must stay a number that JSON can hold
+    return absolute, absolute / max(largest, float(np.finfo(np.float32).tiny))
 
 
 def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:

@@ -17,7 +17,8 @@ from roformer_edge.quantize.calibrate import Calibration
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, Recipe, resolve
 from roformer_edge.scopes import scopes_of
-from roformer_edge.tasks import Task, TensorSpec
+from roformer_edge.signatures import TensorSpec
+from roformer_edge.tasks import Task
 
 NO_TORCH = "torch is not installed, so the graph was not compared with the reference model"
 

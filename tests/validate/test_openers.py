@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from roformer_edge.deploy import journey as deploy
 from roformer_edge.bundle.pack import pack_directory
+from roformer_edge.deploy import journey as deploy
 from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint, open_reference
 from roformer_edge.errors import CheckpointError, ComparisonError, TextTooLongError, UnknownNameError
 from roformer_edge.models.torch.heads import RoFormerForSequenceClassification

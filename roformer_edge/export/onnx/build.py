@@ -14,7 +14,8 @@ from roformer_edge.export.onnx.linear import Precision
 from roformer_edge.export.onnx.network import Network
 from roformer_edge.quantize.presets import PRESETS, SAFE_PRESET
 from roformer_edge.quantize.recipe import Decision
-from roformer_edge.tasks import Task, TensorSpec
+from roformer_edge.signatures import TensorSpec
+from roformer_edge.tasks import Task
 
 INDEX_DTYPES = ("int64", "int32")
 FLOAT_PRECISION = Precision(preset=PRESETS[SAFE_PRESET], ranges={})

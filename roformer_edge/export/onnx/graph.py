@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 from onnx.external_data_helper import set_external_data
 
 from roformer_edge._version import __version__
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import TensorSpec
 
 OPSET = 20
 CONTRIB = "com.microsoft"

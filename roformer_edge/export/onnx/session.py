@@ -9,7 +9,7 @@ import numpy as np
 from roformer_edge._extras import require
 from roformer_edge.errors import BackendError
 from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import TensorSpec
 
 
 class GraphSession:
