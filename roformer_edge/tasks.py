@@ -10,21 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roformer_edge.errors import UnknownNameError
-
-
-@dataclass(frozen=True, kw_only=True)
-class TensorSpec:
-    """A named tensor at the border of a graph.
-
-    Attributes:
-        name: The tensor's name in the graph.
-        dtype: A numpy dtype name.
-        axes: One name per axis; an axis with a decimal name is fixed to that size.
-    """
-
-    name: str
-    dtype: str
-    axes: tuple[str, ...]
+from roformer_edge.signatures import Signature, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +41,11 @@ class Task:
     sample: str = '"今天天气很好"'
     causal: bool = False
     pad_left: bool = False
+
+    @property
+    def signature(self) -> Signature:
+        """The inputs and outputs as one signature."""
+        return Signature(inputs=self.inputs, outputs=self.outputs)
 
     @property
     def labelled(self) -> bool:

@@ -123,7 +123,7 @@ def print_deployment(deployment: Deployment) -> None:
         "task": manifest.task,
         "recipe": manifest.recipe.name,
         "bytes": manifest.total_bytes,
-        "parity": manifest.parity.max_difference if manifest.parity.checked else manifest.parity.reason,
+        "parity": manifest.parity.absolute_difference if manifest.parity.checked else manifest.parity.reason,
     }
     if deployment.report_files:
         line["report"] = [str(path) for path in deployment.report_files]

@@ -27,12 +27,13 @@ from roformer_edge.bundle.manifest import (
     creation_time,
 )
 from roformer_edge.bundle.reader import is_bundle, open_bundle
-from roformer_edge.bundle.selftest import SELFTEST_NAME
+from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.checkpoint.safetensors_file import write_safetensors
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.deploy.source import WEIGHTS_NAME, Source, encode_batches, open_source
-from roformer_edge.errors import ComparisonError, OptionError, UnknownNameError
+from roformer_edge.errors import ComparisonError, OptionError
+from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import FLOAT, get_recipe
@@ -41,6 +42,7 @@ from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.scopes import ARITHMETIC
 from roformer_edge.tasks import Task, get_task, input_rows, task_of
 from roformer_edge.tokenizer import WORDS_PATH
+from roformer_edge.tokenizer.tables import UNICODE_PATH
 from roformer_edge.validate.datasets import Example, read_inputs, read_labelled
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.options import CompareOptions
@@ -53,16 +55,12 @@ if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against 
     from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.exporter import Exported
 
-FORMATS = ("onnx",)
 # of a checkpoint that does not say what it is
 _DEFAULT_TASK = "text-classification"
 # tokens, below which truncation leaves nothing of a text
 _SHORTEST = 3
 CALIBRATION_TEXTS = 512
 _CALIBRATION_BATCH = 8
-
-# the oldest engine that an artifact of this package was run on, by scripts/check_minimum_runtime.sh
-MINIMUM_RUNTIME = {"onnxruntime": "1.17"}
 
 # answers to these are recorded in every bundle, so that a runtime that computes something else is found out
 SELF_TEST_TEXTS = ("把客厅的灯打开。", "今天天气非常好！", "这家酒店的服务很周到，只是房间小了一点，下次还会再来。")
@@ -85,7 +83,7 @@ class DeployOptions:
 
     Attributes:
         task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
-        format: Of the model file; one of ``FORMATS``.
+        format: The format of the model file; a key of ``formats.FORMATS``.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor.
@@ -123,8 +121,7 @@ class DeployOptions:
     keep_weights: bool = False
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise UnknownNameError("format", self.format, FORMATS)
+        get_format(self.format)
         if self.max_drop is not None and self.evaluation is None:
             raise ComparisonError("a largest drop was given, but no labelled data to measure it on (--eval)")
         get_observer(self.observer)
@@ -186,13 +183,12 @@ def deploy_checkpoint(
     """
     from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.exporter import export_checkpoint
-    from roformer_edge.export.onnx.emitter import build_graph
 
     options = options or DeployOptions()
     progress = progress or Silent()
     if options.report is not None:
         check_report_folder(options.report, out)
-    task = _task_of(source, options)
+    task, row = _task_of(source, options), get_format(options.format)
     export = ExportOptions(
         recipe=get_recipe(options.recipe).with_float(options.keep_float, "asked for"),
         preset=get_preset(options.preset),
@@ -207,13 +203,14 @@ def deploy_checkpoint(
             made_of.checkpoint,
             task,
             export,
-            build=build_graph,
+            build=resolve(row.builder),
             batches=_batches(options, task, made_of),
             stage=progress.stage,
             step=progress.step,
         )
         progress.stage("write")
-        manifest = _manifest(made_of, task, export, exported)
+        manifest = _manifest(made_of, task, row, export, exported)
+        writer.add_bytes(row.file_name, "model", exported.artifact.to_bytes())
         _add_files(writer, made_of, export, exported)
         if options.keep_weights:
             _add_weights(writer, made_of)
@@ -307,20 +304,20 @@ def _batches(
     )
 
 
-def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Exported) -> Manifest:
+def _manifest(made_of: Source, task: Task, row: Format, export: ExportOptions, exported: Exported) -> Manifest:
     config = made_of.checkpoint.config
     calibration, parity = exported.calibration, exported.parity
     tools = ("numpy", "onnx", "onnxruntime", *(("torch",) if parity.checked else ()))
     return Manifest(
         task=task.name,
-        format="onnx",
+        format=row.name,
         recipe=RecipeReference(name=export.recipe.name, sha256=export.recipe.digest),
         labels=config.labels if task.labelled else (),
-        inputs=exported.artifact.inputs,
-        outputs=exported.artifact.outputs,
+        signatures=exported.artifact.signatures,
         max_length=config.max_position_embeddings,
         # transformers writes 1e30 for "no limit", which no integer of 64 bits holds
         tokenizer=made_of.tokenizer.to_settings() | {"model_max_length": config.max_position_embeddings},
+        session=row.session,
         calibration=None
         if calibration is None
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
@@ -329,11 +326,12 @@ def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Expo
             reference=parity.reference,
             tolerance=parity.tolerance,
             worst_tensor=parity.worst_tensor,
-            max_difference=parity.absolute_difference,
+            absolute_difference=parity.absolute_difference,
+            relative_difference=parity.relative_difference,
         )
         if parity.checked
         else ParityRecord(checked=False, reason=parity.reference),
-        minimum_runtime=MINIMUM_RUNTIME,
+        minimum_runtime=row.minimum_runtime,
         provenance=Provenance(
             version=__version__,
             source=made_of.name,
@@ -353,9 +351,9 @@ def _add_files(writer: BundleWriter, made_of: Source, export: ExportOptions, exp
         "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
         "calibration": calibration and calibration.to_dict(),
     }
-    writer.add_bytes("model.onnx", "model", exported.artifact.to_bytes())
     writer.add_bytes("vocab.txt", "vocabulary", made_of.tokenizer.vocabulary_bytes)
     writer.add_file("words.bin", "words", WORDS_PATH)
+    writer.add_file("unicode.bin", "unicode", UNICODE_PATH)
     writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_bytes("config.json", "config", made_of.checkpoint.config.to_json().encode())
     writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
@@ -395,11 +393,12 @@ def _evaluate(
 def _measured(report: Report) -> MeasuredLoss:
     return MeasuredLoss(
         metric=report.metric,
+        unit="%",
         reference=100 * report.reference.accuracy,
         candidate=100 * report.candidate.accuracy,
         drop=report.drop.points,
-        drop_low=report.drop.interval.low,
-        drop_high=report.drop.interval.high,
+        low=report.drop.interval.low,
+        high=report.drop.interval.high,
         agreement=100 * report.agreement.top1,
         examples=report.data.examples,
         data=Path(report.data.name).name,

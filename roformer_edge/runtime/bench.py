@@ -40,9 +40,10 @@ class BenchOptions:
     """What to measure.
 
     Attributes:
-        lengths: In tokens; ``None`` for those of ``LENGTHS`` that the model takes.
+        lengths: Lengths in tokens; ``None`` for those that the graph is made for, or else those of ``LENGTHS`` that
+            the model takes.
         batch_sizes: How many texts at once.
-        threads: Of the engine; ``None`` lets it choose.
+        threads: Threads of the engine; ``None`` lets it choose.
         runs: How often each length and batch size is run, after three runs that do not count.
         cold_starts: How many fresh processes to start; 0 leaves that out.
         text: What the fresh processes are asked; where the task asks for more than a text, it is made of this one.
@@ -75,7 +76,7 @@ class LatencyPoint:
         length: In tokens.
         batch_size: Texts, pairs or choices in one run.
         runs: How many were timed.
-        fastest, mean, p50, p90, p99: Of those times.
+        fastest, mean, p50, p90, p99: The shortest of those times, their mean and their percentiles.
         texts_per_second: At the median.
     """
 
@@ -95,7 +96,7 @@ class ColdStart:
     """From the start of a process to its first answer, verification included.
 
     Attributes:
-        seconds: Of each process, sorted.
+        seconds: The time of each process, sorted.
         peak_bytes: The largest resident memory of any of them; ``None`` where the system does not tell.
     """
 
@@ -175,22 +176,20 @@ def measure_latency(model: TextModel, options: BenchOptions) -> tuple[LatencyPoi
     tokens than the runtime would compute at once are left out, which is where logits over a vocabulary are the output.
     """
     limit = model.limits.max_length
-    lengths = options.lengths or tuple(length for length in LENGTHS if length <= limit) or (limit,)
+    lengths = options.lengths or model.lengths or tuple(length for length in LENGTHS if length <= limit) or (limit,)
     if max(lengths) > limit:
         raise TextTooLongError(f"cannot measure at {max(lengths)} tokens: the model takes {limit} at most")
-    budget = model.limits.token_budget
+    budget, most = model.limits.token_budget, model.most_rows or max(options.batch_sizes)
+    batches = tuple(dict.fromkeys(min(batch, most) for batch in options.batch_sizes))
     shapes = [
-        (length, batch)
-        for length in lengths
-        for batch in options.batch_sizes
-        if batch == min(options.batch_sizes) or length * batch <= budget
+        (length, batch) for length in lengths for batch in batches if batch == min(batches) or length * batch <= budget
     ]
-    feeds = [_random_feeds(model, *shape) for shape in shapes]
+    calls = [model.call_for(_random_rows(model, *shape)) for shape in shapes]
     seconds = np.empty((options.runs + 3, len(shapes)))
     for turn in seconds:
-        for column, feed in enumerate(feeds):
+        for column, call in enumerate(calls):
             start = perf_counter()
-            model.session.run(feed)
+            model.session.run(call.feeds, call.signature)
             turn[column] = perf_counter() - start
     return tuple(_point(*shape, seconds[3:, column]) for column, shape in enumerate(shapes))
 
@@ -236,10 +235,16 @@ def _start_once(command: Sequence[str]) -> tuple[float, int]:
     return seconds, int(peak)
 
 
-def _random_feeds(model: TextModel, length: int, batch_size: int) -> dict[str, NDArray[np.int64]]:
-    """Token ids from all over the vocabulary, the same on every machine."""
+@dataclass(frozen=True)
+class _RandomRow:
+    ids: Sequence[int]
+    type_ids: Sequence[int]
+
+
+def _random_rows(model: TextModel, length: int, batch_size: int) -> list[_RandomRow]:
+    """Draw token ids from all over the vocabulary, the same on every machine."""
     ids = np.random.default_rng(0).integers(0, len(model.tokenizer), (batch_size, length), dtype=np.int64)
-    return model.feeds(ids, np.ones_like(ids), np.zeros_like(ids))
+    return [_RandomRow(row.tolist(), [0] * length) for row in ids]
 
 
 def _point(length: int, batch_size: int, seconds: NDArray[np.float64]) -> LatencyPoint:

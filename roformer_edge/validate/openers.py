@@ -9,6 +9,7 @@ from roformer_edge.bundle.manifest import MANIFEST_NAME
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.checkpoint.loading import check_vocabulary, load_checkpoint
 from roformer_edge.errors import ComparisonError
+from roformer_edge.formats import get_format, resolve
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.text_classification import TextClassifier
 from roformer_edge.tasks import Task, get_task
@@ -84,7 +85,7 @@ def _open_bundle(source: Source, task: Task) -> tuple[TextClassifier, Facts]:
     assert isinstance(classifier, TextClassifier)
     files = [FileFact(path=entry.path, role=entry.role, bytes=entry.bytes) for entry in manifest.files]
     return classifier, Facts(
-        engine=_ENGINES[manifest.format](),
+        engine=" ".join(resolve(get_format(manifest.format).engine)()),
         provider=classifier.provider,
         recipe=manifest.recipe.name,
         threads=source.threads,
@@ -110,13 +111,3 @@ def _open_checkpoint(source: Source, task: Task) -> tuple[TextClassifier, Facts]
         files=tuple(FileFact(path=file.name, role=role, bytes=file.stat().st_size) for file, role in files),
         truncates=source.truncate,
     )
-
-
-def _onnxruntime() -> str:
-    from roformer_edge.runtime.backends.onnxruntime import engine_version
-
-    return f"onnxruntime {engine_version()}"
-
-
-# format of the model file -> name and version of the engine
-_ENGINES = {"onnx": _onnxruntime}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import OptionError, TextError, TextTooLongError
 from roformer_edge.runtime.inference import Outputs
-from roformer_edge.runtime.pipeline import Pipeline, check_count
+from roformer_edge.runtime.pipelines.base import Pipeline, check_count
 from roformer_edge.runtime.texts import check_text, split_fields
 from roformer_edge.scores import largest, softmax
 
@@ -56,7 +56,7 @@ class _Asked:
 
 
 class QuestionAnswerer(Pipeline):
-    """Answers from a context; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of."""
+    """Answers from a context; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of."""
 
     task = "question-answering"
     single = (tuple, Mapping)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roformer_edge.runtime.batching import pack_by_length, padded_length, window_size, windows
+from roformer_edge.runtime.packing import pack_by_length, window_size, windows
 
 LENGTHS = st.lists(st.integers(1, 600), max_size=60)
 
@@ -43,11 +43,6 @@ def test_texts_of_one_length_stay_in_order() -> None:
 
 def test_a_text_beyond_the_budget_goes_alone() -> None:
     assert pack_by_length([10, 999, 10], 8, 100) == [[0, 2], [1]]
-
-
-def test_buckets() -> None:
-    assert [padded_length(n, (16, 64)) for n in (1, 16, 17, 64)] == [16, 16, 64, 64]
-    assert padded_length(23, ()) == 23
 
 
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 12))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from roformer_edge.bundle import fields
 from roformer_edge.errors import BundleFormatError
+from roformer_edge.records import Count, parse_object, read_record, to_json
 
 SELFTEST_NAME = "selftest.json"
 
@@ -26,7 +24,7 @@ class SelfTestCase:
 
     text: str
     pair: str | None
-    ids: tuple[int, ...]
+    ids: tuple[Count, ...]
     outputs: Mapping[str, tuple[float, ...]]
 
 
@@ -54,21 +52,8 @@ class SelfTest:
         Raises:
             BundleFormatError: It is malformed.
         """
-        test: SelfTest = fields.record(cls, _SELFTEST)(fields.parse_object(data, SELFTEST_NAME), SELFTEST_NAME)
-        return test
+        return read_record(cls, parse_object(data, SELFTEST_NAME, BundleFormatError), SELFTEST_NAME, BundleFormatError)
 
     def to_json(self) -> str:
         """The content of ``selftest.json``."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-
-
-_CASE = {
-    "text": fields.text,
-    "pair": fields.optional(fields.text),
-    "ids": fields.list_of(fields.count),
-    "outputs": fields.mapping_of(fields.list_of(fields.number)),
-}
-_SELFTEST = {
-    "tolerance": fields.number,
-    "cases": fields.list_of(fields.record(SelfTestCase, _CASE)),
-}
+        return to_json(self, indent=1)

@@ -1,4 +1,4 @@
-"""Packing texts into batches: alike in length, bounded in number and in tokens, order restored by index."""
+"""Pack texts into batches: alike in length, bounded in number and in tokens, order restored by index."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pack_by_length(
     """Group texts of similar length.
 
     Args:
-        lengths: In tokens, one for each text.
+        lengths: Lengths in tokens, one for each text.
         batch_size: The most texts in a batch.
         token_budget: The most tokens in a batch, when all its texts are padded to the longest. A single text may
             exceed it.
@@ -43,16 +43,6 @@ def pack_by_length(
         else:
             batches.append([index])
     return batches
-
-
-def padded_length(longest: int, buckets: Sequence[int]) -> int:
-    """The length that a batch is padded to: the smallest bucket that holds it, or its own where there are none.
-
-    Args:
-        longest: Tokens of the batch's longest text; no more than the last bucket.
-        buckets: Ascending.
-    """
-    return next((bucket for bucket in buckets if bucket >= longest), longest)
 
 
 def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -77,5 +67,5 @@ def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def window_size(batch_size: int) -> int:
-    """How many texts to sort together: many batches, or one text where each is to be answered as it comes."""
+    """Say how many texts to sort together: many batches, or one text where each is to be answered as it comes."""
     return batch_size * WINDOW_BATCHES if batch_size > 1 else 1

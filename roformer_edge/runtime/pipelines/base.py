@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import OptionError, TextError, VocabularyError
-from roformer_edge.runtime.batching import window_size, windows
-from roformer_edge.runtime.inference import Encoded, Encoder, Limits, Located, Outputs, Pick, TextModel
+from roformer_edge.runtime.inference import (
+    EncodedRow,
+    EncodingTokenizer,
+    Limits,
+    OffsetEncoding,
+    Outputs,
+    Pick,
+    TextModel,
+)
+from roformer_edge.runtime.packing import window_size, windows
 from roformer_edge.runtime.session import Session
 from roformer_edge.tasks import Task, get_task
 
@@ -43,8 +51,8 @@ class Pipeline(ABC):
 
     Args:
         session: The loaded graph.
-        tokenizer: Of the model.
-        config: Of the model.
+        tokenizer: The tokenizer of the model.
+        config: The config of the model.
         limits: Lengths and batches; by default the model's positions bound the length.
     """
 
@@ -56,7 +64,7 @@ class Pipeline(ABC):
     noun: ClassVar[str] = "text"
 
     def __init__(
-        self, session: Session, tokenizer: Encoder, config: RoFormerConfig, *, limits: Limits | None = None
+        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
     ) -> None:
         task = get_task(self.task)
         limits = limits or Limits(max_length=config.max_position_embeddings, pad_id=config.pad_token_id or 0)
@@ -109,10 +117,10 @@ class Pipeline(ABC):
         budget = max(1, OUTPUT_BUDGET // config.vocab_size)
         return dataclasses.replace(limits, token_budget=min(limits.token_budget, budget))
 
-    def _reader(self, *, truncation: bool) -> Read[Located]:
+    def _reader(self, *, truncation: bool) -> Read[OffsetEncoding]:
         """Reads a text or a pair."""
 
-        def read(value: object, where: str) -> Located:
+        def read(value: object, where: str) -> OffsetEncoding:
             if isinstance(value, tuple) and self._types < 2:
                 raise TextError(f"{where} is a pair, and the model was made for single texts (type_vocab_size 1)")
             return self._model.encode(value, truncation=truncation, where=where)
@@ -142,7 +150,7 @@ class Pipeline(ABC):
         return iter(inputs)
 
     def _run_groups(
-        self, groups: Sequence[Sequence[Encoded]], batch_size: int, pick: Pick | None = None
+        self, groups: Sequence[Sequence[EncodedRow]], batch_size: int, pick: Pick | None = None
     ) -> Iterator[list[Outputs]]:
         """Run inputs that are several rows each, ``batch_size`` inputs at once; the outputs of the rows of each."""
         most = max(map(len, groups), default=1)

@@ -1,4 +1,4 @@
-"""Writing aside: a directory or file grows under another name and takes its place when it is complete."""
+"""Write under a temporary name: a directory or file takes its place when it is complete, or leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def write_file(target: Path, pieces: Iterable[bytes], out: Path) -> tuple[int, s
     return size, state.hexdigest()
 
 
-class Aside:
-    """A place beside ``out`` that is removed again unless :meth:`publish` is reached.
+class TemporaryPath:
+    """Holds a place beside ``out``, which is removed again unless :meth:`publish` is reached.
 
     Both names lie in one folder, so the last step is a rename. A directory that is already there is renamed out of the
     way first, and put back if the second rename fails; a machine that stops between the two renames leaves the old
@@ -59,7 +59,7 @@ class Aside:
         self._old = self._out.with_name(f".{self._out.name}.{token}.old")
         self._made: list[Path] = []
 
-    def __enter__(self) -> Aside:
+    def __enter__(self) -> TemporaryPath:
         try:
             with writable(self._out):
                 for folder in reversed(self._out.parents):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roformer_edge.bundle.selftest import SelfTest, SelfTestCase
+from roformer_edge.bundle.self_test_vectors import SelfTest, SelfTestCase
 from roformer_edge.errors import BundleFormatError
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)
