@@ -31,7 +31,7 @@ def test_deploy_says_what_it_made_and_lost(cli, checkpoint, data, tmp_path):
     made = json.loads(outcome.out.splitlines()[-1])
     assert made["recipe"] == "int8-dynamic"
     assert made["parity"] < 1e-5
-    assert set(leftovers(out)) == FILES | {"vocab.txt", "words.bin"}
+    assert set(leftovers(out)) == FILES | {"vocab.txt", "words.bin", "unicode.bin"}
     assert json.loads((out / "manifest.json").read_text())["measured"]["examples"] == len(TEXTS)
     assert leftovers(tmp_path) == ["bundle", "r"]
 
