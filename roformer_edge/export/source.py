@@ -10,8 +10,9 @@ from typing import TypeAlias
 import numpy as np
 
 from roformer_edge.bundle.reader import is_bundle, open_bundle
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, fit_rotary_table, load_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
+from roformer_edge.checkpoint.rotary import fit_rotary_table
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnsupportedModelError
 from roformer_edge.tasks import Task
@@ -89,7 +90,7 @@ def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:
         arrays = read_arrays(bundle.read_bytes("model"), config, task)
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
-            arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], config)
+            arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
         vocabulary, words = bundle.read_bytes("vocabulary"), bundle.read_bytes("words")
     return Source(
         checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from roformer_edge.checkpoint.loading import load_architecture, save_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import shapes_of
+from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import UnsupportedModelError
 from roformer_edge.models.flax.encoder import Array

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from roformer_edge.checkpoint.loading import load_architecture, save_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture
+from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CheckpointError
 from roformer_edge.models.keras.encoder import Book, Cache, RoFormerEncoder, Surroundings, Tensor, additive_mask

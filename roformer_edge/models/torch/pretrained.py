@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from roformer_edge.checkpoint.loading import fit_rotary_table, load_architecture, save_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
+from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 
 if TYPE_CHECKING:
@@ -118,7 +120,7 @@ class RoFormerPreTrainedModel(nn.Module):
             module, _, attribute = name.rpartition(".")
             old: Tensor = self.get_buffer(name)
             config = self.config.replace(max_position_embeddings=length)
-            new = torch.from_numpy(fit_rotary_table(old.float().cpu().numpy(), config)).to(old)
+            new = torch.from_numpy(fit_rotary_table(old.float().cpu().numpy(), length)).to(old)
             setattr(self.get_submodule(module), attribute, new)
             for owner in self.modules():
                 if isinstance(owner, RoFormerPreTrainedModel):
