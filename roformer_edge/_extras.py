@@ -16,6 +16,8 @@ EXTRA_OF = {
     "flax": "flax",
     "jax": "flax",
     "onnx": "export",
+    "safetensors": "export",
+    "ml_dtypes": "export",
     "rjieba": "rjieba",
 }
 

@@ -29,7 +29,7 @@ from roformer_edge.bundle.manifest import (
 from roformer_edge.bundle.reader import is_bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
-from roformer_edge.checkpoint.safetensors_file import write_safetensors
+from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.deploy.source import WEIGHTS_NAME, Source, encode_batches, open_source
 from roformer_edge.errors import ComparisonError, OptionError
