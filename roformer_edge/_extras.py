@@ -17,6 +17,7 @@ EXTRA_OF = {
     "jax": "flax",
     "onnx": "export",
     "rjieba": "rjieba",
+    "jinja2": "validate",
 }
 
 

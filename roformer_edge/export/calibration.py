@@ -11,20 +11,20 @@ from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.export.onnx.encoder import half_split_order
 from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.export.onnx.session import GraphSession
+from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
 from roformer_edge.quantize.equalise import equalise
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 Batches: TypeAlias = Callable[[], Iterable[Arrays]]
-Step: TypeAlias = Callable[[int, int | None], None]
 
 # the products whose input channels may be equalised
 _EQUALISED = (".attention.output", ".ffn.down")
 
 
 def equalised_arrays(
-    graph: Graph, checkpoint: Checkpoint, scopes: Iterable[str], batches: Batches, step: Step
+    graph: Graph, checkpoint: Checkpoint, scopes: Iterable[str], batches: Batches, progress: ProgressListener
 ) -> Arrays:
     """The weights with loud channels spread over both sides of a product; the float function is the same to the bit.
 
@@ -33,7 +33,7 @@ def equalised_arrays(
         checkpoint: Weights and architecture.
         scopes: Names of the linear scopes that will be quantised.
         batches: Makes the calibration batches.
-        step: Told how many texts were seen.
+        progress: Told how many texts were seen.
     """
     watched = {scope: graph.linear_inputs[scope][0] for scope in scopes if scope.endswith(_EQUALISED)}
     arrays, config = checkpoint.arrays, checkpoint.config
@@ -45,7 +45,7 @@ def equalised_arrays(
         batches(),
         tensors,
         observer="minmax",
-        progress=lambda progress: step(progress.texts, None),
+        progress=progress,
     )
     maxima = {scope: np.asarray(seen.channel_maxima[tensor], np.float32) for scope, tensor in watched.items()}
     if config.rotary_value:  # the graph's context has the values' channels in the order in which they were turned
@@ -57,7 +57,7 @@ def equalised_arrays(
 
 
 def calibrate_graph(
-    graph: Graph, scopes: Iterable[str], batches: Batches, step: Step, *, grid: Grid, observer: str
+    graph: Graph, scopes: Iterable[str], batches: Batches, progress: ProgressListener, *, grid: Grid, observer: str
 ) -> Calibration:
     """The ranges of every tensor that the products of ``scopes`` read.
 
@@ -65,7 +65,7 @@ def calibrate_graph(
         graph: A float graph.
         scopes: Names of linear scopes.
         batches: Makes the calibration batches.
-        step: Told how many texts were seen.
+        progress: Told how many texts were seen.
         grid: The integers that the tensors will become.
         observer: A key of ``observers.OBSERVERS``.
     """
@@ -77,7 +77,7 @@ def calibrate_graph(
         observer=observer,
         grid=grid,
         channels=False,
-        progress=lambda progress: step(progress.texts, None),
+        progress=progress,
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from roformer_edge._extras import available
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
-from roformer_edge.export.calibration import Batches, Step, calibrate_graph, equalised_arrays
+from roformer_edge.export.calibration import Batches, calibrate_graph, equalised_arrays
 from roformer_edge.export.onnx.build import build_graph
 from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.export.onnx.linear import Precision
 from roformer_edge.export.parity import Parity, check_parity, torch_answers
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, Recipe, resolve
@@ -71,8 +71,7 @@ def export_onnx(
     options: ExportOptions,
     *,
     batches: Batches | None = None,
-    stage: Callable[[str], None] = lambda _: None,
-    step: Step = lambda _done, _total: None,
+    progress: ProgressListener = SILENT,
 ) -> Exported:
     """Export a checkpoint.
 
@@ -82,8 +81,7 @@ def export_onnx(
         options: Recipe, preset, dtypes.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
             by recipes with the static scheme; with others they serve to spread loud channels, as with static ones.
-        stage: Told the name of each stage as it begins.
-        step: Told how many calibration texts were seen.
+        progress: Told of each stage as it begins, and how many calibration texts were seen.
 
     Raises:
         ParityError: The float32 graph does not compute what the torch model computes.
@@ -97,7 +95,7 @@ def export_onnx(
             f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
             "give a JSON Lines file of texts like those that the model will see (--calibration)"
         )
-    stage("parity")
+    progress.stage("parity")
     answers = torch_answers(checkpoint, task) if available("torch") else None
     graph = float_graph(checkpoint, task, options.index_dtype)
     parity = Parity(checked=False, reference=NO_TORCH)
@@ -106,14 +104,14 @@ def export_onnx(
     quantised = [name for name, decision in decisions.items() if decision.scheme in (STATIC, DYNAMIC)]
     arrays, calibration = checkpoint.arrays, None
     if quantised and batches is not None:
-        stage("calibrate")
-        arrays = equalised_arrays(graph, checkpoint, quantised, batches, step)
+        progress.stage("calibrate")
+        arrays = equalised_arrays(graph, checkpoint, quantised, batches, progress)
         if static:
             graph = build_graph(checkpoint.config, arrays, task, index_dtype=options.index_dtype)
             grid = options.preset.activations
-            calibration = calibrate_graph(graph, static, batches, step, grid=grid, observer=options.observer)
+            calibration = calibrate_graph(graph, static, batches, progress, grid=grid, observer=options.observer)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
-        stage("quantize")
+        progress.stage("quantize")
         del graph
         graph = build_graph(
             checkpoint.config,
@@ -123,7 +121,7 @@ def export_onnx(
             precision=Precision(preset=options.preset, ranges=calibration.ranges if calibration else {}),
             index_dtype=options.index_dtype,
         )
-    stage("serialise")
+    progress.stage("serialise")
     return Exported(
         model=graph.to_bytes(),
         inputs=graph.inputs,
