@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from roformer_edge.deploy.journey import open_reference
     from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
-    from roformer_edge.validate.data.examples import check_lengths, read_examples
+    from roformer_edge.validate.data.examples import check_inputs, read_examples
     from roformer_edge.validate.openers import open_predictor, task_of_bundle
     from roformer_edge.validate.options import CompareOptions
     from roformer_edge.validate.render import check_report, write_report
@@ -65,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)
             examples = tuple(islice(read_examples(args.data, measure, fields), args.limit))
-            if candidate.tokens is not None and not args.truncate:
-                check_lengths(examples, candidate.tokens.count, candidate.tokens.limit)
+            for side in (reference, candidate):
+                if side.find_problem is not None:
+                    check_inputs(examples, side.find_problem)
             report = compare(reference, candidate, examples, options, progress)
     print(summary_table(report))
     if args.report is not None:

@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
@@ -40,10 +41,10 @@ from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.scopes import ARITHMETIC
 from roformer_edge.tasks import Task, get_task, input_rows, task_of
 from roformer_edge.tokenizer import WORDS_PATH
-from roformer_edge.validate.data.examples import Example, check_lengths, read_examples
+from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.data.inputs import read_inputs
-from roformer_edge.validate.openers import count_tokens, open_predictor
+from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.render import check_report, write_report
@@ -265,10 +266,10 @@ def _examples(options: DeployOptions, task: Task, made_of: Source) -> tuple[Exam
     if options.evaluation is None:
         return ()
     config = made_of.checkpoint.config
-    examples = tuple(read_examples(options.evaluation, measure_of_model(task.name, config), options.fields))
-    counter = count_tokens(made_of.tokenizer, task, config.max_position_embeddings)
-    if counter is not None and not options.truncation:
-        check_lengths(examples, counter.count, counter.limit)
+    measure = measure_of_model(task.name, config)
+    examples = tuple(read_examples(options.evaluation, measure, options.fields))
+    limit, truncation = config.max_position_embeddings, options.truncation
+    check_inputs(examples, partial(measure.find_problem, made_of.tokenizer, limit, truncation=truncation))
     return examples
 
 

@@ -71,6 +71,7 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
     measure, examples = measured.measure, measured.examples
     ours, theirs = measured.answers
     rows = measure.statistics(examples, ours, ours), measure.statistics(examples, theirs, ours)
+    metrics = measure.metrics_of(examples)
     comparison = measure.compare(examples, ours, theirs)
     batch_sizes = (options.reference_batch_size, options.batch_size)
     reference, candidate = (
@@ -85,10 +86,10 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
         data=Data(name=options.data_name, examples=len(examples), sha256=digest_of(examples)),
         reference=reference,
         candidate=candidate,
-        figures=_figures(count_rows(*rows), measure.metrics, options),
+        figures=_figures(count_rows(*rows), metrics, options),
         uncertainty=Uncertainty(confidence=options.confidence, resamples=options.resamples, seed=options.seed),
         agreement=measure.agree(ours, theirs, comparison),
-        slices=tuple(part for by in options.slices for part in _slices(by, examples, rows, measure.metrics)),
+        slices=tuple(part for by in options.slices for part in _slices(by, examples, rows, metrics)),
         timing=measured.timing,
         effects=tuple(
             EffectCount(effect=effect, count=int(member.sum())) for effect, member in find_effects(comparison).items()

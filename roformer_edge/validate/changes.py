@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.validate.data.examples import Example
-from roformer_edge.validate.excerpts import Excerpt, Passage, passages
-from roformer_edge.validate.tasks.measure import Comparison, Measure
-
-Effect = Literal["broke", "fixed", "moved", "drifted"]
+from roformer_edge.validate.excerpts import Excerpt, Passage
+from roformer_edge.validate.tasks.measure import Comparison, Effect, Measure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +80,14 @@ def changed_examples(
     for effect, member in find_effects(comparison).items():
         for row in order[member[order]][:limit]:
             example = examples[row]
-            shown = measure.show(example, ours[row], theirs[row])
+            shown = measure.show(int(row), examples, ours, theirs)
             listed.append(
                 ChangedExample(
                     number=int(row) + 1,
                     line=example.line,
                     id=example.id,
                     effect=effect,
-                    asked=passages(example.inputs),
+                    asked=measure.asked(example),
                     gold=shown.gold,
                     reference=shown.reference,
                     candidate=shown.candidate,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from roformer_edge.checkpoint.loading import check_vocabulary, load_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.runtime.loading import PIPELINES, load
-from roformer_edge.tasks import Task, get_task, input_rows
+from roformer_edge.tasks import Task, get_task
 from roformer_edge.tokenizer import load_tokenizer
 from roformer_edge.validate.data.inputs import Inputs
-from roformer_edge.validate.predictors import Facts, FileFact, Opening, Predictor, TokenCounter
+from roformer_edge.validate.predictors import Facts, FileFact, Opening, Predictor
 from roformer_edge.validate.tasks import measure_of_model, problem_type_of
 
 # what a checkpoint needs beside its weights -> its role
@@ -75,7 +76,7 @@ def open_predictor(
         problem_type=problem_type_of(config) if row.labelled else None,
         facts=facts,
         opening=opening,
-        tokens=count_tokens(pipeline.model.tokenizer, row, pipeline.max_length),
+        find_problem=partial(measure.find_problem, pipeline.model.tokenizer, pipeline.max_length, truncation=truncate),
     )
 
 
@@ -87,15 +88,6 @@ def task_of_bundle(path: str | Path) -> str:
     """
     with open_bundle(path) as bundle:
         return bundle.manifest.task
-
-
-def count_tokens(tokenizer: Any, task: Task, limit: int) -> TokenCounter | None:
-    """Count what a model reads of an input; ``None`` where a task reads any length, in windows."""
-    if task.name == "question-answering":
-        return None
-    return TokenCounter(
-        count=lambda inputs: max(len(tokenizer.encode_text(*row).ids) for row in input_rows(task, inputs)), limit=limit
-    )
 
 
 def _open_bundle(opening: Opening, task: Task) -> tuple[Any, RoFormerConfig, Facts]:

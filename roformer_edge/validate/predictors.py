@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from roformer_edge.validate.data.examples import Problem
 from roformer_edge.validate.data.inputs import Inputs
 
 
@@ -72,19 +73,6 @@ class Opening:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenCounter:
-    """Counts what a model reads of an input.
-
-    Attributes:
-        count: Tokens of the longest row of an input, special tokens included.
-        limit: The most tokens that the model takes.
-    """
-
-    count: Callable[[Inputs], int]
-    limit: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Predictor:
     """One side of a comparison; any function can be one.
 
@@ -95,7 +83,7 @@ class Predictor:
         problem_type: Of a text classifier, as in ``config.json``; ``None`` for one label of several.
         facts: Engine, precision, files.
         opening: How another process opens the same, or ``None`` where it cannot.
-        tokens: Counts tokens, or ``None`` where it cannot.
+        find_problem: Tells why it could not take an input, without computing; ``None`` where it cannot tell.
     """
 
     name: str
@@ -104,4 +92,4 @@ class Predictor:
     problem_type: str | None = None
     facts: Facts = A_FUNCTION
     opening: Opening | None = None
-    tokens: TokenCounter | None = None
+    find_problem: Callable[[Inputs], Problem | None] | None = None

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from roformer_edge.errors import BudgetExceededError, ComparisonError
-from roformer_edge.validate.changes import ChangedExample, Effect
+from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.format import valued
 from roformer_edge.validate.json_values import from_json_values, to_json_values
 from roformer_edge.validate.metrics import Unit
 from roformer_edge.validate.predictors import Facts
 from roformer_edge.validate.statistics import Verdicts
 from roformer_edge.validate.tasks import MEASURES
-from roformer_edge.validate.tasks.measure import Agreement, Detail
+from roformer_edge.validate.tasks.measure import Agreement, Detail, Effect
 
 SCHEMA_VERSION = 2
 

@@ -66,24 +66,35 @@ def _example(line: Line, measure: Measure[Any, Any]) -> Example:
     )
 
 
-def check_lengths(examples: Iterable[Example], count: Callable[[Inputs], int], limit: int) -> None:
-    """Refuse examples that are longer than a model takes, before anything is computed.
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why a model could not take an input.
+
+    Attributes:
+        reason: What was found, and what is allowed.
+        remedy: What to do; examples with the same remedy are counted together.
+    """
+
+    reason: str
+    remedy: str
+
+
+def check_inputs(examples: Iterable[Example], find_problem: Callable[[Inputs], Problem | None]) -> None:
+    """Refuse examples that a model could not take, before anything is computed.
 
     Args:
         examples: The labelled examples.
-        count: Gives the tokens of an example's longest row.
-        limit: The most tokens that the model takes.
+        find_problem: Tells what is wrong with an input, such as more tokens than the model takes.
 
     Raises:
-        DatasetError: Some are longer; the message names the first, and how many there are.
+        DatasetError: There are such examples; the message names the first, and how many there are.
     """
-    too_long = [(example, tokens) for example in examples if (tokens := count(example.inputs)) > limit]
-    if too_long:
-        example, tokens = too_long[0]
-        several = f" ({len(too_long)} such texts)" if len(too_long) > 1 else ""
-        raise DatasetError(
-            f"{example.where or 'an example'}: {tokens} tokens, the model takes {limit}; --truncate cuts{several}"
-        )
+    found = [(example, problem) for example in examples if (problem := find_problem(example.inputs)) is not None]
+    if found:
+        example, first = found[0]
+        number = sum(problem.remedy == first.remedy for _, problem in found)
+        several = f" ({number} such texts)" if number > 1 else ""
+        raise DatasetError(f"{example.where or 'an example'}: {first.reason}; {first.remedy}{several}")
 
 
 def digest_of(examples: Sequence[Example]) -> str:

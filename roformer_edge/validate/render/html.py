@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from roformer_edge.validate import format as formats
-from roformer_edge.validate.changes import ChangedExample, Effect
+from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.excerpts import Excerpt, Mark
 from roformer_edge.validate.render import svg
 from roformer_edge.validate.render.escape import JOINTS, clipped, visible
@@ -24,6 +24,7 @@ from roformer_edge.validate.render.summary import (
     effect_headings,
     headlines,
     interval_words,
+    judged,
     p_value,
     shown_of,
     task_sections,
@@ -32,6 +33,7 @@ from roformer_edge.validate.render.summary import (
 from roformer_edge.validate.report import Figure, Report
 from roformer_edge.validate.sections import Breakdown
 from roformer_edge.validate.tasks import MEASURES
+from roformer_edge.validate.tasks.measure import Effect
 
 MATRIX_NAMES = 12  # a matrix with more is shown as its most frequent pairs
 PAIRS_SHOWN = 15
@@ -62,7 +64,7 @@ def to_html(report: Report) -> str:
             groups=[group for group in groups if group.rows],
             layout=measure.layout,
             moved=measure.moved,
-            p_value=p_value(report),
+            judged=judged(report),
         )
     )
 
@@ -102,6 +104,7 @@ def _environment() -> Environment:
         change_of=formats.change,
         signed=formats.signed,
         interval_words=interval_words,
+        p_value=p_value,
         confused_pairs=lambda confusion: confused_pairs(confusion, PAIRS_SHOWN),
         pieces=pieces,
         shade=shade,

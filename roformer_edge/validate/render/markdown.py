@@ -25,6 +25,7 @@ from roformer_edge.validate.render.summary import (
     effect_headings,
     headlines,
     interval_words,
+    judged,
     p_value,
     shown_of,
     task_sections,
@@ -86,15 +87,16 @@ def _figures(report: Report) -> list[str]:
         _table(("", "reference", "candidate", "drop"), rows),
         f"In brackets: {100 * report.uncertainty.confidence:g} % intervals. A positive drop is a loss.",
     ]
-    verdicts = report.gated.verdicts
-    if verdicts is not None:
+    found = judged(report)
+    if found is not None:
+        figure, verdicts = found
         square = [
             ("reference right", f"{verdicts.both:,}", f"{verdicts.only_reference:,}"),
             ("reference wrong", f"{verdicts.only_candidate:,}", f"{verdicts.neither:,}"),
         ]
         parts += [
-            _table(("", "candidate right", "candidate wrong"), square, numbers=2),
-            f"McNemar's test, mid-p: {p_value(report)}.",
+            _table((f"{figure.name}", "candidate right", "candidate wrong"), square, numbers=2),
+            f"McNemar's test, mid-p: {p_value(verdicts)}.",
         ]
     return parts
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from roformer_edge.validate.changes import Effect
 from roformer_edge.validate.format import (
     both,
     change,
@@ -20,22 +19,10 @@ from roformer_edge.validate.format import (
 )
 from roformer_edge.validate.report import Figure, Report, Slice, points_beside
 from roformer_edge.validate.sections import Breakdown, Confusion, Part, Section
+from roformer_edge.validate.statistics import Verdicts as VerdictCounts
 from roformer_edge.validate.tasks import MEASURES
+from roformer_edge.validate.tasks.measure import Effect
 
-# effect -> how a heading puts it, where an answer is right or wrong
-_RIGHT_OR_WRONG: dict[Effect, str] = {
-    "broke": "Only the reference was right",
-    "fixed": "Only the candidate was right",
-    "moved": "Both wrong, in different ways",
-    "drifted": "Same answer, outputs moved most",
-}
-# ... and where it is better or worse
-_BETTER_OR_WORSE: dict[Effect, str] = {
-    "broke": "The candidate is worse",
-    "fixed": "The candidate is better",
-    "moved": "Different answers, equally good",
-    "drifted": "Same answer, outputs moved most",
-}
 _HEADED_FIGURES = 2
 
 
@@ -190,9 +177,9 @@ def _times(before: float | None, after: float | None, better: str, worse: str) -
     return f"{factor:.2f}× {better if after < before else worse}"
 
 
-def effect_headings(report: Report) -> dict[Effect, str]:
+def effect_headings(report: Report) -> Mapping[Effect, str]:
     """How headings put each effect, in the order in which they are shown."""
-    return _RIGHT_OR_WRONG if report.gated.verdicts is not None else _BETTER_OR_WORSE
+    return MEASURES[report.measure].effects
 
 
 def shown_of(report: Report, effect: Effect) -> str:
@@ -267,11 +254,13 @@ def interval_words(figure: Figure, low: float, high: float) -> str:
     return f"{valued(low, figure.unit)} to {valued(high, figure.unit)}"
 
 
-def p_value(report: Report) -> str:
-    """McNemar's p of the gated figure, with four decimals; empty where there is none."""
-    verdicts = report.gated.verdicts
-    if verdicts is None:
-        return ""
+def judged(report: Report) -> tuple[Figure, VerdictCounts] | None:
+    """The first figure that counts right answers, and who was right where; ``None`` where none does."""
+    return next(((figure, figure.verdicts) for figure in report.figures if figure.verdicts is not None), None)
+
+
+def p_value(verdicts: VerdictCounts) -> str:
+    """McNemar's p, with four decimals."""
     return "below 0.0001" if verdicts.p_value < 1e-4 else f"{verdicts.p_value:.4f}"
 
 

@@ -9,9 +9,11 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.tasks import get_task
 from roformer_edge.validate.tasks.measure import Measure
+from roformer_edge.validate.tasks.multi_label import MultiLabel
+from roformer_edge.validate.tasks.regression import Regression
 from roformer_edge.validate.tasks.text_classification import SingleLabel
 
-_MEASURES: tuple[type[Measure[Any, Any]], ...] = (SingleLabel,)
+_MEASURES: tuple[type[Measure[Any, Any]], ...] = (SingleLabel, MultiLabel, Regression)
 
 # what a measure is called in reports -> its class
 MEASURES: dict[str, type[Measure[Any, Any]]] = {row().name: row for row in _MEASURES}

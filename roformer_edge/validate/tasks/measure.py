@@ -8,7 +8,7 @@ slices and the budget follow from that alone and are the same code for every tas
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import ComparisonError
-from roformer_edge.tasks import Task, get_task
-from roformer_edge.validate.data.examples import Example
+from roformer_edge.tasks import Task, get_task, input_rows
+from roformer_edge.validate.data.examples import Example, Problem
 from roformer_edge.validate.data.inputs import Inputs, inputs_of
 from roformer_edge.validate.data.lines import Line
-from roformer_edge.validate.excerpts import Excerpt
+from roformer_edge.validate.excerpts import Excerpt, Passage, passages
 from roformer_edge.validate.metrics import Metric
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Section
@@ -30,8 +30,25 @@ if TYPE_CHECKING:
 
 Gold = TypeVar("Gold")
 Answer = TypeVar("Answer")
+Effect = Literal["broke", "fixed", "moved", "drifted"]
 Rows = NDArray[Any]
 Floats = NDArray[np.float64]
+
+
+# how headings put each effect, where an answer is right or wrong ...
+RIGHT_OR_WRONG: Mapping[Effect, str] = {
+    "broke": "Only the reference was right",
+    "fixed": "Only the candidate was right",
+    "moved": "Both wrong, in different ways",
+    "drifted": "Same answer, outputs moved most",
+}
+# ... and where it is better or worse
+BETTER_OR_WORSE: Mapping[Effect, str] = {
+    "broke": "The candidate is worse",
+    "fixed": "The candidate is better",
+    "moved": "Different answers, equally good",
+    "drifted": "Same answer, outputs moved most",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +116,7 @@ class Measure(ABC, Generic[Gold, Answer]):
         noun: What one example is.
         moved: What ``Comparison.difference`` is, as a column's name.
         layout: How changed examples are listed: ``"table"`` for short answers, ``"stack"`` for marked texts.
+        effects: How headings put the ways in which answers change, in the order in which they are shown.
     """
 
     task: ClassVar[str]
@@ -108,6 +126,7 @@ class Measure(ABC, Generic[Gold, Answer]):
     noun: ClassVar[str] = "text"
     moved: ClassVar[str] = "Moved by"
     layout: ClassVar[Literal["table", "stack"]] = "table"
+    effects: ClassVar[Mapping[Effect, str]] = BETTER_OR_WORSE
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
         self.labels = tuple(labels)
@@ -155,6 +174,28 @@ class Measure(ABC, Generic[Gold, Answer]):
         """
         _check_labels(reference, candidate)
 
+    def metrics_of(self, examples: Sequence[Example]) -> Sequence[Metric]:
+        """The metrics that these examples allow.
+
+        Raises:
+            ComparisonError: Some of the examples allow others than the rest.
+        """
+        return self.metrics
+
+    def find_problem(self, tokenizer: Any, limit: int, inputs: Inputs, *, truncation: bool) -> Problem | None:
+        """What of an input a model could not take, found without the model.
+
+        Args:
+            tokenizer: Of the model.
+            limit: The most tokens of one row.
+            inputs: What would be asked.
+            truncation: Whether long texts are cut.
+        """
+        if truncation:
+            return None
+        tokens = max(len(tokenizer.encode_text(*row).ids) for row in input_rows(self.row, inputs))
+        return too_long(tokens, limit) if tokens > limit else None
+
     # asking
 
     @abstractmethod
@@ -196,8 +237,14 @@ class Measure(ABC, Generic[Gold, Answer]):
     # showing
 
     @abstractmethod
-    def show(self, example: Example, reference: Answer, candidate: Answer) -> Shown:
-        """One example as the report lists it."""
+    def show(
+        self, row: int, examples: Sequence[Example], reference: Sequence[Answer], candidate: Sequence[Answer]
+    ) -> Shown:
+        """The example at ``row`` as the report lists it."""
+
+    def asked(self, example: Example) -> tuple[Passage, ...]:
+        """The texts of an example that the report lists beside its answers."""
+        return passages(example.inputs)
 
     @abstractmethod
     def make_detail(
@@ -209,6 +256,11 @@ class Measure(ABC, Generic[Gold, Answer]):
     @abstractmethod
     def sections(cls, report: Report) -> Sequence[Section]:
         """What the report's page shows of the detail, most important first."""
+
+
+def too_long(tokens: int, limit: int) -> Problem:
+    """The problem of a row with more tokens than the model takes."""
+    return Problem(reason=f"{tokens} tokens, the model takes {limit}", remedy="--truncate cuts")
 
 
 def _check_labels(reference: Predictor, candidate: Predictor) -> None:

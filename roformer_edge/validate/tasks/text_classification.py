@@ -28,7 +28,16 @@ from roformer_edge.validate.format import both, decimal, significant
 from roformer_edge.validate.metrics import Metric, Ratio, Weights, mean_of_occurring, ratio, sum_by_class
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Breakdown, Confusion, Distribution, Part, Scatter, Section, Table
-from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Rows, Shown, few, stack_outputs
+from roformer_edge.validate.tasks.measure import (
+    RIGHT_OR_WRONG,
+    Comparison,
+    Detail,
+    Measure,
+    Rows,
+    Shown,
+    few,
+    stack_outputs,
+)
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -94,6 +103,7 @@ class SingleLabel(Measure[str, Logits]):
 
     task = "text-classification"
     detail: ClassVar[type[Detail]] = ClassificationDetail
+    effects = RIGHT_OR_WRONG
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
         super().__init__(labels)
@@ -128,8 +138,7 @@ class SingleLabel(Measure[str, Logits]):
 
     def ask(self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool) -> Sequence[Logits]:
         """The logits of every text or pair."""
-        texts = [text_or_pair(value) for value in inputs]
-        return list(pipeline.logits(texts, batch_size=batch_size, truncation=truncation))
+        return ask_for_logits(pipeline, inputs, batch_size=batch_size, truncation=truncation)
 
     def collect(self, side: Predictor, inputs: Sequence[Inputs], answers: Sequence[Any]) -> Logits:  # type: ignore[override]
         """The logits, float32 ``[examples, labels]``, labels aligned by name."""
@@ -158,12 +167,15 @@ class SingleLabel(Measure[str, Logits]):
             margin=(ours[rows, first] - ours[rows, second]).astype(np.float64),
         )
 
-    def show(self, example: Example, reference: Logits, candidate: Logits) -> Shown:
+    def show(
+        self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
+    ) -> Shown:
         """Labels with their probabilities."""
+        gold = examples[row].gold
         return Shown(
-            gold=Excerpt(text=example.gold),
-            reference=self._answer(reference, example.gold),
-            candidate=self._answer(candidate, example.gold),
+            gold=Excerpt(text=gold),
+            reference=self._answer(reference[row], gold),
+            candidate=self._answer(candidate[row], gold),
         )
 
     def _answer(self, logits: Logits, gold: str) -> Excerpt:
@@ -202,6 +214,12 @@ class SingleLabel(Measure[str, Logits]):
             _changes(detail),
         )
         return [section for section in sections if section is not None]
+
+
+def ask_for_logits(pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool) -> list[Logits]:
+    """The logits of every text or pair, one vector each."""
+    texts = [text_or_pair(value) for value in inputs]
+    return list(pipeline.logits(texts, batch_size=batch_size, truncation=truncation))
 
 
 def confusion_matrix(gold: Indices, answers: Indices, classes: int) -> Indices:
@@ -266,26 +284,33 @@ def label_section(
     )
 
 
-def logits_section(apart: Distance, differences: DifferenceHistogram, sample: Sequence[tuple[float, float]]) -> Section:
-    """How far the logits moved."""
+def logits_section(
+    apart: Distance, differences: DifferenceHistogram, sample: Sequence[tuple[float, float]], noun: str = "logit"
+) -> Section:
+    """How far the outputs moved, which are called by ``noun``."""
+    title = f"How far the {noun}s moved"
     if apart.worst == 0:
-        words = "Not at all: every logit of the candidate equals the reference’s, bit for bit."
-        return Section(title="How far the logits moved", lede=words)
+        words = f"Not at all: every {noun} of the candidate equals the reference’s, bit for bit."
+        return Section(title=title, lede=words)
     share = f" ({100 * apart.mean / apart.spread:.1f} % of their spread)" if apart.spread else ""
     return Section(
-        title="How far the logits moved",
-        lede=f"By {significant(apart.mean)} on average{share} and by {significant(apart.worst)} at most. "
-        f"Cosine {decimal(apart.mean_cosine, 4)} on average, {decimal(apart.worst_cosine, 4)} at worst.",
+        title=title,
+        lede=f"By {significant(apart.mean)} on average{share} and by {significant(apart.worst)} at most."
+        + (
+            f" Cosine {decimal(apart.mean_cosine, 4)} on average, {decimal(apart.worst_cosine, 4)} at worst."
+            if noun == "logit"
+            else ""  # a single value has no direction
+        ),
         blocks=(
             Distribution(
                 histogram=differences,
-                title="Logit differences, candidate minus reference",
-                caption="Candidate minus reference, all logits",
+                title=f"{noun.capitalize()} differences, candidate minus reference",
+                caption=f"Candidate minus reference, all {noun}s",
             ),
             Scatter(
                 pairs=tuple(sample),
-                title="Logits of the candidate over logits of the reference",
-                caption=f"Candidate (up) over reference (across), {len(sample):,} logits, the largest moves among "
+                title=f"{noun.capitalize()}s of the candidate over {noun}s of the reference",
+                caption=f"Candidate (up) over reference (across), {len(sample):,} {noun}s, the largest moves among "
                 "them; equal on the diagonal",
             ),
         ),

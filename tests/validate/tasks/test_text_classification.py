@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.runner import compare
 from roformer_edge.validate.sections import Breakdown, Confusion
-from roformer_edge.validate.statistics import count_rows, estimate
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.text_classification import (
     ClassificationDetail,
@@ -25,8 +23,8 @@ from roformer_edge.validate.tasks.text_classification import (
     label_scores,
 )
 from tests.validate.tables import LABELS, UNTIMED, example_rows, example_sides, table_predictor, text_example
+from tests.validate.tasks.oracle import ask_oracle, figures_of
 
-ORACLE = Path(__file__).parents[1] / "sklearn_oracle.py"
 # what the version with reports of schema 1 gave for the same answers, its own and those of the demo
 SCHEMA_1 = json.loads(Path(__file__).with_name("schema1.json").read_text())
 
@@ -96,14 +94,9 @@ def test_scores_by_hand():
     assert [row.recall for row in scores] == pytest.approx([2 / 3, 1 / 2, 0, 0])
     assert [row.f1 for row in scores] == pytest.approx([4 / 5, 2 / 5, 0, 0])
     # the fourth class occurs nowhere and does not count
-    assert figures_of(gold, predicted, 4) == pytest.approx({"accuracy": 0.5, "macro-F1": (4 / 5 + 2 / 5 + 0) / 3})
-
-
-def figures_of(gold: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, float]:
-    rows = np.stack([gold, predicted], axis=1)
-    counted = count_rows(rows, rows)
-    metrics = SingleLabel([str(index) for index in range(classes)]).metrics
-    return {metric.name: estimate(counted, metric).candidate for metric in metrics}
+    assert figures_of(np.stack([gold, predicted], axis=1), SingleLabel("abcd").metrics) == pytest.approx(
+        {"accuracy": 0.5, "macro-F1": (4 / 5 + 2 / 5 + 0) / 3}
+    )
 
 
 @pytest.mark.oracle
@@ -114,12 +107,12 @@ def test_scores_equal_scikit_learn(oracle_python):
         gold = random.integers(0, classes, examples)
         predicted = np.where(random.random(examples) < 0.7, gold, random.integers(0, classes, examples))
         cases.append({"kind": "single", "gold": gold.tolist(), "predicted": predicted.tolist(), "classes": classes})
-    done = subprocess.run([oracle_python, ORACLE], input=json.dumps(cases), capture_output=True, text=True, check=True)
-    for case, expected in zip(cases, json.loads(done.stdout), strict=True):
+    for case, expected in zip(cases, ask_oracle(oracle_python, "sklearn_oracle.py", cases), strict=True):
         gold, predicted, classes = indices(*case["gold"]), indices(*case["predicted"]), case["classes"]
         confusion = confusion_matrix(gold, predicted, classes)
         scores = label_scores([""] * classes, confusion)
-        found = figures_of(gold, predicted, classes)
+        names = [str(index) for index in range(classes)]
+        found = figures_of(np.stack([gold, predicted], axis=1), SingleLabel(names).metrics)
         assert confusion.tolist() == expected["confusion"]
         assert found["accuracy"] == pytest.approx(expected["accuracy"], abs=1e-12)
         assert found["macro-F1"] == pytest.approx(expected["macro_f1"], abs=1e-12)
