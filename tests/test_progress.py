@@ -6,7 +6,7 @@ import inspect
 from io import StringIO
 
 import pytest
-from roformer_edge.export.to_onnx import export_onnx
+from roformer_edge.export.exporter import export_onnx
 
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.demo.journey import run_demo
