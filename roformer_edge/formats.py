@@ -21,7 +21,7 @@ class Format:
     Attributes:
         name: As in a manifest's ``format``.
         file_name: The model file in new bundles.
-        exporter: The address of the function that makes the model of a checkpoint.
+        exporter: The address of the function that builds the artifact, an ``export.artifact.Builder``.
         backend: The address of the class that implements ``runtime.session.Session``. It is made of a path or bytes,
             ``SessionOptions``, and the bundle's session options.
         engine: The address of the function that gives the package of the installed engine and its version, such as
@@ -43,7 +43,7 @@ _ROWS = (
     Format(
         name="onnx",
         file_name="model.onnx",
-        exporter="roformer_edge.export.to_onnx:export_onnx",
+        exporter="roformer_edge.export.onnx.emitter:build_graph",
         backend="roformer_edge.runtime.backends.onnxruntime:OnnxRuntimeSession",
         engine="roformer_edge.runtime.backends.onnxruntime:engine",
         # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option

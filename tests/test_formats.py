@@ -1,7 +1,9 @@
-"""The one list of formats, and a format more that is registered by its row alone."""
+"""The one list of formats, and a third one that is registered by its row alone."""
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,48 +12,54 @@ import numpy as np
 import pytest
 
 from roformer_edge.bundle.manifest import version_tuple
-from roformer_edge.bundle.reader import open_bundle
+from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
 from roformer_edge.errors import BackendError, UnknownNameError
-from roformer_edge.export.to_onnx import Exported, export_onnx
+from roformer_edge.export.network.weights import Weights
 from roformer_edge.formats import FORMATS, Format, get_format, resolve
-from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
+from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.tasks import get_task
 from roformer_edge.validate.openers import open_predictor
+from tests.numpy_format import NumpyModel
 from tests.tiny_checkpoint import write_checkpoint
 
-MAGIC = b"reversed"
 
+class NumpySession:
+    """Runs the model file that ``tests.numpy_format`` writes."""
 
-def export_reversed(*asked: Any, **options: Any) -> Exported:
-    """An ONNX model from its end to its beginning: no other engine could make anything of it."""
-    made = export_onnx(*asked, **options)
-    return Exported(**{**vars(made), "model": MAGIC + made.model[::-1]})
-
-
-class ReversedSession(OnnxRuntimeSession):
-    """Runs such a model."""
+    provider = "numpy"
+    fallbacks: tuple[str, ...] = ()
 
     def __init__(self, model: Path | bytes, options: SessionOptions, session: Mapping[str, str]) -> None:
-        assert session == {"mirror": "on"}
-        data = model if isinstance(model, bytes) else model.read_bytes()
-        assert data.startswith(MAGIC)
-        super().__init__(data[len(MAGIC) :][::-1], options, get_format("onnx").session)
+        self.options, self.session = options, session
+        file = np.load(io.BytesIO(model) if isinstance(model, bytes) else model)
+        about = json.loads(str(file["about"]))
+        arrays = {name: file[name] for name in file.files if name != "about"}
+        self._task = get_task(about["task"])
+        self._model = NumpyModel(Weights(config=RoFormerConfig.from_dict(about["config"]), arrays=arrays), self._task)
+        self.signatures = {"default": self._task.signature}
+
+    def run(self, feeds: Mapping[str, Any], signature: str = "default") -> dict[str, np.ndarray]:
+        return self._model.run(fit_feeds(feeds, self.signatures, signature)).outputs
+
+    def close(self) -> None:
+        pass
 
 
-def reversed_engine() -> tuple[str, str]:
-    return "mirror", "2.5"
+def numpy_engine() -> tuple[str, str]:
+    return "numpy", np.__version__
 
 
-REVERSED = Format(
-    name="reversed",
-    file_name="model.xnno",
-    exporter=f"{__name__}:export_reversed",
-    backend=f"{__name__}:ReversedSession",
-    engine=f"{__name__}:reversed_engine",
-    minimum_runtime={"mirror": "2.0"},
-    session={"mirror": "on"},
+NUMPY = Format(
+    name="numpy",
+    file_name="model.npz",
+    exporter="tests.numpy_format:build_numpy",
+    backend=f"{__name__}:NumpySession",
+    engine=f"{__name__}:numpy_engine",
+    minimum_runtime={"numpy": "1.24"},
+    session={"precision": "as it comes"},
 )
 
 
@@ -75,18 +83,18 @@ def test_an_unknown_format_lists_those_there_are() -> None:
 def test_a_format_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = write_checkpoint(tmp_path / "checkpoint")
     usual = deploy_checkpoint(checkpoint, tmp_path / "onnx", DeployOptions(recipe="fp32")).bundle
-    monkeypatch.setitem(FORMATS, "reversed", REVERSED)
-    made = deploy_checkpoint(checkpoint, tmp_path / "mirror", DeployOptions(recipe="fp32", format="reversed"))
-    assert made.manifest.format == "reversed"
-    assert made.manifest.minimum_runtime == {"mirror": "2.0"}
-    assert (made.bundle / "model.xnno").read_bytes().startswith(MAGIC)
-    with open_bundle(made.bundle) as opened:
-        assert opened.manifest.session == {"mirror": "on"}
-    texts = ["今天天气", "把灯打开"]
-    with load(usual) as one, load(made.bundle, self_test=True) as other:
-        assert type(other.model.session) is ReversedSession
-        np.testing.assert_array_equal(one.logits(texts), other.logits(texts))
-    assert open_predictor(made.bundle).facts.engine == "mirror 2.5"
-    monkeypatch.setattr(f"{__name__}.reversed_engine", lambda: ("mirror", "1.9"))
-    with pytest.raises(BackendError, match=r"needs mirror 2\.0, found 1\.9; upgrade mirror"):
+    monkeypatch.setitem(FORMATS, "numpy", NUMPY)
+    made = deploy_checkpoint(checkpoint, tmp_path / "numpy", DeployOptions(recipe="fp32", format="numpy"))
+    assert (made.manifest.format, made.manifest.minimum_runtime) == ("numpy", {"numpy": "1.24"})
+    assert (made.bundle / "model.npz").is_file()
+    texts = ["今天天气", "把灯打开", "请把客厅的灯打开！"]
+    with load(usual) as one, load(made.bundle, self_test=True, threads=1) as other:
+        session = other.model.session
+        assert type(session) is NumpySession
+        assert session.options.threads == 1
+        assert session.session == {"precision": "as it comes"}
+        np.testing.assert_allclose(one.logits(texts), other.logits(texts), atol=1e-5)
+    assert open_predictor(made.bundle).facts.engine == f"numpy {np.__version__}"
+    monkeypatch.setattr(f"{__name__}.numpy_engine", lambda: ("numpy", "1.9"))
+    with pytest.raises(BackendError, match=r"needs numpy 1\.24, found 1\.9; upgrade numpy"):
         load(made.bundle)

@@ -12,6 +12,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_source(parser, "checkpoint directory: config.json, weights, vocab.txt")
     options.add_target(parser)
+    parser.add_argument(
+        "--no-weights",
+        action="store_true",
+        help="leave out the weights beside the graph: half the size, and `quantize` then needs the checkpoint",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -84,6 +84,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         index_dtype=args.inputs,
         tokenizer=args.tokenizer,
         overwrite=args.overwrite,
+        keep_weights=not args.no_weights,
     )
 
 

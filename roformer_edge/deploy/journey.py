@@ -29,7 +29,9 @@ from roformer_edge.bundle.manifest import (
 from roformer_edge.bundle.reader import is_bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.checkpoint.safetensors_file import write_safetensors
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
+from roformer_edge.deploy.source import WEIGHTS_NAME, Source, encode_batches, open_source
 from roformer_edge.errors import ComparisonError, OptionError
 from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.quantize.observers import get_observer
@@ -51,8 +53,8 @@ from roformer_edge.validate.report import Report, check_budget
 from roformer_edge.validate.runner import compare
 
 if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against another does not
-    from roformer_edge.export.source import Source
-    from roformer_edge.export.to_onnx import Exported, ExportOptions
+    from roformer_edge.export.artifact import ExportOptions
+    from roformer_edge.export.exporter import Exported
 
 # of a checkpoint that does not say what it is
 _DEFAULT_TASK = "text-classification"
@@ -98,6 +100,7 @@ class DeployOptions:
         report: Folder for the report's files.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
         overwrite: Replace a bundle that is there already.
+        keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
     """
 
     task: str | None = None
@@ -116,6 +119,7 @@ class DeployOptions:
     report: Path | None = None
     truncation: bool = False
     overwrite: bool = False
+    keep_weights: bool = False
 
     def __post_init__(self) -> None:
         get_format(self.format)
@@ -178,8 +182,8 @@ def deploy_checkpoint(
         RoformerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``.
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
-    from roformer_edge.export.source import open_source
-    from roformer_edge.export.to_onnx import ExportOptions
+    from roformer_edge.export.artifact import ExportOptions
+    from roformer_edge.export.exporter import export_checkpoint
 
     options = options or DeployOptions()
     progress = progress or Silent()
@@ -196,18 +200,21 @@ def deploy_checkpoint(
         progress.stage("read")
         made_of = open_source(source, task, options.tokenizer, max_length=options.max_length)
         examples = _examples(options, task, made_of)
-        exported: Exported = resolve(row.exporter)(
+        exported = export_checkpoint(
             made_of.checkpoint,
             task,
             export,
+            build=resolve(row.exporter),
             batches=_batches(options, task, made_of),
             stage=progress.stage,
             step=progress.step,
         )
         progress.stage("write")
         manifest = _manifest(made_of, task, row, export, exported)
-        writer.add_bytes(row.file_name, "model", exported.model)
+        writer.add_bytes(row.file_name, "model", exported.artifact.to_bytes())
         _add_files(writer, made_of, export, exported)
+        if options.keep_weights:
+            _add_weights(writer, made_of)
         _add_self_test(writer, manifest, exported)
         report: Report | None = None
         report_files: tuple[Path, ...] = ()
@@ -286,8 +293,6 @@ def _batches(
 ) -> Callable[[], Iterable[Mapping[str, np.ndarray]]] | None:
     if options.calibration is None:
         return None
-    from roformer_edge.export.source import encode_batches
-
     examples = (input_rows(task, values) for values in read_inputs(options.calibration, task.name))
     rows = list(islice(chain.from_iterable(examples), options.calibration_texts))
     return lambda: encode_batches(
@@ -309,7 +314,7 @@ def _manifest(made_of: Source, task: Task, row: Format, export: ExportOptions, e
         format=row.name,
         recipe=RecipeReference(name=export.recipe.name, sha256=export.recipe.digest),
         labels=config.labels if task.labelled else (),
-        signatures={DEFAULT: Signature(inputs=exported.inputs, outputs=exported.outputs)},
+        signatures={DEFAULT: Signature(inputs=exported.artifact.inputs, outputs=exported.artifact.outputs)},
         max_length=config.max_position_embeddings,
         # transformers writes 1e30 for "no limit", which no integer of 64 bits holds
         tokenizer=made_of.tokenizer.to_settings() | {"model_max_length": config.max_position_embeddings},
@@ -353,6 +358,13 @@ def _add_files(writer: BundleWriter, made_of: Source, export: ExportOptions, exp
     writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_bytes("config.json", "config", made_of.checkpoint.config.to_json().encode())
     writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def _add_weights(writer: BundleWriter, made_of: Source) -> None:
+    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
+        path = Path(folder) / WEIGHTS_NAME
+        write_safetensors(path, made_of.checkpoint.arrays)
+        writer.add_file(WEIGHTS_NAME, "weights", path)
 
 
 def _add_self_test(writer: BundleWriter, manifest: Manifest, exported: Exported) -> None:

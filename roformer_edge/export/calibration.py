@@ -1,16 +1,14 @@
-"""Calibration of a graph: which tensors to watch, and what to make of the magnitudes of their channels."""
+"""Calibration of an artifact: which products to watch, and what to make of the magnitudes of their input channels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from roformer_edge.checkpoint.loading import Checkpoint
-from roformer_edge.export.onnx.encoder import half_split_order
-from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.export.onnx.session import GraphSession
+from roformer_edge.export.artifact import Artifact
+from roformer_edge.export.network.weights import Weights
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
 from roformer_edge.quantize.equalise import equalise
@@ -24,56 +22,55 @@ _EQUALISED = (".attention.output", ".ffn.down")
 
 
 def equalised_arrays(
-    graph: Graph, checkpoint: Checkpoint, scopes: Iterable[str], batches: Batches, step: Step
+    artifact: Artifact, weights: Weights, scopes: Iterable[str], batches: Batches, step: Step
 ) -> Arrays:
-    """The weights with loud channels spread over both sides of a product; the float function is the same to the bit.
+    """Spread outlier channels over both sides of a product; the float function is the same to the bit.
 
     Args:
-        graph: The float graph of ``checkpoint``.
-        checkpoint: Weights and architecture.
+        artifact: The float artifact of ``weights``.
+        weights: The model.
         scopes: Names of the linear scopes that will be quantised.
         batches: Makes the calibration batches.
         step: Told how many texts were seen.
+
+    Returns:
+        Canonical arrays.
     """
-    watched = {scope: graph.linear_inputs[scope][0] for scope in scopes if scope.endswith(_EQUALISED)}
-    arrays, config = checkpoint.arrays, checkpoint.config
+    watched = [scope for scope in scopes if scope.endswith(_EQUALISED)]
     if not watched:
-        return arrays
-    tensors = tuple(watched.values())
+        return weights.arrays
     seen = calibrate(
-        GraphSession(graph, tensors),
+        artifact.open(watched),
         batches(),
-        tensors,
+        watched,
         observer="minmax",
         progress=lambda progress: step(progress.texts, None),
     )
-    maxima = {scope: np.asarray(seen.channel_maxima[tensor], np.float32) for scope, tensor in watched.items()}
-    if config.rotary_value:  # the graph's context has the values' channels in the order in which they were turned
-        back = np.argsort(half_split_order(config.num_attention_heads, config.head_size))
-        for scope in maxima:
-            if scope.endswith(".attention.output"):
-                maxima[scope] = maxima[scope][back]
-    return _Overlay(equalise(arrays, config, {scope: row.tolist() for scope, row in maxima.items()}), arrays)
+    maxima = {
+        scope: weights.canonical_channels(scope, np.asarray(seen.channel_maxima[scope], np.float32)).tolist()
+        for scope in watched
+    }
+    return _Overlay(equalise(weights.arrays, weights.config, maxima), weights.arrays)
 
 
-def calibrate_graph(
-    graph: Graph, scopes: Iterable[str], batches: Batches, step: Step, *, grid: Grid, observer: str
+def calibrate_products(
+    artifact: Artifact, scopes: Sequence[str], batches: Batches, step: Step, *, grid: Grid, observer: str
 ) -> Calibration:
-    """The ranges of every tensor that the products of ``scopes`` read.
+    """Find the ranges of what the products of ``scopes`` read.
 
     Args:
-        graph: A float graph.
+        artifact: A float artifact.
         scopes: Names of linear scopes.
         batches: Makes the calibration batches.
         step: Told how many texts were seen.
-        grid: The integers that the tensors will become.
+        grid: The integers that the inputs will become.
         observer: A key of ``observers.OBSERVERS``.
     """
-    tensors = tuple(dict.fromkeys(name for scope in scopes for name in graph.linear_inputs[scope]))
+    inputs = [name for scope in scopes for name in (scope, f"{scope}.first") if name in artifact.marks]
     return calibrate(
-        GraphSession(graph, tensors),
+        artifact.open(inputs),
         batches(),
-        tensors,
+        inputs,
         observer=observer,
         grid=grid,
         channels=False,

@@ -90,7 +90,7 @@ def test_a_recipe_may_be_a_file(cli, checkpoint, tmp_path):
 def test_a_recipe_has_a_name_that_a_card_can_show(cli, checkpoint, tmp_path, name):
     (tmp_path / "mine.json").write_text(json.dumps({"name": name, "rules": []}))
     outcome = cli("quantize", checkpoint, "--recipe", tmp_path / "mine.json", "--out", tmp_path / "bundle")
-    assert f"'name' is one line of text that can be printed, found {name!r}" in outcome.error
+    assert f"name must be one line of text that can be printed, found {name!r}" in outcome.error
 
 
 def test_the_self_test_allows_what_was_quantised_and_not_what_the_recipe_is_called(cli, checkpoint, tmp_path):

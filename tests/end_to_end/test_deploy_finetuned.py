@@ -14,14 +14,15 @@ import pytest
 
 import roformer_edge
 from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
-from roformer_edge.export.source import encode_batches, open_source
-from roformer_edge.export.to_onnx import ExportOptions, export_onnx
+from roformer_edge.deploy.source import encode_batches, open_source
+from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.tasks import get_task
 from roformer_edge.validate.datasets import read_texts
 from tests.conftest import ROOT
+from tests.onnx_export import export_onnx, float_graph
 
 pytestmark = [pytest.mark.slow, pytest.mark.oracle]
 TASK = get_task("text-classification")
@@ -81,10 +82,8 @@ def test_padded_calibration_batches_do_no_harm(checkpoint, dataset):
             yield {name: np.pad(array, width) for name, array in feeds.items()}
 
     options = ExportOptions(recipe=get_recipe("int8-static"), preset=get_preset("x86"))
-    session = OnnxRuntimeSession(export_onnx(source.checkpoint, TASK, options, batches=padded).model)
-    exact = OnnxRuntimeSession(
-        export_onnx(source.checkpoint, TASK, ExportOptions(recipe=get_recipe("fp32"), preset=get_preset("x86"))).model
-    )
+    session = OnnxRuntimeSession(export_onnx(source.checkpoint, TASK, options, batches=padded).artifact.to_bytes())
+    exact = OnnxRuntimeSession(float_graph(source.checkpoint, TASK).to_bytes())
     asked = [(text, None) for text in islice(read_texts(dataset / "test.jsonl"), 400)]
     same = total = 0
     for feeds in encode_batches(source.tokenizer, asked, config, TASK, batch_size=8, truncation=True):

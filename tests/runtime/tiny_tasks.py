@@ -13,7 +13,6 @@ import torch
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
-from roformer_edge.export.to_onnx import float_graph
 from roformer_edge.formats import resolve
 from roformer_edge.models.torch import heads
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
@@ -24,6 +23,7 @@ from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.session import SessionOptions
 from roformer_edge.tasks import get_task
 from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
+from tests.onnx_export import float_graph
 from tests.tiny_runtime import fixed_signatures, vocabulary
 
 TOKENIZER = RoFormerTokenizer(Vocabulary(vocabulary()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import TypeAlias
 
 import numpy as np
 
-from roformer_edge.bundle.reader import is_bundle, open_bundle
+from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
 from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, fit_rotary_table, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
+from roformer_edge.checkpoint.safetensors_file import SafetensorsFile
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnsupportedModelError
 from roformer_edge.tasks import Task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
 
+WEIGHTS_NAME = "weights.safetensors"
 # a text, with its pair or without
 Row: TypeAlias = tuple[str, str | None]
 
@@ -75,18 +78,20 @@ def _check_types(config: RoFormerConfig, task: Task) -> None:
 
 
 def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:
-    from roformer_edge.export.onnx.inverse import read_arrays
-
     with open_bundle(path) as bundle:
         manifest = bundle.manifest
-        if manifest.task != task.name or manifest.format != "onnx" or manifest.recipe.name != "fp32":
+        if manifest.task != task.name or manifest.recipe.name != "fp32":
             raise UnsupportedModelError(
-                f"{path} is a bundle for {manifest.task} in {manifest.format} with the recipe "
-                f"{manifest.recipe.name!r}; what a bundle is made from must be for {task.name}, in onnx, with the "
-                "recipe 'fp32'"
+                f"{path} is a bundle for {manifest.task} with the recipe {manifest.recipe.name!r}; what a bundle "
+                f"is made from must be for {task.name}, with the recipe 'fp32'"
+            )
+        if manifest.find("weights") is None:
+            raise UnsupportedModelError(
+                f"{path} holds a graph and not the weights that it was made of; quantise the checkpoint, or export it "
+                "again with its weights (roformer-edge export)"
             )
         config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
-        arrays = read_arrays(bundle.read_bytes("model"), config, task)
+        arrays = _read_arrays(bundle)
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
             arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], config)
@@ -97,6 +102,20 @@ def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:
         name=manifest.provenance.source,
         digest=manifest.provenance.checkpoint_sha256,
     )
+
+
+def _read_arrays(bundle: Bundle) -> dict[str, np.ndarray]:
+    place = bundle.file_path("weights")
+    if place is not None:
+        file = SafetensorsFile(place)
+        arrays = {name: file.read(name) for name in file.entries}
+        bundle.check_unchanged()
+        return arrays
+    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
+        copy = Path(folder) / WEIGHTS_NAME
+        copy.write_bytes(bundle.read_bytes("weights"))
+        file = SafetensorsFile(copy)
+        return {name: file.read(name) for name in file.entries}
 
 
 def encode_batches(
