@@ -1,6 +1,6 @@
 """The one list of formats: what the model file is called, who writes it, who runs it, and what running it needs.
 
-Adding a format is one row of ``FORMATS``, one exporter and one backend. Rows name them by address, so that a format
+Adding a format is one row of ``FORMATS``, one builder and one backend. Rows name them by address, so that a format
 costs nothing where it is not used; tables and addresses are looked up when they are needed, and not before.
 """
 
@@ -21,7 +21,7 @@ class Format:
     Attributes:
         name: As in a manifest's ``format``.
         file_name: The model file in new bundles.
-        exporter: The address of the function that builds the artifact, an ``export.artifact.Builder``.
+        builder: The address of the function that makes the model out of weights; see ``export.artifact.Builder``.
         backend: The address of the class that implements ``runtime.session.Session``. It is made of a path or bytes,
             ``SessionOptions``, and the bundle's session options.
         engine: The address of the function that gives the package of the installed engine and its version, such as
@@ -32,7 +32,7 @@ class Format:
 
     name: str
     file_name: str
-    exporter: str
+    builder: str
     backend: str
     engine: str
     minimum_runtime: Mapping[str, str]
@@ -43,7 +43,7 @@ _ROWS = (
     Format(
         name="onnx",
         file_name="model.onnx",
-        exporter="roformer_edge.export.onnx.emitter:build_graph",
+        builder="roformer_edge.export.onnx.emitter:build_graph",
         backend="roformer_edge.runtime.backends.onnxruntime:OnnxRuntimeSession",
         engine="roformer_edge.runtime.backends.onnxruntime:engine",
         # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option

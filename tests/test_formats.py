@@ -1,73 +1,38 @@
-"""The one list of formats, and a third one that is registered by its row alone."""
+"""The one list of formats, and a format more that is registered by its row alone."""
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from roformer_edge.bundle.manifest import version_tuple
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.demo.embedded import embedded_checkpoint
 from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
-from roformer_edge.errors import BackendError, UnknownNameError
-from roformer_edge.export.network.weights import Weights
-from roformer_edge.formats import FORMATS, Format, get_format, resolve
-from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.errors import BackendError, ExportError, UnknownNameError
+from roformer_edge.formats import FORMATS, get_format, resolve
 from roformer_edge.runtime.loading import load
-from roformer_edge.runtime.session import SessionOptions
-from roformer_edge.tasks import get_task
 from roformer_edge.validate.openers import open_predictor
-from tests.numpy_format import NumpyModel
-from tests.tiny_checkpoint import write_checkpoint
+from tests.numpy_format import NUMPY, NumpySession
 
 
-class NumpySession:
-    """Runs the model file that ``tests.numpy_format`` writes."""
-
-    provider = "numpy"
-    fallbacks: tuple[str, ...] = ()
-
-    def __init__(self, model: Path | bytes, options: SessionOptions, session: Mapping[str, str]) -> None:
-        self.options, self.session = options, session
-        file = np.load(io.BytesIO(model) if isinstance(model, bytes) else model)
-        about = json.loads(str(file["about"]))
-        arrays = {name: file[name] for name in file.files if name != "about"}
-        self._task = get_task(about["task"])
-        self._model = NumpyModel(Weights(config=RoFormerConfig.from_dict(about["config"]), arrays=arrays), self._task)
-        self.signatures = {"default": self._task.signature}
-
-    def run(self, feeds: Mapping[str, Any], signature: str = "default") -> dict[str, np.ndarray]:
-        return self._model.run(fit_feeds(feeds, self.signatures, signature)).outputs
-
-    def close(self) -> None:
-        pass
+@pytest.fixture(scope="module")
+def checkpoint() -> Iterator[Path]:
+    with embedded_checkpoint() as folder:
+        yield folder
 
 
-def numpy_engine() -> tuple[str, str]:
-    return "numpy", np.__version__
-
-
-NUMPY = Format(
-    name="numpy",
-    file_name="model.npz",
-    exporter="tests.numpy_format:build_numpy",
-    backend=f"{__name__}:NumpySession",
-    engine=f"{__name__}:numpy_engine",
-    minimum_runtime={"numpy": "1.24"},
-    session={"precision": "as it comes"},
-)
+TEXTS = ["把客厅的灯打开", "现在几点", "明天会下雨吗？", "关灯"]
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_address_leads_somewhere(name: str) -> None:
     row = get_format(name)
     assert row.name == name
-    assert callable(resolve(row.exporter))
+    assert callable(resolve(row.builder))
     assert {"run", "close"} <= set(dir(resolve(row.backend)))
     package, version = resolve(row.engine)()
     assert version_tuple(version) >= version_tuple(row.minimum_runtime[package])
@@ -80,21 +45,29 @@ def test_an_unknown_format_lists_those_there_are() -> None:
         DeployOptions(format="gguf")
 
 
-def test_a_format_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = write_checkpoint(tmp_path / "checkpoint")
-    usual = deploy_checkpoint(checkpoint, tmp_path / "onnx", DeployOptions(recipe="fp32")).bundle
+@pytest.mark.parametrize("recipe", ["fp32", "int8-embeddings"])
+def test_a_format_is_a_row(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str) -> None:
+    options = DeployOptions(recipe=recipe)
+    usual = deploy_checkpoint(checkpoint, tmp_path / "onnx", options).bundle
     monkeypatch.setitem(FORMATS, "numpy", NUMPY)
-    made = deploy_checkpoint(checkpoint, tmp_path / "numpy", DeployOptions(recipe="fp32", format="numpy"))
-    assert (made.manifest.format, made.manifest.minimum_runtime) == ("numpy", {"numpy": "1.24"})
-    assert (made.bundle / "model.npz").is_file()
-    texts = ["今天天气", "把灯打开", "请把客厅的灯打开！"]
-    with load(usual) as one, load(made.bundle, self_test=True, threads=1) as other:
-        session = other.model.session
-        assert type(session) is NumpySession
-        assert session.options.threads == 1
-        assert session.session == {"precision": "as it comes"}
-        np.testing.assert_allclose(one.logits(texts), other.logits(texts), atol=1e-5)
+    made = deploy_checkpoint(checkpoint, tmp_path / "numpy", dataclasses.replace(options, format="numpy"))
+    assert made.manifest.format == "numpy"
+    assert made.manifest.minimum_runtime == {"numpy": "1.24"}
+    assert made.manifest.parity.checked
+    with load(usual) as one, load(made.bundle, self_test=True) as other:
+        assert type(other.model.session) is NumpySession
+        np.testing.assert_allclose(one.logits(TEXTS), other.logits(TEXTS), atol=2e-5)
+        assert [answer.label for answer in one(TEXTS)] == [answer.label for answer in other(TEXTS)]
     assert open_predictor(made.bundle).facts.engine == f"numpy {np.__version__}"
-    monkeypatch.setattr(f"{__name__}.numpy_engine", lambda: ("numpy", "1.9"))
-    with pytest.raises(BackendError, match=r"needs numpy 1\.24, found 1\.9; upgrade numpy"):
+    monkeypatch.setattr("tests.numpy_format.numpy_engine", lambda: ("numpy", "1.19"))
+    with pytest.raises(BackendError, match=r"needs numpy 1\.24, found 1\.19; upgrade numpy"):
         load(made.bundle)
+
+
+def test_a_format_refuses_a_scheme_that_it_cannot_say(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FORMATS, "numpy", NUMPY)
+    with pytest.raises(ExportError, match=r"embeddings\.project: numpy cannot say 'int8-dynamic'"):
+        deploy_checkpoint(checkpoint, tmp_path / "numpy", DeployOptions(format="numpy", recipe="int8-dynamic"))
+    assert not (tmp_path / "numpy").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from roformer_edge.cli.progress import Progress
+from roformer_edge.cli.progress import ProgressLine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from roformer_edge.demo.journey import run_demo
     from roformer_edge.validate.render.terminal import summary_table
 
-    with Progress() as progress:
+    with ProgressLine() as progress:
         demo = run_demo(args.out, progress)
     deployment = demo.deployment
     if deployment.report is not None:

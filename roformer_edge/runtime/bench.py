@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,20 +15,23 @@ from numpy.typing import NDArray
 from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.errors import BackendError, OptionError, TextTooLongError
+from roformer_edge.processes import peak_resident_bytes, run_fresh
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.runtime.inference import TextModel
 from roformer_edge.runtime.loading import load
-from roformer_edge.runtime.memory import peak_resident_bytes
 from roformer_edge.tasks import get_task
 
 LENGTHS = (16, 64, 128, 512)
+_WARM_UP = 3  # runs of each length and batch size that do not count
+_ANSWERED = "answered"
 # What a user's program does, and no more, up to the first answer. Its time is taken from outside, and with it the
 # interpreter's own start. The module json is loaded with every bundle.
-_CHILD = """
+_CHILD = f"""
 import sys, json, roformer_edge
 pipeline = roformer_edge.load(sys.argv[1], threads=int(sys.argv[3]) or None)
 pipeline(json.loads(sys.argv[2]))
-print("answered", flush=True)
-from roformer_edge.runtime.memory import peak_resident_bytes
+print("{_ANSWERED}", flush=True)
+from roformer_edge.processes import peak_resident_bytes
 print(peak_resident_bytes() or 0)
 """
 
@@ -131,8 +132,15 @@ class BenchReport:
     peak_bytes: int | None
 
 
-def bench_bundle(bundle: str | Path, options: BenchOptions | None = None) -> BenchReport:
+def bench_bundle(
+    bundle: str | Path, options: BenchOptions | None = None, *, progress: ProgressListener = SILENT
+) -> BenchReport:
     """Measure a bundle.
+
+    Args:
+        bundle: A bundle's directory or archive.
+        options: What to measure.
+        progress: Told of cold starts, then of rounds over all lengths and batch sizes.
 
     Raises:
         BundleError: It cannot be loaded.
@@ -143,9 +151,9 @@ def bench_bundle(bundle: str | Path, options: BenchOptions | None = None) -> Ben
     with open_bundle(bundle) as opened:
         manifest, model = opened.manifest, opened.entry("model").bytes
     asked = first_question(manifest, options.text)
-    cold = measure_cold_start(bundle, options, asked) if options.cold_starts else None
+    cold = measure_cold_start(bundle, options, asked, progress=progress) if options.cold_starts else None
     with load(bundle, threads=options.threads) as pipeline:
-        points = measure_latency(pipeline.model, options)
+        points = measure_latency(pipeline.model, options, progress=progress)
         return BenchReport(
             bundle=str(bundle),
             provider=pipeline.provider,
@@ -169,7 +177,9 @@ def first_question(manifest: Manifest, text: str) -> object:
     return dict.fromkeys(fields, text)
 
 
-def measure_latency(model: TextModel, options: BenchOptions) -> tuple[LatencyPoint, ...]:
+def measure_latency(
+    model: TextModel, options: BenchOptions, *, progress: ProgressListener = SILENT
+) -> tuple[LatencyPoint, ...]:
     """Time the graph at every length and batch size.
 
     The points take turns, so that a machine that slows down for a while slows all of them down. Batches with more
@@ -185,54 +195,44 @@ def measure_latency(model: TextModel, options: BenchOptions) -> tuple[LatencyPoi
         (length, batch) for length in lengths for batch in batches if batch == min(batches) or length * batch <= budget
     ]
     calls = [model.call_for(_random_rows(model, *shape)) for shape in shapes]
-    seconds = np.empty((options.runs + 3, len(shapes)))
-    for turn in seconds:
+    seconds = np.empty((options.runs + _WARM_UP, len(shapes)))
+    progress.stage("latency")
+    for done, turn in enumerate(seconds, 1):
         for column, call in enumerate(calls):
             start = perf_counter()
             model.session.run(call.feeds, call.signature)
             turn[column] = perf_counter() - start
-    return tuple(_point(*shape, seconds[3:, column]) for column, shape in enumerate(shapes))
+        progress.step(done, len(seconds))
+    return tuple(_point(*shape, seconds[_WARM_UP:, column]) for column, shape in enumerate(shapes))
 
 
-def measure_cold_start(bundle: str | Path, options: BenchOptions, asked: object = None) -> ColdStart:
+def measure_cold_start(
+    bundle: str | Path, options: BenchOptions, asked: object = None, *, progress: ProgressListener = SILENT
+) -> ColdStart:
     """Start fresh processes that load the bundle and answer one input.
 
     Args:
         bundle: What they load.
         options: How many there are, and what else they are told.
         asked: The input, of what JSON can hold; ``options.text`` where it is left out.
+        progress: Told of every process that has ended.
 
     Raises:
         BackendError: One of them failed; the message ends with the last line that it wrote.
     """
     question = json.dumps(options.text if asked is None else asked)
     command = [sys.executable, "-c", _CHILD, str(Path(bundle).resolve()), question, str(options.threads or 0)]
-    outcomes = [_start_once(command) for _ in range(options.cold_starts)]
-    return ColdStart(
-        seconds=tuple(sorted(seconds for seconds, _ in outcomes)),
-        peak_bytes=max(peak for _, peak in outcomes) or None,
-    )
-
-
-def _start_once(command: Sequence[str]) -> tuple[float, int]:
-    # the child must import what this process would, and nothing that happens to lie in the current directory
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
-        "PYTHONSAFEPATH": "1",
-    }
-    start = perf_counter()
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, encoding="utf-8", errors="replace"
-    ) as child:
-        assert child.stdout is not None
-        assert child.stderr is not None
-        child.stdout.readline()
-        seconds = perf_counter() - start
-        peak, complaint = child.stdout.read(), child.stderr.read()
-    if child.returncode != 0:
-        raise BackendError(f"a fresh process could not answer: {complaint.strip().rpartition(chr(10))[2]}")
-    return seconds, int(peak)
+    progress.stage("cold start")
+    seconds, peaks = [], []
+    for done in range(1, options.cold_starts + 1):
+        finished = run_fresh(command, marker=_ANSWERED)
+        if finished.code != 0 or finished.marked_seconds is None:
+            raise BackendError(f"a fresh process could not answer: {finished.reason}")
+        seconds.append(finished.marked_seconds)
+        # what the process says of itself: the system's figure begins with the memory of this process
+        peaks.append(int(finished.output.splitlines()[-1]))
+        progress.step(done, options.cold_starts)
+    return ColdStart(seconds=tuple(sorted(seconds)), peak_bytes=max(peaks) or None)
 
 
 @dataclass(frozen=True)

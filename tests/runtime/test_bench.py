@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from roformer_edge.errors import BackendError, BundleIntegrityError, OptionError, TextTooLongError
+from roformer_edge.processes import peak_resident_bytes
 from roformer_edge.runtime.bench import BenchOptions, bench_bundle, measure_cold_start, measure_latency
 from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.inference import Limits, TextModel
-from roformer_edge.runtime.memory import peak_resident_bytes
 from roformer_edge.tasks import get_task
 from tests.tiny_runtime import VOCABULARY, CharacterTokenizer, fixed_signatures
 

@@ -16,7 +16,7 @@ from roformer_edge.sampling import Sampling
 Ids = NDArray[np.int64]
 
 
-class Generator:
+class GenerationMixin:
     """Adds :meth:`generate` to a causal model."""
 
     config: RoFormerConfig
@@ -60,7 +60,7 @@ class Generator:
             top_p: Sample among the fewest tokens whose probabilities sum to at least this.
             repetition_penalty: Above 1 makes every token that the row already holds less likely.
             use_cache: Keep keys and values from step to step: the same tokens, sooner.
-            seed: Of the sampling; ``None`` draws anew every time.
+            seed: Seed of the random numbers when sampling; ``None`` draws anew every time.
 
         Returns:
             int64 numpy ``[B, S + new]``: the prompts and their continuations.
@@ -99,9 +99,11 @@ class Generator:
                 return_dict=True,
             )
             past = output.past_key_values
-            logits = np.asarray(output.logits[:, -1], dtype=np.float32)
-            drawn = [sampling.next_token(row, held, generator) for row, held in zip(logits, ids, strict=True)]
-            tokens = np.where(finished, pad, drawn)
+            logits = np.asarray(output.logits[:, -1])
+            tokens = np.array(
+                [sampling.next_token(row, held, generator) for row, held in zip(logits, ids, strict=True)]
+            )
+            tokens = np.where(finished, pad, tokens)
             ids = np.concatenate((ids, tokens[:, None]), axis=1)
             mask = np.concatenate((mask, np.ones_like(mask[:, :1])), axis=1)
             types = np.concatenate((types, types[:, -1:]), axis=1)

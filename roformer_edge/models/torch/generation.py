@@ -18,12 +18,8 @@ from roformer_edge.sampling import Sampling
 def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
     """Choose the next token of every row.
 
-    These are the rules of :meth:`roformer_edge.sampling.Sampling.next_token`, on tensors: in numpy the logits of every
-    step would leave their device, and tokens could not be drawn from the caller's generator of torch, so that a seed
-    would give other tokens. tests/test_sampling.py holds the two to each other.
-
     Args:
-        sampling: What is chosen.
+        sampling: The rules; the same as :meth:`Sampling.next_token` follows in numpy.
         logits: ``[B, V]``.
         ids: ``[B, T]``, the tokens so far.
         generator: The source of randomness; ``None`` means torch's own.
@@ -31,8 +27,7 @@ def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torc
     Returns:
         int64 ``[B]``.
     """
-    if sampling.repetition_penalty != 1.0:
-        logits = penalise(logits, ids, sampling.repetition_penalty)
+    logits = penalise(logits, ids, sampling.repetition_penalty)
     if not sampling.do_sample:
         return logits.argmax(dim=-1)
     logits = keep_top_p(keep_top_k(logits / sampling.temperature, sampling.top_k), sampling.top_p)
@@ -40,20 +35,23 @@ def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torc
 
 
 def penalise(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
-    """Divide the positive logits ``[B, V]`` of the tokens ``ids`` ``[B, T]`` by the penalty, multiply the negative."""
+    """Make the tokens ``ids`` less likely: divide a positive logit by the penalty, multiply a negative one."""
+    if penalty == 1.0:
+        return logits
     found = logits.gather(1, ids)
     return logits.scatter(1, ids, torch.where(found < 0, found * penalty, found / penalty))
 
 
 def keep_top_k(logits: Tensor, k: int) -> Tensor:
-    """Set all logits ``[B, V]`` of a row below its k-th largest to minus infinity; 0 keeps all."""
+    """Set all logits below the k-th largest of their row to minus infinity; 0 keeps all."""
     if not 0 < k < logits.shape[-1]:
         return logits
-    return logits.masked_fill(logits < logits.topk(k).values[:, -1:], -torch.inf)
+    least = logits.topk(k).values[:, -1:]
+    return logits.masked_fill(logits < least, -torch.inf)
 
 
 def keep_top_p(logits: Tensor, p: float) -> Tensor:
-    """Set the logits ``[B, V]`` outside the nucleus of a row, its likeliest tokens of mass ``p``, to minus infinity."""
+    """Set the logits of all but the fewest tokens whose probabilities sum to at least ``p`` to minus infinity."""
     if p == 1.0:
         return logits
     ascending, order = logits.sort()
@@ -62,7 +60,7 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
     return logits.masked_fill(dropped.scatter(1, order, dropped), -torch.inf)
 
 
-class Generator:
+class GenerationMixin:
     """Adds :meth:`generate` to a causal model."""
 
     config: RoFormerConfig
@@ -101,11 +99,11 @@ class Generator:
             eos_token_id: The token or tokens that end a row; the row keeps it and is padded after it. Absent: the
                 config's, where it has one; ``()`` means none.
             pad_token_id: What a finished row is filled with; absent: the config's.
-            do_sample: See :class:`~roformer_edge.sampling.Sampling`, as for the next four.
-            temperature: See there.
-            top_k: See there.
-            top_p: See there.
-            repetition_penalty: See there.
+            do_sample: Draw at random; otherwise take the most likely token.
+            temperature: Divides the logits when sampling; below 1 favours likely tokens.
+            top_k: Sample among the k most likely tokens; 0 means all.
+            top_p: Sample among the fewest tokens whose probabilities sum to at least this; 1 means all.
+            repetition_penalty: Above 1 makes every token that the row already holds less likely.
             use_cache: Keep keys and values from step to step: the same tokens, sooner.
             generator: The source of randomness when sampling; ``None`` means torch's own.
 

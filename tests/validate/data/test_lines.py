@@ -1,4 +1,4 @@
-"""JSON Lines: what is read, and what every kind of bad line says."""
+"""Files of lines: what is read, and what every kind of bad line says."""
 
 from __future__ import annotations
 
@@ -11,34 +11,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roformer_edge.errors import DatasetError, UnknownNameError
-from roformer_edge.tasks import TASKS
-from roformer_edge.validate.datasets import READERS, Example, read_inputs, read_labelled, read_texts
+from roformer_edge.errors import DatasetError
+from roformer_edge.validate.data.examples import read_examples
+from roformer_edge.validate.data.inputs import read_texts
+from roformer_edge.validate.data.lines import read_lines
+from roformer_edge.validate.tasks.text_classification import SingleLabel
 
 LABELS = ("turn_on", "turn_off", "天气")
 
 
 @pytest.fixture
 def write(tmp_path):
-    def write(content: bytes | str) -> Path:
-        path = tmp_path / "data.jsonl"
+    def write(content: bytes | str, name: str = "data.jsonl") -> Path:
+        path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         return path
 
     return write
 
 
-def labelled(path: Path | str) -> list[Example]:
-    return list(read_labelled(path, "text-classification", LABELS))
-
-
-def test_readers_are_of_tasks():
-    assert READERS.keys() <= TASKS.keys()
+def labelled(path: Path | str) -> list[tuple[str, str]]:
+    return [(row.inputs["text"], row.gold) for row in read_examples(path, SingleLabel(LABELS))]
 
 
 def test_names_and_indices_are_labels_and_other_keys_are_ignored(write):
     path = write('{"text": "开灯", "label": "turn_on", "id": 7}\n{"label": 2, "text": "下雨吗", "x": {"a": [1]}}\n')
-    assert labelled(path) == [Example(text="开灯", label="turn_on"), Example(text="下雨吗", label="天气")]
+    assert labelled(path) == [("开灯", "turn_on"), ("下雨吗", "天气")]
 
 
 def test_texts_need_no_label(write):
@@ -110,7 +108,7 @@ def test_a_bad_line_is_named_with_its_reason(write, case):
 def test_a_long_list_of_labels_is_cut(write):
     path = write('{"text": "a", "label": "nope"}')
     with pytest.raises(DatasetError, match=r"the model has 1000 labels: 'l0', 'l1', .*'l7' and 992 more"):
-        list(read_labelled(path, "text-classification", [f"l{i}" for i in range(1000)]))
+        list(read_examples(path, SingleLabel([f"l{i}" for i in range(1000)])))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n  \n", b"\xef\xbb\xbf"])
@@ -139,14 +137,14 @@ def test_a_file_that_cannot_be_opened(tmp_path):
 
 
 def test_a_file_of_one_endless_line_is_not_read_whole(write, monkeypatch):
-    monkeypatch.setattr("roformer_edge.validate.datasets.MAX_LINE_BYTES", 1 << 20)
+    monkeypatch.setattr("roformer_edge.validate.data.lines.MAX_LINE_BYTES", 1 << 20)
     with pytest.raises(DatasetError, match=":1: the line is longer than 1 MiB"):
         labelled(write(b" " * (2 << 20)))
 
 
 def test_lines_before_a_bad_one_are_handed_out_first(write):
-    examples = read_labelled(write('{"text": "a", "label": 0}\nbad'), "text-classification", LABELS)
-    assert next(examples) == Example(text="a", label="turn_on")
+    examples = read_examples(write('{"text": "a", "label": 0}\nbad'), SingleLabel(LABELS))
+    assert next(examples).gold == "turn_on"
     with pytest.raises(DatasetError, match=":2: "):
         next(examples)
 
@@ -157,44 +155,6 @@ def test_standard_input(monkeypatch):
     assert next(texts) == "你好"
     with pytest.raises(DatasetError, match="<standard input>:2: malformed JSON"):
         next(texts)
-
-
-def test_an_unknown_task_is_refused_before_anything_is_read(tmp_path):
-    with pytest.raises(UnknownNameError, match="unknown task 'translation'; choose one of: feature-extraction"):
-        read_labelled(tmp_path / "nothing.jsonl", "translation", LABELS)
-    with pytest.raises(UnknownNameError, match="unknown task"):
-        read_inputs(tmp_path / "nothing.jsonl", "translation")
-    with pytest.raises(DatasetError, match=r"fill-mask cannot be measured: .* text-classification only"):
-        read_labelled(tmp_path / "nothing.jsonl", "fill-mask", LABELS)
-
-
-def test_inputs_have_the_fields_of_their_task(write):
-    choice = '{"context": "春眠不觉晓", "choices": ["处处闻啼鸟", "夜来"], "label": 0, "id": 1}'
-    path = write(f'{choice}\n{{"question": "?", "context": "c", "choices": ["a"], "text": "t"}}')
-    assert list(read_inputs(path, "multiple-choice")) == [
-        {"context": "春眠不觉晓", "choices": ["处处闻啼鸟", "夜来"]},
-        {"context": "c", "question": "?", "choices": ["a"]},
-    ]
-    assert list(read_inputs(write('{"question": "q", "context": "c"}'), "question-answering")) == [
-        {"question": "q", "context": "c"}
-    ]
-    assert list(read_inputs(write('{"text": "t", "label": 3}'), "fill-mask")) == [{"text": "t"}]
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ('{"context": "c"}', "missing key 'choices'"),
-        ('{"context": "c", "choices": []}', "'choices' must be a list of strings, found an empty list"),
-        ('{"context": "c", "choices": "ab"}', "'choices' must be a list of strings, found a string"),
-        ('{"context": "c", "choices": ["a", 3]}', "number 2 of 'choices' must be a string, found a number"),
-        ('{"context": "c", "choices": ["a", "b\\u0000"]}', "number 2 of 'choices' holds a NUL"),
-        ('{"context": "c", "question": 1, "choices": ["a"]}', "'question' must be a string"),
-    ],
-)
-def test_choices_that_are_none(write, line, message):
-    with pytest.raises(DatasetError, match=message):
-        list(read_inputs(write(line), "multiple-choice"))
 
 
 @given(
@@ -208,12 +168,74 @@ def test_what_json_writes_is_read_back(tmp_path_factory, rows, ascii_only):
     path = tmp_path_factory.mktemp("round") / "data.jsonl"
     lines = [json.dumps({"text": text, "label": LABELS[label]}, ensure_ascii=ascii_only) for text, label in rows]
     path.write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
-    assert labelled(path) == [Example(text=text, label=LABELS[label]) for text, label in rows]
+    assert labelled(path) == [(text, LABELS[label]) for text, label in rows]
 
 
 def test_real_files_are_read_whole(shared_data, read_jsonl):
     for path in sorted((shared_data / "classification").glob("*/*.jsonl")):
         records = read_jsonl(path)
         labels = sorted({record["label"] for record in records})
-        examples = list(read_labelled(path, "text-classification", labels))
-        assert [(e.text, e.label) for e in examples] == [(r["text"], r["label"]) for r in records]
+        examples = list(read_examples(path, SingleLabel(labels)))
+        assert [(e.inputs["text"], e.gold, e.id) for e in examples] == [
+            (r["text"], r["label"], r["id"]) for r in records
+        ]
+        assert [e.line for e in examples] == list(range(1, len(records) + 1))
+
+
+def rows_of(path: Path) -> list[tuple[int, dict]]:
+    return [(line.number, dict(line.values)) for line in read_lines(path)]
+
+
+def test_csv_has_a_header_and_quoted_cells_over_several_lines(write):
+    path = write('\ufefftext,label\r\n"把灯\n打开, ""好""",turn_on\r\n\r\n关灯,1\r\n', "data.csv")
+    assert rows_of(path) == [(2, {"text": '把灯\n打开, "好"', "label": "turn_on"}), (5, {"text": "关灯", "label": "1"})]
+    assert labelled(path) == [('把灯\n打开, "好"', "turn_on"), ("关灯", "turn_off")]
+
+
+def test_a_quotation_mark_in_tsv_is_a_character(write):
+    path = write('label\ttext\nturn_on\t他说"好\n天气\t"下雨"吗\n', "data.TSV")
+    assert labelled(path) == [('他说"好', "turn_on"), ('"下雨"吗', "天气")]
+
+
+def test_plain_text_is_a_text_a_line(write):
+    path = write("今天 \r\n\n  明天\u2028", "data.txt")
+    assert list(read_texts(path)) == ["今天 ", "  明天\u2028"]
+    assert [number for number, _ in rows_of(path)] == [1, 3]
+
+
+BAD_TABLES = {
+    "too few cells": ("text,label\na\n", ":2: 1 cell, and the header has 2: 'text', 'label'"),
+    "too many cells": ("text,label\na,0\nb,0,c\n", ":3: 3 cells, and the header has 2"),
+    "header twice": ("text,text\na,b\n", ":1: the header names 'text' twice"),
+    "no rows": ("text,label\n\n", ":2: no example in the file; a header and a row an example is expected"),
+    "open quote": ('text,label\n"a,0\n', ":2: malformed table"),
+    "text behind a quote": ('text,label\n"a"b,0\n', ":2: malformed table"),
+    "no text": ("txt,label\na,0\n", ":2: missing key 'text'; found 'txt', 'label'"),
+    "not UTF-8": (b"text,label\na,0\n\xff,0\n", ":3: not UTF-8"),
+    "label": ("text,label\na,0\nb,7\n", ":3: label '7' is out of range; the model has 3 labels"),
+    "empty label": ("text,label\na,\n", ":2: unknown label ''"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_a_bad_table_is_named_with_line_and_reason(write, case):
+    content, message = BAD_TABLES[case]
+    path = write(content, "data.csv")
+    with pytest.raises(DatasetError) as caught:
+        labelled(path)
+    assert str(caught.value).startswith(f"{path}{message}")
+
+
+def test_numbers_and_lists_in_tables_are_read_from_their_cells(write):
+    (line,) = read_lines(write('score,choices,label\n4.5,"[""a"", ""b""]",\n', "data.csv"))
+    assert line.number_of("score") == 4.5
+    assert line.strings("choices") == ["a", "b"]
+    assert not line.holds("text_pair")
+    assert not line.holds("label")
+
+
+@pytest.mark.parametrize("value", ['"four"', "true", "null", '"nan"', "[1]", "1e999"])
+def test_what_is_no_finite_number_is_refused(write, value):
+    (line,) = read_lines(write(f'{{"score": {value}}}'))
+    with pytest.raises(DatasetError, match="'score' must be a finite number"):
+        line.number_of("score")
