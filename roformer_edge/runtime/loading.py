@@ -118,7 +118,7 @@ def _check_signatures(bundle: Bundle, found: Mapping[str, Signature]) -> None:
 
 
 def _called(spec: TensorSpec) -> tuple[object, ...]:
-    """What must be equal of an input: an axis may be called otherwise."""
+    """Take what must be equal of an input: an axis may be called otherwise."""
     return spec.name, spec.dtype, *map(fixed_size, spec.axes)
 
 
@@ -141,7 +141,7 @@ def _refuse(bundle: Bundle, name: str, kind: str, listed: Sequence[TensorSpec], 
 
 
 def _shown(names: Iterable[str]) -> str:
-    """Names from a file, in one line of bounded length."""
+    """Show names from a file in one line of bounded length."""
     shown = [f"{name!r:.80}" for name in names]
     return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 

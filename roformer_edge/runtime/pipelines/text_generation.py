@@ -205,7 +205,7 @@ class TextGenerator(Pipeline):
         return ids
 
     def _last(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
-        """Logits of the last position, out of those of all; ids that no token has are left out."""
+        """Take the logits of the last position out of those of all; ids that no token has are left out."""
         return {"logits": outputs["logits"][-1, : len(self._decoder)].copy()}
 
     def _generated(self, row: _Row) -> Generated:
