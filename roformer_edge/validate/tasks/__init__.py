@@ -10,10 +10,20 @@ from roformer_edge.errors import ComparisonError
 from roformer_edge.tasks import get_task
 from roformer_edge.validate.tasks.measure import Measure
 from roformer_edge.validate.tasks.multi_label import MultiLabel
+from roformer_edge.validate.tasks.multiple_choice import Choices
+from roformer_edge.validate.tasks.question_answering import Answers
 from roformer_edge.validate.tasks.regression import Regression
 from roformer_edge.validate.tasks.text_classification import SingleLabel
+from roformer_edge.validate.tasks.token_classification import Entities
 
-_MEASURES: tuple[type[Measure[Any, Any]], ...] = (SingleLabel, MultiLabel, Regression)
+_MEASURES: tuple[type[Measure[Any, Any]], ...] = (
+    SingleLabel,
+    MultiLabel,
+    Regression,
+    Entities,
+    Answers,
+    Choices,
+)
 
 # what a measure is called in reports -> its class
 MEASURES: dict[str, type[Measure[Any, Any]]] = {row().name: row for row in _MEASURES}
