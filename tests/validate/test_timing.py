@@ -12,7 +12,7 @@ from roformer_edge.processes import run_fresh
 from roformer_edge.validate import timing as timing_module
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening, Predictor
-from roformer_edge.validate.timing import measure_memory, spread_sample, time_side_by_side
+from roformer_edge.validate.timing import measure_memory, time_side_by_side
 
 
 class Clock:
@@ -71,16 +71,6 @@ def test_of_several_rounds_the_fastest_counts(monkeypatch):
     assert timing.reference.p50 == pytest.approx(1)
     assert timing.ratio == pytest.approx(3)
     assert sum(ticks) == len(log)
-
-
-def test_a_sample_is_spread_over_the_list():
-    assert spread_sample("abc", 5) == ["a", "b", "c"]
-    assert spread_sample([str(n) for n in range(100)], 4) == ["12", "37", "62", "87"]
-    assert spread_sample("abc", 0) == []
-    for size in range(1, 20):
-        sample = spread_sample([str(n) for n in range(20)], size)
-        assert len(set(sample)) == size
-        assert sample == sorted(sample, key=int)
 
 
 def predictor(opening: Opening | None) -> Predictor:
