@@ -1,6 +1,6 @@
 """The one list of tasks. Exporters, runtime, validation and the command line read a task's facts from here.
 
-Adding a task is one row of ``TASKS``, one head in each model file, one pipeline and one dataset reader.
+Adding a task is one row of ``TASKS``, one head in each model file, one pipeline and one measure.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ class Task:
         inputs: The graph's inputs; the dtype is the widest one offered, exporters may narrow it.
         outputs: The graph's outputs. The axes ``labels``, ``vocabulary`` and ``hidden`` have the model's own sizes.
         tolerance: Largest absolute difference of the outputs allowed between a float32 graph and its reference.
-        metric: The name of the figure of merit whose drop is budgeted, in percent.
         fields: The keys of one JSON line that hold the input texts.
         optional: Keys of input texts that a line may leave out.
         sample: An input that the runtime takes, as Python source, for model cards.
@@ -51,7 +50,6 @@ class Task:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     tolerance: float
-    metric: str
     fields: tuple[str, ...]
     optional: tuple[str, ...] = ()
     sample: str = '"今天天气很好"'
@@ -83,7 +81,6 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("last_hidden_state", "batch", "sequence", "hidden"),),
         tolerance=_TOLERANCE,
-        metric="cosine similarity",
         fields=("text",),
         optional=("text_pair",),
     ),
@@ -93,7 +90,6 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("logits", "batch", "sequence", "vocabulary"),),
         tolerance=_TOLERANCE,
-        metric="accuracy",
         fields=("text",),
         sample='"今天[MASK]气很好"',
     ),
@@ -103,7 +99,6 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("logits", "batch", "sequence", "vocabulary"),),
         tolerance=_TOLERANCE,
-        metric="accuracy",
         fields=("text",),
         causal=True,
     ),
@@ -113,7 +108,6 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("logits", "batch", "labels"),),
         tolerance=_TOLERANCE,
-        metric="accuracy",
         fields=("text",),
         optional=("text_pair",),
     ),
@@ -123,7 +117,6 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("logits", "batch", "sequence", "labels"),),
         tolerance=_TOLERANCE,
-        metric="F1",
         fields=("text",),
     ),
     Task(
@@ -132,7 +125,6 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("start_logits", "batch", "sequence"), _output("end_logits", "batch", "sequence")),
         tolerance=_TOLERANCE,
-        metric="F1",
         fields=("question", "context"),
         sample='("谁打开了灯？", "妈妈打开了客厅的灯。")',
     ),
@@ -142,7 +134,6 @@ _ROWS = (
         inputs=_inputs("batch", "choices", "sequence"),
         outputs=(_output("logits", "batch", "choices"),),
         tolerance=_TOLERANCE,
-        metric="accuracy",
         fields=("context", "choices"),
         optional=("question",),
         sample='("春眠不觉晓", "下一句是什么？", ["处处闻啼鸟", "千里共婵娟"])',

@@ -62,22 +62,21 @@ class NextTokens(LanguageModel):
     ) -> Shown:
         """The text; marked are tokens that the sides expect differently, with what each side expects there."""
         text, ours, theirs = examples[row].inputs["text"], reference[row], candidate[row]
+        places = list(ours.places)
+        if places and places[-1][0] == places[-1][1]:  # what ends the text has no characters in it
+            places[-1] = (len(text), len(text) + len(ours.expected[-1]))
+            text += ours.expected[-1]
         moved = [abs(a - b) for a, b in zip(ours.log_probabilities, theirs.log_probabilities, strict=True)]
         differing = [index for index in range(len(moved)) if ours.best[index] != theirs.best[index]]
-        chosen = differing or ([max(range(len(moved)), key=moved.__getitem__)] if moved else [])
-        # the end of the text has no characters to be marked
-        chosen = [index for index in chosen if ours.places[index][0] < ours.places[index][1]][:_MARKED]
+        most = max(range(len(moved)), key=moved.__getitem__, default=None)
+        chosen = differing[:_MARKED] or ([] if most is None else [most])
 
         def marked(answer: TokenGuesses | None) -> Excerpt:
-            marks = tuple(
-                Mark(
-                    start=ours.places[index][0],
-                    end=ours.places[index][1],
-                    name="" if answer is None else answer.best[index],
-                    right=None if answer is None else answer.best[index] == answer.expected[index],
-                )
-                for index in chosen
-            )
-            return around(Excerpt(text=text, marks=marks), [(mark.start, mark.end) for mark in marks])
+            marks = []
+            for index in chosen:
+                right = None if answer is None else answer.best[index] == answer.expected[index]
+                name = answer.best[index] if answer is not None and not right else ""
+                marks.append(Mark(start=places[index][0], end=places[index][1], name=name, right=right))
+            return around(Excerpt(text=text, marks=tuple(marks)), [(mark.start, mark.end) for mark in marks])
 
         return Shown(gold=marked(None), reference=marked(ours), candidate=marked(theirs))
