@@ -177,11 +177,10 @@ def task_of_config(config: RoFormerConfig) -> Task:
     names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     task = task_of(names)
     if task is None:
-        found = (
-            f"names {', '.join(map(repr, names))}, which is none of RoFormer's" if names else "names no architecture"
-        )
+        others = f"names {shown(', '.join(names))}, which is none of RoFormer's"
         raise UnsupportedModelError(
-            f"config.json {found}, so what the checkpoint is for is not known; say it: --task, one of {', '.join(TASKS)}"
+            f"config.json {others if names else 'names no architecture'}, so what the checkpoint is for is not known; "
+            f"say it with --task, one of: {', '.join(TASKS)}"
         )
     return task
 

@@ -27,10 +27,9 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
+    formats = ", ".join(FORMATS)
     parser.add_argument(
-        "--format",
-        default=DEFAULT_FORMAT,
-        help=f"of the model file; one of: {', '.join(FORMATS)} (default: {DEFAULT_FORMAT})",
+        "--format", default=DEFAULT_FORMAT, help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})"
     )
     parser.add_argument(
         "--tokenizer",
