@@ -57,7 +57,8 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--preset",
         default="x86",
-        help="integer types for the target's processor: x86 (right on every processor), x86-vnni or arm (default: x86)",
+        help="integer types for the target's processor: x86 (right on every processor), x86-vnni, arm, or auto for "
+        "this machine's (default: x86)",
     )
 
 

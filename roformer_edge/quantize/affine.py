@@ -55,7 +55,7 @@ class Grid:
 
     @property
     def levels(self) -> tuple[int, int]:
-        """The smallest and the largest integer."""
+        """Return the smallest and the largest integer."""
         if self.dtype == "uint8":
             top = 2 ** (min(self.bits, 7) if self.reduce_range else self.bits) - 1
             return (1 if self.symmetric else 0), top
@@ -65,12 +65,27 @@ class Grid:
 
     @property
     def middle(self) -> int:
-        """The integer that stands for zero when the grid is symmetric."""
+        """Return the integer that stands for zero when the grid is symmetric."""
         low, high = self.levels
         return (low + high) // 2
 
     def parameters(self, low: float, high: float) -> tuple[np.float32, np.integer[Any]]:
-        """Scale and zero point that cover ``[low, high]`` and zero; see :func:`activation_parameters`."""
+        """Choose scale and zero point for values between ``low`` and ``high``.
+
+        The range is first widened to hold zero, which is then represented exactly. A value inside the range comes back
+        with an error of at most half the scale (and float32 rounding); a value outside comes back as the nearest end.
+        A range without width, ``[0, 0]``, has scale 1. For uint8 the result equals that of DynamicQuantizeLinear.
+
+        Args:
+            low: The smallest value.
+            high: The largest value.
+
+        Returns:
+            The scale, a normal float32 above zero, and the zero point, a scalar of the grid's type.
+
+        Raises:
+            CalibrationError: A bound is not finite, or ``low`` is above ``high``.
+        """
         if not (np.isfinite(low) and np.isfinite(high) and low <= high):
             raise CalibrationError(
                 f"a range must run from a finite number up to a finite number, found [{low}, {high}]"
@@ -82,7 +97,7 @@ class Grid:
         return np.float32(scale.item()), np.dtype(self.dtype).type(zero_point.item())
 
     def parameters_of(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, IntArray]:
-        """Scales and zero points of many ranges at once.
+        """Choose scales and zero points for many ranges at once.
 
         Args:
             low: float32, finite.
@@ -107,33 +122,6 @@ class Grid:
             return scale, np.full(scale.shape, self.middle, self.dtype)
         zero_point = np.rint(np.clip(np.float32(first) - low / scale, first, last))
         return scale, np.asarray(zero_point, self.dtype)
-
-
-def activation_parameters(
-    low: float, high: float, *, dtype: DTypeLike = np.uint8, symmetric: bool = False, reduce_range: bool = False
-) -> tuple[np.float32, np.integer[Any]]:
-    """Scale and zero point for values between ``low`` and ``high``.
-
-    The range is first widened to hold zero, which is then represented exactly. A value inside the range comes back
-    with an error of at most half the scale (and float32 rounding); a value outside comes back as the nearest end.
-    A range without width, ``[0, 0]``, has scale 1. For uint8 the result equals that of DynamicQuantizeLinear.
-
-    Args:
-        low: Smallest value.
-        high: Largest value.
-        dtype: int8 or uint8.
-        symmetric: Put zero in the middle of the integers.
-        reduce_range: One bit less.
-
-    Returns:
-        The scale, a normal float32 above zero, and the zero point, a scalar of type ``dtype``.
-
-    Raises:
-        CalibrationError: A bound is not finite, or ``low`` is above ``high``.
-        RecipeError: The type is neither int8 nor uint8.
-    """
-    grid = Grid(dtype=np.dtype(dtype).name, symmetric=symmetric, reduce_range=reduce_range)
-    return grid.parameters(low, high)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -170,31 +158,15 @@ class QuantizedTensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the integers, the scales and the zero points together."""
+        """Count the bytes of the integers, the scales and the zero points together."""
         return self.values.nbytes + self.scale.nbytes + self.zero_point.nbytes
 
     def dequantize(self) -> NDArray[np.float32]:
-        """The real numbers, float32, in the shape of ``values``; equal to ONNX DequantizeLinear."""
+        """Return the real numbers, float32, in the shape of ``values``; equal to ONNX DequantizeLinear."""
         scale, zero_point = _along(self.axis, self.values.ndim, self.scale, self.zero_point)
         result = np.subtract(self.values, zero_point, dtype=np.float32)
         result *= scale
         return result
-
-
-def quantize(values: FloatArray, scale: FloatArray, zero_point: IntArray, *, axis: int | None = None) -> IntArray:
-    """Quantise with given parameters: ``clip(rint(values / scale) + zero_point)``, as ONNX QuantizeLinear does.
-
-    Args:
-        values: Floats of any shape; NaN is not allowed for.
-        scale: float32, ``[]`` or ``[values.shape[axis]]``.
-        zero_point: int8 or uint8 of the same shape; its type is that of the result, whose whole range is used.
-        axis: The axis that ``scale`` runs along.
-
-    Returns:
-        Integers of the type of ``zero_point`` and the shape of ``values``.
-    """
-    bounds = np.iinfo(zero_point.dtype)
-    return _quantize(values, scale, zero_point, axis, (bounds.min, bounds.max))
 
 
 def quantize_weight(

@@ -59,15 +59,20 @@ PRESETS: dict[str, Preset] = {
 # right on every processor: x86 of any age, and ARM, where it is merely not the fastest
 SAFE_PRESET = "x86"
 
+# the preset for the machine that the bundle is made on
+AUTO = "auto"
+
 
 def get_preset(name: str) -> Preset:
-    """Return the row of ``PRESETS`` with this name.
+    """Return the row of ``PRESETS`` with this name; ``"auto"`` names the one for this machine.
 
     Raises:
         UnknownNameError: No such preset; the message lists those there are.
     """
+    if name == AUTO:
+        name = detect_preset()
     if name not in PRESETS:
-        raise UnknownNameError("preset", name, PRESETS)
+        raise UnknownNameError("preset", name, (*PRESETS, AUTO))
     return PRESETS[name]
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CalibrationError, RecipeError
-from roformer_edge.quantize.affine import Grid, quantize, quantize_weight
+from roformer_edge.quantize.affine import quantize_weight
 from roformer_edge.quantize.equalise import equalise, migration_factors
 
 HIDDEN, INNER, HEADS = 16, 24, 2
@@ -51,19 +51,19 @@ def linear(arrays, name, x):
 
 
 def rotate(x: np.ndarray) -> np.ndarray:
-    """Turn neighbouring channels by an angle of their position and pair: [sequence, hidden]."""
+    """Rotate neighbouring channels by an angle of their position and pair: [sequence, hidden]."""
     angle = np.arange(len(x))[:, None] * (1 + np.arange(HIDDEN // 2)).astype(np.float32) / 10
     sin, cos = np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
-    turned = np.empty_like(x)
-    turned[:, ::2] = x[:, ::2] * cos - x[:, 1::2] * sin
-    turned[:, 1::2] = x[:, 1::2] * cos + x[:, ::2] * sin
-    return turned
+    rotated = np.empty_like(x)
+    rotated[:, ::2] = x[:, ::2] * cos - x[:, 1::2] * sin
+    rotated[:, 1::2] = x[:, 1::2] * cos + x[:, ::2] * sin
+    return rotated
 
 
-def attention(arrays, x, turn) -> tuple[np.ndarray, np.ndarray]:
+def attention(arrays, x, rotates) -> tuple[np.ndarray, np.ndarray]:
     """The context and the output of attention with fixed weights; the sum runs position by position."""
     value = linear(arrays, "attention.self.value", x)
-    value = rotate(value) if turn else value
+    value = rotate(value) if rotates else value
     weights = np.random.default_rng(1).random((HEADS, len(x), len(x))).astype(np.float32)
     split = value.reshape(len(x), HEADS, -1)
     context = sum(weights[:, :, k].T[:, :, None] * split[k] for k in range(len(x))).reshape(len(x), HIDDEN)
@@ -140,9 +140,9 @@ def test_strength_decides_which_side_becomes_alike():
     rng = np.random.default_rng(0)
     maxima = np.exp2(rng.uniform(-4, 4, 64)).astype(np.float32)
     weight = rng.choice([-1, 1], (8, 64)) * np.exp2(rng.uniform(-4, 4, 64))
-    for strength, loud in ((1.0, maxima), (0.0, 1 / np.abs(weight).max(axis=0))):
+    for strength, sizes in ((1.0, maxima), (0.0, 1 / np.abs(weight).max(axis=0))):
         factors = migration_factors(maxima, weight.astype(np.float32), strength=strength)
-        assert np.ptp(np.log2(loud / factors)) <= 1 + 1e-6
+        assert np.ptp(np.log2(sizes / factors)) <= 1 + 1e-6
 
 
 def test_a_product_with_outlier_channels_loses_less():
@@ -153,9 +153,8 @@ def test_a_product_with_outlier_channels_loses_less():
     exact = x.astype(np.float64) @ weight.T
 
     def error(inputs, columns):
-        scale, zero_point = Grid().parameters(float(inputs.min()), float(inputs.max()))
-        integers = quantize(inputs, np.asarray(scale), np.asarray(zero_point)).astype(np.float64)
-        product = (integers - int(zero_point)) * float(scale) @ quantize_weight(columns, 0).dequantize().T
+        rounded = quantize_weight(inputs, None, symmetric=False, dtype=np.uint8).dequantize()
+        product = rounded.astype(np.float64) @ quantize_weight(columns, 0).dequantize().T
         return float(np.sqrt(np.mean((product - exact) ** 2)))
 
     factors = migration_factors(np.abs(x).max(axis=0), weight)

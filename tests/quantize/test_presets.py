@@ -67,7 +67,7 @@ def test_every_preset_is_what_the_engine_multiplies():
 
 def test_an_unknown_preset_lists_those_there_are():
     assert get_preset("arm") is PRESETS["arm"]
-    with pytest.raises(UnknownNameError, match=r"preset 'gpu'; choose one of: x86, x86-vnni, arm"):
+    with pytest.raises(UnknownNameError, match=r"preset 'gpu'; choose one of: x86, x86-vnni, arm, auto"):
         get_preset("gpu")
 
 
@@ -101,5 +101,5 @@ def test_detection_without_a_list_of_flags_is_safe(tmp_path):
     assert detect_preset("x86_64", tmp_path) == SAFE_PRESET
 
 
-def test_detection_of_this_machine_is_a_preset():
-    assert detect_preset() in PRESETS
+def test_auto_is_the_preset_for_this_machine():
+    assert get_preset("auto") is PRESETS[detect_preset()]
