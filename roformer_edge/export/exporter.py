@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roformer_edge._extras import available
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, Step, calibrate_products, equalised_arrays
+from roformer_edge.export.calibration import Batches, Step, Treated, calibrate_products, treat_outliers
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, check_parity, torch_answers
 from roformer_edge.quantize.calibrate import Calibration
@@ -28,13 +28,16 @@ class Exported:
         artifact: The model.
         decisions: One per scope, in the order of the network.
         parity: Of the float32 network that the artifact was quantised from.
-        calibration: Present where the recipe needed ranges.
+        calibration: What was seen of calibration texts: the ranges where the recipe needed some, and otherwise the
+            magnitudes that outlier channels were found by.
+        warnings: What may make the artifact worse than it could be.
     """
 
     artifact: Artifact
     decisions: tuple[Decision, ...]
     parity: Parity
     calibration: Calibration | None
+    warnings: tuple[str, ...] = ()
 
 
 def export_checkpoint(
@@ -55,7 +58,7 @@ def export_checkpoint(
         options: Recipe, preset, dtypes.
         build: Makes the artifact in the wanted format.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
-            by recipes with the static scheme; with others they serve to equalise outlier channels, as with static ones.
+            by recipes with the static scheme; with all that quantise inputs they tell which channels are outliers.
         stage: Told the name of each stage as it begins.
         step: Told how many calibration texts were seen.
 
@@ -78,23 +81,37 @@ def export_checkpoint(
     parity = Parity(checked=False, reference=NO_TORCH)
     if answers is not None:
         parity = check_parity(artifact, answers, checkpoint.config, task)
-    quantised = [name for name, decision in decisions.items() if decision.scheme in (STATIC, DYNAMIC)]
-    calibration = None
-    if quantised and batches is not None:
-        stage("calibrate")
-        weights = Weights(config=weights.config, arrays=equalised_arrays(artifact, weights, quantised, batches, step))
-        if static:
-            artifact = build(weights, task, options)
-            grid = options.preset.activations
-            calibration = calibrate_products(artifact, static, batches, step, grid=grid, observer=options.observer)
+    quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC)]
+    treated = Treated(weights=weights)
+    if quantised:
+        stage("calibrate" if batches is not None else "quantize")
+        treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, step)
+    calibration = treated.seen
+    if static and batches is not None:
+        artifact = build(replace(treated.weights, decisions={}), task, options)
+        calibration = calibrate_products(
+            artifact,
+            treated.weights,
+            static,
+            batches,
+            step,
+            grid=options.preset.activations,
+            observer=options.observer,
+        )
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         stage("quantize")
         del artifact  # one model in memory at a time
-        weights = Weights(
-            config=weights.config,
-            arrays=weights.arrays,
-            decisions=decisions,
-            ranges=calibration.ranges if calibration else {},
-        )
-        artifact = build(weights, task, options)
-    return Exported(artifact=artifact, decisions=tuple(decisions.values()), parity=parity, calibration=calibration)
+        ranges = calibration.ranges if calibration is not None else {}
+        artifact = build(replace(treated.weights, decisions=decisions, ranges=ranges), task, options)
+    return Exported(
+        artifact=artifact,
+        decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),
+        parity=parity,
+        calibration=calibration,
+        warnings=(treated.warning,) if treated.warning else (),
+    )
+
+
+def _with_treatment(decision: Decision, treated: Treated) -> Decision:
+    treatment = treated.treatments.get(decision.scope.name)
+    return replace(decision, reason=f"{decision.reason}; {treatment}") if treatment else decision

@@ -73,6 +73,7 @@ def calibrate(
     observer: str | ObserverFactory = "percentile",
     grid: Grid | None = None,
     channels: bool = True,
+    multipliers: Mapping[str, FloatArray] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Calibration:
     """Find the range of every tensor over some texts.
@@ -89,6 +90,7 @@ def calibrate(
         observer: A row of ``OBSERVERS``, or what makes an observer from a tensor's name and the grid.
         grid: The grid that the tensors will be quantised to; asymmetric uint8 where None.
         channels: Note the largest magnitude of every channel as well.
+        multipliers: Tensor name -> what its channels are multiplied by before they are watched, ``[width]``.
         progress: Called after each batch.
 
     Raises:
@@ -111,7 +113,8 @@ def calibrate(
         for tensor, watch in watches.items():
             if tensor not in outputs:
                 raise CalibrationError(f"the graph has no output {tensor!r}; it has: {', '.join(outputs)}")
-            watch.update(_without_padding(tensor, outputs[tensor], mask))
+            values = _without_padding(tensor, outputs[tensor], mask)
+            watch.update(values * multipliers[tensor] if multipliers and tensor in multipliers else values)
         if progress is not None:
             progress(Progress(texts=seen.texts, tokens=seen.tokens))
     if not seen.tokens:
