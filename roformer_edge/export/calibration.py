@@ -10,6 +10,7 @@ import numpy as np
 
 from roformer_edge.export.artifact import Artifact
 from roformer_edge.export.network.weights import Weights
+from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
 from roformer_edge.quantize.equalise import Equalised, balance_scores, equalise, pairs_of
@@ -18,7 +19,6 @@ from roformer_edge.scopes import Scope
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 Batches: TypeAlias = Callable[[], Iterable[Arrays]]
-Step: TypeAlias = Callable[[int, int | None], None]
 
 # how many parts of the network a warning names
 _NAMED = 3
@@ -52,7 +52,7 @@ class Treated:
 
 
 def treat_outliers(
-    artifact: Artifact, weights: Weights, scopes: Sequence[Scope], batches: Batches | None, step: Step
+    artifact: Artifact, weights: Weights, scopes: Sequence[Scope], batches: Batches | None, progress: ProgressListener
 ) -> Treated:
     """Find outlier channels in the inputs of products, and decide what to do about them.
 
@@ -61,7 +61,7 @@ def treat_outliers(
         weights: The model.
         scopes: The linear scopes that will be quantised.
         batches: Makes the calibration batches. Without them, the weights tell what they can.
-        step: Told how many texts were seen.
+        progress: Told how many texts were seen.
     """
     names = [scope.name for scope in scopes]
     arrays, config = weights.arrays, weights.config
@@ -73,7 +73,7 @@ def treat_outliers(
             batches(),
             names,
             observer="minmax",
-            progress=lambda progress: step(progress.texts, None),
+            progress=progress,
         )
         measured = {
             name: weights.canonical_channels(name, np.asarray(seen.channel_maxima[name], np.float32)) for name in names
@@ -106,7 +106,7 @@ def calibrate_products(
     weights: Weights,
     scopes: Collection[str],
     batches: Batches,
-    step: Step,
+    progress: ProgressListener,
     *,
     grid: Grid,
     observer: str,
@@ -118,7 +118,7 @@ def calibrate_products(
         weights: Knows what the inputs are multiplied by before they are quantised.
         scopes: Names of linear scopes.
         batches: Makes the calibration batches.
-        step: Told how many texts were seen.
+        progress: Told how many texts were seen.
         grid: The integers that the inputs will become.
         observer: A key of ``observers.OBSERVERS``.
     """
@@ -133,7 +133,7 @@ def calibrate_products(
         multipliers={
             name: weights.smoothing[scope].multipliers for name, scope in scope_of.items() if scope in weights.smoothing
         },
-        progress=lambda progress: step(progress.texts, None),
+        progress=progress,
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from roformer_edge._extras import available
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, Step, Treated, calibrate_products, treat_outliers
+from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_outliers
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, check_parity, torch_answers
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
@@ -47,8 +47,7 @@ def export_checkpoint(
     *,
     build: Builder,
     batches: Batches | None = None,
-    stage: Callable[[str], None] = lambda _: None,
-    step: Step = lambda _done, _total: None,
+    progress: ProgressListener = SILENT,
 ) -> Exported:
     """Export a checkpoint.
 
@@ -59,8 +58,7 @@ def export_checkpoint(
         build: Makes the artifact in the wanted format.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
             by recipes with the static scheme; with all that quantise inputs they tell which channels are outliers.
-        stage: Told the name of each stage as it begins.
-        step: Told how many calibration texts were seen.
+        progress: Told of each stage as it begins, and how many calibration texts were seen.
 
     Raises:
         ParityError: The float32 network does not compute what the torch model computes.
@@ -74,7 +72,7 @@ def export_checkpoint(
             f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
             "give a JSON Lines file of texts like those that the model will see (--calibration)"
         )
-    stage("parity")
+    progress.stage("parity")
     answers = torch_answers(checkpoint, task) if available("torch") else None
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
     artifact = build(weights, task, options)
@@ -84,8 +82,8 @@ def export_checkpoint(
     quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC)]
     treated = Treated(weights=weights)
     if quantised:
-        stage("calibrate" if batches is not None else "quantize")
-        treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, step)
+        progress.stage("calibrate" if batches is not None else "quantize")
+        treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, progress)
     calibration = treated.seen
     if static and batches is not None:
         artifact = build(replace(treated.weights, decisions={}), task, options)
@@ -94,12 +92,12 @@ def export_checkpoint(
             treated.weights,
             static,
             batches,
-            step,
+            progress,
             grid=options.preset.activations,
             observer=options.observer,
         )
     if any(decision.scheme != FLOAT for decision in decisions.values()):
-        stage("quantize")
+        progress.stage("quantize")
         del artifact  # one model in memory at a time
         ranges = calibration.ranges if calibration is not None else {}
         artifact = build(replace(treated.weights, decisions=decisions, ranges=ranges), task, options)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import CalibrationError
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.affine import FloatArray, Grid
 from roformer_edge.quantize.observers import Observer, ObserverFactory, Range, get_observer
 
@@ -57,14 +58,6 @@ class Calibration:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far calibration has come: counts of texts and of tokens."""
-
-    texts: int
-    tokens: int
-
-
 def calibrate(
     run: Run,
     batches: Iterable[Arrays],
@@ -74,7 +67,7 @@ def calibrate(
     grid: Grid | None = None,
     channels: bool = True,
     multipliers: Mapping[str, FloatArray] | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: ProgressListener = SILENT,
 ) -> Calibration:
     """Find the range of every tensor over some texts.
 
@@ -91,7 +84,7 @@ def calibrate(
         grid: The grid that the tensors will be quantised to; asymmetric uint8 where None.
         channels: Note the largest magnitude of every channel as well.
         multipliers: Tensor name -> what its channels are multiplied by before they are watched, ``[width]``.
-        progress: Called after each batch.
+        progress: Told after each batch how many texts were seen.
 
     Raises:
         CalibrationError: There were no texts, no tokens or no tensors, a tensor is missing, has another shape or
@@ -115,8 +108,7 @@ def calibrate(
                 raise CalibrationError(f"the graph has no output {tensor!r}; it has: {', '.join(outputs)}")
             values = _without_padding(tensor, outputs[tensor], mask)
             watch.update(values * multipliers[tensor] if multipliers and tensor in multipliers else values)
-        if progress is not None:
-            progress(Progress(texts=seen.texts, tokens=seen.tokens))
+        progress.step(seen.texts, None)
     if not seen.tokens:
         raise CalibrationError("calibration saw no tokens; give it texts like those the model will meet")
     ranges = {tensor: watch.observer.range() for tensor, watch in watches.items()}
