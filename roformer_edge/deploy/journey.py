@@ -38,7 +38,7 @@ from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, get_recipe
+from roformer_edge.quantize.recipe import FLOAT, batching_of, get_recipe
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.scopes import ARITHMETIC
@@ -313,6 +313,7 @@ def _manifest(made_of: Source, task: Task, row: Format, export: ExportOptions, e
         # transformers writes 1e30 for "no limit", which no integer of 64 bits holds
         tokenizer=made_of.tokenizer.to_settings() | {"model_max_length": config.max_position_embeddings},
         session=row.session,
+        batching=batching_of(exported.decisions),
         calibration=None
         if calibration is None
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),

@@ -82,7 +82,8 @@ def export_checkpoint(
     quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC)]
     treated = Treated(weights=weights)
     if quantised:
-        progress.stage("calibrate" if batches is not None else "quantize")
+        if batches is not None:
+            progress.stage("calibrate")
         treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, progress)
     calibration = treated.seen
     if static and batches is not None:
