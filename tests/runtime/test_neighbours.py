@@ -16,17 +16,7 @@ from roformer_edge.runtime.loading import load
 from roformer_edge.tasks import TASKS
 from tests.runtime.tiny_tasks import bundle_of
 
-TEXTS = [
-    "今天天气好",
-    "把客厅的灯打开",
-    "好",
-    "现在几点？现在几点？",
-    "abc 12",
-    "今天，我关灯。",
-    "灯",
-    "打开客厅",
-    "几点好",
-]
+TEXTS = ["今天天气好", "把客厅的灯打开", "好", "现在几点？现在几点？", "abc 12", "今天，我关灯。", "灯", "几点"]
 LONG = "今天天气好，把客厅的灯打开。现在几点？" * 4
 BATCHING = {"int8-dynamic": "single", "int8-static": "equal_lengths", "int8-embeddings": "any", "fp32": "any"}
 
