@@ -17,9 +17,9 @@ from roformer_edge.errors import CalibrationError, CheckpointError, RecipeError
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 
-# The largest weight w for which two products with activations of 8 bits fit in 16: 2 * 255 * 64 <= 32767. x86
-# without VNNI adds such pairs with VPMADDUBSW, which saturates instead of overflowing.
-REDUCED_LIMIT = 64
+# The most that two neighbouring weights of one sign may sum up to so that their products with activations of 8 bits fit
+# in 16: 255 * 128 <= 32767. x86 without VNNI adds the products of channels 2i and 2i + 1 with VPMADDUBSW, which saturates.
+PAIR_LIMIT = 128
 
 # A smaller scale is denormal: its reciprocal overflows, and kernels that flush denormals to zero divide by zero.
 SMALLEST_SCALE = np.finfo(np.float32).tiny
@@ -35,7 +35,7 @@ class Grid:
     Attributes:
         dtype: ``"int8"`` or ``"uint8"``, the type the integers are stored in.
         symmetric: Zero lies in the middle and the range is the same on both sides of it.
-        reduce_range: One bit less, see ``REDUCED_LIMIT``.
+        bounded_pairs: Neighbours of one sign along the last axis sum up to ``PAIR_LIMIT`` at most.
         bits: Width of the integers, 2 to 8; fewer than 8 still take a byte each.
 
     Raises:
@@ -44,7 +44,7 @@ class Grid:
 
     dtype: str = "uint8"
     symmetric: bool = False
-    reduce_range: bool = False
+    bounded_pairs: bool = False
     bits: int = 8
 
     def __post_init__(self) -> None:
@@ -52,16 +52,16 @@ class Grid:
             raise RecipeError(f"integers of type {self.dtype!r} were asked for; choose one of: int8, uint8")
         if not 2 <= self.bits <= 8:
             raise RecipeError(f"integers of {self.bits} bits were asked for; a byte holds 2 to 8")
+        if self.bounded_pairs and (self.dtype != "int8" or not self.symmetric):
+            raise RecipeError("bounded pairs were asked for of integers that are not symmetric int8")
 
     @property
     def levels(self) -> tuple[int, int]:
         """Return the smallest and the largest integer."""
         if self.dtype == "uint8":
-            top = 2 ** (min(self.bits, 7) if self.reduce_range else self.bits) - 1
-            return (1 if self.symmetric else 0), top
+            return (1 if self.symmetric else 0), 2**self.bits - 1
         half = 2 ** (self.bits - 1)
-        low, high = (1 - half if self.symmetric else -half), half - 1
-        return (max(low, -REDUCED_LIMIT), min(high, REDUCED_LIMIT)) if self.reduce_range else (low, high)
+        return (1 - half if self.symmetric else -half), half - 1
 
     @property
     def middle(self) -> int:
@@ -175,7 +175,7 @@ def quantize_weight(
     *,
     bits: int = 8,
     symmetric: bool = True,
-    reduce_range: bool = False,
+    bounded_pairs: bool = False,
     dtype: DTypeLike = np.int8,
 ) -> QuantizedTensor:
     """Quantise a weight by its own smallest and largest values.
@@ -188,14 +188,15 @@ def quantize_weight(
             embedding; None for one scale.
         bits: 2 to 8; the integers take a byte each in any case.
         symmetric: Zero point in the middle.
-        reduce_range: At most 64 in magnitude (int8) or 7 bits (uint8): exact also on x86 without VNNI.
+        bounded_pairs: Choose scales with which neighbours along the last axis sum up to ``PAIR_LIMIT`` at most, so that
+            products are exact on x86 without VNNI too. For axis 0 or None of a weight with rows, and symmetric int8.
         dtype: int8 or uint8.
 
     Raises:
         CheckpointError: The weight is empty or holds NaN or infinity.
         RecipeError: There is no such axis, type or width.
     """
-    grid = Grid(dtype=np.dtype(dtype).name, symmetric=symmetric, reduce_range=reduce_range, bits=bits)
+    grid = Grid(dtype=np.dtype(dtype).name, symmetric=symmetric, bounded_pairs=bounded_pairs, bits=bits)
     if axis is not None and not -weight.ndim <= axis < weight.ndim:
         raise RecipeError(f"axis {axis} was asked for, but the weight has {weight.ndim} axes")
     if weight.size == 0:
@@ -207,9 +208,35 @@ def quantize_weight(
         low, high = (np.asarray(reduce(weight, axis=others), np.float32) for reduce in (np.min, np.max))
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise CheckpointError(f"a weight of shape {weight.shape} holds NaN or infinity and cannot be quantised")
+    if bounded_pairs:
+        if axis not in (0, None) or weight.ndim < 2:
+            raise RecipeError(
+                f"bounded pairs were asked for with scales along axis {axis} of {weight.ndim}; use axis 0"
+            )
+        high = np.maximum(np.maximum(-low, high), _largest_pair(weight, axis))
     scale, zero_point = grid.parameters_of(low, high)
     values = _quantize(weight, scale, zero_point, axis, grid.levels)
     return QuantizedTensor(values=values, scale=scale, zero_point=zero_point, axis=axis)
+
+
+def _largest_pair(weight: FloatArray, axis: int | None) -> FloatArray:
+    """Find the largest magnitude of a sum of neighbours, channels 2i and 2i + 1 of the last axis, in every slice.
+
+    Rounded to steps of a 127th of it, such a sum is ``PAIR_LIMIT`` at most: each half step more. A sum of unlike signs
+    is smaller than the larger of both, which counts by itself.
+    """
+    rows = np.atleast_2d(weight)
+    even = rows.shape[-1] // 2 * 2
+    sums = np.zeros(len(rows), np.float32) if axis == 0 else np.zeros((), np.float32)
+    count = max(1, _CHUNK * len(rows) // max(1, rows.size))
+    for start in range(0, len(rows), count):
+        part = rows[start : start + count]
+        pairs = np.abs(part[..., 0:even:2] + part[..., 1:even:2])
+        if axis == 0:
+            sums[start : start + count] = pairs.reshape(len(part), -1).max(axis=1, initial=0)
+        else:
+            sums = np.maximum(sums, pairs.max(initial=0))
+    return np.asarray(sums, np.float32)
 
 
 def _quantize(

@@ -39,8 +39,8 @@ PRESETS: dict[str, Preset] = {
     "x86": Preset(
         name="x86",
         activations=_UNSIGNED,
-        weights=Grid(dtype="int8", symmetric=True, reduce_range=True),
-        reason="without VNNI pairs of products are added in 16 bits and saturate, unless weights stay within 64",
+        weights=Grid(dtype="int8", symmetric=True, bounded_pairs=True),
+        reason="without VNNI pairs of products are added in 16 bits and saturate, unless neighbouring weights are bounded",
     ),
     "x86-vnni": Preset(
         name="x86-vnni",

@@ -48,7 +48,7 @@ def _float_rows(graph: GraphBuilder, ids: str, table: Table, _: Preset) -> str:
 
 def _int8_rows(graph: GraphBuilder, ids: str, table: Table, preset: Preset) -> str:
     # rows that a product multiplies by as well are bound to the range of its weights
-    rows = quantize_weight(table.rows, 0, reduce_range=table.shared and preset.weights.reduce_range)
+    rows = quantize_weight(table.rows, 0, bounded_pairs=table.shared and preset.weights.bounded_pairs)
     picked = graph.node("Gather", table.scope, [graph.tensor(f"{table.scope}/weight", rows.values), ids])
     picked = graph.node("Cast", table.scope, [picked], to=1)
     column = graph.tensor(f"{table.scope}/weight_scale", rows.scale.reshape(-1, 1))
@@ -132,7 +132,7 @@ def _integer_weight(graph: GraphBuilder, product: Product, preset: Preset) -> tu
     if product.table is not None:  # the engine does both once, when it loads the model
         weight = graph.node("Transpose", name, [f"{product.table}/weight"], perm=(1, 0))
         return weight, graph.node("Squeeze", name, [f"{product.table}/weight_scale", graph.ints(1)])
-    rows = quantize_weight(product.weight, 0, reduce_range=preset.weights.reduce_range)
+    rows = quantize_weight(product.weight, 0, bounded_pairs=preset.weights.bounded_pairs)
     weight = graph.tensor(f"{name}/weight", np.ascontiguousarray(rows.values.T))
     return weight, graph.tensor(f"{name}/weight_scale", rows.scale)
 
