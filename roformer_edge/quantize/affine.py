@@ -18,7 +18,8 @@ FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 
 # The most that two neighbouring weights of one sign may sum up to so that their products with activations of 8 bits fit
-# in 16: 255 * 128 <= 32767. x86 without VNNI adds the products of channels 2i and 2i + 1 with VPMADDUBSW, which saturates.
+# in 16: 255 * 128 <= 32767. x86 without VNNI adds the products of channels 2i and 2i + 1 with VPMADDUBSW, which
+# saturates.
 PAIR_LIMIT = 128
 
 # A smaller scale is denormal: its reciprocal overflows, and kernels that flush denormals to zero divide by zero.
@@ -210,9 +211,7 @@ def quantize_weight(
         raise CheckpointError(f"a weight of shape {weight.shape} holds NaN or infinity and cannot be quantised")
     if bounded_pairs:
         if axis not in (0, None) or weight.ndim < 2:
-            raise RecipeError(
-                f"bounded pairs were asked for with scales along axis {axis} of {weight.ndim}; use axis 0"
-            )
+            raise RecipeError(f"bounded pairs were asked for with scales on axis {axis} of {weight.ndim}; use axis 0")
         high = np.maximum(np.maximum(-low, high), _largest_pair(weight, axis))
     scale, zero_point = grid.parameters_of(low, high)
     values = _quantize(weight, scale, zero_point, axis, grid.levels)

@@ -40,7 +40,7 @@ PRESETS: dict[str, Preset] = {
         name="x86",
         activations=_UNSIGNED,
         weights=Grid(dtype="int8", symmetric=True, bounded_pairs=True),
-        reason="without VNNI pairs of products are added in 16 bits and saturate, unless neighbouring weights are bounded",
+        reason="without VNNI pairs of products are added in 16 bits and saturate, unless neighbours are bounded",
     ),
     "x86-vnni": Preset(
         name="x86-vnni",
