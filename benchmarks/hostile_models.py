@@ -25,7 +25,8 @@ import torch
 
 import roformer_edge
 from benchmarks.accuracy_models import CACHE, MODELS, model, read, train
-from roformer_edge.checkpoint.loading import load_architecture, save_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture
+from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.tokenizer import RoFormerTokenizer
 
