@@ -27,6 +27,7 @@ class Format:
         engine: The address of the function that gives the package of the installed engine and its version, such as
             ``("onnxruntime", "1.32.0")``.
         minimum_runtime: Package -> the lowest version that runs new bundles of this format.
+        tools: Packages that a builder needs besides the engine; their versions are recorded in the bundle.
         session: Options of the engine that the answers of new bundles depend on, as text; a bundle keeps them.
     """
 
@@ -36,6 +37,7 @@ class Format:
     backend: str
     engine: str
     minimum_runtime: Mapping[str, str]
+    tools: tuple[str, ...] = ()
     session: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,6 +50,7 @@ _ROWS = (
         engine="roformer_edge.runtime.backends.onnxruntime:engine",
         # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option
         minimum_runtime={"onnxruntime": "1.18"},
+        tools=("onnx",),
         # the engine's own rewriting puts Add and LayerNormalization together into an operator that is several times
         # slower on processors than the two, and rounds otherwise
         session={"optimization.disable_specified_optimizers": "SkipLayerNormFusion"},

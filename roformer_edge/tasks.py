@@ -156,14 +156,14 @@ def get_task(name: str) -> Task:
 
 
 def task_of(architectures: Sequence[str]) -> Task | None:
-    """The task that the first known of these model classes answers, whatever framework it is of."""
+    """Find the task that the first known of these model classes answers, whatever framework it is of."""
     classes = {row.model_class: row for row in _ROWS}
     names = (name.removeprefix("TF").removeprefix("Flax") for name in architectures)
     return next((classes[name] for name in names if name in classes), None)
 
 
 def input_rows(task: Task, values: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    """What the fields of one example become at the tokenizer: texts, each with its pair or without.
+    """Turn the fields of one example into rows for the tokenizer: texts, each with its pair or without.
 
     One text is a row, with its pair where it has one. A question and its context are a pair. Of several choices each is
     a row: the context, and as its pair the choice, with the question before it where there is one (as transformers'

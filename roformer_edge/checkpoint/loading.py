@@ -130,7 +130,7 @@ def load_architecture(
         raise CheckpointError(f"no such checkpoint directory: {directory} (names of a model hub are not downloaded)")
     changes = changes or {}
     resizable = config is not None or "max_position_embeddings" in changes
-    config = (config or _read_config(directory)).replace(**changes)
+    config = (config or read_config(directory)).replace(**changes)
     weights = find_weights(directory)
     opened = weights.open()
     try:
@@ -235,7 +235,7 @@ class _LazyArrays(Mapping[str, Array]):
             file.close()
 
 
-def _read_config(directory: Path) -> RoFormerConfig:
+def read_config(directory: Path) -> RoFormerConfig:
     """Read ``config.json``, or the ``bert_config.json`` that lies beside a TensorFlow 1 checkpoint."""
     original = directory / "bert_config.json"
     if original.is_file() and not (directory / CONFIG_NAME).exists():

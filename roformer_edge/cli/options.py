@@ -13,7 +13,7 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
-    from roformer_edge.deploy.journey import Deployment, DeployOptions
+    from roformer_edge.deploy.options import Deployment, DeployOptions
 
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
@@ -88,7 +88,7 @@ def add_slices(parser: argparse._ActionsContainer) -> None:
 
 def export_options(args: argparse.Namespace) -> DeployOptions:
     """The options of a float32 export."""
-    from roformer_edge.deploy.journey import DeployOptions
+    from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
         task=args.task,
@@ -104,7 +104,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
     """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
-    from roformer_edge.deploy.journey import DeployOptions
+    from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
         task=args.task,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from roformer_edge._extras import available
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
 from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_outliers
 from roformer_edge.export.network.weights import Weights
-from roformer_edge.export.parity import Parity, check_parity, torch_answers
+from roformer_edge.export.parity import Parity, Tensors, check_parity
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, resolve
@@ -46,6 +46,7 @@ def export_checkpoint(
     options: ExportOptions,
     *,
     build: Builder,
+    answers: Sequence[Tensors] | None,
     batches: Batches | None = None,
     progress: ProgressListener = SILENT,
 ) -> Exported:
@@ -56,6 +57,7 @@ def export_checkpoint(
         task: The head, inputs and outputs.
         options: Recipe, preset, dtypes.
         build: Makes the artifact in the wanted format.
+        answers: What the reference model answers to ``parity.probe_feeds``; ``None`` where there is no reference.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
             by recipes with the static scheme; with all that quantise inputs they tell which channels are outliers.
         progress: Told of each stage as it begins, and how many calibration texts were seen.
@@ -72,12 +74,12 @@ def export_checkpoint(
             f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
             "give a JSON Lines file of texts like those that the model will see (--calibration)"
         )
-    progress.stage("parity")
-    answers = torch_answers(checkpoint, task) if available("torch") else None
+    progress.stage("float network")
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
     artifact = build(weights, task, options)
     parity = Parity(checked=False, reference=NO_TORCH)
     if answers is not None:
+        progress.stage("parity")
         parity = check_parity(artifact, answers, checkpoint.config, task)
     quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC)]
     treated = Treated(weights=weights)

@@ -118,7 +118,7 @@ def _check_signatures(bundle: Bundle, found: Mapping[str, Signature]) -> None:
 
 
 def _called(spec: TensorSpec) -> tuple[object, ...]:
-    """What must be equal of an input: an axis may be called otherwise."""
+    """Take what must be equal of an input: an axis may be called otherwise."""
     return spec.name, spec.dtype, *map(fixed_size, spec.axes)
 
 
@@ -141,7 +141,7 @@ def _refuse(bundle: Bundle, name: str, kind: str, listed: Sequence[TensorSpec], 
 
 
 def _shown(names: Iterable[str]) -> str:
-    """Names from a file, in one line of bounded length."""
+    """Show names from a file in one line of bounded length."""
     shown = [f"{name!r:.80}" for name in names]
     return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
@@ -162,12 +162,15 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
 def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     from roformer_edge.tokenizer.loading import from_settings
 
-    words = bundle.file_path("words") or bundle.read_bytes("words")
-    tokenizer = from_settings(bundle.manifest.tokenizer, bundle.read_bytes("vocabulary"), words=words)
+    words, unicode = bundle.file_path("words") or bundle.read_bytes("words"), bundle.read_bytes("unicode")
+    vocabulary = bundle.read_bytes("vocabulary")
+    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words, unicode=unicode)
     if len(tokenizer) > config.vocab_size:
         raise VocabularyError(
             f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
         )
+    # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
+    tokenizer.encode_text("今")
     return tokenizer
 
 

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from roformer_edge.bundle.pack import pack_directory
-from roformer_edge.deploy import journey as deploy
-from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint, open_reference
+from roformer_edge.deploy import reference as deploy_reference
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.deploy.reference import open_reference
 from roformer_edge.errors import CheckpointError, ComparisonError, TextTooLongError, UnknownNameError
 from roformer_edge.models.torch.heads import RoFormerForSequenceClassification
 from roformer_edge.processes import run_fresh
@@ -42,11 +44,11 @@ def sides(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("torch_is_there", [True, False])
 def test_a_reference_is_called_what_was_asked_for(sides, monkeypatch, torch_is_there):
-    monkeypatch.setattr(deploy, "available", lambda package: torch_is_there)
-    with open_reference(sides["checkpoint"], get_task("text-classification")) as reference:
+    monkeypatch.setattr(deploy_reference, "available", lambda package: torch_is_there)
+    with open_reference(sides["checkpoint"], "text-classification") as reference:
         found = reference.answer(INPUTS, batch_size=4)
         assert reference.facts.engine.startswith("torch" if torch_is_there else "onnxruntime")
-        assert reference.name == str(sides["checkpoint"]) + ("" if torch_is_there else ", as a float32 bundle")
+        assert reference.name == str(sides["checkpoint"]) + ("" if torch_is_there else ", as a float32 network")
     np.testing.assert_allclose(found, open_predictor(sides["checkpoint"]).answer(INPUTS, batch_size=4), atol=1e-5)
 
 

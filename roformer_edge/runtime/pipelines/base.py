@@ -115,14 +115,14 @@ class Pipeline(ABC):
 
     @classmethod
     def _bound(cls, limits: Limits, task: Task, config: RoFormerConfig) -> Limits:
-        """The limits that this task needs."""
+        """Bound the limits as this task needs."""
         if not any("vocabulary" in spec.axes for spec in task.outputs):
             return limits
         budget = max(1, OUTPUT_BUDGET // config.vocab_size)
         return dataclasses.replace(limits, token_budget=min(limits.token_budget, budget))
 
     def _reader(self, *, truncation: bool) -> Read[OffsetEncoding]:
-        """Reads a text or a pair."""
+        """Make what reads a text or a pair."""
 
         def read(value: object, where: str) -> OffsetEncoding:
             if isinstance(value, tuple) and self._types < 2:
@@ -132,7 +132,7 @@ class Pipeline(ABC):
         return read
 
     def _respond(self, inputs: object, read: Read[Q], respond: Respond[Q, A], batch_size: int | None) -> Any:
-        """One answer for one input, a list for a collection, a generator for an iterator."""
+        """Give one answer for one input, a list for a collection, a generator for an iterator."""
         batch_size = self._batch_size(batch_size)
         if isinstance(inputs, self.single):
             (answer,) = respond([read(inputs, f"the {self.noun}")], 1)
@@ -147,7 +147,7 @@ class Pipeline(ABC):
         return size
 
     def _stream(self, inputs: Iterator[object], read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Iterator[A]:
-        """The answers in order, window by window."""
+        """Give the answers in order, window by window."""
         questions = (read(value, f"{self.noun} {number}") for number, value in enumerate(inputs))
         for window in windows(questions, window_size(batch_size)):
             yield from respond(window, batch_size)
@@ -180,7 +180,7 @@ def check_count(name: str, value: object) -> None:
 
 
 def known_token(token_id: int | None, name: str, task: str) -> int:
-    """The id of a special token that a task cannot do without.
+    """Return the id of a special token that a task cannot do without.
 
     Raises:
         VocabularyError: The tokenizer has none.

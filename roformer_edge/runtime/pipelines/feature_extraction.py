@@ -67,7 +67,7 @@ class FeatureExtractor(Pipeline):
         batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
-        """The states of one text, or of many.
+        """Compute the states of one text, or of many.
 
         Args:
             texts: A ``str``; a tuple of two for a pair; a list (or other collection) of such; or an iterator.

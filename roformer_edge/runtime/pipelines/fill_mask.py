@@ -119,7 +119,7 @@ class FillMask(Pipeline):
         return _Masked(text, encoding, places)
 
     def _at_masks(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
-        """Logits ``[masks, vocabulary]`` out of ``[tokens, vocabulary]``; ids that no token has are left out."""
+        """Take logits ``[masks, vocabulary]`` out of ``[tokens, vocabulary]``; ids that no token has are left out."""
         places = [index for index, token in enumerate(encoding.ids) if token == self._mask]
         return {"logits": outputs["logits"][places, : len(self._decoder)]}
 

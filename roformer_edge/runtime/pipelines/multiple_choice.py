@@ -160,7 +160,7 @@ def _summary(config: RoFormerConfig) -> str:
 
 
 def check_question(value: object, where: str) -> dict[str, Any]:
-    """The context, the question (empty where there is none) and the choices of an input by name, each checked.
+    """Take context, question (empty where there is none) and choices of an input by name, each checked.
 
     Raises:
         TextError: One of them is missing or is no text.

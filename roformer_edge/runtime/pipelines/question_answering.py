@@ -192,7 +192,7 @@ class QuestionAnswerer(Pipeline):
         return self._respond(inputs, read, respond, batch_size)
 
     def _windows(self, question: str, context: str, doc_stride: int, where: str) -> list[_Window]:
-        """``[CLS] question [SEP] part of the context [SEP]``, for as many parts as it takes."""
+        """Make rows ``[CLS] question [SEP] part of the context [SEP]``, for as many parts as it takes."""
         whole = self._model.tokenizer.encode_text(question, context)
         ids, types, offsets, texts = whole.ids, whole.type_ids, whole.offsets, list(whole.sequence_ids)
         count = texts.count(1)
@@ -251,7 +251,7 @@ def _best_answers(asked: _Asked, rows: Sequence[Outputs], count: int, longest: i
 
 
 def _best_spans(window: _Window, outputs: Outputs, count: int, longest: int) -> dict[tuple[int, int], float]:
-    """Places in characters and scores of the best spans of one window, at most ``count``, best first."""
+    """Find places in characters and scores of the best spans of one window, at most ``count``, best first."""
     starts, ends = (_probabilities(outputs[name], window) for name in ("start_logits", "end_logits"))
     width = min(longest, len(starts))
     scores = span_scores(starts, ends, width).ravel()

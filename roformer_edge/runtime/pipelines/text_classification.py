@@ -124,7 +124,7 @@ class TextClassifier(Pipeline):
         return self._respond(texts, self._reader(truncation=truncation), respond, batch_size)
 
     def logits(self, texts: Iterable[TextInput], *, batch_size: int | None = None, truncation: bool = False) -> Logits:
-        """The graph's float32 logits ``[texts, labels]`` in the order of ``texts``; errors as for a call."""
+        """Compute float32 logits ``[texts, labels]`` in the order of ``texts``; errors as for a call."""
         size = self._batch_size(batch_size)
 
         def respond(encodings: Sequence[EncodedRow], size: int) -> Iterator[Logits]:

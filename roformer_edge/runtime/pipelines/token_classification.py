@@ -191,7 +191,7 @@ class TokenClassifier(Pipeline):
 
 
 def split_label(label: str) -> tuple[str, bool, bool]:
-    """The name in a label, whether an entity begins with it in any case, and whether it ends with it."""
+    """Split a label: its name, whether an entity begins with it in any case, and whether it ends with it."""
     letter, dash, name = label.partition("-")
     if dash and name and letter in _PREFIXES:
         return (name, *_PREFIXES[letter])
@@ -199,7 +199,7 @@ def split_label(label: str) -> tuple[str, bool, bool]:
 
 
 def _units(encoding: OffsetEncoding, scores: NDArray[np.float64], aggregation: str) -> list[_Unit]:
-    """Tokens of the text, or its words, with their probabilities."""
+    """Collect tokens of the text, or its words, with their probabilities."""
     offsets, tokens = encoding.offsets, encoding.tokens
     words: list[list[int]] = []
     for index, text in enumerate(encoding.sequence_ids):
