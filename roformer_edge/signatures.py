@@ -17,6 +17,13 @@ DEFAULT = "default"
 # numpy's names of what an input or an output may hold
 DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "bool")
 
+# which rows may be computed together -> when that is so
+BATCHING = {
+    "any": "answers differ by no more than rounding does",
+    "equal_lengths": "equal rows get equal answers where nothing is padded: inputs are rounded to fixed ranges",
+    "single": "the range of an input is measured at each run, so whatever is computed beside a row changes its answer",
+}
+
 _AXIS = Constraint("a name or a size of at least 1", re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[1-9][0-9]{0,8}").fullmatch)
 
 

@@ -24,7 +24,7 @@ from roformer_edge.records import (
     to_json,
     to_values,
 )
-from roformer_edge.signatures import DEFAULT, Signature, alternatives
+from roformer_edge.signatures import BATCHING, DEFAULT, Signature, alternatives
 
 MANIFEST_NAME = "manifest.json"
 SCHEMA_VERSION: Final = 2
@@ -204,6 +204,7 @@ class Manifest:
         max_length: The most tokens that one input may have, special tokens included.
         tokenizer: Settings that the tokenizer is rebuilt from.
         session: Option of the engine -> its value, for the options that answers depend on.
+        batching: Which rows are computed together where nobody asks for more; a key of ``signatures.BATCHING``.
         files: Every file but the manifest itself.
         calibration: What calibration saw; ``None`` where the recipe needed none.
         parity: How far the float32 graph is from the reference.
@@ -222,6 +223,7 @@ class Manifest:
     max_length: PositiveInt
     tokenizer: Mapping[str, Any]
     session: Mapping[str, str]
+    batching: Annotated[str, one_of(BATCHING)] = "any"
     files: tuple[FileEntry, ...] = ()
     calibration: CalibrationRecord | None = None
     parity: ParityRecord

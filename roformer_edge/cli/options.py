@@ -62,7 +62,8 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--preset",
         default="x86",
-        help="integer types for the target's processor: x86 (right on every processor), x86-vnni or arm (default: x86)",
+        help="integer types for the target's processor: x86 (right on every processor), x86-vnni, arm, or auto for "
+        "this machine's (default: x86)",
     )
 
 
@@ -136,6 +137,8 @@ def print_deployment(deployment: Deployment) -> None:
     unknown = RoFormerConfig.from_pretrained(deployment.bundle).unknown_keys
     if unknown:
         print(f"note: keys of config.json that RoFormer has none of were kept: {', '.join(unknown)}", file=sys.stderr)
+    for warning in deployment.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     manifest = deployment.manifest
     line = {
         "bundle": str(deployment.bundle),

@@ -22,6 +22,7 @@ from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
 from roformer_edge.formats import Format, resolve
+from roformer_edge.quantize.recipe import batching_of
 from roformer_edge.scopes import ARITHMETIC
 from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
 from roformer_edge.validate.report import Report
@@ -47,6 +48,7 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
         # transformers writes 1e30 for "no limit", which no integer of 64 bits holds
         tokenizer=model.tokenizer.to_settings() | {"model_max_length": config.max_position_embeddings},
         session=row.session,
+        batching=batching_of(exported.decisions),
         calibration=None
         if calibration is None
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),

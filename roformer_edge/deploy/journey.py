@@ -135,7 +135,9 @@ def deploy_checkpoint(
             check_budget(report)
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
-    return Deployment(bundle=bundle, manifest=manifest, report=report, report_files=report_files)
+    return Deployment(
+        bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
+    )
 
 
 def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:

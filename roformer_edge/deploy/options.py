@@ -86,9 +86,11 @@ class Deployment:
         manifest: What it is.
         report: What was lost, where evaluation data was given.
         report_files: The files of the report.
+        warnings: What may make the bundle worse than it could be.
     """
 
     bundle: Path
     manifest: Manifest
     report: Report | None
     report_files: tuple[Path, ...]
+    warnings: tuple[str, ...] = ()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, calibrate_products, equalised_arrays
+from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_outliers
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, Tensors, check_parity
 from roformer_edge.progress import SILENT, ProgressListener
@@ -28,13 +28,16 @@ class Exported:
         artifact: The model.
         decisions: One per scope, in the order of the network.
         parity: Of the float32 network that the artifact was quantised from.
-        calibration: Present where the recipe needed ranges.
+        calibration: What was seen of calibration texts: the ranges where the recipe needed some, and otherwise the
+            magnitudes that outlier channels were found by.
+        warnings: What may make the artifact worse than it could be.
     """
 
     artifact: Artifact
     decisions: tuple[Decision, ...]
     parity: Parity
     calibration: Calibration | None
+    warnings: tuple[str, ...] = ()
 
 
 def export_checkpoint(
@@ -56,7 +59,7 @@ def export_checkpoint(
         build: Makes the artifact in the wanted format.
         answers: What the reference model answers to ``parity.probe_feeds``; ``None`` where there is no reference.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
-            by recipes with the static scheme; with others they serve to equalise outlier channels, as with static ones.
+            by recipes with the static scheme; with all that quantise inputs they tell which channels are outliers.
         progress: Told of each stage as it begins, and how many calibration texts were seen.
 
     Raises:
@@ -78,25 +81,38 @@ def export_checkpoint(
     if answers is not None:
         progress.stage("parity")
         parity = check_parity(artifact, answers, checkpoint.config, task)
-    quantised = [name for name, decision in decisions.items() if decision.scheme in (STATIC, DYNAMIC)]
-    calibration = None
-    if quantised and batches is not None:
-        progress.stage("calibrate")
-        weights = Weights(
-            config=weights.config, arrays=equalised_arrays(artifact, weights, quantised, batches, progress)
+    quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC)]
+    treated = Treated(weights=weights)
+    if quantised:
+        if batches is not None:
+            progress.stage("calibrate")
+        treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, progress)
+    calibration = treated.seen
+    if static and batches is not None:
+        artifact = build(replace(treated.weights, decisions={}), task, options)
+        calibration = calibrate_products(
+            artifact,
+            treated.weights,
+            static,
+            batches,
+            progress,
+            grid=options.preset.activations,
+            observer=options.observer,
         )
-        if static:
-            artifact = build(weights, task, options)
-            grid = options.preset.activations
-            calibration = calibrate_products(artifact, static, batches, progress, grid=grid, observer=options.observer)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         progress.stage("quantize")
         del artifact  # one model in memory at a time
-        weights = Weights(
-            config=weights.config,
-            arrays=weights.arrays,
-            decisions=decisions,
-            ranges=calibration.ranges if calibration else {},
-        )
-        artifact = build(weights, task, options)
-    return Exported(artifact=artifact, decisions=tuple(decisions.values()), parity=parity, calibration=calibration)
+        ranges = calibration.ranges if calibration is not None else {}
+        artifact = build(replace(treated.weights, decisions=decisions, ranges=ranges), task, options)
+    return Exported(
+        artifact=artifact,
+        decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),
+        parity=parity,
+        calibration=calibration,
+        warnings=(treated.warning,) if treated.warning else (),
+    )
+
+
+def _with_treatment(decision: Decision, treated: Treated) -> Decision:
+    treatment = treated.treatments.get(decision.scope.name)
+    return replace(decision, reason=f"{decision.reason}; {treatment}") if treatment else decision

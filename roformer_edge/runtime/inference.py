@@ -17,6 +17,9 @@ from roformer_edge.runtime.texts import split_pair
 from roformer_edge.signatures import TensorSpec, alternatives, choose, longest
 from roformer_edge.tasks import Task
 
+# Where texts do not change each other's answers. Larger batches are no quicker.
+DEFAULT_BATCH = 8
+
 # outputs of one row by name, the batch axis gone and padding cut off
 Outputs = dict[str, NDArray[np.float32]]
 
@@ -103,12 +106,14 @@ class Limits:
         token_budget: The most tokens of one batch, padding included.
         pad_id: The id that fills short texts up.
         alike: Compute only texts of one length together, for models whose answers change with padding.
+        batch_size: The most texts that are computed together where nobody says how many.
     """
 
     max_length: int
     token_budget: int = TOKEN_BUDGET
     pad_id: int = 0
     alike: bool = False
+    batch_size: int = DEFAULT_BATCH
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -175,9 +175,14 @@ def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
 
 
 def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, manifest: Manifest) -> Pipeline:
-    from roformer_edge.runtime.inference import Limits
+    from roformer_edge.runtime.inference import DEFAULT_BATCH, Limits
 
-    limits = Limits(max_length=manifest.max_length, pad_id=config.pad_token_id or 0)
+    limits = Limits(
+        max_length=manifest.max_length,
+        pad_id=config.pad_token_id or 0,
+        batch_size=1 if manifest.batching == "single" else DEFAULT_BATCH,
+        alike=manifest.batching == "equal_lengths",
+    )
     made: Pipeline = resolve(PIPELINES[manifest.task])(session, tokenizer, config, limits=limits)
     return made
 

@@ -8,12 +8,13 @@ free to arrange ``[batch, sequence, width]`` or ``[sequence, width]``, and to me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roformer_edge.quantize.outliers import Smoothing
 from roformer_edge.quantize.recipe import FLOAT
 
 V = TypeVar("V")
@@ -43,6 +44,19 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Outliers:
+    """The part of a product that is multiplied in floating point beside the quantised rest.
+
+    Attributes:
+        channels: Those of the input, int64 ``[outliers]``, ascending.
+        weight: Their columns of the weight as the model has it, float32 ``[out, outliers]``.
+    """
+
+    channels: NDArray[np.int64]
+    weight: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Product:
     """One linear product, ``x @ weight.T + bias``.
 
@@ -54,7 +68,11 @@ class Product:
         weight: float32 ``[out, in]``.
         bias: float32 ``[out]``, or none.
         scheme: How the recipe wants it computed.
-        range: The calibrated range of its input, for a scheme that fixes it beforehand.
+        range: The calibrated range of what is quantised, for a scheme that fixes it beforehand.
+        multipliers: What every channel of the input is multiplied by before it is quantised, float32 ``[in]``: powers
+            of two, by whose inverse the columns of ``weight`` are multiplied already, and 0 for ``outliers``. ``None``
+            for an input that is quantised as it is.
+        outliers: Channels to be multiplied in floating point besides.
         table: Scope of an embedding that holds the same numbers in the same scheme; the product then multiplies by
             that, and the file holds them once.
     """
@@ -66,7 +84,22 @@ class Product:
     bias: FloatArray | None
     scheme: str = FLOAT
     range: tuple[float, float] | None = None
+    multipliers: FloatArray | None = None
+    outliers: Outliers | None = None
     table: str | None = None
+
+    def smoothed(self, smoothing: Smoothing | None) -> Product:
+        """Return the same product with its outlier channels treated, as far as its scheme quantises its input."""
+        if smoothing is None or self.scheme == FLOAT:
+            return self
+        split = smoothing.split
+        return replace(
+            self,
+            # a weight that a table shares stays as it is; what it is multiplied by there is zero
+            weight=self.weight if self.table is not None else smoothing.columns(self.weight),
+            multipliers=smoothing.multipliers,
+            outliers=Outliers(channels=split, weight=self.weight[:, split]) if len(split) else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,6 +132,7 @@ class Attention:
         cosines: The same.
         scheme: How the recipe wants the projections computed.
         ranges: Calibrated ranges by ``Product.input``.
+        smoothing: What is done about outlier channels of the states that are projected.
     """
 
     name: str
@@ -113,6 +147,7 @@ class Attention:
     cosines: FloatArray
     scheme: str
     ranges: dict[str, tuple[float, float]]
+    smoothing: Smoothing | None = None
 
     @property
     def width(self) -> int:
@@ -129,7 +164,7 @@ class Attention:
         """
         biases = [bias for _, bias in parts if bias is not None]
         site = f"{self.scope}.first" if first else self.scope
-        return Product(
+        product = Product(
             scope=self.scope,
             name=name,
             input=site,
@@ -138,6 +173,7 @@ class Attention:
             scheme=self.scheme,
             range=self.ranges.get(site),
         )
+        return product.smoothed(self.smoothing)
 
 
 class Emitter(Protocol[V]):

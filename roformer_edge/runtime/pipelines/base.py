@@ -49,6 +49,10 @@ class Pipeline(ABC):
     ``batch_size=1`` it answers each input before it reads the next. An input that cannot be used, or an iterator that
     fails, is an error where its turn comes, after the answers to those before it.
 
+    Where no batch size is asked for, the answer to an input is the same alone, in a list and in any order (in floating
+    point up to rounding): an ``int8-dynamic`` bundle then computes one input at a time. Larger batches of such a bundle
+    are quicker, and change its scores a little.
+
     Args:
         session: The loaded graph.
         tokenizer: The tokenizer of the model.
@@ -127,14 +131,20 @@ class Pipeline(ABC):
 
         return read
 
-    def _respond(self, inputs: object, read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Any:
+    def _respond(self, inputs: object, read: Read[Q], respond: Respond[Q, A], batch_size: int | None) -> Any:
         """Give one answer for one input, a list for a collection, a generator for an iterator."""
-        check_count("batch_size", batch_size)
+        batch_size = self._batch_size(batch_size)
         if isinstance(inputs, self.single):
             (answer,) = respond([read(inputs, f"the {self.noun}")], 1)
             return answer
         answers = self._stream(self._iterate(inputs), read, respond, batch_size)
         return answers if isinstance(inputs, Iterator) else list(answers)
+
+    def _batch_size(self, asked: int | None) -> int:
+        """The batch size that was asked for, or the largest with which inputs do not change each other's answers."""
+        size = self._model.limits.batch_size if asked is None else asked
+        check_count("batch_size", size)
+        return size
 
     def _stream(self, inputs: Iterator[object], read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Iterator[A]:
         """Give the answers in order, window by window."""

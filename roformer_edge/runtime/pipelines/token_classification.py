@@ -81,15 +81,20 @@ class TokenClassifier(Pipeline):
 
     @overload
     def __call__(
-        self, texts: str, *, aggregation: str = "simple", batch_size: int = 8, truncation: bool = False
+        self, texts: str, *, aggregation: str = "simple", batch_size: int | None = None, truncation: bool = False
     ) -> list[Entity]: ...
     @overload
     def __call__(
-        self, texts: list[str], *, aggregation: str = "simple", batch_size: int = 8, truncation: bool = False
+        self, texts: list[str], *, aggregation: str = "simple", batch_size: int | None = None, truncation: bool = False
     ) -> list[list[Entity]]: ...
     @overload
     def __call__(
-        self, texts: Iterator[str], *, aggregation: str = "simple", batch_size: int = 8, truncation: bool = False
+        self,
+        texts: Iterator[str],
+        *,
+        aggregation: str = "simple",
+        batch_size: int | None = None,
+        truncation: bool = False,
     ) -> Iterator[list[Entity]]: ...
 
     def __call__(
@@ -97,7 +102,7 @@ class TokenClassifier(Pipeline):
         texts: str | Iterable[str],
         *,
         aggregation: str = "simple",
-        batch_size: int = 8,
+        batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
         """Find the entities of one text, or of many.
@@ -112,7 +117,7 @@ class TokenClassifier(Pipeline):
             aggregation: ``"simple"``: every token has its own label. ``"first"``: a word that is cut into several
                 tokens (``##``) has the label of the first. ``"mean"``: it has the label with the highest mean
                 probability. ``"none"``: no entities, but one entry for each token, those labelled ``O`` included.
-            batch_size: The most texts that are computed at once.
+            batch_size: The most texts that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them.
 
         Returns:

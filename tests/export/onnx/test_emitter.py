@@ -229,7 +229,7 @@ def test_names_are_stable(make_checkpoint):
     ]
 
 
-def test_outlier_channels_are_equalised_where_calibration_texts_are_given(make_checkpoint):
+def test_outlier_channels_are_equalised(make_checkpoint):
     plain = make_checkpoint(hidden_act="relu", rotary_value=True)
     arrays = {name: np.array(array) for name, array in plain.arrays.items()}
     for layer in range(3):  # the same function: what one side gains, the other gives back
@@ -251,7 +251,8 @@ def test_outlier_channels_are_equalised_where_calibration_texts_are_given(make_c
     spread = {recipe: error(outliers, recipe, lambda: [feeds]) for recipe in ("int8-dynamic", "int8-static")}
     for recipe, found in spread.items():
         assert found < 1.3 * error(plain, recipe, lambda: [feeds])
-    assert error(outliers, "int8-dynamic", None) > 2 * spread["int8-dynamic"]
+    # without texts the weights tell
+    assert error(outliers, "int8-dynamic", None) < 1.3 * error(plain, "int8-dynamic", None)
 
 
 def test_same_checkpoint_gives_the_same_bytes(make_checkpoint):
