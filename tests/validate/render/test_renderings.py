@@ -239,7 +239,7 @@ def test_json_is_read_back_whole(reports):
     render = RENDERERS["json"].render
     for report in reports.values():
         # half a surrogate pair is no text, and nothing that is read brings one
-        text = render(report).replace("\\ud800", "?")
+        text = re.sub(r"(?<!\\)\\ud800", "?", render(report))
         read = Report.from_dict(json.loads(text))
         assert render(read) == text
         assert read == report or "?" in text
