@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +39,11 @@ from roformer_edge.quantize.recipe import FLOAT, get_recipe
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.scopes import ARITHMETIC
-from roformer_edge.tasks import Task, get_task, input_rows, task_of
+from roformer_edge.tasks import Task, get_task, task_of
 from roformer_edge.tokenizer import WORDS_PATH
 from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
-from roformer_edge.validate.data.inputs import read_inputs
+from roformer_edge.validate.data.inputs import find_row_problem, read_rows
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
@@ -280,8 +280,9 @@ def _batches(
         return None
     from roformer_edge.export.source import encode_batches
 
-    examples = (input_rows(task, values) for values in read_inputs(options.calibration, task.name, options.fields))
-    rows = list(islice(chain.from_iterable(examples), options.calibration_texts))
+    config, truncation = made_of.checkpoint.config, options.truncation
+    find_problem = partial(find_row_problem, made_of.tokenizer, config, truncation=truncation)
+    rows = list(islice(read_rows(options.calibration, task, options.fields, find_problem), options.calibration_texts))
     return lambda: encode_batches(
         made_of.tokenizer,
         rows,

@@ -166,7 +166,7 @@ def bench_bundle(
 
 
 def first_question(manifest: Manifest, text: str) -> object:
-    """An input of the bundle's task, made of a text."""
+    """Make an input of the bundle's task, made of a text."""
     fields = get_task(manifest.task).fields
     if fields == ("text",):
         return f"{text}{manifest.tokenizer['mask_token']}" if manifest.task == "fill-mask" else text

@@ -78,7 +78,7 @@ def damaged(report: Report, path: tuple, value: object) -> dict:
     [
         (("schema_version",), 1, "not a report of schema 2: schema_version is 1"),
         (("schema_version",), KeyError, "schema_version is None"),
-        (("measure",), "ranking", "report.measure is 'ranking', expected one of text-classification"),
+        (("measure",), "ranking", "report.measure is 'ranking', expected one of feature-extraction, fill-mask"),
         (("figures", 0, "drop"), "12.5", r"report.figures\[0\].drop is '12.5', expected float"),
         (("figures", 0, "drop"), float("nan"), r"report.figures\[0\].drop is nan"),
         (("uncertainty", "seed"), True, "report.uncertainty.seed is True, expected int"),
