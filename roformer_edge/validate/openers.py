@@ -71,7 +71,7 @@ def open_predictor(
 
 
 def task_of_bundle(path: str | Path) -> str:
-    """Return the name of the task that a bundle answers.
+    """Read the name of the task that a bundle answers.
 
     Raises:
         BundleError: The bundle cannot be opened or trusted.
