@@ -58,6 +58,8 @@ _ROWS = (
 )
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
+# what is made where none is asked for
+DEFAULT_FORMAT = "onnx"
 
 
 def get_format(name: str) -> Format:

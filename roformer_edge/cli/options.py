@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
-    parser.add_argument("--format", default="onnx", help="of the model file; one of: onnx")
+    formats = ", ".join(FORMATS)
+    parser.add_argument(
+        "--format", default=DEFAULT_FORMAT, help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})"
+    )
     parser.add_argument(
         "--tokenizer",
         default="auto",

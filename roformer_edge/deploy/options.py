@@ -7,7 +7,7 @@ from pathlib import Path
 
 from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.errors import ComparisonError, OptionError
-from roformer_edge.formats import get_format
+from roformer_edge.formats import DEFAULT_FORMAT, get_format
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.presets import SAFE_PRESET
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
@@ -46,7 +46,7 @@ class DeployOptions:
     """
 
     task: str | None = None
-    format: str = "onnx"
+    format: str = DEFAULT_FORMAT
     recipe: str = "int8-dynamic"
     keep_float: tuple[str, ...] = ()
     preset: str = SAFE_PRESET

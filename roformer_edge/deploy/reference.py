@@ -15,7 +15,7 @@ from roformer_edge._extras import available
 from roformer_edge.bundle.reader import is_bundle
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError
-from roformer_edge.formats import get_format, resolve
+from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
@@ -23,9 +23,6 @@ from roformer_edge.signatures import DEFAULT, Signature
 from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
 from roformer_edge.validate.torch_session import ReferenceSession, TorchSession
-
-# what the float32 network runs in where there is no torch
-_FORMAT = "onnx"
 
 
 @contextmanager
@@ -102,7 +99,7 @@ class ArtifactSession:
         from roformer_edge.export.network.weights import Weights
 
         options = ExportOptions(recipe=get_recipe("fp32"), preset=get_preset(SAFE_PRESET))
-        row = get_format(_FORMAT)
+        row = get_format(DEFAULT_FORMAT)
         artifact = resolve(row.builder)(
             Weights(config=model.config, arrays=model.checkpoint.arrays), model.task, options
         )

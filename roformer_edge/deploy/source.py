@@ -11,18 +11,22 @@ from pathlib import Path
 import numpy as np
 
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_architecture, read_config
+from roformer_edge.checkpoint.loading import (
+    Checkpoint,
+    check_vocabulary,
+    load_architecture,
+    read_config,
+    task_of_config,
+)
 from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.rotary import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import UnsupportedModelError
-from roformer_edge.tasks import Task, get_task, task_of
+from roformer_edge.tasks import Task, get_task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
 
 WEIGHTS_NAME = "weights.safetensors"
-# of a checkpoint that does not say what it is
-_DEFAULT_TASK = "text-classification"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +84,7 @@ def open_source(
 
 def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
     config = read_config(path)
-    task = _task_of_config(config) if asked is None else get_task(asked)
+    task = task_of_config(config) if asked is None else get_task(asked)
     changes = {} if max_length is None else {"max_position_embeddings": max_length}
     checkpoint = load_architecture(path, task.model_class, config=config, changes=changes)
     tokenizer = load_tokenizer(path, mode=mode)
@@ -99,12 +103,6 @@ def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int |
         name=path.resolve().name or "checkpoint",
         digest=checkpoint.digest,
     )
-
-
-def _task_of_config(config: RoFormerConfig) -> Task:
-    named = config.extra.get("architectures") or ()
-    task = task_of([name for name in named if isinstance(name, str)]) if isinstance(named, list) else None
-    return task or get_task(_DEFAULT_TASK)
 
 
 def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:

@@ -10,7 +10,7 @@ from typing import Any
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, Manifest
 from roformer_edge.bundle.reader import is_bundle, open_bundle
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint, read_config, task_of_config
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.formats import get_format, resolve
@@ -35,7 +35,7 @@ _COMPANIONS = {
 def open_predictor(
     path: str | Path,
     *,
-    task: str = "text-classification",
+    task: str | None = None,
     threads: int = 1,
     truncate: bool = False,
     tokenizer: str = "auto",
@@ -46,7 +46,7 @@ def open_predictor(
 
     Args:
         path: A bundle's directory or archive, or a Hugging Face checkpoint directory.
-        task: A name of ``tasks.TASKS``.
+        task: A name of ``tasks.TASKS``; left out for the one that the files name.
         threads: For the inside of one operation.
         truncate: Cut texts that are longer than the model allows, instead of refusing them.
         tokenizer: ``"slow"``, ``"fast"`` or ``"auto"``, for a checkpoint; a bundle knows its own.
@@ -60,11 +60,14 @@ def open_predictor(
         CheckpointError: The checkpoint's weights cannot be used.
         MissingDependencyError: The path is a checkpoint and torch is not installed.
     """
+    bundle = is_bundle(path)
+    if task is None:
+        task = task_of_bundle(path) if bundle else task_of_config(read_config(Path(path))).name
     get_task(task)
     opening = Opening(
         path=str(path), task=task, threads=threads, truncate=truncate, tokenizer=tokenizer, max_length=max_length
     )
-    return (_open_bundle if is_bundle(path) else _open_checkpoint)(opening, name or str(path))
+    return (_open_bundle if bundle else _open_checkpoint)(opening, name or str(path))
 
 
 def task_of_bundle(path: str | Path) -> str:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from roformer_edge.errors import BudgetExceededError, ComparisonError
+from roformer_edge.records import read_record, to_values
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.format import valued
-from roformer_edge.validate.json_values import from_json_values, to_json_values
 from roformer_edge.validate.metrics import Unit
 from roformer_edge.validate.predictors import Facts
 from roformer_edge.validate.statistics import Verdicts
@@ -247,7 +247,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values; tuples become lists."""
-        return to_json_values(self)  # type: ignore[no-any-return]
+        return to_values(self)  # type: ignore[no-any-return]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Report:
@@ -263,9 +263,9 @@ class Report:
         if measure not in MEASURES:
             raise ComparisonError(f"not a report: report.measure is {measure!r}, expected one of {', '.join(MEASURES)}")
         # the common part knows of a detail only that there is one
-        common = from_json_values(cls, {**values, "detail": {}}, "report")
-        detail = from_json_values(MEASURES[measure].detail, values.get("detail"), "report.detail")
-        return dataclasses.replace(common, detail=detail)  # type: ignore[no-any-return]
+        common = read_record(cls, {**values, "detail": {}}, "report", ComparisonError)
+        detail = read_record(MEASURES[measure].detail, values.get("detail"), "report.detail", ComparisonError)
+        return dataclasses.replace(common, detail=detail)
 
 
 def check_budget(report: Report, max_drop: float | None = None) -> None:

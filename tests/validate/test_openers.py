@@ -153,7 +153,7 @@ from roformer_edge.validate.render.terminal import summary_table
 from roformer_edge.validate.runner import compare
 sides = [open_predictor(path) for path in ({str(sides["fp32"])!r}, {str(sides["int8-dynamic"])!r})]
 example = Example(inputs={{"text": "打开灯"}}, gold={LABELS[0]!r})
-report = compare(*sides, [example], CompareOptions(timed=1, watched=0))
+report = compare(*sides, [example], CompareOptions(task="text-classification", timed=1, watched=0))
 for row in write_report(report, {str(sides["fp32"].parent / "report")!r}, ["json", "markdown"]):
     assert row.stat().st_size > 1000
 assert summary_table(report)

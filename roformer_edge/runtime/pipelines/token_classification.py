@@ -163,31 +163,47 @@ class TokenClassifier(Pipeline):
         return self._join(text, found)
 
     def _join(self, text: str, found: Sequence[tuple[_Unit, int]]) -> list[Entity]:
-        entities: list[Entity] = []
-        name, start, end = OUTSIDE, 0, 0
-        scores: list[float] = []
-
-        def close() -> None:
-            if name != OUTSIDE:
-                entities.append(self._entity(text, name, start, end, scores))
-
-        for unit, index in found:
-            this, begins, ends = split_label(self.labels[index])
-            if begins or this != name:
-                close()
-                name, start, scores = this, unit.start, []
-            end = unit.end
-            scores.append(float(unit.scores[index]))
-            if ends:
-                close()
-                name = OUTSIDE
-        close()
-        return entities
+        labels = [self.labels[index] for _, index in found]
+        return [
+            self._entity(
+                text,
+                name,
+                found[first][0].start,
+                found[end - 1][0].end,
+                [float(unit.scores[index]) for unit, index in found[first:end]],
+            )
+            for name, first, end in join_labels(labels)
+        ]
 
     @staticmethod
     def _entity(text: str, label: str, start: int, end: int, scores: Sequence[float]) -> Entity:
         score = sum(scores) / len(scores)
         return Entity(label=label, score=score, start=start, end=end, text=text[start:end])
+
+
+def join_labels(labels: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Entities in the labels of consecutive units: ``(name, index of the first unit, one more than that of the last)``.
+
+    An entity begins where a label says so or the name changes, and ends where a label says so or another begins; see
+    :meth:`TokenClassifier.__call__`.
+    """
+    entities: list[tuple[str, int, int]] = []
+    name, start = OUTSIDE, 0
+
+    def close(end: int) -> None:
+        if name != OUTSIDE:
+            entities.append((name, start, end))
+
+    for index, label in enumerate(labels):
+        this, begins, ends = split_label(label)
+        if begins or this != name:
+            close(index)
+            name, start = this, index
+        if ends:
+            close(index + 1)
+            name = OUTSIDE
+    close(len(labels))
+    return entities
 
 
 def split_label(label: str) -> tuple[str, bool, bool]:

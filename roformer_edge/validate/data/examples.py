@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
@@ -16,6 +16,8 @@ from roformer_edge.validate.data.lines import Line, read_lines
 
 if TYPE_CHECKING:
     from roformer_edge.validate.tasks.measure import Measure
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,13 @@ def check_inputs(examples: Iterable[Example], find_problem: Callable[[Inputs], P
         number = sum(problem.remedy == first.remedy for _, problem in found)
         several = f" ({number} such texts)" if number > 1 else ""
         raise DatasetError(f"{example.where or 'an example'}: {first.reason}; {first.remedy}{several}")
+
+
+def spread_sample(items: Sequence[T], size: int) -> list[T]:
+    """At most ``size`` items, evenly spread over the list, in its order."""
+    if len(items) <= size:
+        return list(items)
+    return [items[(2 * i + 1) * len(items) // (2 * size)] for i in range(size)]
 
 
 def digest_of(examples: Sequence[Example]) -> str:

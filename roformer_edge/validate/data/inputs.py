@@ -48,8 +48,8 @@ def inputs_of(line: Line, task: Task) -> Inputs:
     Raises:
         DatasetError: One is missing or is no text, or the line holds what looks like an input and is not read.
     """
-    if task.name == "token-classification" and not line.holds("text") and line.holds("tokens"):
-        return {"text": join_words(line.strings("tokens"))[0]}
+    if task.words is not None and not line.holds("text") and line.holds(task.words):
+        return {"text": join_words(line.strings(task.words))[0]}
     names = [*task.fields, *(name for name in task.optional if line.holds(name))]
     inputs = {name: line.strings(name) if name == "choices" else line.string(name) for name in names}
     unread = sorted((line.values.keys() & INPUT_KEYS) - {line.key(name) for name in names})

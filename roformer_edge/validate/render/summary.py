@@ -24,6 +24,7 @@ from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Effect
 
 _HEADED_FIGURES = 2
+_SLICED_BESIDE = 2  # figures of a slice that stand beside the gated one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +200,7 @@ def slice_sections(report: Report) -> list[Section]:
     cuts: dict[str, list[Slice]] = {}
     for part in report.slices:
         cuts.setdefault(part.by, []).append(part)
-    figure, others = report.gated, report.figures[1:]
+    figure, others = report.gated, report.figures[1 : 1 + _SLICED_BESIDE]
     return [
         Section(
             title=f"By {by}",
@@ -219,7 +220,7 @@ def slice_sections(report: Report) -> list[Section]:
                             candidate=part.figures[0].candidate,
                             more=tuple(
                                 both(found.reference, found.candidate, other.unit)
-                                for found, other in zip(part.figures[1:], others, strict=True)
+                                for found, other in zip(part.figures[1:], others, strict=False)
                             ),
                         )
                         for part in parts

@@ -162,7 +162,7 @@ def histogram_chart(histogram: DifferenceHistogram, title: str, key: str) -> str
                 f'width="{88 / bins:.2f}%" height="{tall:.1f}"/>'
             )
     limit = histogram.edges[-1]
-    scale = Scale.around([0.0, limit], most=3)
+    scale = Scale.around([0.0, limit], most=4)
     inside = [tick for tick in scale.ticks if tick <= limit]
     ticks = sorted({-tick for tick in inside} | set(inside))
     axis = "".join(_text(50 + 50 * tick / limit, height + 18, scale.label(tick)) for tick in ticks)

@@ -22,15 +22,15 @@ _PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "’": "'", "…": "~
 def summary_table(report: Report) -> str:
     """The headline figures, the parts that lost most and the verdict; lines end in newlines, without colours."""
     words, examples = verdict(report), report.data.examples
-    headed = headlines(report)
-    others = [row for row in map(figure_headline, report.figures) if row not in headed]
+    figures = [figure_headline(figure) for figure in report.figures]
+    rows = [*figures, *(row for row in headlines(report) if row not in figures)]
     parts = [
         fit(title(report), COLUMNS),
         fit(f"{counted(examples, 'example')}, {report.data.name}", COLUMNS),
         "",
         *aligned(
             [("", "reference", "candidate", "change")]
-            + [(fit(row.label, 30), row.reference, row.candidate, fit(row.remark, 40)) for row in (*headed, *others)],
+            + [(fit(row.label, 30), row.reference, row.candidate, fit(row.remark, 40)) for row in rows],
             align="<>><",
         ),
         *(line for block in _breakdowns(report) for line in _losses(block)),

@@ -8,12 +8,28 @@ from typing import Any
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.tasks import get_task
+from roformer_edge.validate.tasks.feature_extraction import SentenceVectors
+from roformer_edge.validate.tasks.fill_mask import MaskedTokens
 from roformer_edge.validate.tasks.measure import Measure
 from roformer_edge.validate.tasks.multi_label import MultiLabel
+from roformer_edge.validate.tasks.multiple_choice import Choices
+from roformer_edge.validate.tasks.question_answering import Answers
 from roformer_edge.validate.tasks.regression import Regression
 from roformer_edge.validate.tasks.text_classification import SingleLabel
+from roformer_edge.validate.tasks.text_generation import NextTokens
+from roformer_edge.validate.tasks.token_classification import Entities
 
-_MEASURES: tuple[type[Measure[Any, Any]], ...] = (SingleLabel, MultiLabel, Regression)
+_MEASURES: tuple[type[Measure[Any, Any]], ...] = (
+    SentenceVectors,
+    MaskedTokens,
+    NextTokens,
+    SingleLabel,
+    MultiLabel,
+    Regression,
+    Entities,
+    Answers,
+    Choices,
+)
 
 # what a measure is called in reports -> its class
 MEASURES: dict[str, type[Measure[Any, Any]]] = {row().name: row for row in _MEASURES}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -244,7 +244,12 @@ def label_scores(labels: Sequence[str], confusion: Indices) -> tuple[LabelScores
 
 
 def label_section(
-    reference: Sequence[LabelScores], candidate: Sequence[LabelScores], answered: frozenset[str]
+    reference: Sequence[LabelScores],
+    candidate: Sequence[LabelScores],
+    answered: Collection[str],
+    *,
+    noun: str = "label",
+    counted: str = "examples",
 ) -> Section:
     """F1 of each label that occurs, the largest loss first; precision and recall beside it."""
     rows = [
@@ -255,15 +260,15 @@ def label_section(
     absent = len(reference) - len(rows)
     rows.sort(key=lambda row: (row[1].f1 - row[0].f1, row[1].f1, row[0].label))
     lost = [ours.label for ours, theirs in rows if ours.support and not ours.f1 and not theirs.f1]
-    lacking = f" {absent} more occur neither as label nor as answer." if absent else ""
+    lacking = f" {absent} more occur neither in the data nor in the answers." if absent else ""
     unknown = f" Never right on either side: {len(lost)}." if lost else ""
     return Section(
-        title="Label by label",
-        lede=f"F1 of each label, the largest loss first.{lacking}{unknown}",
+        title=f"{noun.capitalize()} by {noun}",
+        lede=f"F1 of each {noun}, the largest loss first.{lacking}{unknown}",
         blocks=(
             Breakdown(
-                noun="label",
-                counted="examples",
+                noun=noun,
+                counted=counted,
                 figure="F1",
                 columns=("precision", "recall"),
                 parts=tuple(
