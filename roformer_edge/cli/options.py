@@ -72,9 +72,7 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
     group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines, CSV or TSV of the task's inputs")
     group.add_argument("--calibration-texts", type=int, default=512, metavar="N", help="how many to use (default: 512)")
-    group.add_argument(
-        "--observer", default="percentile", help="minmax, percentile, entropy or mse (default: percentile)"
-    )
+    group.add_argument("--observer", default="percentile", help="minmax, percentile or mse (default: percentile)")
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
     add_fields(parser)
 

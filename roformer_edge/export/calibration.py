@@ -14,7 +14,7 @@ from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
 from roformer_edge.quantize.equalise import Equalised, balance_scores, equalise, pairs_of
-from roformer_edge.quantize.outliers import estimated_maxima, smooth
+from roformer_edge.quantize.outliers import error_directions, estimated_maxima, smooth
 from roformer_edge.scopes import Scope
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
@@ -98,6 +98,20 @@ def treat_outliers(
         weights=replace(weights, arrays=_Overlay({**balanced.arrays, **equalised.arrays}, arrays), smoothing=smoothing),
         treatments={name: treatments[name] for name in names if name in treatments},
         seen=seen,
+    )
+
+
+def treat_embeddings(treated: Treated) -> Treated:
+    """Keep the rounding errors of embedding rows where they would become outliers; the weights alone tell where."""
+    weights, scope = treated.weights, "embeddings.word"
+    directions = error_directions(weights.arrays, weights.config)
+    if directions is None:
+        return treated
+    kept = f"the layer norm makes {len(directions)} channels outliers: the rows' rounding errors in them are kept"
+    return replace(
+        treated,
+        weights=replace(weights, error_directions=directions),
+        treatments={scope: kept, **treated.treatments},
     )
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_outliers
+from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_embeddings, treat_outliers
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, Tensors, check_parity
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, resolve
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, ROWS, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
@@ -99,6 +99,9 @@ def export_checkpoint(
             grid=options.preset.activations,
             observer=options.observer,
         )
+    warnings = (treated.warning,) if treated.warning else ()
+    if decisions["embeddings.word"].scheme == ROWS:
+        treated = treat_embeddings(treated)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         progress.stage("quantize")
         del artifact  # one model in memory at a time
@@ -109,7 +112,7 @@ def export_checkpoint(
         decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),
         parity=parity,
         calibration=calibration,
-        warnings=(treated.warning,) if treated.warning else (),
+        warnings=warnings,
     )
 
 
