@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.export.onnx.graph import Parts
 from roformer_edge.export.onnx.linear import Precision, Product, emit_linear
 from roformer_edge.quantize.recipe import FLOAT, Decision
@@ -73,7 +73,7 @@ class Network:
 
     def activation(self, parts: Parts, x: str, name: str) -> str:
         """Emit the model's activation function on ``x``."""
-        return _ACTIVATIONS[self.config.hidden_act](parts, x, name)
+        return _ACTIVATIONS[self.config.activation](parts, x, name)
 
 
 def _rms_norm(parts: Parts, x: str, name: str, eps: float) -> str:
@@ -93,12 +93,52 @@ def _gelu_tanh(parts: Parts, x: str, name: str) -> str:
     return parts.node("Gelu", name, [x], approximate="tanh")
 
 
+def _number(parts: Parts, name: str, value: float) -> str:
+    return parts.tensor(f"const/{name}", np.asarray(value, np.float32))
+
+
+def _clipped(parts: Parts, x: str, name: str, least: float, most: float) -> str:
+    limits = [_number(parts, f"at_least_{least}", least), _number(parts, f"at_most_{most}", most)]
+    return parts.node("Clip", name, [x, *limits])
+
+
+def _quick_gelu(parts: Parts, x: str, name: str) -> str:
+    scaled = parts.node("Mul", name, [x, _number(parts, "quick_gelu", 1.702)])
+    return parts.node("Mul", name, [x, parts.node("Sigmoid", name, [scaled])])
+
+
+def _relu2(parts: Parts, x: str, name: str) -> str:
+    y = parts.node("Relu", name, [x])
+    return parts.node("Mul", name, [y, y])
+
+
+def _mish(parts: Parts, x: str, name: str) -> str:
+    return parts.node("Mul", name, [x, parts.node("Tanh", name, [parts.node("Softplus", name, [x])])])
+
+
+def _laplace(parts: Parts, x: str, name: str) -> str:
+    y = parts.node("Sub", name, [x, _number(parts, "laplace_mean", LAPLACE_MEAN)])
+    y = parts.node(
+        "Erf", name, [parts.node("Div", name, [y, _number(parts, "laplace_width", LAPLACE_DEVIATION * 2**0.5)])]
+    )
+    y = parts.node("Add", name, [y, _number(parts, "one", 1.0)])
+    return parts.node("Mul", name, [y, _number(parts, "half", 0.5)])
+
+
+# the functions of roformer_edge.config.ACTIVATIONS
 _ACTIVATIONS: dict[str, Callable[[Parts, str, str], str]] = {
     "gelu": lambda parts, x, name: parts.node("Gelu", name, [x]),
-    "gelu_new": _gelu_tanh,
-    "gelu_pytorch_tanh": _gelu_tanh,
+    "gelu_tanh": _gelu_tanh,
+    "gelu_10": lambda parts, x, name: _clipped(parts, parts.node("Gelu", name, [x]), name, -10, 10),
+    "quick_gelu": _quick_gelu,
     "relu": lambda parts, x, name: parts.node("Relu", name, [x]),
+    "relu2": _relu2,
+    "relu6": lambda parts, x, name: _clipped(parts, x, name, 0, 6),
+    "leaky_relu": lambda parts, x, name: parts.node("LeakyRelu", name, [x], alpha=0.01),
     "silu": _silu,
-    "swish": _silu,
+    "mish": _mish,
+    "sigmoid": lambda parts, x, name: parts.node("Sigmoid", name, [x]),
     "tanh": lambda parts, x, name: parts.node("Tanh", name, [x]),
+    "laplace": _laplace,
+    "linear": lambda parts, x, name: x,
 }
