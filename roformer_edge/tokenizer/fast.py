@@ -335,16 +335,20 @@ def _short(index: dict[str, int], longest: int) -> dict[str, int]:
 
 
 def _roformer_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
-    return _standard(table, options, WordsPreTokenizer(options.open_segmenter()), ideographs=False)
+    cutter = WordsPreTokenizer(options.open_segmenter())
+    return _standard(table, options, cutter, ideographs=False, ascending=False)
 
 
 def _bert_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
     from roformer_edge.tokenizer.pre_tokenizers import BertPreTokenizer
 
-    return _standard(table, options, BertPreTokenizer(options.unicode), ideographs=options.tokenize_chinese_chars)
+    cutter = BertPreTokenizer(options.unicode)
+    return _standard(table, options, cutter, ideographs=options.tokenize_chinese_chars, ascending=True)
 
 
-def _standard(table: TokenTable, options: BackendOptions, cutter: PreTokenizer, ideographs: bool) -> Pipeline:
+def _standard(
+    table: TokenTable, options: BackendOptions, cutter: PreTokenizer, *, ideographs: bool, ascending: bool
+) -> Pipeline:
     strip = options.do_lower_case if options.strip_accents is None else options.strip_accents
     cls, sep = str(table.special["cls_token"]), str(table.special["sep_token"])
     return Pipeline(
@@ -355,6 +359,7 @@ def _standard(table: TokenTable, options: BackendOptions, cutter: PreTokenizer, 
             strip=strip,
             lower=options.do_lower_case,
             unicode=options.unicode,
+            ascending=ascending,
         ),
         pre_tokenizer=cutter,
         model=WordPiece(table.vocabulary.index),
