@@ -145,7 +145,12 @@ class FastBackend:
             self.add([read_token(token, "tokenizer.json") for token in stored], False)
         tokens: list[Token] = [token for _, token in sorted(added.items())]
         present = {*table.added_ids, *map(str, tokens)}
-        tokens += [token for token in table.all_special() if str(token) not in present]
+        # as in transformers, a special token with flags of its own is added again where they differ
+        tokens += [
+            token
+            for token in table.all_special()
+            if (token not in present if isinstance(token, str) else token not in tokens)
+        ]
         specials = set(table.all_special_tokens())
         self.add([_to_added(token, str(token) in specials) for token in tokens], False)
         # those that are added later are not among them
