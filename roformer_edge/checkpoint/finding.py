@@ -21,7 +21,7 @@ from roformer_edge.checkpoint.tensorflow1 import open_tensorflow1
 from roformer_edge.checkpoint.torch_pickle import open_torch
 from roformer_edge.checkpoint.weight_file import WeightFile
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
-from roformer_edge.errors import CheckpointError, UnsupportedModelError, shown
+from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
 from roformer_edge.lfs import find_pointer, pointer_message
 from roformer_edge.tasks import TASKS, Task, task_of
 
@@ -165,7 +165,7 @@ class CheckpointFiles:
             found = others if self.architectures else "names no architecture"
             raise UnsupportedModelError(
                 f"{self.directory / CONFIG_NAME} {found}, so what the checkpoint is for is not known; say it with "
-                f"--task, one of: {', '.join(TASKS)}"
+                f"{advice(python='task=', command='--task')}, one of: {', '.join(TASKS)}"
             )
         return task
 

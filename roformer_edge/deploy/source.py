@@ -17,7 +17,7 @@ from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.rotary import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import UnsupportedModelError
+from roformer_edge.errors import OptionError, UnsupportedModelError
 from roformer_edge.tasks import Task, get_task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
 
@@ -99,11 +99,13 @@ def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int |
         path=path,
         name=files.name,
         digest=checkpoint.digest,
-        notes=(*checkpoint.notes, *spare),
+        notes=(*checkpoint.notes, *tokenizer.notes, *spare),
     )
 
 
 def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
+    if mode != "auto":
+        raise OptionError("tokenizer", mode, "left out for a bundle, which knows its own")
     with open_bundle(path) as bundle:
         manifest = bundle.manifest
         task = get_task(asked or manifest.task)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from roformer_edge.errors import advice
 from roformer_edge.export.artifact import Artifact
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.progress import ProgressListener
@@ -47,7 +48,11 @@ class Treated:
         return (
             f"the weights show outlier channels in {len(self.treatments)} parts of the network ({named}) and no texts "
             "were given to measure them: what is done about them rests on estimates, and answers may suffer. "
-            "Give texts like those that the model will see (--calibration), and measure what is lost (--eval)"
+            "Give texts like those that the model will see "
+            + advice(
+                python="(calibration=), and measure what is lost (evaluation=)",
+                command="(--calibration), and measure what is lost (--eval)",
+            )
         )
 
 

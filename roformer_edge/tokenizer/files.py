@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from roformer_edge.errors import VocabularyError
+from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer.added_tokens import AddedToken
 from roformer_edge.tokenizer.base import ADDED, NO_LIMIT, OPTIONS, PIPELINE, STORED
 from roformer_edge.tokenizer.settings import (
@@ -117,7 +117,9 @@ def choose_mode(directory: str | os.PathLike[str]) -> str:
         if not isinstance(named, str) or named not in CLASSES:
             raise VocabularyError(
                 f"{os.path.join(folder, name)} names the tokenizer {shown(named)}, whose ids would differ; supported "  # noqa: PTH118
-                f"are {', '.join(CLASSES)}; a mode such as 'slow' (--tokenizer slow) reads it as another all the same"
+                f"are {', '.join(CLASSES)}; a mode such as "
+                + advice(python="'slow'", command="--tokenizer slow")
+                + " reads it as another all the same"
             )
         return CLASSES[named] or ("slow" if whole is None else "fast")
     if whole is None:
@@ -338,10 +340,10 @@ class _Reader:
         return options
 
     def _options(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        for name, (harmless, advice) in _REFUSED.items():
+        for name, (harmless, remedy) in _REFUSED.items():
             if name in config and config[name] not in harmless:
                 raise VocabularyError(
-                    f"{CONFIG_NAME}: {name} {shown(config[name])} changes ids and is not followed; {advice}"
+                    f"{CONFIG_NAME}: {name} {shown(config[name])} changes ids and is not followed; {remedy}"
                 )
         if config.get("auto_map") is not None:
             self.notes.append(f"{CONFIG_NAME}: auto_map names code of the checkpoint's own, which is not run")

@@ -78,7 +78,8 @@ class TokenTable:
         found: list[Token] = []
         seen: set[str] = set()
         groups: list[list[Token | None]] = [[token] for token in self.special.values()]
-        groups += [[*self.more], *([token] for token in self.extra.values())]
+        groups.append([*self.more])
+        groups += [[token] for token in self.extra.values()]
         for group in groups:
             new = [token for token in group if token and str(token) not in seen]
             seen.update(map(str, new))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roformer_edge.errors import VocabularyError
+from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer import pre_tokenizers as cutting
 from roformer_edge.tokenizer.fast import Pipeline, WordsPreTokenizer
 from roformer_edge.tokenizer.models import MAX_WORD, PREFIX, WordLevel, WordPiece
@@ -205,7 +205,8 @@ def _check_roformer(spec: Mapping[str, Any]) -> None:
         if kind != wanted:
             raise VocabularyError(
                 f"tokenizer.json: the {step} {shown(kind)} is not what RoFormerTokenizerFast writes, {wanted}; "
-                "mode='plain' (--tokenizer plain) follows the file as it stands"
+                + advice(python="mode='plain'", command="--tokenizer plain")
+                + " follows the file as it stands"
             )
 
 
