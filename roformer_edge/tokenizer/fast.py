@@ -6,7 +6,7 @@ import os
 
 from roformer_edge.errors import TextError, VocabularyError
 from roformer_edge.tokenizer.added_tokens import AddedToken, FastMatcher
-from roformer_edge.tokenizer.base import STORED, Tokenizer
+from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.models import MAX_WORD, WordPiece
 from roformer_edge.tokenizer.normalizers import BertNormalizer
 from roformer_edge.tokenizer.template import Template
@@ -135,14 +135,10 @@ class FastBackend:
 
     # tokens
 
-    def register(self, added: Mapping[int, AddedToken]) -> None:
+    def register(self, added: Mapping[int, AddedToken], stored: Sequence[AddedToken]) -> None:
         """Take in the added tokens of a saved tokenizer, and the special tokens."""
         table = self._table
-        stored = (self._options.pipeline or {}).get(STORED, ())
-        if stored:
-            from roformer_edge.tokenizer.settings import read_token
-
-            self.add([read_token(token, "tokenizer.json") for token in stored], False)
+        self.add(stored, False)
         tokens: list[Token] = [token for _, token in sorted(added.items())]
         present = {*table.added_ids, *map(str, tokens)}
         # as in transformers, a special token with flags of its own is added again where they differ
@@ -180,6 +176,15 @@ class FastBackend:
             if content not in special_contents:
                 self._others.append(token)
         return len(items) - ignored
+
+    def first_versions(self) -> list[AddedToken] | None:
+        """The tokens by id with the flags that they had first; None where they have them still.
+
+        A token that was added again with other flags is looked for in both manners.
+        """
+        first = {token.content: token for token in (*reversed(self._specials), *reversed(self._others))}
+        tokens = [first[token.content] for _, token in sorted(self._table.added.items())]
+        return None if tokens == [token for _, token in sorted(self._table.added.items())] else tokens
 
     def refresh(self) -> None:
         """Derive anew what depends on special and added tokens."""

@@ -12,7 +12,6 @@ from roformer_edge.tokenizer.template import Template
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
 
     from roformer_edge.tokenizer.backend import BackendOptions
     from roformer_edge.tokenizer.encoding import Encoding, Pieces, Run, Tokenized
@@ -40,20 +39,15 @@ class SlowBackend:
         self._lowers = options.do_lower_case and options.do_basic_tokenize
         self._lower_case = LowerCase(options.unicode)
         self._cut = options.open_segmenter().cut
-        # what is looked for in texts; of two tokens that came to have one id the first may be missing
-        self._planted: set[str] = set()
         self._wordpiece = WordPiece(table.vocabulary.index)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_table": self._table, "_options": self._options, "_planted": self._planted}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["_table"], state["_options"])  # type: ignore[misc]
-        self._planted = state["_planted"]
+    def __reduce__(self) -> tuple[type[SlowBackend], tuple[TokenTable, BackendOptions]]:
+        # all that it learned about tokens stands in the table
+        return type(self), (self._table, self._options)
 
     # tokens
 
-    def register(self, added: Mapping[int, AddedToken]) -> None:
+    def register(self, added: Mapping[int, AddedToken], stored: Sequence[AddedToken]) -> None:
         """Take in the added tokens of a saved tokenizer, and the special tokens."""
         self._table.added.update(added)
         self._table.added_ids.update({token.content: index for index, token in added.items()})
@@ -79,13 +73,20 @@ class SlowBackend:
             if at is None:
                 at = size + new
                 new += 1
+                if at in table.added:
+                    raise VocabularyError(
+                        f"the new token {content!r:.80} would get the id {at}, which {table.added[at].content!r:.80} "
+                        "has: the ids of added tokens must follow those of the vocabulary without gaps"
+                    )
             if token.special and content not in specials:
                 table.more.append(token)
                 specials.add(content)
             table.added[at] = token
             table.added_ids[content] = at
-        self._planted.update(token.content for token in table.added.values())
         return new
+
+    def first_versions(self) -> None:
+        """Nothing: only the last flags of a token count."""
 
     def refresh(self) -> None:
         """Derive anew what depends on special and added tokens."""
@@ -93,7 +94,7 @@ class SlowBackend:
         index = table.vocabulary.index
         moved = {token: at for token, at in table.added_ids.items() if index.get(token, at) != at}
         self.lookup = {**index, **moved} if moved else index
-        self._matcher = SlowMatcher(self._planted)
+        self._matcher = SlowMatcher(table.added_ids)
         specials = table.all_special_tokens()
         self._kept = frozenset(options.never_split or ())
         strip = options.strip_accents if not options.do_lower_case else options.strip_accents is not False

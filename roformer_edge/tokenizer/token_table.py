@@ -7,7 +7,7 @@ from roformer_edge.tokenizer.added_tokens import AddedToken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
     from roformer_edge.tokenizer.vocab import Vocabulary
@@ -77,8 +77,8 @@ class TokenTable:
         """All special tokens in the order in which transformers lists them, each once but for doubles in ``more``."""
         found: list[Token] = []
         seen: set[str] = set()
-        groups: list[list[Token | None]] = [[token] for token in self.special.values()]
-        groups.append([*self.more])
+        groups: list[Sequence[Token | None]] = [[token] for token in self.special.values()]
+        groups.append(self.more)
         groups += [[token] for token in self.extra.values()]
         for group in groups:
             new = [token for token in group if token and str(token) not in seen]

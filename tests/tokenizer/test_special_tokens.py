@@ -39,10 +39,11 @@ class Directories(Source):
     def today(self, vocabulary: list[str], gaps: bool) -> dict[str, Any]:
         config: dict[str, Any] = {}
         chosen = self.sample(CONTENTS, self.randrange(5))
-        free = [content for content in (CONTENTS if gaps else chosen) if content not in vocabulary]
+        free = [content for content in chosen if content not in vocabulary]
+        first = len(vocabulary) + (100 if gaps else 0)
         added: dict[str, Any] = {}
         for content in chosen:
-            at = vocabulary.index(content) if content in vocabulary else len(vocabulary) + free.index(content)
+            at = vocabulary.index(content) if content in vocabulary else first + free.index(content)
             added[str(at)] = self.token(content)
         if self.random() < 0.8:
             config["added_tokens_decoder"] = added
@@ -185,6 +186,18 @@ def test_malformed(vocab_path: Path, any_mode: str, tmp_path: Path, files: dict[
     folder = write(tmp_path / "it", vocab_path, files)
     with pytest.raises(VocabularyError, match=message):
         load_tokenizer(folder, mode=any_mode)
+
+
+def test_two_tokens_of_one_id(vocab_path: Path, tmp_path: Path):
+    files = {
+        "tokenizer_config": {
+            "added_tokens_decoder": {"242": {"content": "<img>"}},
+            "additional_special_tokens": ["<new>", "<S>"],
+        }
+    }
+    # 241 tokens and one more: transformers gives the next one the id 242, and never finds <img> again
+    with pytest.raises(VocabularyError, match=r"the new token '<new>' would get the id 242, which '<img>' has"):
+        load_tokenizer(write(tmp_path / "it", vocab_path, files), mode="slow")
 
 
 def test_ids_with_gaps(vocab_path: Path, tmp_path: Path):
