@@ -19,6 +19,7 @@ EXTRA_OF = {
     "safetensors": "export",
     "ml_dtypes": "export",
     "rjieba": "rjieba",
+    "jinja2": "validate",
 }
 
 

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
-    from roformer_edge.deploy.journey import Deployment, DeployOptions
+    from roformer_edge.deploy.options import Deployment, DeployOptions
 
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
@@ -25,7 +27,10 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
-    parser.add_argument("--format", default="onnx", help="of the model file; one of: onnx")
+    formats = ", ".join(FORMATS)
+    parser.add_argument(
+        "--format", default=DEFAULT_FORMAT, help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})"
+    )
     parser.add_argument(
         "--tokenizer",
         default="auto",
@@ -57,24 +62,37 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--preset",
         default="x86",
-        help="integer types for the target's processor: x86 (right on every processor), x86-vnni or arm (default: x86)",
+        help="integer types for the target's processor: x86 (right on every processor), x86-vnni, arm, or auto for "
+        "this machine's (default: x86)",
     )
 
 
 def add_calibration(parser: argparse.ArgumentParser) -> None:
     """What static ranges are measured on."""
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
-    group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines of the task's inputs")
+    group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines, CSV or TSV of the task's inputs")
     group.add_argument("--calibration-texts", type=int, default=512, metavar="N", help="how many to use (default: 512)")
     group.add_argument(
         "--observer", default="percentile", help="minmax, percentile, entropy or mse (default: percentile)"
     )
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
+    add_fields(parser)
+
+
+def add_slices(parser: argparse._ActionsContainer) -> None:
+    """What a report cuts the data by."""
+    parser.add_argument(
+        "--slice",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="show the figures by length, or by a key of the data; may be given more than once",
+    )
 
 
 def export_options(args: argparse.Namespace) -> DeployOptions:
     """The options of a float32 export."""
-    from roformer_edge.deploy.journey import DeployOptions
+    from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
         task=args.task,
@@ -84,12 +102,13 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         index_dtype=args.inputs,
         tokenizer=args.tokenizer,
         overwrite=args.overwrite,
+        keep_weights=not args.no_weights,
     )
 
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
     """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
-    from roformer_edge.deploy.journey import DeployOptions
+    from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
         task=args.task,
@@ -104,6 +123,8 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         calibration=args.calibration,
         calibration_texts=args.calibration_texts,
         evaluation=getattr(args, "eval", None),
+        fields=field_names(args),
+        slices=tuple(getattr(args, "slice", ())),
         max_drop=getattr(args, "max_drop", None),
         report=getattr(args, "report", None),
         truncation=args.truncate,
@@ -116,13 +137,15 @@ def print_deployment(deployment: Deployment) -> None:
     unknown = RoFormerConfig.from_pretrained(deployment.bundle).unknown_keys
     if unknown:
         print(f"note: keys of config.json that RoFormer has none of were kept: {', '.join(unknown)}", file=sys.stderr)
+    for warning in deployment.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     manifest = deployment.manifest
     line = {
         "bundle": str(deployment.bundle),
         "task": manifest.task,
         "recipe": manifest.recipe.name,
         "bytes": manifest.total_bytes,
-        "parity": manifest.parity.max_difference if manifest.parity.checked else manifest.parity.reason,
+        "parity": manifest.parity.absolute_difference if manifest.parity.checked else manifest.parity.reason,
     }
     if deployment.report_files:
         line["report"] = [str(path) for path in deployment.report_files]

@@ -1,84 +1,148 @@
-"""Calibration of a graph: which tensors to watch, and what to make of the magnitudes of their channels."""
+"""Calibration of an artifact: which inputs to watch, and what to make of outlier channels among them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 
-from roformer_edge.checkpoint.loading import Checkpoint
-from roformer_edge.export.onnx.encoder import half_split_order
-from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.export.onnx.session import GraphSession
+from roformer_edge.export.artifact import Artifact
+from roformer_edge.export.network.weights import Weights
+from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
-from roformer_edge.quantize.equalise import equalise
+from roformer_edge.quantize.equalise import Equalised, balance_scores, equalise, pairs_of
+from roformer_edge.quantize.outliers import estimated_maxima, smooth
+from roformer_edge.scopes import Scope
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 Batches: TypeAlias = Callable[[], Iterable[Arrays]]
-Step: TypeAlias = Callable[[int, int | None], None]
 
-# the products whose input channels may be equalised
-_EQUALISED = (".attention.output", ".ffn.down")
+# how many parts of the network a warning names
+_NAMED = 3
 
 
-def equalised_arrays(
-    graph: Graph, checkpoint: Checkpoint, scopes: Iterable[str], batches: Batches, step: Step
-) -> Arrays:
-    """The weights with loud channels spread over both sides of a product; the float function is the same to the bit.
+@dataclass(frozen=True, kw_only=True)
+class Treated:
+    """A model whose outlier channels are cared for.
 
-    Args:
-        graph: The float graph of ``checkpoint``.
-        checkpoint: Weights and architecture.
-        scopes: Names of the linear scopes that will be quantised.
-        batches: Makes the calibration batches.
-        step: Told how many texts were seen.
+    Attributes:
+        weights: The same function, with equalised arrays and with what to do about the inputs of products.
+        treatments: Scope name -> what was found and done there, in a few words; of scopes with outliers only.
+        seen: What calibration saw, where there were texts.
     """
-    watched = {scope: graph.linear_inputs[scope][0] for scope in scopes if scope.endswith(_EQUALISED)}
-    arrays, config = checkpoint.arrays, checkpoint.config
-    if not watched:
-        return arrays
-    tensors = tuple(watched.values())
-    seen = calibrate(
-        GraphSession(graph, tensors),
-        batches(),
-        tensors,
-        observer="minmax",
-        progress=lambda progress: step(progress.texts, None),
-    )
-    maxima = {scope: np.asarray(seen.channel_maxima[tensor], np.float32) for scope, tensor in watched.items()}
-    if config.rotary_value:  # the graph's context has the values' channels in the order in which they were turned
-        back = np.argsort(half_split_order(config.num_attention_heads, config.head_size))
-        for scope in maxima:
-            if scope.endswith(".attention.output"):
-                maxima[scope] = maxima[scope][back]
-    return _Overlay(equalise(arrays, config, {scope: row.tolist() for scope, row in maxima.items()}), arrays)
+
+    weights: Weights
+    treatments: Mapping[str, str] = field(default_factory=dict)
+    seen: Calibration | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """Say that the treatment rests on estimates, where there is one and there were no texts."""
+        if self.seen is not None or not self.treatments:
+            return None
+        named = ", ".join([*self.treatments][:_NAMED]) + (" ..." if len(self.treatments) > _NAMED else "")
+        return (
+            f"the weights show outlier channels in {len(self.treatments)} parts of the network ({named}) and no texts "
+            "were given to measure them: what is done about them rests on estimates, and answers may suffer. "
+            "Give texts like those that the model will see (--calibration), and measure what is lost (--eval)"
+        )
 
 
-def calibrate_graph(
-    graph: Graph, scopes: Iterable[str], batches: Batches, step: Step, *, grid: Grid, observer: str
-) -> Calibration:
-    """The ranges of every tensor that the products of ``scopes`` read.
+def treat_outliers(
+    artifact: Artifact, weights: Weights, scopes: Sequence[Scope], batches: Batches | None, progress: ProgressListener
+) -> Treated:
+    """Find outlier channels in the inputs of products, and decide what to do about them.
 
     Args:
-        graph: A float graph.
+        artifact: The float artifact of ``weights``.
+        weights: The model.
+        scopes: The linear scopes that will be quantised.
+        batches: Makes the calibration batches. Without them, the weights tell what they can.
+        progress: Told how many texts were seen.
+    """
+    names = [scope.name for scope in scopes]
+    arrays, config = weights.arrays, weights.config
+    seen = None
+    measured: dict[str, np.ndarray] | None = None
+    if batches is not None:
+        seen = calibrate(
+            artifact.open(names),
+            batches(),
+            names,
+            observer="minmax",
+            progress=progress,
+        )
+        measured = {
+            name: weights.canonical_channels(name, np.asarray(seen.channel_maxima[name], np.float32)) for name in names
+        }
+    maxima = estimated_maxima(arrays, config) if measured is None else measured
+    balanced = balance_scores(arrays, config, names)
+    equalised = equalise(arrays, config, names, measured)
+    folded = {pair.scope for pair in pairs_of(config)}
+    smoothing = {}
+    for scope in scopes:
+        if scope.name in folded or scope.name not in maxima:
+            continue
+        shared = scope.name == "head.decoder" and weights.shares_table
+        weight = np.concatenate([arrays[name] for name in scope.weights])
+        found = smooth(np.asarray(maxima[scope.name], np.float32), weight, scalable=not shared)
+        if found is not None:
+            smoothing[scope.name] = found
+    treatments = _balanced(balanced, "the rotated pairs of the query") | _balanced(equalised, "the input channels")
+    for name, found in smoothing.items():
+        treatments[name] = "; ".join(filter(None, (treatments.get(name), found.treatment)))
+    return Treated(
+        weights=replace(weights, arrays=_Overlay({**balanced.arrays, **equalised.arrays}, arrays), smoothing=smoothing),
+        treatments={name: treatments[name] for name in names if name in treatments},
+        seen=seen,
+    )
+
+
+def calibrate_products(
+    artifact: Artifact,
+    weights: Weights,
+    scopes: Collection[str],
+    batches: Batches,
+    progress: ProgressListener,
+    *,
+    grid: Grid,
+    observer: str,
+) -> Calibration:
+    """Find the ranges of what is quantised of the inputs of products.
+
+    Args:
+        artifact: The float artifact of ``weights``.
+        weights: Knows what the inputs are multiplied by before they are quantised.
         scopes: Names of linear scopes.
         batches: Makes the calibration batches.
-        step: Told how many texts were seen.
-        grid: The integers that the tensors will become.
+        progress: Told how many texts were seen.
+        grid: The integers that the inputs will become.
         observer: A key of ``observers.OBSERVERS``.
     """
-    tensors = tuple(dict.fromkeys(name for scope in scopes for name in graph.linear_inputs[scope]))
+    scope_of = {name: scope for scope in scopes for name in (scope, f"{scope}.first") if name in artifact.marks}
     return calibrate(
-        GraphSession(graph, tensors),
+        artifact.open(list(scope_of)),
         batches(),
-        tensors,
+        list(scope_of),
         observer=observer,
         grid=grid,
         channels=False,
-        progress=lambda progress: step(progress.texts, None),
+        multipliers={
+            name: weights.smoothing[scope].multipliers for name, scope in scope_of.items() if scope in weights.smoothing
+        },
+        progress=progress,
     )
+
+
+def _balanced(equalised: Equalised, what: str) -> dict[str, str]:
+    done = "were evened out in the weights"
+    return {
+        scope: f"outliers among {what}, up to {ratio:.0f} times as large as nine in ten, {done}"
+        for scope, ratio in equalised.outliers.items()
+    }
 
 
 class _Overlay(Mapping[str, np.ndarray]):

@@ -12,12 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ParityError
-from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.export.onnx.heads import BARE_TASKS, FIRST_POSITION_TASKS
-from roformer_edge.export.onnx.session import GraphSession
+from roformer_edge.export.artifact import Artifact
 from roformer_edge.tasks import Task
 
 Tensors: TypeAlias = Mapping[str, np.ndarray]
@@ -34,28 +31,34 @@ class Parity:
     """The outcome of a comparison that passed, or the reason why there was none.
 
     Attributes:
-        checked: Whether the graph was compared.
+        checked: Whether the artifact was compared.
         reference: What it was compared with, or why it was not compared.
-        tolerance: Largest difference allowed, relative to the largest value of the tensor where that exceeds 1.
-        worst_tensor: The compared tensor that came closest to its tolerance.
-        difference: Its largest difference, on the same scale as ``tolerance``.
+        tolerance: Largest absolute difference allowed in a tensor whose values lie within -1 and 1; of a tensor with
+            larger values, the largest difference relative to the largest of them.
+        worst_tensor: The compared tensor that came closest to what is allowed.
+        absolute_difference: Its largest absolute difference.
+        relative_difference: The same, divided by the largest absolute value of the reference's tensor.
     """
 
     checked: bool
     reference: str
     tolerance: float | None = None
     worst_tensor: str | None = None
-    difference: float | None = None
+    absolute_difference: float | None = None
+    relative_difference: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The outcome as JSON-able data."""
-        return {
-            "checked": self.checked,
-            "reference": self.reference,
-            "tolerance": self.tolerance,
-            "worst_tensor": self.worst_tensor,
-            "difference": self.difference,
-        }
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How far two tensors are apart: see :class:`Parity`. Infinite where one side holds a value that is not finite."""
+
+    absolute: float
+    relative: float
+
+    @property
+    def scaled(self) -> float:
+        """What the tolerance bounds: the smaller of both."""
+        return min(self.absolute, self.relative)
 
 
 def probe_feeds(config: RoFormerConfig, task: Task) -> Iterator[dict[str, np.ndarray]]:
@@ -72,13 +75,13 @@ def probe_feeds(config: RoFormerConfig, task: Task) -> Iterator[dict[str, np.nda
     yield _feeds(random, config, task, np.ones((1, longest), np.int64))
 
 
-def check_parity(graph: Graph, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
-    """Compare ``graph`` with what a reference answered to :func:`probe_feeds`.
+def check_parity(artifact: Artifact, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
+    """Compare a float artifact with what a reference answered to :func:`probe_feeds`.
 
     Args:
-        graph: A float32 graph.
-        expected: One mapping a probe, by the graph's names: the task's outputs, and any inner tensors in the order of
-            the network.
+        artifact: Of float32 numbers.
+        expected: One mapping a probe: the task's outputs by name, and states of the network by mark, in its order. Of a
+            state that the artifact makes for position 0 alone, only that is compared.
         config: The architecture.
         task: Gives the tolerance.
 
@@ -88,67 +91,59 @@ def check_parity(graph: Graph, expected: Sequence[Tensors], config: RoFormerConf
     Raises:
         ParityError: A tensor differs by more than the tolerance, or is not finite on one side only.
     """
-    outputs = {spec.name for spec in graph.outputs}
-    taps = [name for name in expected[0] if name not in outputs]
-    session = GraphSession(graph, taps)
-    worst, largest = "", -1.0
+    run = artifact.open([name for name in expected[0] if name in artifact.marks])
+    worst, largest = "", Difference(absolute=-1.0, relative=-1.0)
     for feeds, wanted in zip(probe_feeds(config, task), expected, strict=True):
-        found = session(feeds)
-        for name in wanted:
-            difference = scaled_difference(wanted[name], found[name])
-            if not difference <= task.tolerance:
+        found = run(feeds)
+        for name, values in wanted.items():
+            first_alone = found[name].ndim < values.ndim
+            difference = difference_of(values[:, 0] if first_alone else values, found[name])
+            if not difference.scaled <= task.tolerance:
                 detail = f"inputs of shape {feeds['input_ids'].shape}, compared in the order of the network"
-                raise ParityError(name, difference, task.tolerance, detail)
-            if difference > largest:
+                raise ParityError(name, difference.absolute, difference.relative, task.tolerance, detail)
+            if difference.scaled > largest.scaled:
                 worst, largest = name, difference
     return Parity(
-        checked=True, reference="torch", tolerance=task.tolerance, worst_tensor=worst, difference=float(largest)
+        checked=True,
+        reference="torch",
+        tolerance=task.tolerance,
+        worst_tensor=worst,
+        absolute_difference=largest.absolute,
+        relative_difference=largest.relative,
     )
 
 
-def scaled_difference(wanted: np.ndarray, found: np.ndarray) -> float:
-    """Largest absolute difference, divided by the largest absolute value of ``wanted`` where that exceeds 1.
-
-    Infinite where the shapes differ or one side holds a value that is not finite.
-    """
+def difference_of(wanted: np.ndarray, found: np.ndarray) -> Difference:
+    """Compare two tensors; the difference is infinite where the shapes differ or a value is not finite."""
     if wanted.shape != found.shape or not (np.isfinite(wanted).all() and np.isfinite(found).all()):
-        return float("inf")
-    if not wanted.size:
-        return 0.0
-    return float(np.abs(wanted - found).max() / max(1.0, float(np.abs(wanted).max())))
+        return Difference(absolute=float("inf"), relative=float("inf"))
+    absolute = float(np.abs(wanted - found).max(initial=0.0))
+    size = float(np.abs(wanted).max(initial=0.0))
+    # beside a reference of nothing but zeros the ratio means nothing, and must stay a number that JSON can hold
+    return Difference(absolute=absolute, relative=absolute / max(size, float(np.finfo(np.float32).tiny)))
 
 
-def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:
-    """What the PyTorch model of ``task`` answers to :func:`probe_feeds`, as :func:`check_parity` wants it.
+def torch_answers(model: Any, config: RoFormerConfig, task: Task) -> list[dict[str, np.ndarray]]:
+    """Let a PyTorch model answer :func:`probe_feeds`, as :func:`check_parity` wants it.
 
-    Beside the task's outputs there is what every encoder layer makes, under the names of the graph's tensors. The model
-    is gone when this returns: it and the graph are never in memory together.
+    Args:
+        model: An instance of the task's class in ``models.torch.heads``.
+        config: The architecture.
+        task: The task.
+
+    Returns:
+        For each probe the task's outputs, and what every encoder layer makes.
     """
     import torch
 
-    from roformer_edge.models.torch import heads
-
-    model = getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
     answers = []
-    for feeds in probe_feeds(checkpoint.config, task):
+    for feeds in probe_feeds(config, task):
         with torch.inference_mode():
             result = model(**{name: torch.from_numpy(ids) for name, ids in feeds.items()}, output_hidden_states=True)
-        found = dict(_layers(checkpoint.config, task, [state.numpy() for state in result.hidden_states]))
-        answers.append(found | {spec.name: getattr(result, spec.name).numpy() for spec in task.outputs})
+        first, *layers = (state.numpy() for state in result.hidden_states)
+        states = {"embeddings": first, **{f"layer.{index}": state for index, state in enumerate(layers)}}
+        answers.append(states | {spec.name: getattr(result, spec.name).numpy() for spec in task.outputs})
     return answers
-
-
-def _layers(config: RoFormerConfig, task: Task, states: Sequence[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Name the embeddings' and the layers' outputs as the graph does, as far as they are inside it."""
-    yield "embeddings.project/output" if config.has_projection else "embeddings.norm/output", states[0]
-    last = config.num_hidden_layers - 1
-    for index, state in enumerate(states[1:]):
-        if index < last:
-            yield f"layer.{index}.ffn.norm/output", state
-        elif task.name in FIRST_POSITION_TASKS:
-            yield f"layer.{index}.ffn.norm/output", state[:, 0]
-        elif task.name not in BARE_TASKS:
-            yield f"layer.{index}.ffn.norm/output", state
 
 
 def _feeds(random: np.random.Generator, config: RoFormerConfig, task: Task, keep: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Observers watch the values of one tensor go by and say which range of them to quantise.
 
 All but :class:`MinMax` keep a histogram of bounded size. What an observer answers depends on the values alone, not on
-their order nor on how they were cut into batches, and two observers that saw different values can be merged.
+their order nor on how they were cut into batches.
 """
 
 from __future__ import annotations
@@ -82,10 +82,6 @@ class MinMax:
         low, high = extremes(values, self.tensor)
         self._low, self._high = min(self._low, low), max(self._high, high)
 
-    def merge(self, other: MinMax) -> None:
-        """Take in what ``other`` saw."""
-        self._low, self._high = min(self._low, other._low), max(self._high, other._high)
-
     def range(self) -> Range:
         """See :meth:`Observer.range`."""
         if self._low > self._high:
@@ -103,10 +99,6 @@ class _HistogramObserver:
     def update(self, values: FloatArray) -> None:
         """See :meth:`Observer.update`."""
         self.histogram.add(values)
-
-    def merge(self, other: _HistogramObserver) -> None:
-        """Take in what ``other`` saw."""
-        self.histogram.merge(other.histogram)
 
 
 class Percentile(_HistogramObserver):

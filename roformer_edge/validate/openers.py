@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from roformer_edge.bundle.manifest import MANIFEST_NAME
-from roformer_edge.bundle.reader import open_bundle
-from roformer_edge.checkpoint.loading import check_vocabulary, load_checkpoint
+from roformer_edge.bundle.manifest import MANIFEST_NAME, Manifest
+from roformer_edge.bundle.reader import is_bundle, open_bundle
+from roformer_edge.checkpoint.finding import find_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint, task_of_config
+from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
-from roformer_edge.runtime.loading import load
-from roformer_edge.runtime.pipelines.text_classification import TextClassifier
-from roformer_edge.tasks import Task, get_task
-from roformer_edge.tokenizer import load_tokenizer
-from roformer_edge.validate.predictors import Predictor, Source
-from roformer_edge.validate.report import Facts, FileFact
+from roformer_edge.formats import get_format, resolve
+from roformer_edge.runtime.loading import PIPELINES, load
+from roformer_edge.tasks import get_task
+from roformer_edge.tokenizer import Tokenizer, load_tokenizer
+from roformer_edge.validate.data.inputs import Inputs
+from roformer_edge.validate.predictors import Facts, FileFact, Opening, Predictor
+from roformer_edge.validate.tasks import measure_of_model, problem_type_of
+from roformer_edge.validate.torch_session import ReferenceSession, TorchSession
 
 # what a checkpoint needs beside its weights -> its role
 _COMPANIONS = {
@@ -29,7 +36,7 @@ _COMPANIONS = {
 def open_predictor(
     path: str | Path,
     *,
-    task: str = "text-classification",
+    task: str | None = None,
     threads: int = 1,
     truncate: bool = False,
     tokenizer: str = "auto",
@@ -40,7 +47,7 @@ def open_predictor(
 
     Args:
         path: A bundle's directory or archive, or a Hugging Face checkpoint directory.
-        task: A name of ``tasks.TASKS``.
+        task: A name of ``tasks.TASKS``; left out for the one that the files name.
         threads: For the inside of one operation.
         truncate: Cut texts that are longer than the model allows, instead of refusing them.
         tokenizer: ``"slow"``, ``"fast"`` or ``"auto"``, for a checkpoint; a bundle knows its own.
@@ -49,74 +56,117 @@ def open_predictor(
         name: What the report calls it; ``path`` by default.
 
     Raises:
-        ComparisonError: A bundle of another task, or a model that does not choose exactly one of several labels.
+        ComparisonError: A bundle of another task, or a model whose task cannot be measured.
         BundleError: The bundle cannot be opened or trusted.
         CheckpointError: The checkpoint's weights cannot be used.
         MissingDependencyError: The path is a checkpoint and torch is not installed.
     """
-    path, row = Path(path), get_task(task)
-    source = Source(
+    bundle = is_bundle(path)
+    if task is None:
+        task = task_of_bundle(path) if bundle else task_of_config(find_checkpoint(path).config).name
+    get_task(task)
+    opening = Opening(
         path=str(path), task=task, threads=threads, truncate=truncate, tokenizer=tokenizer, max_length=max_length
     )
-    is_bundle = path.is_file() or (path / MANIFEST_NAME).is_file()
-    classifier, facts = _open_bundle(source, row) if is_bundle else _open_checkpoint(source, row)
-    if classifier.problem_type != "single_label_classification":
-        kind = classifier.problem_type.replace("_", " ")
+    return (_open_bundle if bundle else _open_checkpoint)(opening, name or str(path))
+
+
+def task_of_bundle(path: str | Path) -> str:
+    """Return the name of the task that a bundle answers.
+
+    Raises:
+        BundleError: The bundle cannot be opened or trusted.
+    """
+    with open_bundle(path) as bundle:
+        return bundle.manifest.task
+
+
+def _open_bundle(opening: Opening, name: str) -> Predictor:
+    with open_bundle(opening.path) as bundle:
+        manifest = bundle.manifest
+        config = RoFormerConfig.from_dict(json.loads(bundle.read_bytes("config")))
+    if manifest.task != opening.task:
         raise ComparisonError(
-            f"{path} is a {kind} model with {len(classifier.labels)} label(s); what can be validated is "
-            "single-label classification with two labels or more"
+            f"{opening.path} is a bundle for {manifest.task}, and models for {opening.task} are compared"
         )
-    return Predictor(
-        name=name or str(path),
-        labels=classifier.labels,
-        logits=partial(classifier.logits, truncation=truncate),
-        facts=facts,
-        source=source,
-    )
+    return predictor_of_bundle(load(opening.path, threads=opening.threads), config, manifest, opening, name)
 
 
-def _open_bundle(source: Source, task: Task) -> tuple[TextClassifier, Facts]:
-    with open_bundle(source.path) as bundle:
-        manifest, own_size = bundle.manifest, len(bundle.manifest_bytes)
-    if manifest.task != task.name:
-        raise ComparisonError(f"{source.path} is a bundle for {manifest.task}, and models for {task.name} are compared")
-    classifier = load(source.path, threads=source.threads)
-    assert isinstance(classifier, TextClassifier)
+def predictor_of_bundle(
+    pipeline: Any, config: RoFormerConfig, manifest: Manifest, opening: Opening, name: str
+) -> Predictor:
+    """Make a bundle that is loaded already one side of a comparison.
+
+    Args:
+        pipeline: What ``load`` gave.
+        config: The architecture.
+        manifest: The manifest of the bundle.
+        opening: How it was opened.
+        name: What the report calls it.
+    """
     files = [FileFact(path=entry.path, role=entry.role, bytes=entry.bytes) for entry in manifest.files]
-    return classifier, Facts(
-        engine=_ENGINES[manifest.format](),
-        provider=classifier.provider,
+    own = FileFact(path=MANIFEST_NAME, role="manifest", bytes=len(manifest.to_json().encode()))
+    facts = Facts(
+        engine=" ".join(resolve(get_format(manifest.format).engine)()),
+        provider=pipeline.provider,
         recipe=manifest.recipe.name,
-        threads=source.threads,
-        files=(*files, FileFact(path=MANIFEST_NAME, role="manifest", bytes=own_size)),
-        truncates=source.truncate,
+        threads=opening.threads,
+        files=(*files, own),
+        truncates=opening.truncate,
     )
+    return _predictor(pipeline, config, opening, facts, name)
 
 
-def _open_checkpoint(source: Source, task: Task) -> tuple[TextClassifier, Facts]:
-    from roformer_edge.validate.torch_session import TorchSession
+def _open_checkpoint(opening: Opening, name: str) -> Predictor:
+    task = get_task(opening.task)
+    files = find_checkpoint(opening.path)
+    checkpoint = load_checkpoint(files, task, max_length=opening.max_length)
+    tokenizer = load_tokenizer(files.tokenizer_directory, mode=opening.tokenizer)
+    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
+    with checkpoint:
+        session = TorchSession(checkpoint, task, opening.threads)
+    return predictor_of_checkpoint(session, tokenizer, checkpoint, opening, name)
 
-    checkpoint = load_checkpoint(source.path, task, max_length=source.max_length)
-    tokenizer = load_tokenizer(source.path, mode=source.tokenizer)
-    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {source.path}")
-    session = TorchSession(source.path, task, source.threads, config=checkpoint.config)
-    companions = [(Path(source.path) / name, role) for name, role in _COMPANIONS.items()]
+
+def predictor_of_checkpoint(
+    session: ReferenceSession, tokenizer: Tokenizer, checkpoint: Checkpoint, opening: Opening, name: str
+) -> Predictor:
+    """Make a checkpoint whose model is in memory already one side of a comparison.
+
+    Args:
+        session: Runs its model.
+        tokenizer: Of the same model.
+        checkpoint: Weights and architecture.
+        opening: How it was opened.
+        name: What the report calls it.
+    """
+    companions = [(checkpoint.source_directory / file, role) for file, role in _COMPANIONS.items()]
     files = [(file, "model") for file in checkpoint.files] + [pair for pair in companions if pair[0].is_file()]
-    return TextClassifier(session, tokenizer, checkpoint.config), Facts(
+    facts = Facts(
         engine=session.engine,
         provider=session.provider,
         recipe="float32",
-        threads=source.threads,
+        threads=opening.threads,
         files=tuple(FileFact(path=file.name, role=role, bytes=file.stat().st_size) for file, role in files),
-        truncates=source.truncate,
+        truncates=opening.truncate,
     )
+    pipeline = resolve(PIPELINES[opening.task])(session, tokenizer, checkpoint.config)
+    return _predictor(pipeline, checkpoint.config, opening, facts, name)
 
 
-def _onnxruntime() -> str:
-    from roformer_edge.runtime.backends.onnxruntime import engine_version
+def _predictor(pipeline: Any, config: RoFormerConfig, opening: Opening, facts: Facts, name: str) -> Predictor:
+    measure = measure_of_model(opening.task, config)
 
-    return f"onnxruntime {engine_version()}"
+    def answer(inputs: Sequence[Inputs], *, batch_size: int) -> Sequence[Any]:
+        return measure.ask(pipeline, inputs, batch_size=batch_size, truncation=opening.truncate)
 
-
-# format of the model file -> name and version of the engine
-_ENGINES = {"onnx": _onnxruntime}
+    tokenizer, limit = pipeline.model.tokenizer, pipeline.max_length
+    return Predictor(
+        name=name,
+        answer=answer,
+        labels=measure.labels,
+        problem_type=problem_type_of(config) if get_task(opening.task).labelled else None,
+        facts=facts,
+        opening=opening,
+        find_problem=partial(measure.find_problem, tokenizer, limit, truncation=opening.truncate),
+    )

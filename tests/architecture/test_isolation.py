@@ -13,7 +13,19 @@ import pytest
 
 from tests.tiny_runtime import write_runnable
 
-FRAMEWORKS = ["torch", "tensorflow", "jax", "flax", "transformers", "onnx", "jieba", "rjieba", "safetensors", "optimum"]
+FRAMEWORKS = [
+    "torch",
+    "jinja2",
+    "tensorflow",
+    "jax",
+    "flax",
+    "transformers",
+    "onnx",
+    "jieba",
+    "rjieba",
+    "safetensors",
+    "optimum",
+]
 ENGINE = ["numpy", "onnxruntime"]
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,11 +11,12 @@ import torch
 
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.export.to_onnx import ExportOptions, export_onnx
+from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.models.torch import heads
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.tasks import TASKS, Task
+from tests.onnx_export import export_onnx
 
 SHARED_TASKS = [name for name in TASKS if name != "text-generation"]
 CONFIG = RoFormerConfig(
@@ -48,7 +49,7 @@ def make(folder: Path, task: Task) -> None:
     for recipe in ("fp32", "int8-dynamic"):
         options = ExportOptions(recipe=get_recipe(recipe), preset=get_preset("x86"))
         (folder / recipe).mkdir()
-        (folder / recipe / "model.onnx").write_bytes(export_onnx(checkpoint, task, options).model)
+        (folder / recipe / "model.onnx").write_bytes(export_onnx(checkpoint, task, options).artifact.to_bytes())
         (folder / recipe / "config.json").write_bytes((folder / "config.json").read_bytes())
 
 

@@ -15,7 +15,8 @@ from onnx import helper, numpy_helper
 from onnx.external_data_helper import set_external_data
 
 from roformer_edge._version import __version__
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.export.artifact import Run
+from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
 OPSET = 20
 CONTRIB = "com.microsoft"
@@ -36,21 +37,33 @@ class Graph:
         inputs: The graph's inputs.
         outputs: The graph's outputs.
         tensors: Weight arrays by tensor name.
-        linear_inputs: Scope name -> names of the tensors that its linear products read.
+        marks: Name of an inner value of the network -> name of its tensor: the inputs of products under the names they
+            are calibrated by, and the states that the reference model has too.
     """
 
     nodes: tuple[onnx.NodeProto, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     tensors: Mapping[str, np.ndarray]
-    linear_inputs: Mapping[str, tuple[str, ...]]
+    marks: Mapping[str, str]
+
+    @property
+    def signatures(self) -> dict[str, Signature]:
+        """The one way to call the graph."""
+        return {DEFAULT: Signature(inputs=self.inputs, outputs=self.outputs)}
 
     def to_bytes(self) -> bytes:
-        """The whole model as one serialised ``ModelProto``, weights included (at most 2 GiB)."""
+        """Serialise the whole model as one ``ModelProto``, weights included (at most 2 GiB)."""
         return self._model([numpy_helper.from_array(array, name) for name, array in self.tensors.items()])
 
+    def open(self, marks: Sequence[str] = ()) -> Run:
+        """Make it ready to run; see ``Artifact.open``."""
+        from roformer_edge.export.onnx.session import GraphSession  # the engine, which writing does without
+
+        return GraphSession(self, marks)
+
     def to_session(self, taps: Sequence[str] = ()) -> tuple[bytes, dict[str, np.ndarray]]:
-        """A model without its large weights, and those weights, for an engine that takes them from memory.
+        """Serialise the model without its large weights, for an engine that takes those from memory.
 
         Args:
             taps: Names of inner float32 tensors to be outputs as well.
@@ -97,13 +110,15 @@ class Graph:
         return serialised
 
 
-class Parts:
+class GraphBuilder:
     """Collects nodes and weights; every method that adds a node returns the name of its first output."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: dict[str, np.ndarray] = {}
-        self.linear_inputs: dict[str, tuple[str, ...]] = {}
+        self.marks: dict[str, str] = {}
+        self._made: set[str] = set()
+        self._outputs: dict[str, str] = {}
 
     def tensor(self, name: str, array: np.ndarray) -> str:
         """Add a weight under ``name`` (once) and return the name."""
@@ -111,8 +126,12 @@ class Parts:
         return name
 
     def ints(self, *values: int) -> str:
-        """A one-dimensional int64 constant, shared by all who ask for the same values."""
+        """Add a one-dimensional int64 constant, shared by all who ask for the same values."""
         return self.tensor("const/" + "_".join(map(str, values)), np.array(values, np.int64))
+
+    def scalar(self, name: str, value: float, dtype: type[np.generic] = np.int64) -> str:
+        """Add a constant without axes."""
+        return self.tensor(f"const/{name}", np.asarray(value, dtype))
 
     def node(self, op: str, name: str, inputs: Sequence[str], *, domain: str = "", **attributes: object) -> str:
         """Add a node with one output, ``{name}/{op}``."""
@@ -131,12 +150,31 @@ class Parts:
         """Add a node with the named ``outputs`` and return them."""
         node = helper.make_node(op, inputs, outputs, name=f"{name}/{op}", domain=domain, **attributes)
         self.nodes.append(node)
+        self._made.update(outputs)
         return tuple(outputs)
 
-    def rename_last(self, output: str) -> str:
-        """Give the output of the node added last the name ``output``."""
-        self.nodes[-1].output[0] = output
-        return output
+    def has(self, tensor: str) -> bool:
+        """Tell whether a node makes this tensor."""
+        return tensor in self._made
+
+    def output(self, name: str, tensor: str) -> None:
+        """Give a tensor the name of an output of the graph."""
+        self._outputs[tensor] = name
+
+    def finish(self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Graph:
+        """Put the graph together."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for place, name in enumerate(names):
+                    if name in self._outputs:
+                        names[place] = self._outputs[name]
+        return Graph(
+            nodes=tuple(self.nodes),
+            inputs=tuple(inputs),
+            outputs=tuple(outputs),
+            tensors=self.tensors,
+            marks={mark: self._outputs.get(tensor, tensor) for mark, tensor in self.marks.items()},
+        )
 
 
 def _value_info(spec: TensorSpec) -> onnx.ValueInfoProto:

@@ -12,138 +12,139 @@ written as such because loading is quicker without the search and the fusion the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from roformer_edge.errors import ExportError
-from roformer_edge.export.onnx.graph import CONTRIB, Parts
+from roformer_edge.export.network.emitter import Product, Table
+from roformer_edge.export.onnx.graph import CONTRIB, GraphBuilder
 from roformer_edge.quantize.affine import quantize_weight
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, ROWS, STATIC
 
 
-@dataclass(frozen=True, kw_only=True)
-class Precision:
-    """What the linears of one graph need to know beyond their scheme.
-
-    Attributes:
-        preset: Integer types that suit the processor.
-        ranges: Tensor name -> (low, high) of the values it takes, for the static scheme.
-    """
-
-    preset: Preset
-    ranges: Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """The numbers of one linear product.
-
-    Attributes:
-        scope: Where it stands in the network; scopes that read one tensor share its quantisation.
-        name: Prefix of its nodes and weights; equals ``scope`` unless a scope is emitted in several products.
-        weight: ``[out, in]``, float32.
-        bias: ``[out]``, float32, or none.
-        table: Name of an embedding in the graph that holds the same numbers in the same precision; the product then
-            multiplies by that, and the file holds them once.
-    """
-
-    scope: str
-    name: str
-    weight: np.ndarray
-    bias: np.ndarray | None
-    table: str | None = None
-
-
-def emit_linear(parts: Parts, x: str, product: Product, scheme: str, precision: Precision) -> str:
+def emit_linear(graph: GraphBuilder, x: str, product: Product, preset: Preset) -> str:
     """Add ``x @ weight.T + bias`` to the graph and return the name of the result."""
-    parts.linear_inputs[product.scope] = (*parts.linear_inputs.get(product.scope, ()), x)
-    return _EMITTERS[scheme](parts, x, product, precision)
+    graph.marks[product.input] = x
+    _check_scheme(product.scheme, _LINEARS, product.scope)
+    return _LINEARS[product.scheme](graph, x, product, preset)
 
 
-def emit_embedding(
-    parts: Parts, ids: str, scope: str, table: np.ndarray, scheme: str, *, reduce_range: bool = False
-) -> str:
-    """Look up rows of ``table`` [rows, width]; return the name of the float32 result [..., width].
-
-    ``reduce_range`` bounds integers to 7 bits, as for the weights of a product.
-    """
-    if scheme == FLOAT:
-        return parts.node("Gather", scope, [parts.tensor(f"{scope}/weight", table), ids])
-    if scheme != ROWS:
-        raise ExportError(f"{scope}: the ONNX exporter has no embedding in the scheme {scheme!r}")
-    rows = quantize_weight(table, 0, reduce_range=reduce_range)
-    picked = parts.node("Gather", scope, [parts.tensor(f"{scope}/weight", rows.values), ids])
-    picked = parts.node("Cast", scope, [picked], to=1)
-    column = rows.scale.reshape(-1, 1)
-    scale = parts.node("Gather", f"{scope}/scale", [parts.tensor(f"{scope}/weight_scale", column), ids])
-    return parts.node("Mul", scope, [picked, scale])
+def emit_table(graph: GraphBuilder, ids: str, table: Table, preset: Preset) -> str:
+    """Look up rows of a table; return the name of the float32 result ``[..., width]``."""
+    _check_scheme(table.scheme, _TABLES, table.scope)
+    return _TABLES[table.scheme](graph, ids, table, preset)
 
 
-def _float(parts: Parts, x: str, product: Product, _: Precision) -> str:
+def _check_scheme(scheme: str, emitters: Collection[str], scope: str) -> None:
+    if scheme not in emitters:
+        raise ExportError(f"{scope}: ONNX cannot say {scheme!r} here; choose one of: {', '.join(emitters)}")
+
+
+def _float_rows(graph: GraphBuilder, ids: str, table: Table, _: Preset) -> str:
+    return graph.node("Gather", table.scope, [graph.tensor(f"{table.scope}/weight", table.rows), ids])
+
+
+def _int8_rows(graph: GraphBuilder, ids: str, table: Table, preset: Preset) -> str:
+    # rows that a product multiplies by as well are bound to the range of its weights
+    rows = quantize_weight(table.rows, 0, bounded_pairs=table.shared and preset.weights.bounded_pairs)
+    picked = graph.node("Gather", table.scope, [graph.tensor(f"{table.scope}/weight", rows.values), ids])
+    picked = graph.node("Cast", table.scope, [picked], to=1)
+    column = graph.tensor(f"{table.scope}/weight_scale", rows.scale.reshape(-1, 1))
+    scale = graph.node("Gather", f"{table.scope}/scale", [column, ids])
+    return graph.node("Mul", table.scope, [picked, scale])
+
+
+def _float(graph: GraphBuilder, x: str, product: Product, _: Preset) -> str:
     # a product without a bias ends with the multiplication, which then has the result's name
     result = (f"{product.name}/MatMul",) if product.bias is not None else _out(product)
     if product.table is not None:
         table = f"{product.table}/weight"
-        y = parts.nodes_with("FusedMatMul", product.name, [x, table], result, domain=CONTRIB, transB=1)[0]
+        y = graph.nodes_with("FusedMatMul", product.name, [x, table], result, domain=CONTRIB, transB=1)[0]
     else:
-        weight = parts.tensor(f"{product.name}/weight", np.ascontiguousarray(product.weight.T))
-        y = parts.nodes_with("MatMul", product.name, [x, weight], result)[0]
+        weight = graph.tensor(f"{product.name}/weight", np.ascontiguousarray(product.weight.T))
+        y = graph.nodes_with("MatMul", product.name, [x, weight], result)[0]
     if product.bias is None:
         return y
-    return parts.nodes_with(
-        "Add", product.name, [y, parts.tensor(f"{product.name}/bias", product.bias)], _out(product)
+    return graph.nodes_with(
+        "Add", product.name, [y, graph.tensor(f"{product.name}/bias", product.bias)], _out(product)
     )[0]
 
 
-def _dynamic(parts: Parts, x: str, product: Product, precision: Precision) -> str:
+def _dynamic(graph: GraphBuilder, x: str, product: Product, preset: Preset) -> str:
+    whole, x = x, _smoothed(graph, x, product)
     names = (f"{x}/quantized", f"{x}/scale", f"{x}/zero_point")
-    if not any(names[0] in node.output for node in parts.nodes):
-        parts.nodes_with("DynamicQuantizeLinear", x, [x], names)
-    return _integer_product(parts, names, product, precision)
+    if not graph.has(names[0]):  # products that read one tensor share its quantisation
+        graph.nodes_with("DynamicQuantizeLinear", x, [x], names)
+    return _with_outliers(graph, whole, names, product, preset)
 
 
-def _static(parts: Parts, x: str, product: Product, precision: Precision) -> str:
+def _static(graph: GraphBuilder, x: str, product: Product, preset: Preset) -> str:
+    whole, x = x, _smoothed(graph, x, product)
     names = (f"{x}/quantized", f"{x}/scale", f"{x}/zero_point")
-    if not any(names[0] in node.output for node in parts.nodes):
-        if x not in precision.ranges:
-            raise ExportError(f"{product.scope}: the scheme {STATIC!r} needs the calibrated range of {x!r}")
-        scale, zero_point = precision.preset.activations.parameters(*precision.ranges[x])
-        parts.tensor(names[1], np.asarray(scale))
-        parts.tensor(names[2], np.asarray(zero_point))
-        parts.nodes_with("QuantizeLinear", x, [x, names[1], names[2]], names[:1])
-    return _integer_product(parts, names, product, precision)
+    if not graph.has(names[0]):
+        if product.range is None:
+            raise ExportError(f"{product.scope}: the scheme {STATIC!r} needs the calibrated range of {product.input!r}")
+        scale, zero_point = preset.activations.parameters(*product.range)
+        graph.tensor(names[1], np.asarray(scale))
+        graph.tensor(names[2], np.asarray(zero_point))
+        graph.nodes_with("QuantizeLinear", x, [x, names[1], names[2]], names[:1])
+    return _with_outliers(graph, whole, names, product, preset)
 
 
-def _integer_product(parts: Parts, x: tuple[str, str, str], product: Product, precision: Precision) -> str:
+def _smoothed(graph: GraphBuilder, x: str, product: Product) -> str:
+    """Multiply the channels of an input by what they are multiplied by before they are quantised."""
+    if product.multipliers is None:
+        return x
+    multipliers = graph.tensor(f"{product.scope}/multipliers", product.multipliers)
+    return graph.node("Mul", f"{product.name}.smoothed", [x, multipliers])
+
+
+def _with_outliers(
+    graph: GraphBuilder, x: str, quantized: tuple[str, str, str], product: Product, preset: Preset
+) -> str:
+    """Add the integer product and the float product of the channels that were split off."""
+    if product.outliers is None:
+        return _integer_product(graph, quantized, product, preset, _out(product))
+    name = f"{product.name}.outliers"
+    y = _integer_product(graph, quantized, product, preset, (f"{product.name}/MatMulIntegerToFloat",))
+    channels = graph.tensor(f"{product.scope}.outliers/channels", product.outliers.channels)
+    picked = graph.node("Gather", name, [x, channels], axis=-1)
+    weight = graph.tensor(f"{name}/weight", np.ascontiguousarray(product.outliers.weight.T))
+    return graph.nodes_with("Add", name, [graph.node("MatMul", name, [picked, weight]), y], _out(product))[0]
+
+
+def _integer_product(
+    graph: GraphBuilder, x: tuple[str, str, str], product: Product, preset: Preset, result: tuple[str]
+) -> str:
     quantized, scale, zero_point = x
-    weight, weight_scale = _integer_weight(parts, product, precision)
-    bias = "" if product.bias is None else parts.tensor(f"{product.name}/bias", product.bias)
+    weight, weight_scale = _integer_weight(graph, product, preset)
+    bias = "" if product.bias is None else graph.tensor(f"{product.name}/bias", product.bias)
     # weights are symmetric: their zero point is 0
     inputs = [quantized, weight, scale, weight_scale, zero_point, "", bias]
-    return parts.nodes_with("MatMulIntegerToFloat", product.name, inputs, _out(product), domain=CONTRIB)[0]
+    return graph.nodes_with("MatMulIntegerToFloat", product.name, inputs, result, domain=CONTRIB)[0]
 
 
-def _integer_weight(parts: Parts, product: Product, precision: Precision) -> tuple[str, str]:
+def _integer_weight(graph: GraphBuilder, product: Product, preset: Preset) -> tuple[str, str]:
     """Names of the weight ``[in, out]`` and of its scales ``[out]``."""
     name = product.name
     if product.table is not None:  # the engine does both once, when it loads the model
-        weight = parts.node("Transpose", name, [f"{product.table}/weight"], perm=(1, 0))
-        return weight, parts.node("Squeeze", name, [f"{product.table}/weight_scale", parts.ints(1)])
-    rows = quantize_weight(product.weight, 0, reduce_range=precision.preset.weights.reduce_range)
-    weight = parts.tensor(f"{name}/weight", np.ascontiguousarray(rows.values.T))
-    return weight, parts.tensor(f"{name}/weight_scale", rows.scale)
+        weight = graph.node("Transpose", name, [f"{product.table}/weight"], perm=(1, 0))
+        return weight, graph.node("Squeeze", name, [f"{product.table}/weight_scale", graph.ints(1)])
+    rows = quantize_weight(product.weight, 0, bounded_pairs=preset.weights.bounded_pairs)
+    weight = graph.tensor(f"{name}/weight", np.ascontiguousarray(rows.values.T))
+    return weight, graph.tensor(f"{name}/weight_scale", rows.scale)
 
 
 def _out(product: Product) -> tuple[str]:
-    """The name of the result: the same in every scheme, so that ranges measured in one graph serve another."""
     return (f"{product.name}/output",)
 
 
-_EMITTERS: dict[str, Callable[[Parts, str, Product, Precision], str]] = {
+# scheme -> what emits it
+_LINEARS: dict[str, Callable[[GraphBuilder, str, Product, Preset], str]] = {
     FLOAT: _float,
     DYNAMIC: _dynamic,
     STATIC: _static,
 }
+_TABLES: dict[str, Callable[[GraphBuilder, str, Table, Preset], str]] = {FLOAT: _float_rows, ROWS: _int8_rows}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roformer_edge._extras import require
 from roformer_edge.errors import BackendError
-from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.formats import get_format
+from roformer_edge.signatures import TensorSpec
+
+if TYPE_CHECKING:  # which imports this module when it is opened
+    from roformer_edge.export.onnx.graph import Graph
 
 
 class GraphSession:
@@ -17,16 +22,20 @@ class GraphSession:
 
     Args:
         graph: What to run.
-        taps: Names of inner float32 tensors to return beside the outputs.
+        marks: Names of marked values to return beside the outputs.
         threads: Of the engine; ``None`` lets it choose.
 
     Raises:
         BackendError: The engine refuses the graph.
     """
 
-    def __init__(self, graph: Graph, taps: Sequence[str] = (), threads: int | None = None) -> None:
+    def __init__(self, graph: Graph, marks: Sequence[str] = (), threads: int | None = None) -> None:
         ort = require("onnxruntime", "to run the graph")
-        model, self._tensors = graph.to_session(taps)
+        outputs = [spec.name for spec in graph.outputs]
+        # several products may read one tensor
+        self._tensors_of = {name: name for name in outputs} | {mark: graph.marks[mark] for mark in marks}
+        taps = [tensor for tensor in dict.fromkeys(self._tensors_of.values()) if tensor not in outputs]
+        model, self._weights = graph.to_session(taps)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or 0
         options.log_severity_level = 3
@@ -34,22 +43,24 @@ class GraphSession:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.disable_prepacking", "1")
-        if self._tensors:
-            values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._tensors.values()]
-            options.add_external_initializers(list(self._tensors), values)
+        # what the answers of a bundle depend on
+        for name, value in get_format("onnx").session.items():
+            options.add_session_config_entry(name, value)
+        if self._weights:
+            values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
+            options.add_external_initializers(list(self._weights), values)
         try:
             self._session = ort.InferenceSession(
                 model,
                 options,
                 providers=["CPUExecutionProvider"],
-                disabled_optimizers=["SkipLayerNormFusion"],
             )
         except ort.capi.onnxruntime_pybind11_state.Fail as error:
             raise BackendError(f"onnxruntime refuses the graph: {error}") from None
         self._inputs = graph.inputs
         self._outputs = tuple(output.name for output in self._session.get_outputs())
 
-    def __call__(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run once.
 
         Args:
@@ -57,12 +68,12 @@ class GraphSession:
                 ``[batch, choices, sequence]``, an array ``[rows, sequence]`` is so many texts of one choice each.
 
         Returns:
-            Arrays by output name.
+            Arrays by output name and by mark.
         """
         inputs = {spec.name: _shaped(np.asarray(feeds[spec.name], spec.dtype), spec) for spec in self._inputs}
-        values = self._session.run(None, inputs)
-        return dict(zip(self._outputs, values, strict=True))
+        values = dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
+        return {name: values[tensor] for name, tensor in self._tensors_of.items()}
 
 
-def _shaped(array: np.ndarray, spec: TensorSpec) -> np.ndarray:
+def _shaped(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     return array[:, None] if array.ndim == 2 and len(spec.axes) == 3 else array

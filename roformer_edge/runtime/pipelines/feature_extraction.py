@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import UnknownNameError
-from roformer_edge.runtime.inference import Encoded, Outputs
-from roformer_edge.runtime.pipeline import Pipeline
+from roformer_edge.runtime.inference import EncodedRow, Outputs
+from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.texts import TextInput
 
 Features = NDArray[np.float32]
@@ -36,22 +36,27 @@ POOLING: dict[str | None, Callable[[Features], Features]] = {None: _every, "mean
 
 
 class FeatureExtractor(Pipeline):
-    """Answers texts with states; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of."""
+    """Answers texts with states; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of."""
 
     task = "feature-extraction"
     form = "a str, a tuple of two"
 
     @overload
     def __call__(
-        self, texts: TextInput, *, pooling: str | None = None, batch_size: int = 8, truncation: bool = False
+        self, texts: TextInput, *, pooling: str | None = None, batch_size: int | None = None, truncation: bool = False
     ) -> Features: ...
     @overload
     def __call__(
-        self, texts: TextList, *, pooling: str | None = None, batch_size: int = 8, truncation: bool = False
+        self, texts: TextList, *, pooling: str | None = None, batch_size: int | None = None, truncation: bool = False
     ) -> list[Features]: ...
     @overload
     def __call__(
-        self, texts: Iterator[TextInput], *, pooling: str | None = None, batch_size: int = 8, truncation: bool = False
+        self,
+        texts: Iterator[TextInput],
+        *,
+        pooling: str | None = None,
+        batch_size: int | None = None,
+        truncation: bool = False,
     ) -> Iterator[Features]: ...
 
     def __call__(
@@ -59,16 +64,16 @@ class FeatureExtractor(Pipeline):
         texts: TextInput | Iterable[TextInput],
         *,
         pooling: str | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
-        """The states of one text, or of many.
+        """Compute the states of one text, or of many.
 
         Args:
             texts: A ``str``; a tuple of two for a pair; a list (or other collection) of such; or an iterator.
             pooling: ``None`` for the state of every token, ``[CLS]`` and ``[SEP]`` included; ``"mean"`` for their
                 mean; ``"first"`` for the state of ``[CLS]``. Padding is in none of them.
-            batch_size: The most texts that are computed at once.
+            batch_size: The most texts that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them.
 
         Returns:
@@ -85,10 +90,10 @@ class FeatureExtractor(Pipeline):
             raise UnknownNameError("pooling", pooling, [str(name) for name in POOLING])
         reduce = POOLING[pooling]
 
-        def pick(encoding: Encoded, outputs: Outputs) -> Outputs:
+        def pick(encoding: EncodedRow, outputs: Outputs) -> Outputs:
             return {_OUTPUT: reduce(outputs[_OUTPUT])}
 
-        def respond(encodings: Sequence[Encoded], size: int) -> Iterator[Features]:
+        def respond(encodings: Sequence[EncodedRow], size: int) -> Iterator[Features]:
             return (row[_OUTPUT] for row in self._model.run(encodings, size, pick))
 
         return self._respond(texts, self._reader(truncation=truncation), respond, batch_size)

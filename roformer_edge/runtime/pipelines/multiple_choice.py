@@ -11,8 +11,9 @@ import numpy as np
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextError, UnsupportedModelError
-from roformer_edge.runtime.inference import Encoded, Limits
-from roformer_edge.runtime.pipeline import Pipeline, check_count
+from roformer_edge.runtime.inference import EncodedRow, EncodingTokenizer, Limits
+from roformer_edge.runtime.pipelines.base import Pipeline, check_count
+from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text, split_fields
 from roformer_edge.scores import largest, softmax
 from roformer_edge.tasks import Task, input_rows
@@ -43,18 +44,18 @@ class Choice:
 @dataclass(frozen=True)
 class _Asked:
     choices: Sequence[str]
-    rows: Sequence[Encoded]
+    rows: Sequence[EncodedRow]
 
 
 class MultipleChoice(Pipeline):
-    """Chooses; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of.
+    """Chooses; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of.
 
     Rows are padded on the left, because the model reads its answer off the last position. Where padding would change
     answers all the same (``rotary_value``, or a ``summary_type`` of ``first`` or ``mean`` in the config), only rows of
     one length are computed together, and nothing is padded.
 
     Raises:
-        UnsupportedModelError: Such a model in a bundle with length buckets, which are padding.
+        UnsupportedModelError: Such a model as a graph of fixed lengths, which cannot do without padding.
     """
 
     task = "multiple-choice"
@@ -62,29 +63,40 @@ class MultipleChoice(Pipeline):
     form = "a tuple of context, question and choices, a dict with these keys"
     noun = "input"
 
+    def __init__(
+        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
+    ) -> None:
+        super().__init__(session, tokenizer, config, limits=limits)
+        lengths = self._model.lengths
+        if self._model.limits.alike and lengths:
+            raise UnsupportedModelError(
+                f"padding changes the answers of this model (rotary_value {config.rotary_value}, summary_type "
+                f"{_summary(config)!r}), and its graph pads to lengths of {lengths}; export it for any length"
+            )
+
     @overload
     def __call__(
-        self, inputs: Question, top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: Question, top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> Choice: ...
     @overload
     def __call__(
-        self, inputs: Question, top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: Question, top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[Choice]: ...
     @overload
     def __call__(
-        self, inputs: list[Question], top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: list[Question], top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[Choice]: ...
     @overload
     def __call__(
-        self, inputs: list[Question], top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: list[Question], top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[list[Choice]]: ...
     @overload
     def __call__(
-        self, inputs: Iterator[Question], top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: Iterator[Question], top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> Iterator[Choice]: ...
     @overload
     def __call__(
-        self, inputs: Iterator[Question], top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: Iterator[Question], top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> Iterator[list[Choice]]: ...
 
     def __call__(
@@ -92,7 +104,7 @@ class MultipleChoice(Pipeline):
         inputs: Question | Iterable[Question],
         top_k: int | None = None,
         *,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
         """Choose once, or many times.
@@ -103,7 +115,7 @@ class MultipleChoice(Pipeline):
             inputs: A tuple ``(context, question, choices)`` or a dict with these keys; a list of such; or an iterator.
                 The question may be ``None`` (or left out of the dict); there is at least one choice.
             top_k: ``None`` for the best choice alone; a number for a list of that many, best first.
-            batch_size: The most inputs that are computed at once.
+            batch_size: The most inputs that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them: of the two texts
                 that go in together the longer one.
 
@@ -138,19 +150,17 @@ class MultipleChoice(Pipeline):
 
     @classmethod
     def _bound(cls, limits: Limits, task: Task, config: RoFormerConfig) -> Limits:
-        summary = config.extra.get("summary_type", "last")
-        if summary in _AT_THE_END and not config.rotary_value:
+        if _summary(config) in _AT_THE_END and not config.rotary_value:
             return limits
-        if limits.length_buckets:
-            raise UnsupportedModelError(
-                f"padding changes the answers of this model (rotary_value {config.rotary_value}, summary_type "
-                f"{summary!r}), and the bundle pads to lengths of {limits.length_buckets}; export it without buckets"
-            )
         return dataclasses.replace(limits, alike=True)
 
 
+def _summary(config: RoFormerConfig) -> str:
+    return str(config.extra.get("summary_type", "last"))
+
+
 def check_question(value: object, where: str) -> dict[str, Any]:
-    """The context, the question (empty where there is none) and the choices of an input by name, each checked.
+    """Take context, question (empty where there is none) and choices of an input by name, each checked.
 
     Raises:
         TextError: One of them is missing or is no text.

@@ -1,0 +1,157 @@
+"""What a bundle is made of: a checkpoint directory, or a float32 bundle that keeps its weights."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
+from roformer_edge.checkpoint.finding import find_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint, task_of_config
+from roformer_edge.checkpoint.names import ROTARY_TABLE
+from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.safetensors import open_safetensors
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import UnsupportedModelError
+from roformer_edge.tasks import Task, get_task
+from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
+
+WEIGHTS_NAME = "weights.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceModel:
+    """Everything that an artifact is made from.
+
+    Attributes:
+        task: What it is made for.
+        checkpoint: Weights and architecture.
+        tokenizer: The tokenizer of the same model.
+        tokenizer_mode: The mode that it was asked for in.
+        path: Where it was opened.
+        name: The name of the checkpoint, without the folders above it.
+        digest: SHA-256 of the checkpoint's weight files.
+    """
+
+    task: Task
+    checkpoint: Checkpoint
+    tokenizer: Tokenizer
+    tokenizer_mode: str
+    path: Path
+    name: str
+    digest: str
+
+    @property
+    def config(self) -> RoFormerConfig:
+        """The architecture."""
+        return self.checkpoint.config
+
+
+@contextmanager
+def open_source(
+    path: str | Path, task: str | None = None, mode: str = "auto", *, max_length: int | None = None
+) -> Iterator[SourceModel]:
+    """Open a checkpoint directory or a float32 bundle; its files are closed at the end of the block.
+
+    Args:
+        path: Either of them.
+        task: A key of ``tasks.TASKS``, whose head must be there; ``None`` for the one that the files name.
+        mode: ``"slow"``, ``"fast"`` or ``"auto"`` for the tokenizer of a checkpoint; a bundle keeps the one it has.
+        max_length: The most tokens of a text, in place of the source's own number of positions.
+
+    Raises:
+        CheckpointError: The weights cannot be used.
+        VocabularyError: The vocabulary does not fit the model.
+        UnsupportedModelError: A bundle that is quantised already, or for another task; or a model of single texts for
+            a task whose rows are pairs.
+        BundleError: A bundle that cannot be read or was altered.
+    """
+    path = Path(path)
+    model = (_open_bundle if is_bundle(path) else _open_checkpoint)(path, task, mode, max_length)
+    with model.checkpoint:
+        yield model
+
+
+def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
+    files = find_checkpoint(path)
+    task = task_of_config(files.config) if asked is None else get_task(asked)
+    checkpoint = load_checkpoint(files, task, max_length=max_length)
+    tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
+    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
+    if len(task.fields) > 1 and files.config.type_vocab_size < 2:
+        raise UnsupportedModelError(
+            f"config.type_vocab_size is {files.config.type_vocab_size}, and {task.name} needs 2: the tokenizer numbers "
+            "the tokens of a text 0 and those of its pair 1"
+        )
+    return SourceModel(
+        task=task,
+        checkpoint=checkpoint,
+        tokenizer=tokenizer,
+        tokenizer_mode=mode,
+        path=path,
+        name=files.name,
+        digest=checkpoint.digest,
+    )
+
+
+def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
+    with open_bundle(path) as bundle:
+        manifest = bundle.manifest
+        task = get_task(asked or manifest.task)
+        if manifest.task != task.name or manifest.recipe.name != "fp32":
+            raise UnsupportedModelError(
+                f"{path} is a bundle for {manifest.task} with the recipe {manifest.recipe.name!r}; what a bundle "
+                f"is made from must be for {task.name}, with the recipe 'fp32'"
+            )
+        if manifest.find("weights") is None:
+            raise UnsupportedModelError(
+                f"{path} holds a graph and not the weights that it was made of; quantise the checkpoint, or export it "
+                "again with its weights (roformer-edge export)"
+            )
+        config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
+        arrays = _read_arrays(bundle)
+        if max_length is not None:
+            config = config.replace(max_position_embeddings=max_length)
+            arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
+        tokenizer = from_settings(
+            manifest.tokenizer,
+            bundle.read_bytes("vocabulary"),
+            words=bundle.read_bytes("words"),
+            unicode=bundle.read_bytes("unicode"),
+        )
+    return SourceModel(
+        task=task,
+        checkpoint=Checkpoint(
+            config=config, arrays=arrays, files=(), source_directory=path, unused=tuple(manifest.unused)
+        ),
+        tokenizer=tokenizer,
+        tokenizer_mode=mode,
+        path=path,
+        name=manifest.provenance.source,
+        digest=manifest.provenance.checkpoint_sha256,
+    )
+
+
+def _read_arrays(bundle: Bundle) -> dict[str, np.ndarray]:
+    place = bundle.file_path("weights")
+    if place is not None:
+        arrays = _arrays_in(place)
+        bundle.check_unchanged()
+        return arrays
+    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
+        copy = Path(folder) / WEIGHTS_NAME
+        copy.write_bytes(bundle.read_bytes("weights"))
+        return _arrays_in(copy)
+
+
+def _arrays_in(path: Path) -> dict[str, np.ndarray]:
+    file = open_safetensors(path)
+    try:
+        return {name: file.read(name) for name in file.names()}
+    finally:
+        file.close()

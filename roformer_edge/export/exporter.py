@@ -1,0 +1,118 @@
+"""From a checkpoint to an artifact in some format: float network, parity, calibration, quantised network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from roformer_edge.checkpoint.loading import Checkpoint
+from roformer_edge.errors import RecipeError
+from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
+from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_outliers
+from roformer_edge.export.network.weights import Weights
+from roformer_edge.export.parity import Parity, Tensors, check_parity
+from roformer_edge.progress import SILENT, ProgressListener
+from roformer_edge.quantize.calibrate import Calibration
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, resolve
+from roformer_edge.scopes import scopes_of
+from roformer_edge.tasks import Task
+
+NO_TORCH = "torch is not installed, so the graph was not compared with the reference model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """An artifact and what is known about it.
+
+    Attributes:
+        artifact: The model.
+        decisions: One per scope, in the order of the network.
+        parity: Of the float32 network that the artifact was quantised from.
+        calibration: What was seen of calibration texts: the ranges where the recipe needed some, and otherwise the
+            magnitudes that outlier channels were found by.
+        warnings: What may make the artifact worse than it could be.
+    """
+
+    artifact: Artifact
+    decisions: tuple[Decision, ...]
+    parity: Parity
+    calibration: Calibration | None
+    warnings: tuple[str, ...] = ()
+
+
+def export_checkpoint(
+    checkpoint: Checkpoint,
+    task: Task,
+    options: ExportOptions,
+    *,
+    build: Builder,
+    answers: Sequence[Tensors] | None,
+    batches: Batches | None = None,
+    progress: ProgressListener = SILENT,
+) -> Exported:
+    """Export a checkpoint.
+
+    Args:
+        checkpoint: Weights and architecture.
+        task: The head, inputs and outputs.
+        options: Recipe, preset, dtypes.
+        build: Makes the artifact in the wanted format.
+        answers: What the reference model answers to ``parity.probe_feeds``; ``None`` where there is no reference.
+        batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
+            by recipes with the static scheme; with all that quantise inputs they tell which channels are outliers.
+        progress: Told of each stage as it begins, and how many calibration texts were seen.
+
+    Raises:
+        ParityError: The float32 network does not compute what the torch model computes.
+        RecipeError: The recipe does not fit the model, or needs calibration batches that are not there.
+        CalibrationError: The calibration batches hold nothing, or make values that are not finite.
+    """
+    decisions = resolve(options.recipe, scopes_of(checkpoint.config, task))
+    static = [name for name, decision in decisions.items() if decision.scheme == STATIC]
+    if static and batches is None:
+        raise RecipeError(
+            f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
+            "give a JSON Lines file of texts like those that the model will see (--calibration)"
+        )
+    progress.stage("float network")
+    weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
+    artifact = build(weights, task, options)
+    parity = Parity(checked=False, reference=NO_TORCH)
+    if answers is not None:
+        progress.stage("parity")
+        parity = check_parity(artifact, answers, checkpoint.config, task)
+    quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC)]
+    treated = Treated(weights=weights)
+    if quantised:
+        if batches is not None:
+            progress.stage("calibrate")
+        treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, progress)
+    calibration = treated.seen
+    if static and batches is not None:
+        artifact = build(replace(treated.weights, decisions={}), task, options)
+        calibration = calibrate_products(
+            artifact,
+            treated.weights,
+            static,
+            batches,
+            progress,
+            grid=options.preset.activations,
+            observer=options.observer,
+        )
+    if any(decision.scheme != FLOAT for decision in decisions.values()):
+        progress.stage("quantize")
+        del artifact  # one model in memory at a time
+        ranges = calibration.ranges if calibration is not None else {}
+        artifact = build(replace(treated.weights, decisions=decisions, ranges=ranges), task, options)
+    return Exported(
+        artifact=artifact,
+        decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),
+        parity=parity,
+        calibration=calibration,
+        warnings=(treated.warning,) if treated.warning else (),
+    )
+
+
+def _with_treatment(decision: Decision, treated: Treated) -> Decision:
+    treatment = treated.treatments.get(decision.scope.name)
+    return replace(decision, reason=f"{decision.reason}; {treatment}") if treatment else decision

@@ -1,0 +1,359 @@
+"""The graph computes what the torch model computes, in every shape of the architecture."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from roformer_edge.checkpoint.names import shapes_of
+from roformer_edge.config import ACTIVATIONS, SUMMARIES, RoFormerConfig
+from roformer_edge.errors import ExportError, ParityError, UnknownNameError, UnsupportedModelError
+from roformer_edge.export.artifact import ExportOptions
+from roformer_edge.export.network.weights import Weights
+from roformer_edge.export.onnx.emitter import build_graph
+from roformer_edge.export.onnx.graph import Graph
+from roformer_edge.export.onnx.session import GraphSession
+from roformer_edge.export.parity import check_parity, probe_feeds
+from roformer_edge.quantize.presets import get_preset
+from roformer_edge.quantize.recipe import Decision, get_recipe, resolve
+from roformer_edge.scopes import scopes_of
+from roformer_edge.tasks import TASKS, Task, get_task
+from tests.export.conftest import SHAPES, TASK, reference_logits, reference_outputs
+from tests.onnx_export import export_onnx, float_graph, recipe_options, reference_answers
+
+
+def run_bytes(model: bytes, feeds: dict[str, np.ndarray]) -> np.ndarray:
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return session.run(["logits"], feeds)[0]
+
+
+def exported_bytes(checkpoint, recipe: str, task: Task = TASK, preset: str = "x86-vnni", batches=None) -> bytes:
+    return export_onnx(checkpoint, task, recipe_options(recipe, preset), batches).artifact.to_bytes()
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("fields", SHAPES.values(), ids=SHAPES)
+def test_float_graph_equals_torch(make_checkpoint, fields, task):
+    checkpoint = make_checkpoint(task, **fields)
+    answers = reference_answers(checkpoint, task)
+    parity = check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task)
+    assert parity.checked
+    assert parity.absolute_difference < 2e-5
+    # every layer is compared, and the outputs
+    assert len(answers[0]) == 1 + checkpoint.config.num_hidden_layers + len(task.outputs)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation(make_checkpoint, activation):
+    checkpoint = make_checkpoint(hidden_act=activation)
+    answers = reference_answers(checkpoint, TASK)
+    assert check_parity(float_graph(checkpoint, TASK), answers, checkpoint.config, TASK).absolute_difference < 1e-4
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+def test_every_summary_of_multiple_choice(make_checkpoint, summary):
+    task = get_task("multiple-choice")
+    checkpoint = make_checkpoint(task, extra={"summary_type": summary})
+    answers = reference_answers(checkpoint, task)
+    assert check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task).absolute_difference < 2e-5
+
+
+LANGUAGE_MODELS = ("fill-mask", "text-generation")
+
+
+@pytest.mark.parametrize("name", LANGUAGE_MODELS)
+@pytest.mark.parametrize("recipe", ["fp32", "int8-dynamic", "int8-static", "int8-embeddings"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_tied_table_is_stored_once(make_checkpoint, name, recipe, tied):
+    task = get_task(name)
+    checkpoint = make_checkpoint(task, tie_word_embeddings=tied, embedding_size=24)
+    exported = export_onnx(
+        checkpoint, task, recipe_options(recipe), batches=lambda: list(probe_feeds(checkpoint.config, task))
+    )
+    model = onnx.load_model_from_string(exported.artifact.to_bytes())
+    tables = [tensor.name for tensor in model.graph.initializer if sorted(tensor.dims) == [24, 120]]
+    # rows in integers and a product in floats have nothing to share
+    assert len(tables) == (1 if tied and recipe != "int8-embeddings" else 2)
+    for feeds in probe_feeds(checkpoint.config, task):
+        wanted, found = (
+            reference_outputs(checkpoint, feeds, task)["logits"],
+            run_bytes(exported.artifact.to_bytes(), feeds),
+        )
+        kept = feeds["attention_mask"].astype(bool)
+        bound = 1e-4 if recipe == "fp32" else 0.3 * wanted.std()
+        assert np.abs(wanted[kept] - found[kept]).max() < bound
+
+
+def test_tied_rows_keep_to_the_range_of_the_weights(make_checkpoint):
+    task = get_task("fill-mask")
+    checkpoint = make_checkpoint(task)
+    for preset, largest in (("x86-vnni", 127), ("x86", 64)):
+        model = onnx.load_model_from_string(exported_bytes(checkpoint, "int8-dynamic", task, preset))
+        table = next(tensor for tensor in model.graph.initializer if tensor.name == "embeddings.word/weight")
+        assert np.abs(onnx.numpy_helper.to_array(table).astype(int)).max() == largest
+
+
+def test_a_causal_graph_does_not_look_ahead(make_checkpoint):
+    task = get_task("text-generation")
+    checkpoint = make_checkpoint(task)
+    model = float_graph(checkpoint, task).to_bytes()
+    ids = np.random.default_rng(0).integers(0, 120, (1, 9))
+    feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    whole = run_bytes(model, feeds)
+    start = run_bytes(model, {name: array[:, :5] for name, array in feeds.items()})
+    np.testing.assert_allclose(whole[:, :5], start, atol=1e-5)
+
+
+QUANTISED_SHAPES = ("plain", "values rotated", "narrow embeddings", "RoFormerV2", "pruned heads, values rotated")
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("recipe", ["int8-dynamic", "int8-static", "int8-embeddings"])
+@pytest.mark.parametrize("shape", QUANTISED_SHAPES)
+def test_quantised_graph_stays_near_torch(make_checkpoint, recipe, shape, task):
+    checkpoint = make_checkpoint(task, **SHAPES[shape])
+    batches = [flat(feeds) for feeds in probe_feeds(checkpoint.config, task)]
+    exported = export_onnx(checkpoint, task, recipe_options(recipe), batches=lambda: batches)
+    session = ort.InferenceSession(exported.artifact.to_bytes(), providers=["CPUExecutionProvider"])
+    for spec in task.outputs:
+        wanted, found = [], []
+        for feeds in probe_feeds(checkpoint.config, task):
+            # padding attends to rubbish; what it answers means nothing and is not held to the bound
+            kept = feeds["attention_mask"].astype(bool)
+            kept = kept if "sequence" in spec.axes else kept.any(axis=-1)
+            wanted.append(reference_outputs(checkpoint, feeds, task)[spec.name][kept])
+            found.append(session.run([spec.name], feeds)[0][kept])
+        # random networks answer nearly alike everywhere, so the size of the answers is the scale, not their spread
+        scale = np.sqrt(np.square(np.concatenate(wanted)).mean())
+        assert np.abs(np.concatenate(found) - np.concatenate(wanted)).mean() < 0.08 * scale
+
+
+def flat(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Calibration knows rows of texts only."""
+    return {name: array.reshape(-1, array.shape[-1]) for name, array in feeds.items()}
+
+
+def test_batch_and_length_are_free_and_inputs_may_be_int32(make_checkpoint):
+    checkpoint = make_checkpoint()
+    model = export_onnx(
+        checkpoint, TASK, ExportOptions(recipe=get_recipe("fp32"), preset=get_preset("x86"), index_dtype="int32")
+    ).artifact.to_bytes()
+    for feeds in probe_feeds(checkpoint.config, TASK):
+        narrow = {name: array.astype(np.int32) for name, array in feeds.items()}
+        difference = np.abs(run_bytes(model, narrow) - reference_logits(checkpoint, feeds)).max()
+        assert difference < 1e-5
+
+
+def test_static_calibration_does_not_see_padding(make_checkpoint):
+    checkpoint = make_checkpoint()
+    feeds = list(probe_feeds(checkpoint.config, TASK))[-1]
+    padded = {name: np.concatenate([array, np.zeros((1, 4), np.int64)], axis=1) for name, array in feeds.items()}
+    padded = {name: array[:, -60:] for name, array in padded.items()}
+    bare = {name: array[:, :-4] for name, array in padded.items()}
+    options = recipe_options("int8-static")
+    first = export_onnx(checkpoint, TASK, options, batches=lambda: [padded]).calibration
+    second = export_onnx(checkpoint, TASK, options, batches=lambda: [bare]).calibration
+    assert first.digest == second.digest
+    for name, bounds in first.ranges.items():
+        np.testing.assert_allclose(bounds, second.ranges[name], atol=1e-4, err_msg=name)
+
+
+def test_decisions_list_every_scope_and_say_why_it_stays_float(make_checkpoint):
+    checkpoint = make_checkpoint(embedding_size=24)
+    exported = export_onnx(checkpoint, TASK, recipe_options("int8-dynamic"))
+    schemes = {decision.scope.name: decision.scheme for decision in exported.decisions}
+    assert set(schemes) == {scope.name for scope in scopes_of(checkpoint.config, TASK)}
+    assert {name for name, scheme in schemes.items() if scheme == "float32"} == {"embeddings.type", "head.output"}
+    assert all(decision.reason for decision in exported.decisions)
+    assert schemes["embeddings.word"] == "int8-rows"
+
+
+def test_a_stored_rotary_table_is_used_with_its_rounding(make_checkpoint):
+    checkpoint = make_checkpoint()
+    name = "roformer.encoder.embed_positions.weight"
+    rounded = checkpoint.arrays[name].astype(np.float16).astype(np.float32)
+    graph = float_graph(dataclasses.replace(checkpoint, arrays={**checkpoint.arrays, name: rounded}), TASK)
+    assert (np.concatenate([graph.tensors["rotary/sin"], graph.tensors["rotary/cos"]], axis=1) == rounded).all()
+
+
+def test_quantised_weights_are_stored_in_bytes(make_checkpoint):
+    checkpoint = make_checkpoint()
+    model = onnx.load_model_from_string(exported_bytes(checkpoint, "int8-dynamic"))
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    for scope in scopes_of(checkpoint.config, TASK):
+        if scope.name in ("embeddings.type", "head.output", "layer.2.attention.qkv"):
+            continue
+        assert kinds[f"{scope.name}/weight"] == onnx.TensorProto.INT8, scope.name
+    assert kinds["layer.2.attention.q/weight"] == kinds["layer.2.attention.kv/weight"] == onnx.TensorProto.INT8
+
+
+def test_scopes_that_share_an_input_share_its_quantisation(make_checkpoint):
+    checkpoint = make_checkpoint()
+    model = onnx.load_model_from_string(exported_bytes(checkpoint, "int8-dynamic"))
+    sources = [node.input[0] for node in model.graph.node if node.op_type == "DynamicQuantizeLinear"]
+    assert len(sources) == len(set(sources))
+
+
+def test_names_are_stable(make_checkpoint):
+    checkpoint = make_checkpoint(num_hidden_layers=2)
+    names = [node.name for node in float_graph(checkpoint, TASK).nodes]
+    assert len(names) == len(set(names))
+    assert [name for name in names if name.startswith("layer.0.")] == [
+        "layer.0.attention.qkv/MatMul",
+        "layer.0.attention.qkv/Add",
+        "layer.0.attention/Split",
+        "layer.0.attention/RotaryEmbedding",
+        "layer.0.attention.rotated/Split",
+        "layer.0.attention.q/Reshape",
+        "layer.0.attention.q/Transpose",
+        "layer.0.attention.k/Reshape",
+        "layer.0.attention.k/Transpose",
+        "layer.0.attention.v/Reshape",
+        "layer.0.attention.v/Transpose",
+        "layer.0.attention.scores/MatMul",
+        "layer.0.attention.scores/Add",
+        "layer.0.attention.scores/Softmax",
+        "layer.0.attention.context/MatMul",
+        "layer.0.attention.context/Transpose",
+        "layer.0.attention.context/Reshape",
+        "layer.0.attention.output/MatMul",
+        "layer.0.attention.output/Add",
+        "layer.0.attention.residual/Add",
+        "layer.0.attention.norm/LayerNormalization",
+        "layer.0.ffn.up/MatMul",
+        "layer.0.ffn.up/Add",
+        "layer.0.ffn/Gelu",
+        "layer.0.ffn.down/MatMul",
+        "layer.0.ffn.down/Add",
+        "layer.0.ffn.residual/Add",
+        "layer.0.ffn.norm/LayerNormalization",
+    ]
+
+
+def test_outlier_channels_are_equalised(make_checkpoint):
+    plain = make_checkpoint(hidden_act="relu", rotary_value=True)
+    arrays = {name: np.array(array) for name, array in plain.arrays.items()}
+    for layer in range(3):  # the same function: what one side gains, the other gives back
+        module = f"roformer.encoder.layer.{layer}"
+        for part in ("weight", "bias"):
+            arrays[f"{module}.attention.self.value.{part}"][4:6] *= 64
+            arrays[f"{module}.intermediate.dense.{part}"][7] *= 64
+        arrays[f"{module}.attention.output.dense.weight"][:, 4:6] /= 64
+        arrays[f"{module}.output.dense.weight"][:, 7] /= 64
+    outliers = dataclasses.replace(plain, arrays=arrays)
+    ids = np.random.default_rng(2).integers(0, 120, (256, 12))
+    feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    wanted = reference_logits(plain, feeds)
+
+    def error(checkpoint, recipe, batches):
+        model = exported_bytes(checkpoint, recipe, batches=batches)
+        return float(np.sqrt(np.mean((run_bytes(model, feeds) - wanted) ** 2)))
+
+    spread = {recipe: error(outliers, recipe, lambda: [feeds]) for recipe in ("int8-dynamic", "int8-static")}
+    for recipe, found in spread.items():
+        assert found < 1.3 * error(plain, recipe, lambda: [feeds])
+    # without texts the weights tell
+    assert error(outliers, "int8-dynamic", None) < 1.3 * error(plain, "int8-dynamic", None)
+
+
+def test_same_checkpoint_gives_the_same_bytes(make_checkpoint):
+    checkpoint = make_checkpoint()
+    assert float_graph(checkpoint, TASK).to_bytes() == float_graph(checkpoint, TASK).to_bytes()
+
+
+def test_the_first_wrong_tensor_is_named(make_checkpoint):
+    checkpoint = make_checkpoint()
+    arrays = dict(checkpoint.arrays)
+    name = "roformer.encoder.layer.1.output.dense.weight"
+    arrays[name] = arrays[name] * np.linspace(0.99, 1.01, 48, dtype=np.float32)[:, None]
+    graph = float_graph(dataclasses.replace(checkpoint, arrays=arrays), TASK)
+    with pytest.raises(ParityError) as caught:
+        check_parity(graph, reference_answers(checkpoint, TASK), checkpoint.config, TASK)
+    assert caught.value.tensor == "layer.1"
+    assert caught.value.absolute > caught.value.tolerance == TASK.tolerance
+
+
+def test_static_ranges_must_be_there(make_checkpoint):
+    checkpoint = make_checkpoint()
+    decisions: dict[str, Decision] = resolve(get_recipe("int8-static"), scopes_of(checkpoint.config, TASK))
+    weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays, decisions=decisions)
+    with pytest.raises(ExportError, match=r"needs the calibrated range of 'layer.0.attention.qkv'"):
+        build_graph(weights, TASK, recipe_options("int8-static"))
+
+
+def test_the_range_of_the_first_position_is_its_own(make_checkpoint):
+    checkpoint = make_checkpoint()
+    batches = [flat(feeds) for feeds in probe_feeds(checkpoint.config, TASK)]
+    ranges = export_onnx(checkpoint, TASK, recipe_options("int8-static"), batches=lambda: batches).calibration.ranges
+    every, first = ranges["layer.2.attention.qkv"], ranges["layer.2.attention.qkv.first"]
+    assert every[0] <= first[0] < first[1] <= every[1]
+    assert every != first
+
+
+def empty_graph(
+    config: RoFormerConfig, task: Task, options: ExportOptions | None = None, **arrays: np.ndarray
+) -> Graph:
+    return build_graph(Weights(config=config, arrays=arrays), task, options or recipe_options("fp32"))
+
+
+def test_decoders_and_unknown_dtypes_are_refused():
+    with pytest.raises(ExportError, match="set it to false"):
+        empty_graph(RoFormerConfig(is_decoder=True), TASK)
+    with pytest.raises(ExportError, match="sees what comes after"):
+        empty_graph(RoFormerConfig(), get_task("text-generation"))
+    with pytest.raises(ExportError, match="another encoder"):
+        empty_graph(RoFormerConfig(is_decoder=True, add_cross_attention=True), get_task("text-generation"))
+    v2 = RoFormerConfig(
+        norm_type="rms_norm",
+        use_bias=False,
+        vocab_size=30,
+        embedding_size=24,
+        hidden_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+    )
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes_of(v2, "RoFormerModel").items()}
+    with pytest.raises(UnsupportedModelError, match="must have one width"):
+        empty_graph(v2, get_task("fill-mask"), **arrays)
+    narrow = dataclasses.replace(recipe_options("fp32"), index_dtype="int16")
+    with pytest.raises(UnknownNameError, match="int64, int32"):
+        empty_graph(RoFormerConfig(), TASK, narrow)
+
+
+def test_session_on_the_graph_equals_session_on_its_bytes(make_checkpoint):
+    graph = float_graph(make_checkpoint(), TASK)
+    feeds = next(probe_feeds(RoFormerConfig(vocab_size=120), TASK))
+    inner = GraphSession(graph, ["layer.0"])(feeds)
+    assert inner["layer.0"].shape == (*feeds["input_ids"].shape, 48)
+    np.testing.assert_allclose(inner["logits"], run_bytes(graph.to_bytes(), feeds), atol=1e-6)
+
+
+def test_exporting_needs_no_torch(make_checkpoint):
+    checkpoint = make_checkpoint()
+    code = f"""
+import sys
+sys.modules["torch"] = None
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name == "torch" else find(name, package)
+from roformer_edge.export.artifact import ExportOptions
+from roformer_edge.export.exporter import export_checkpoint
+from roformer_edge.export.onnx.emitter import build_graph
+from roformer_edge.checkpoint.loading import load_checkpoint
+from roformer_edge.quantize.presets import get_preset
+from roformer_edge.quantize.recipe import get_recipe
+from roformer_edge.tasks import get_task
+task = get_task("text-classification")
+checkpoint = load_checkpoint({str(checkpoint.source_directory)!r}, task)
+options = ExportOptions(recipe=get_recipe("int8-dynamic"), preset=get_preset("x86"))
+exported = export_checkpoint(checkpoint, task, options, build=build_graph, answers=None)
+print(exported.parity.checked, len(exported.artifact.to_bytes()) > 1000, exported.parity.reference)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("False True torch is not installed")

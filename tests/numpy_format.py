@@ -1,0 +1,208 @@
+"""A third format, as small as one can be: the network computed in numpy. It shows what a format has to bring: an
+emitter, something to run, and a row of the table. And it is a reference that shares no operator with any engine.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import ExportError
+from roformer_edge.export.artifact import ExportOptions
+from roformer_edge.export.network.emitter import Attention, Linear, Norm, Product, Table
+from roformer_edge.export.network.heads import emit_network
+from roformer_edge.export.network.weights import Weights
+from roformer_edge.formats import Format
+from roformer_edge.quantize.affine import quantize_weight
+from roformer_edge.quantize.recipe import FLOAT, ROWS, Decision
+from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.scopes import scopes_of
+from roformer_edge.scores import softmax
+from roformer_edge.signatures import DEFAULT, Signature
+from roformer_edge.tasks import Task, get_task
+
+Array = np.ndarray
+_erf = np.vectorize(math.erf, otypes=[np.float32])
+_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": lambda x: x * 0.5 * (1 + _erf(x / math.sqrt(2))),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "relu": lambda x: np.maximum(x, 0),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+}
+_TABLES: dict[str, Callable[[Array], Array]] = {
+    FLOAT: lambda rows: rows,
+    ROWS: lambda rows: quantize_weight(rows, 0).dequantize(),
+}
+
+
+class NumpyEmitter:
+    """Computes each verb at once; values are arrays ``[rows, sequence, width]`` or ``[rows, width]``."""
+
+    def __init__(self, feeds: Mapping[str, Array], task: Task) -> None:
+        self._shape = np.shape(feeds["input_ids"])[: len(task.inputs[0].axes) - 1]
+        self._feeds = {name: np.reshape(ids, (-1, np.shape(ids)[-1])) for name, ids in feeds.items()}
+        self._choices = "choices" in task.inputs[0].axes
+        self.marks: dict[str, Array] = {}
+        self.outputs: dict[str, Array] = {}
+
+    def lookup(self, table: Table) -> Array:
+        if table.scheme not in _TABLES:
+            raise ExportError(f"{table.scope}: numpy cannot say {table.scheme!r}")
+        return _TABLES[table.scheme](table.rows)[self._feeds[table.ids]]
+
+    def linear(self, x: Array, product: Product) -> Array:
+        if product.scheme != FLOAT:
+            raise ExportError(f"{product.scope}: numpy cannot say {product.scheme!r}")
+        self.marks[product.input] = x
+        return _multiply(x, (product.weight, product.bias))
+
+    def norm(self, x: Array, norm: Norm) -> Array:
+        if norm.weight is None:
+            return x / np.sqrt(np.mean(x * x, -1, keepdims=True) + norm.epsilon)
+        centred = x - x.mean(-1, keepdims=True)
+        return centred / np.sqrt(np.mean(centred**2, -1, keepdims=True) + norm.epsilon) * norm.weight + norm.bias
+
+    def activation(self, x: Array, name: str, function: str) -> Array:
+        return _ACTIVATIONS[function](x)
+
+    def add(self, x: Array, y: Array, name: str) -> Array:
+        return x + y
+
+    def mask(self, *, causal: bool) -> Array:
+        keep = self._feeds["attention_mask"].astype(bool)[:, None, None, :]
+        if causal:
+            keep = keep & np.tri(keep.shape[-1], dtype=bool)
+        return np.where(keep, 0, np.finfo(np.float32).min).astype(np.float32)
+
+    def attention(self, x: Array, mask: Array, attention: Attention, *, first: Array | None = None) -> Array:
+        self.marks[attention.scope] = x
+        queries = x if first is None else first[:, None]
+        q, k, v = (
+            _multiply(states, part).reshape(len(x), -1, attention.heads, attention.head_size).transpose(0, 2, 1, 3)
+            for states, part in ((queries, attention.query), (x, attention.key), (x, attention.value))
+        )
+        q, k = _rotate(q, attention), _rotate(k, attention)
+        v = _rotate(v, attention) if attention.rotates_value else v
+        context = softmax(q @ k.swapaxes(-1, -2) + mask) @ v
+        context = context.transpose(0, 2, 1, 3).reshape(len(x), -1, attention.width)
+        return context if first is None else context[:, 0]
+
+    def first(self, x: Array, name: str) -> Array:
+        return x[:, 0]
+
+    def summary(self, x: Array, kind: str) -> Array:
+        if kind == "mean":
+            return x.mean(1)
+        mask = self._feeds["attention_mask"]
+        last = (mask * np.arange(mask.shape[1])).argmax(1)
+        return x[np.arange(len(x)), {"first": 0, "last": -1}.get(kind, last)]
+
+    def columns(self, x: Array, names: Sequence[str]) -> tuple[Array, ...]:
+        return tuple(np.moveaxis(x, -1, 0))
+
+    def mark(self, name: str, x: Array) -> None:
+        self.marks[name] = x
+
+    def output(self, name: str, x: Array) -> None:
+        self.outputs[name] = x.reshape(self._shape) if self._choices else x
+
+
+def _multiply(x: Array, linear: Linear) -> Array:
+    weight, bias = linear
+    return x @ weight.T if bias is None else x @ weight.T + bias
+
+
+def _rotate(x: Array, attention: Attention) -> Array:
+    """Rotate ``[rows, heads, sequence, head size]`` in half-split order."""
+    sines, cosines = attention.sines[: x.shape[2]], attention.cosines[: x.shape[2]]
+    even, odd = np.split(x, 2, axis=-1)
+    return np.concatenate([even * cosines - odd * sines, odd * cosines + even * sines], axis=-1)
+
+
+@dataclass(frozen=True)
+class NumpyModel:
+    """An artifact: the weights and the task; it is run by saying the network anew for each feed."""
+
+    weights: Weights
+    task: Task
+
+    @property
+    def signatures(self) -> dict[str, Signature]:
+        return {DEFAULT: Signature(inputs=self.task.inputs, outputs=self.task.outputs)}
+
+    def to_bytes(self) -> bytes:
+        file = io.BytesIO()
+        schemes = {scope: decision.scheme for scope, decision in self.weights.decisions.items()}
+        about = json.dumps({"config": self.weights.config.to_dict(), "task": self.task.name, "schemes": schemes})
+        np.savez(file, about=np.array(about), **dict(self.weights.arrays))
+        return file.getvalue()
+
+    def run(self, feeds: Mapping[str, Array]) -> NumpyEmitter:
+        emitter = NumpyEmitter({spec.name: feeds[spec.name] for spec in self.task.inputs}, self.task)
+        emit_network(emitter, self.weights, self.task)
+        return emitter
+
+    def open(self, marks: Sequence[str] = ()) -> Callable[[Mapping[str, Any]], dict[str, Array]]:
+        def run(feeds: Mapping[str, Any]) -> dict[str, Array]:
+            emitter = self.run(feeds)
+            return emitter.outputs | {name: emitter.marks[name] for name in marks}
+
+        return run
+
+    @property
+    def marks(self) -> list[str]:
+        shape = (1,) * len(self.task.inputs[0].axes)
+        feeds = {spec.name: np.full(shape, spec.name == "attention_mask", np.int64) for spec in self.task.inputs}
+        return list(self.run(feeds).marks)
+
+
+class NumpySession:
+    """The backend: implements ``runtime.session.Session`` on a model that was written as bytes."""
+
+    provider = "numpy"
+    fallbacks: tuple[str, ...] = ()
+
+    def __init__(self, model: Path | bytes, options: SessionOptions, session: Mapping[str, str]) -> None:
+        arrays = dict(np.load(io.BytesIO(model) if isinstance(model, bytes) else model))
+        about = json.loads(str(arrays.pop("about")))
+        config, task = RoFormerConfig.from_dict(about["config"]), get_task(about["task"])
+        decisions = {
+            scope.name: Decision(scope=scope, scheme=about["schemes"][scope.name], reason="as stored")
+            for scope in scopes_of(config, task)
+            if scope.name in about["schemes"]
+        }
+        self._model = NumpyModel(Weights(config=config, arrays=arrays, decisions=decisions), task)
+        self.signatures = self._model.signatures
+
+    def run(self, feeds: Mapping[str, Any], signature: str = DEFAULT) -> dict[str, Array]:
+        return self._model.run(fit_feeds(feeds, self.signatures, signature)).outputs
+
+    def close(self) -> None:
+        pass
+
+
+def numpy_engine() -> tuple[str, str]:
+    return "numpy", np.__version__
+
+
+NUMPY = Format(
+    name="numpy",
+    file_name="model.npz",
+    builder=f"{__name__}:build_numpy",
+    backend=f"{__name__}:NumpySession",
+    engine=f"{__name__}:numpy_engine",
+    minimum_runtime={"numpy": "1.24"},
+)
+
+
+def build_numpy(weights: Weights, task: Task, options: ExportOptions) -> NumpyModel:
+    return NumpyModel(weights, task)
