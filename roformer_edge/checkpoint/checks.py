@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,38 @@ from roformer_edge.errors import CheckpointError, shown
 _TABLE_TOLERANCE = 2.0**-8
 
 
-def expected_tensors(
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is asked of a checkpoint.
+
+    Attributes:
+        where: Names the checkpoint in messages.
+        architecture: The model class.
+        config: The architecture's numbers.
+        shapes: Canonical name -> shape of what a model is made of: the tensors of its class, the rotary table, and a
+            pooler where one is stored.
+    """
+
+    where: Path
+    architecture: str
+    config: RoFormerConfig
+    shapes: Shapes
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a head stands on the encoder."""
+        return any(not name.startswith(PREFIX) for name in self.shapes)
+
+    @property
+    def has_pooler(self) -> bool:
+        """Whether a pooler is stored."""
+        return f"{POOLER}.weight" in self.shapes
+
+
+def list_wanted(
     where: Path, config: RoFormerConfig, architecture: str, stored: Shapes, *, head_may_miss: bool
-) -> Shapes:
-    """List what a model is made of: the tensors of its class, the rotary table, and a pooler where one is stored.
+) -> Wanted:
+    """List what a model is made of.
 
     Args:
         where: Names the checkpoint in messages.
@@ -54,22 +83,21 @@ def expected_tensors(
         expected = {name: shape for name, shape in expected.items() if name.startswith(PREFIX)}
     expected[ROTARY_TABLE] = (config.max_position_embeddings, config.head_size)
     pooler = pooler_shapes(config)
-    return expected | (pooler if all(stored.get(name) == shape for name, shape in pooler.items()) else {})
+    expected |= pooler if all(stored.get(name) == shape for name, shape in pooler.items()) else {}
+    return Wanted(where=where, architecture=architecture, config=config, shapes=expected)
 
 
-def check_tensors(where: Path, config: RoFormerConfig, architecture: str, expected: Shapes, stored: Shapes) -> None:
-    """Check that every expected tensor is stored in its shape, and nothing else inside the encoder.
+def check_tensors(wanted: Wanted, stored: Shapes) -> None:
+    """Check that every tensor that is wanted is stored in its shape, and nothing else inside the encoder.
 
     Args:
-        where: Names the checkpoint in messages.
-        config: The architecture.
-        architecture: The model class.
-        expected: What :func:`expected_tensors` lists.
+        wanted: What is asked for.
         stored: Canonical name -> shape of every stored tensor.
 
     Raises:
         CheckpointError: Something is missing, unexpected or of another shape; the message lists it.
     """
+    where, config, expected = wanted.where, wanted.config, wanted.shapes
     # a bias that is not there is one of zeros where the encoder has none
     optional = {ROTARY_TABLE, *([] if config.use_bias else [f"{PROJECTION}.bias"])}
     missing = [name for name in expected if name not in stored and name not in optional]
@@ -87,7 +115,7 @@ def check_tensors(where: Path, config: RoFormerConfig, architecture: str, expect
     if headless and not unexpected and not misshapen:
         others = architectures_with(set(stored), config)
         raise CheckpointError(
-            f"{where} has no head for {architecture}: {some(missing)} missing"
+            f"{where} has no head for {wanted.architecture}: {some(missing)} missing"
             + (f" (its head is that of {' or '.join(others)})" if others else " (it is a bare encoder)")
             + "; fine-tune it for the task first (from_pretrained(..., new_head=True) starts that)"
         )
@@ -95,19 +123,18 @@ def check_tensors(where: Path, config: RoFormerConfig, architecture: str, expect
         of_the_head = misshapen and not any(name.startswith(PREFIX) for name in (*missing, *unexpected, *misshapen))
         parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
         raise CheckpointError(
-            f"the weights in {where} do not fit its config as {architecture}: "
+            f"the weights in {where} do not fit its config as {wanted.architecture}: "
             + "; ".join(f"{len(names)} {what}: {some(names)}" for what, names in parts if names)
             + "; check that config.json and the weights belong together"
             + (", or start a new head: from_pretrained(..., new_head=True)" if of_the_head else "")
         )
 
 
-def check_rotary_table(where: Path, config: RoFormerConfig, tensors: StoredTensors, *, asked: bool) -> list[str]:
+def check_rotary_table(wanted: Wanted, tensors: StoredTensors, *, asked: bool) -> list[str]:
     """Check that a stored rotary table is the one of RoFormer, of whatever length.
 
     Args:
-        where: Names the checkpoint in messages.
-        config: The architecture.
+        wanted: What is asked for.
         tensors: What is stored.
         asked: Whether the number of positions was asked for, beside the config.
 
@@ -117,7 +144,7 @@ def check_rotary_table(where: Path, config: RoFormerConfig, tensors: StoredTenso
     Raises:
         CheckpointError: It is the table of another position embedding, or of another head size.
     """
-    shape = (config.max_position_embeddings, config.head_size)
+    shape, where = wanted.shapes[ROTARY_TABLE], wanted.where
     found = tensors.shapes.get(ROTARY_TABLE)
     if found is None:
         return []

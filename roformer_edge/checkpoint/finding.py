@@ -59,6 +59,8 @@ _NO_WEIGHTS = (
     "training_args.bin", "optimizer*", "scheduler*", "scaler*", "rng_state*", "random_states*", "adapter_model*",
     "words.bin", "unicode.bin",
 )  # fmt: skip
+# What a tokenizer is made of, at the least.
+_VOCABULARIES = ("vocab.txt", "tokenizer.json")
 # Files of other kinds -> what makes weights of them that are read here.
 _CONVERTIBLE = {
     "*.gguf": "a GGUF file; start from the checkpoint that it was made from",
@@ -145,6 +147,12 @@ class CheckpointFiles:
     def open_adapter(self) -> Adapter | None:
         """Open the LoRA adapter that the directory holds, if it does."""
         return None if self._adapter_settings is None else Adapter(self.directory, self._adapter_settings)
+
+    @property
+    def tokenizer_directory(self) -> Path:
+        """Where the tokenizer's files lie: an adapter may have its own, and else shares those of its base."""
+        own = any((self.directory / name).exists() for name in _VOCABULARIES)
+        return self.directory if own else self.base
 
     @property
     def architectures(self) -> tuple[str, ...]:

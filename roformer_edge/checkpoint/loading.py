@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from roformer_edge.checkpoint.checks import check_rotary_table, check_tensors, expected_tensors
+from roformer_edge.checkpoint.checks import Wanted, check_rotary_table, check_tensors, list_wanted
 from roformer_edge.checkpoint.crf import Crf, find_crfs, read_crf
 from roformer_edge.checkpoint.finding import CheckpointFiles, find_checkpoint
 from roformer_edge.checkpoint.leftovers import account_for, count, matching, refuse_unmerged, some
-from roformer_edge.checkpoint.names import DECODER_WEIGHT, POOLER, PREFIX, WORD_EMBEDDINGS, Shapes
+from roformer_edge.checkpoint.names import DECODER_WEIGHT, POOLER, WORD_EMBEDDINGS, Shapes
 from roformer_edge.checkpoint.reconcile import fit_epsilon, fit_labels, fit_parts
 from roformer_edge.checkpoint.settings import apply_generation, config_notes
 from roformer_edge.checkpoint.tensors import LazyArrays, StoredTensors
@@ -154,33 +154,27 @@ def load_architecture(
         adapter = files.open_adapter()
         if adapter is not None:
             stack.enter_context(closing(adapter))
-        for file in opened:
-            notes.add(file.notes)
+        notes.add([note for file in opened for note in file.notes])
         tensors = StoredTensors(opened, adapter)
-        where, ignored = files.base, matching(tensors.shapes, ignore_weights)
+        ignored = matching(tensors.shapes, ignore_weights)
         stored = {name: shape for name, shape in tensors.shapes.items() if name not in ignored}
         config = notes.take(fit_parts(config, stored))
         config = notes.take(fit_epsilon(config, opened))
         if stated is not None and not head_may_miss:
             config = notes.take(fit_labels(config, stated, architecture, stored))
-        refuse_unmerged(stored, where)
-        expected = expected_tensors(where, config, architecture, stored, head_may_miss=head_may_miss)
-        check_tensors(where, config, architecture, expected, stored)
-        tensors.check_single(list(expected))
-        notes.add(check_rotary_table(where, config, tensors, asked="max_position_embeddings" in changes))
-        _refuse_sim(where, architecture, expected)
-        headed = any(not name.startswith(PREFIX) for name in expected)
-        crf = read_crf(tensors, stored, config.num_labels) if headed and architecture == _TOKEN_CLASSIFIER else None
-        in_crf = {name for triple in find_crfs(stored) for name in triple}
-        unused = stored.keys() - expected.keys() - (in_crf if crf else set())
-        unused = notes.take(_without_tied_decoder(config, tensors, unused))
-        notes.add(account_for(sorted(unused), config, bare=not headed, other_heads=in_crf, where=where))
+        refuse_unmerged(stored, files.base)
+        wanted = list_wanted(files.base, config, architecture, stored, head_may_miss=head_may_miss)
+        check_tensors(wanted, stored)
+        tensors.check_single(list(wanted.shapes))
+        notes.add(check_rotary_table(wanted, tensors, asked="max_position_embeddings" in changes))
+        _refuse_sim(wanted)
+        crf, unused = notes.take(_leftovers(wanted, tensors, stored))
         if ignored:
             notes.add([f"{count(ignored)} left out, as asked: {some(ignored)}"])
         stack.pop_all()
     return Checkpoint(
         config=config,
-        arrays=LazyArrays(tensors, expected),
+        arrays=LazyArrays(tensors, wanted.shapes),
         files=(*files.weights.files, *(adapter.files if adapter else ())),
         source_directory=files.directory,
         unused=tuple(sorted({*unused, *ignored})),
@@ -217,12 +211,25 @@ def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> tuple[
     return (f"{source} has {tokens} tokens and the model {rows} embeddings: the last {rows - tokens} are never used",)
 
 
-def _refuse_sim(where: Path, architecture: str, expected: Shapes) -> None:
-    if architecture == _CAUSAL_MODEL and f"{POOLER}.weight" in expected:
+def _refuse_sim(wanted: Wanted) -> None:
+    if wanted.architecture == _CAUSAL_MODEL and wanted.has_pooler:
         raise UnsupportedModelError(
-            f"{where} holds a pooler ({POOLER}): it is a RoFormer-sim, which generates text under a mask that RoFormer "
-            "does not have, so running it as RoFormer would give wrong answers; fill-mask and feature-extraction work"
+            f"{wanted.where} holds a pooler ({POOLER}): it is a RoFormer-sim, which generates text under a mask that "
+            "RoFormer does not have, so running it as RoFormer would give wrong answers; fill-mask and "
+            "feature-extraction work"
         )
+
+
+def _leftovers(wanted: Wanted, tensors: StoredTensors, stored: Shapes) -> tuple[tuple[Crf | None, set[str]], list[str]]:
+    """Take what lies beside the tensors that are wanted: the transitions between labels, and what is not used."""
+    config, tokens = wanted.config, wanted.architecture == _TOKEN_CLASSIFIER
+    crf = read_crf(tensors, stored, config.num_labels) if tokens and wanted.has_head else None
+    in_crf = {name for triple in find_crfs(stored) for name in triple}
+    unused = stored.keys() - wanted.shapes.keys() - (in_crf if crf else set())
+    unused, notes = _without_tied_decoder(config, tensors, unused)
+    bare = not wanted.has_head
+    notes += account_for(sorted(unused), config, bare=bare, other_heads=in_crf, where=wanted.where)
+    return (crf, unused), notes
 
 
 def _without_tied_decoder(

@@ -36,10 +36,10 @@ def fit_parts(config: RoFormerConfig, shapes: Shapes) -> tuple[RoFormerConfig, l
     notes = []
     if has_biases != config.use_bias:
         notes.append(
-            f"config.json says use_bias {config.use_bias}, and the weights have {'' if has_biases else 'no '}biases"
+            f"the config says use_bias {config.use_bias}, and the weights have {'' if has_biases else 'no '}biases"
         )
     if norm_type != config.norm_type:
-        notes.append(f"config.json says norm_type {config.norm_type}, and the weights are those of {norm_type}")
+        notes.append(f"the config says norm_type {config.norm_type}, and the weights are those of {norm_type}")
     if notes:
         config = config.replace(use_bias=has_biases, norm_type=norm_type)
     return config, [f"{note}: the weights count" for note in notes]

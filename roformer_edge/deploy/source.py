@@ -83,8 +83,8 @@ def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int |
     files = find_checkpoint(path)
     task = files.task if asked is None else get_task(asked)
     checkpoint = load_checkpoint(files, task, max_length=max_length)
-    tokenizer = load_tokenizer(files.directory, mode=mode)
-    spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {path}")
+    tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
+    spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
     types = checkpoint.config.type_vocab_size
     if len(task.fields) > 1 and types < 2:
         raise UnsupportedModelError(

@@ -119,9 +119,10 @@ def predictor_of_bundle(
 
 def _open_checkpoint(opening: Opening, name: str) -> Predictor:
     task = get_task(opening.task)
-    checkpoint = load_checkpoint(opening.path, task, max_length=opening.max_length)
-    tokenizer = load_tokenizer(opening.path, mode=opening.tokenizer)
-    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {opening.path}")
+    files = find_checkpoint(opening.path)
+    checkpoint = load_checkpoint(files, task, max_length=opening.max_length)
+    tokenizer = load_tokenizer(files.tokenizer_directory, mode=opening.tokenizer)
+    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
     with checkpoint:
         session = TorchSession(checkpoint, task, opening.threads)
     return predictor_of_checkpoint(session, tokenizer, checkpoint, opening, name)

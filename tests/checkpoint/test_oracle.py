@@ -99,8 +99,8 @@ def test_keys_of_other_packages_change_nothing(oracle):
 def test_the_weights_count_where_the_config_says_that_there_are_no_biases(oracle):
     checkpoint = load_architecture(oracle / "no biases said", CLASSIFIER)
     assert checkpoint.notes == (
-        "config.json says use_bias False, and the weights have biases: the weights count",
-        "config.json says norm_type rms_norm, and the weights are those of layer_norm: the weights count",
+        "the config says use_bias False, and the weights have biases: the weights count",
+        "the config says norm_type rms_norm, and the weights are those of layer_norm: the weights count",
     )
     assert difference(checkpoint, oracle / "no biases said") <= TOLERANCE
 

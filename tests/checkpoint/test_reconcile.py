@@ -38,7 +38,7 @@ class TestParts:
         checkpoint = load_architecture(directory, CLASSIFIER)
         assert (checkpoint.config.norm_type, checkpoint.config.use_bias) == (config.norm_type, config.use_bias)
         differing = [key for key in V2 if {**PLAIN, **said}[key] != {**PLAIN, **stored}[key]]
-        assert [note.split()[2] for note in checkpoint.notes] == sorted(differing, reverse=True)
+        assert [note.split()[3] for note in checkpoint.notes] == sorted(differing, reverse=True)
         assert all(note.endswith("the weights count") for note in checkpoint.notes)
 
     def test_a_lost_bias_is_missing(self, checkpoint_directory):

@@ -12,7 +12,7 @@ import onnxruntime as ort
 import pytest
 
 from roformer_edge.checkpoint.names import shapes_of
-from roformer_edge.config import SUMMARIES, RoFormerConfig
+from roformer_edge.config import ACTIVATIONS, SUMMARIES, RoFormerConfig
 from roformer_edge.errors import ExportError, ParityError, UnknownNameError, UnsupportedModelError
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.weights import Weights
@@ -48,6 +48,13 @@ def test_float_graph_equals_torch(make_checkpoint, fields, task):
     assert parity.absolute_difference < 2e-5
     # every layer is compared, and the outputs
     assert len(answers[0]) == 1 + checkpoint.config.num_hidden_layers + len(task.outputs)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation(make_checkpoint, activation):
+    checkpoint = make_checkpoint(hidden_act=activation)
+    answers = reference_answers(checkpoint, TASK)
+    assert check_parity(float_graph(checkpoint, TASK), answers, checkpoint.config, TASK).absolute_difference < 1e-4
 
 
 @pytest.mark.parametrize("summary", SUMMARIES)
@@ -109,7 +116,7 @@ def test_a_causal_graph_does_not_look_ahead(make_checkpoint):
     np.testing.assert_allclose(whole[:, :5], start, atol=1e-5)
 
 
-QUANTISED_SHAPES = ("plain", "values rotated", "narrow embeddings", "RoFormerV2")
+QUANTISED_SHAPES = ("plain", "values rotated", "narrow embeddings", "RoFormerV2", "pruned heads, values rotated")
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
