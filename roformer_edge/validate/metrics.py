@@ -58,10 +58,15 @@ class Metric:
         assert self.formula is not None
         return self.formula(rows, weights)
 
-    def drop(self, reference: Rows, candidate: Rows, weights: Weights) -> Floats:
-        """Compute what the candidate lost in every resample, scaled; positive is a loss whatever the direction."""
-        change = self.scale * (self.value(reference, weights) - self.value(candidate, weights))
-        return change if self.higher_is_better else -change
+    def both(self, reference: Rows, candidate: Rows, weights: Weights) -> tuple[Floats, Floats, Floats]:
+        """Compute the metric of both sides in every resample, and what the candidate lost.
+
+        Returns:
+            The values, and the drop: scaled, and positive for a loss whatever the direction.
+        """
+        ours, theirs = self.value(reference, weights), self.value(candidate, weights)
+        change = self.scale * (ours - theirs)
+        return ours, theirs, change if self.higher_is_better else -change
 
     def part(self, rows: Rows) -> NDArray[Any]:
         """Return 1 for every row that is right and 0 for the others; only of a metric of right answers."""
@@ -85,13 +90,14 @@ class Ratio(Metric):
         part, whole = self._sums(rows, weights)
         return ratio(part, whole)
 
-    def drop(self, reference: Rows, candidate: Rows, weights: Weights) -> Floats:
-        """Compute what the candidate lost; with equal denominators one rounding, so that 3 of 1,000 is 0.3 points."""
+    def both(self, reference: Rows, candidate: Rows, weights: Weights) -> tuple[Floats, Floats, Floats]:
+        """As for any metric; with equal denominators the drop is rounded once, so that 3 of 1,000 is 0.3 points."""
         (ours, whole), (theirs, other) = (self._sums(rows, weights) for rows in (reference, candidate))
+        first, second = ratio(ours, whole), ratio(theirs, other)
+        change = ratio(self.scale * (ours - theirs), whole)
         if not np.array_equal(whole, other):
-            return super().drop(reference, candidate, weights)
-        lost = self.scale * (ours - theirs)
-        return ratio(lost if self.higher_is_better else -lost, whole)
+            change = self.scale * (first - second)
+        return first, second, change if self.higher_is_better else -change
 
     def part(self, rows: Rows) -> NDArray[Any]:
         """Return the numerator of every row."""

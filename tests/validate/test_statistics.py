@@ -154,6 +154,31 @@ def test_bootstrap_in_pieces_is_the_bootstrap(monkeypatch):
     assert paired_bootstrap(counted, metrics_of(30), **settings_) == whole
 
 
+def test_examples_with_rows_of_their_own_are_drawn_one_by_one(monkeypatch):
+    random = np.random.default_rng(8)
+    ours = random.normal(size=(300, 1))
+    counted = count_rows(ours, ours - random.normal(0.1, 0.2, (300, 1)))
+    mean = Ratio(name="mean", numerator=lambda rows: rows[:, 0], unit="number")
+    spreads = []
+    for few in (0, 2000):  # by examples, and by counts
+        monkeypatch.setattr(statistics, "_FEW_ROWS", few)
+        spreads += paired_bootstrap(counted, [mean], resamples=4000, confidence=0.9, seed=1)
+        weights = statistics._resample(np.random.default_rng(0), counted.count, 50)
+        assert weights.shape == (50, 300)
+        assert set(weights.sum(axis=1)) == {300}
+    assert spreads[0] != spreads[1]
+    for name in ("reference", "candidate", "drop"):
+        wanted = getattr(spreads[1], name)
+        assert getattr(spreads[0], name) == pytest.approx(wanted, abs=0.1 * (wanted[1] - wanted[0]))
+
+
+def test_repeated_rows_are_drawn_as_often_as_they_occur(monkeypatch):
+    monkeypatch.setattr(statistics, "_FEW_ROWS", 0)
+    count = np.array([1, 1, 2])
+    weights = statistics._resample(np.random.default_rng(0), count, 20_000)
+    assert weights.mean(axis=0) == pytest.approx(count, abs=0.05)
+
+
 def test_a_metric_that_is_no_sum_is_resampled_too():
     largest = Metric(
         name="largest", unit="number", formula=lambda rows, weights: np.where(weights > 0, rows.T, 0).max(1)
