@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.validate.metrics import Metric
 
-Rows = NDArray[Any]
+StatisticRows = NDArray[Any]
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Ends = tuple[float, float]
@@ -40,8 +40,8 @@ class CountedRows:
         count: int64 ``[distinct]``, at least 1 each.
     """
 
-    reference: Rows
-    candidate: Rows
+    reference: StatisticRows
+    candidate: StatisticRows
     count: Indices
 
     @property
@@ -50,7 +50,7 @@ class CountedRows:
         return int(self.count.sum())
 
 
-def count_rows(reference: Rows, candidate: Rows) -> CountedRows:
+def count_rows(reference: StatisticRows, candidate: StatisticRows) -> CountedRows:
     """Count the distinct pairs of rows of two arrays ``[examples, columns]``."""
     both, count = np.unique(np.concatenate([reference, candidate], axis=1), axis=0, return_counts=True)
     columns = reference.shape[1]
@@ -58,7 +58,7 @@ def count_rows(reference: Rows, candidate: Rows) -> CountedRows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdicts:
+class PairedCounts:
     """How many examples either side answered rightly, for metrics that count right answers.
 
     Attributes:
@@ -73,7 +73,7 @@ class Verdicts:
     p_value: float
 
 
-def count_verdicts(counted: CountedRows, metric: Metric) -> Verdicts:
+def count_pairs(counted: CountedRows, metric: Metric) -> PairedCounts:
     """Count the examples by who was right; ``metric`` is one of right answers."""
     reference, candidate = (metric.part(rows) > 0 for rows in (counted.reference, counted.candidate))
 
@@ -81,7 +81,7 @@ def count_verdicts(counted: CountedRows, metric: Metric) -> Verdicts:
         return int(counted.count[chosen].sum())
 
     lost, won = number(reference & ~candidate), number(candidate & ~reference)
-    return Verdicts(
+    return PairedCounts(
         both=number(reference & candidate),
         only_reference=lost,
         only_candidate=won,

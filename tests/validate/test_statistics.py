@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from roformer_edge.validate import statistics
 from roformer_edge.validate.metrics import Metric, Ratio
 from roformer_edge.validate.statistics import (
+    count_pairs,
     count_rows,
-    count_verdicts,
     estimate,
     mcnemar_mid_p,
     paired_bootstrap,
     wilson_interval,
 )
-from roformer_edge.validate.tasks.text_classification import SingleLabel
+from roformer_edge.validate.tasks.text_classification import SingleLabelMeasure
 
 RIGHT = Ratio(name="accuracy", numerator=lambda rows: rows[:, 0], right_answers=True)
 
@@ -39,7 +39,7 @@ def counted_answers(gold, ours, theirs):
 
 
 def metrics_of(classes):
-    return SingleLabel([str(index) for index in range(classes)]).metrics
+    return SingleLabelMeasure([str(index) for index in range(classes)]).metrics
 
 
 @given(answers())
@@ -50,11 +50,11 @@ def test_counted_rows_hold_everything(case):
     again = np.repeat(np.concatenate([counted.reference, counted.candidate], axis=1), counted.count, axis=0)
     wanted = np.stack([gold, ours, gold, theirs], axis=1)
     assert sorted(map(tuple, again.tolist())) == sorted(map(tuple, wanted.tolist()))
-    verdicts = count_verdicts(counted, metrics_of(classes)[0])
-    assert verdicts.only_reference == np.sum((ours == gold) & (theirs != gold))
-    assert verdicts.only_candidate == np.sum((ours != gold) & (theirs == gold))
-    assert verdicts.both == np.sum((ours == gold) & (theirs == gold))
-    assert verdicts.neither == np.sum((ours != gold) & (theirs != gold))
+    pairs = count_pairs(counted, metrics_of(classes)[0])
+    assert pairs.only_reference == np.sum((ours == gold) & (theirs != gold))
+    assert pairs.only_candidate == np.sum((ours != gold) & (theirs == gold))
+    assert pairs.both == np.sum((ours == gold) & (theirs == gold))
+    assert pairs.neither == np.sum((ours != gold) & (theirs != gold))
 
 
 @given(answers())

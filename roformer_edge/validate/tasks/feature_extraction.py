@@ -19,7 +19,7 @@ from roformer_edge.validate.format import decimal, significant
 from roformer_edge.validate.metrics import Metric, Ratio, spearman
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Distribution, Scatter, Section
-from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Effect, Measure, Rows, Shown
+from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Effect, Measure, Shown, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -61,7 +61,7 @@ class VectorDetail(Detail):
     sample: tuple[tuple[float, float], ...]
 
 
-class SentenceVectors(Measure["float | None", Vectors]):
+class SentenceVectorMeasure(Measure["float | None", Vectors]):
     """Measures sentence vectors; an answer is ``[1, width]``, or ``[2, width]`` for a text and its pair.
 
     The standard is the reference itself: its vectors, their neighbours and similarities. Where every example is a pair
@@ -123,7 +123,9 @@ class SentenceVectors(Measure["float | None", Vectors]):
                 raise ComparisonError(f"{side.name} gave vectors that are not finite for example {number}")
         return arrays
 
-    def statistics(self, examples: Sequence[Example], answers: Sequence[Vectors], reference: Sequence[Vectors]) -> Rows:
+    def statistics(
+        self, examples: Sequence[Example], answers: Sequence[Vectors], reference: Sequence[Vectors]
+    ) -> StatisticRows:
         """Compute the nearness to the reference, gold score and similarity, float64 ``[examples, 5]``."""
         near = compare_neighbours(np.concatenate(reference), np.concatenate(answers))
         sizes = [len(answer) for answer in answers]

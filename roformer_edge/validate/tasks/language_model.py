@@ -15,7 +15,7 @@ from roformer_edge.validate.data.lines import Line
 from roformer_edge.validate.differences import DifferenceHistogram, difference_histogram, output_sample
 from roformer_edge.validate.metrics import Metric, Ratio, Weights, ratio
 from roformer_edge.validate.sections import Breakdown, Distribution, Part, Scatter, Section
-from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, Rows
+from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -98,7 +98,7 @@ class LanguageModelDetail(Detail):
 def perplexity(name: str) -> Metric:
     """Make a metric of the exponential of the mean negative log-likelihood of a token; lower is better."""
 
-    def value(rows: Rows, weights: Weights) -> Floats:
+    def value(rows: StatisticRows, weights: Weights) -> Floats:
         return np.exp(ratio(weights @ rows[:, LOSS], weights @ rows[:, TOKENS]))
 
     return Metric(name=name, unit="number", higher_is_better=False, formula=value)
@@ -122,7 +122,7 @@ class LanguageModel(Measure[Any, TokenGuesses]):
 
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[TokenGuesses], reference: Sequence[TokenGuesses]
-    ) -> Rows:
+    ) -> StatisticRows:
         """Count tokens guessed rightly and all, with their negative log-likelihood, float64 ``[examples, 3]``."""
         rows = [
             (
