@@ -16,7 +16,7 @@ from roformer_edge.validate.data.lines import Line, Skip, listed, read_lines
 # The inputs of one example by the names of the task's fields: texts, or lists of texts.
 Inputs = Mapping[str, Any]
 # a text for the tokenizer, with its pair or without
-Row = tuple[str, str | None]
+TextRow = tuple[str, str | None]
 
 # letters of scripts that write no spaces between words begin here (CJK radicals)
 _IDEOGRAPHS = 0x2E80
@@ -73,8 +73,8 @@ def _read_inputs(path: str | Path, task: Task, fields: FieldNames, skip: Skip | 
 
 
 def read_rows(
-    path: str | Path, task: Task, fields: FieldNames, find_problem: Callable[[Row], Problem | None]
-) -> Iterator[Row]:
+    path: str | Path, task: Task, fields: FieldNames, find_problem: Callable[[TextRow], Problem | None]
+) -> Iterator[TextRow]:
     """Read the rows that a tokenizer is given for a task: texts, each with its pair or without.
 
     Args:
@@ -93,7 +93,7 @@ def read_rows(
             yield row
 
 
-def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: Row, *, truncation: bool) -> Problem | None:
+def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: TextRow, *, truncation: bool) -> Problem | None:
     """Find why a model could not take a row: too many tokens, or a pair where it was made for single texts."""
     text, pair = row
     if pair is not None and config.type_vocab_size < 2:
