@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.texts import add_texts, print_json, read_questions
-from roformer_edge.errors import OptionError
+from roformer_edge.errors import OptionError, TextError
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.base import Pipeline
+    from roformer_edge.validate.data.inputs import PlacedInputs
 
 # argument -> the option of a pipeline that it sets
 _OPTIONS = {"top_k": "top_k", "truncate": "truncation", "pooling": "pooling", "max_new_tokens": "max_new_tokens"}
@@ -57,18 +58,24 @@ def run(args: argparse.Namespace) -> int:
         options = _options(args, pipeline)
         for fallback in pipeline.fallbacks:
             print(f"note: not used: {fallback}", file=sys.stderr)
-        asked: list[Mapping[str, Any]] = []
+        asked: list[PlacedInputs] = []
 
         def remember() -> Iterator[Any]:
-            for question in read_questions(args, task):
-                asked.append(question)
-                yield text_or_pair(question) if task.fields == ("text",) else question
+            for placed in read_questions(args, task):
+                asked.append(placed)
+                yield text_or_pair(placed.inputs) if task.fields == ("text",) else placed.inputs
 
-        for answer in pipeline(remember(), batch_size=args.batch_size, **options):
-            question = asked.pop(0)
-            line = {name: question[field] for field, name in task.echoed.items() if field in question}
-            plain = _plain(answer)
-            print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+        try:
+            for answer in pipeline(remember(), batch_size=args.batch_size, **options):
+                inputs = asked.pop(0).inputs
+                line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
+                plain = _plain(answer)
+                print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+        except TextError as error:
+            # those before it are answered, so the first that is left is the one that cannot be
+            if asked and asked[0].where:
+                raise type(error)(f"{asked[0].where}: {error}") from None
+            raise
     return 0
 
 

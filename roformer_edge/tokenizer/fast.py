@@ -145,7 +145,12 @@ class FastBackend:
             self.add([read_token(token, "tokenizer.json") for token in stored], False)
         tokens: list[Token] = [token for _, token in sorted(added.items())]
         present = {*table.added_ids, *map(str, tokens)}
-        tokens += [token for token in table.all_special() if str(token) not in present]
+        # as in transformers, a special token with flags of its own is added again where they differ
+        tokens += [
+            token
+            for token in table.all_special()
+            if (token not in present if isinstance(token, str) else token not in tokens)
+        ]
         specials = set(table.all_special_tokens())
         self.add([_to_added(token, str(token) in specials) for token in tokens], False)
         # those that are added later are not among them
@@ -335,16 +340,20 @@ def _short(index: dict[str, int], longest: int) -> dict[str, int]:
 
 
 def _roformer_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
-    return _standard(table, options, WordsPreTokenizer(options.open_segmenter()), ideographs=False)
+    cutter = WordsPreTokenizer(options.open_segmenter())
+    return _standard(table, options, cutter, ideographs=False, ascending=False)
 
 
 def _bert_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
     from roformer_edge.tokenizer.pre_tokenizers import BertPreTokenizer
 
-    return _standard(table, options, BertPreTokenizer(options.unicode), ideographs=options.tokenize_chinese_chars)
+    cutter = BertPreTokenizer(options.unicode)
+    return _standard(table, options, cutter, ideographs=options.tokenize_chinese_chars, ascending=True)
 
 
-def _standard(table: TokenTable, options: BackendOptions, cutter: PreTokenizer, ideographs: bool) -> Pipeline:
+def _standard(
+    table: TokenTable, options: BackendOptions, cutter: PreTokenizer, *, ideographs: bool, ascending: bool
+) -> Pipeline:
     strip = options.do_lower_case if options.strip_accents is None else options.strip_accents
     cls, sep = str(table.special["cls_token"]), str(table.special["sep_token"])
     return Pipeline(
@@ -355,6 +364,7 @@ def _standard(table: TokenTable, options: BackendOptions, cutter: PreTokenizer, 
             strip=strip,
             lower=options.do_lower_case,
             unicode=options.unicode,
+            ascending=ascending,
         ),
         pre_tokenizer=cutter,
         model=WordPiece(table.vocabulary.index),

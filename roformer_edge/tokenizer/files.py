@@ -305,29 +305,31 @@ class _Reader:
         config = _read_object(self._folder, CONFIG_NAME) or {}
         options = self._options(config)
         special = {name: config[name] for name in (*SPECIAL_NAMES, MORE_SPECIAL) if name in config}
-        extra = self._extra(config.get(EXTRA_SPECIAL))
+        extra, unnamed = self._extra(config.get(EXTRA_SPECIAL))
         if ADDED in config:
             entries = as_object(config[ADDED], f"{CONFIG_NAME}: {ADDED}")
             added = {read_id(at, f"{CONFIG_NAME}: {ADDED}"): read_token(entries[at], CONFIG_NAME) for at in entries}
+            flagged = added
             _read_object(self._folder, SPECIAL_MAP_NAME)
         else:
             # older transformers kept the same in three files
             mapped = _read_object(self._folder, SPECIAL_MAP_NAME) or {}
             _note_unknown(SPECIAL_MAP_NAME, mapped.keys() - {*SPECIAL_NAMES, MORE_SPECIAL, *extra}, self.notes)
             special |= self._mapped(mapped, special)
-            added = self._legacy_added(special)
-        by_content = {token.content: token for token in added.values()}
+            flagged = dict(_stored(self._whole))
+            added = {**self._legacy_added(special), **flagged}
+        by_content = {token.content: token for token in flagged.values()}
         for name, value in special.items():
             if name == MORE_SPECIAL:
                 where = f"{CONFIG_NAME}: {name}"
                 options[name] = [_special_token(token, {}, where) for token in as_list(value or [], where)]
             else:
                 options[name] = None if value is None else _special_token(value, by_content, f"{CONFIG_NAME}: {name}")
-        options[EXTRA_SPECIAL] = (
-            {name: _special_token(token, by_content, EXTRA_SPECIAL) for name, token in extra.items()}
-            if isinstance(extra, dict)
-            else [_special_token(token, by_content, EXTRA_SPECIAL) for token in extra]
-        )
+        where = f"{CONFIG_NAME}: {EXTRA_SPECIAL}"
+        options[EXTRA_SPECIAL] = {name: _special_token(token, {}, where) for name, token in extra.items()}
+        if unnamed:
+            more = options.get(MORE_SPECIAL, [])
+            options[MORE_SPECIAL] = [*more, *(_special_token(token, {}, where) for token in unnamed)]
         options[ADDED] = added
         known = {*OPTIONS, *SPECIAL_NAMES, MORE_SPECIAL, EXTRA_SPECIAL, ADDED, "max_len", *extra}
         _note_unknown(
@@ -357,15 +359,15 @@ class _Reader:
             check_value(name, value, f"{CONFIG_NAME}:")
         return options
 
-    def _extra(self, value: Any) -> dict[str, Any] | list[Any]:
+    def _extra(self, value: Any) -> tuple[dict[str, Any], list[Any]]:
         """``extra_special_tokens``: named ones as transformers 4.57 writes them, or the list of later versions."""
         if value is None or isinstance(value, list):
-            return value or []
+            return {}, value or []
         extra = as_object(value, f"{CONFIG_NAME}: {EXTRA_SPECIAL}")
         for name in extra:
             if not name.isidentifier() or name in SPECIAL_NAMES:
                 raise VocabularyError(f"{CONFIG_NAME}: {EXTRA_SPECIAL}: {name!r:.80} is not a name for a further token")
-        return extra
+        return extra, []
 
     def _mapped(self, mapped: dict[str, Any], special: Mapping[str, Any]) -> dict[str, Any]:
         """The special tokens of ``special_tokens_map.json``, those without a name behind those that the config has."""
@@ -389,7 +391,7 @@ class _Reader:
             added[read_id(index, ADDED_NAME)] = read_token(
                 {"content": content, "special": content in named}, ADDED_NAME
             )
-        return {**added, **dict(_stored(self._whole))}
+        return added
 
 
 def _special_token(value: object, added: Mapping[str, AddedToken], where: str) -> Token:

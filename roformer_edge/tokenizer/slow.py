@@ -12,6 +12,7 @@ from roformer_edge.tokenizer.template import Template
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from roformer_edge.tokenizer.backend import BackendOptions
     from roformer_edge.tokenizer.encoding import Encoding, Pieces, Run, Tokenized
@@ -39,11 +40,16 @@ class SlowBackend:
         self._lowers = options.do_lower_case and options.do_basic_tokenize
         self._lower_case = LowerCase(options.unicode)
         self._cut = options.open_segmenter().cut
+        # what is looked for in texts; of two tokens that came to have one id the first may be missing
+        self._planted: set[str] = set()
         self._wordpiece = WordPiece(table.vocabulary.index)
 
-    def __reduce__(self) -> tuple[type[SlowBackend], tuple[TokenTable, BackendOptions]]:
-        # all that it learned about tokens stands in the table
-        return type(self), (self._table, self._options)
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_table": self._table, "_options": self._options, "_planted": self._planted}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["_table"], state["_options"])  # type: ignore[misc]
+        self._planted = state["_planted"]
 
     # tokens
 
@@ -78,6 +84,7 @@ class SlowBackend:
                 specials.add(content)
             table.added[at] = token
             table.added_ids[content] = at
+        self._planted.update(token.content for token in table.added.values())
         return new
 
     def refresh(self) -> None:
@@ -86,7 +93,7 @@ class SlowBackend:
         index = table.vocabulary.index
         moved = {token: at for token, at in table.added_ids.items() if index.get(token, at) != at}
         self.lookup = {**index, **moved} if moved else index
-        self._matcher = SlowMatcher(table.added_ids)
+        self._matcher = SlowMatcher(self._planted)
         specials = table.all_special_tokens()
         self._kept = frozenset(options.never_split or ())
         strip = options.strip_accents if not options.do_lower_case else options.strip_accents is not False

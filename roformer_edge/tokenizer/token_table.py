@@ -74,12 +74,16 @@ class TokenTable:
                 )
 
     def all_special(self) -> list[Token]:
-        """All special tokens, each once, in the order in which transformers lists them."""
-        found: dict[str, Token] = {}
-        for token in (*self.special.values(), *self.more, *self.extra.values()):
-            if token:
-                found.setdefault(str(token), token)
-        return list(found.values())
+        """All special tokens in the order in which transformers lists them, each once but for doubles in ``more``."""
+        found: list[Token] = []
+        seen: set[str] = set()
+        groups: list[list[Token | None]] = [[token] for token in self.special.values()]
+        groups += [[*self.more], *([token] for token in self.extra.values())]
+        for group in groups:
+            new = [token for token in group if token and str(token) not in seen]
+            seen.update(map(str, new))
+            found += new
+        return found
 
     def all_special_tokens(self) -> list[str]:
         """The texts of all special tokens, each once."""

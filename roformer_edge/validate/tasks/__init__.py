@@ -38,7 +38,7 @@ VARIANTS = {"multi_label_classification": "multi-label", "regression": "regressi
 
 
 def measure_of(task: str, labels: Sequence[str] = (), problem_type: str | None = None) -> Measure[Any, Any]:
-    """How a model of a task is measured.
+    """Choose the measure of a model of a task.
 
     Args:
         task: A name of ``tasks.TASKS``.
@@ -58,13 +58,13 @@ def measure_of(task: str, labels: Sequence[str] = (), problem_type: str | None =
 
 
 def measure_of_model(task: str, config: RoFormerConfig) -> Measure[Any, Any]:
-    """How a model is measured that a config describes; see :func:`measure_of`."""
+    """Tell how the model that a config describes is measured; see :func:`measure_of`."""
     labelled = get_task(task).labelled
     return measure_of(task, config.labels if labelled else (), problem_type_of(config) if labelled else None)
 
 
 def problem_type_of(config: RoFormerConfig) -> str:
-    """What a classifier was trained for; where its config leaves it open, one output means a regression.
+    """Tell what a classifier was trained for; where its config leaves it open, one output means a regression.
 
     This is what transformers trains such a model as.
     """

@@ -110,7 +110,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
         self.metrics = loose if self._strict is None else (*loose, strict)
 
     def read_gold(self, line: Line) -> GoldEntities:
-        """The entities by their characters, or tags of words in any of the schemes that the runtime reads."""
+        """Read the entities by their characters, or tags of words in any of the schemes that the runtime reads."""
         if line.holds("entities") or not line.holds("tokens"):
             entities = tuple(self._entity(line, number, value) for number, value in enumerate(_items(line), 1))
             return GoldEntities(entities=entities, strict=entities)
@@ -149,7 +149,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def ask(
         self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool
     ) -> Sequence[TaggedText]:
-        """The label of every token, joined to entities in both ways."""
+        """Ask for the label of every token, joined to entities in both ways."""
         texts = [value["text"] for value in inputs]
         answers = pipeline(texts, aggregation="none", batch_size=batch_size, truncation=truncation)
         return [self._joined(tokens) for tokens in answers]
@@ -166,7 +166,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[TaggedText], reference: Sequence[TaggedText]
     ) -> Rows:
-        """Numbers of entities that are right, found and gold, loosely and strictly, int64 ``[examples, 6]``."""
+        """Count the entities that are right, found and gold, loosely and strictly, int64 ``[examples, 6]``."""
         rows = [
             (*_counts(found.entities, gold.entities), *_counts(_strict_of(found), gold.strict))
             for found, gold in zip(answers, (example.gold for example in examples), strict=True)
@@ -176,7 +176,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def compare(
         self, examples: Sequence[Example], reference: Sequence[TaggedText], candidate: Sequence[TaggedText]
     ) -> Comparison:
-        """The F1 of each text's entities; a text moved by the largest change of a token's probability."""
+        """Compare the F1 of each text's entities; a text moved by the largest change of a token's probability."""
         golds = [example.gold.entities for example in examples]
         pairs = list(zip(reference, candidate, strict=True))
         same = np.array([set(ours.entities) == set(theirs.entities) for ours, theirs in pairs])
@@ -194,13 +194,13 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def agree(
         self, reference: Sequence[TaggedText], candidate: Sequence[TaggedText], comparison: Comparison
     ) -> Agreement:
-        """How many texts have the same entities on both sides."""
+        """Count how many texts have the same entities on both sides."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="entities")
 
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[TaggedText], candidate: Sequence[TaggedText]
     ) -> Shown:
-        """The text three times, with its entities marked, cut to where they differ."""
+        """Show the text three times, with its entities marked, cut to where they differ."""
         text, gold = examples[row].inputs["text"], examples[row].gold.entities
         ours, theirs = reference[row].entities, candidate[row].entities
         differing = set(ours) ^ set(theirs) or set(gold) | set(ours)
@@ -214,7 +214,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def make_detail(
         self, examples: Sequence[Example], reference: Sequence[TaggedText], candidate: Sequence[TaggedText], seed: int
     ) -> EntityDetail:
-        """Scores by kind, and what was wrong."""
+        """Compute scores by kind, and what was wrong."""
         golds = [example.gold.entities for example in examples]
         sides = [[answer.entities for answer in answers] for answers in (reference, candidate)]
         ours, theirs = (_count_errors(golds, found) for found in sides)
@@ -227,7 +227,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """F1 kind by kind, and what was wrong."""
+        """Show F1 kind by kind, and what was wrong."""
         detail = report.detail
         assert isinstance(detail, EntityDetail)
         rows = tuple((ERRORS[row.error], row.reference, row.candidate) for row in detail.errors)
@@ -242,7 +242,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
 
 
 def strict_reader(labels: Sequence[str]) -> Callable[[Sequence[str]], list[tuple[str, int, int]]] | None:
-    """What reads entities of these labels strictly; ``None`` where no label says that an entity begins.
+    """Choose how entities of these labels are read strictly; ``None`` where no label says that one begins.
 
     With ``B-`` and ``I-`` (seqeval's IOB2) an entity is a ``B-`` and the ``I-`` of its kind that follow it. Where
     labels also say that an entity ends (IOBES, BILOU, BMES), it must end so; other labels are no entities at all.
@@ -274,20 +274,20 @@ def strict_reader(labels: Sequence[str]) -> Callable[[Sequence[str]], list[tuple
 
 
 def entity_f1(found: Sequence[set[Span]], gold: Sequence[set[Span]]) -> float:
-    """F1 of entities with exactly the right characters and kind, over all texts; 0 where there are none at all."""
+    """Compute the F1 of entities with exactly the right characters and kind, over all texts; 0 without any."""
     counts = np.array([_counts(tuple(one), tuple(other)) for one, other in zip(found, gold, strict=True)])
     right, answered, wanted = counts.sum(axis=0)
     return float(ratio(2 * right, answered + wanted))
 
 
 def text_f1(found: Spans, gold: Spans) -> float:
-    """F1 of the entities of one text; 1 where there are none and none were found."""
+    """Compute the F1 of the entities of one text; 1 where there are none and none were found."""
     right, answered, wanted = _counts(found, gold)
     return 2 * right / (answered + wanted) if answered + wanted else 1.0
 
 
 def kind_scores(kinds: Sequence[str], golds: Sequence[Spans], found: Sequence[Spans]) -> tuple[LabelScores, ...]:
-    """Precision, recall and F1 of every kind of entity."""
+    """Compute precision, recall and F1 of every kind of entity."""
     right: Counter[str] = Counter()
     for one, other in zip(found, golds, strict=True):
         right.update(span[0] for span in set(one) & set(other))
@@ -310,7 +310,7 @@ def kind_scores(kinds: Sequence[str], golds: Sequence[Spans], found: Sequence[Sp
 
 
 def marked(text: str, spans: Spans, gold: Spans | None = None) -> Excerpt:
-    """A text with its entities marked, right or wrong where ``gold`` says so; of overlapping ones the first."""
+    """Mark the entities in a text, right or wrong where ``gold`` says so; of overlapping ones the first."""
     marks: list[Mark] = []
     for span in sorted(set(spans), key=lambda span: (span[1], -span[2])):
         name, start, end = span
@@ -334,12 +334,12 @@ def _strict_of(answer: TaggedText) -> Spans:
 
 
 def _spans(joined: Sequence[tuple[str, int, int]], places: Sequence[tuple[int, int]]) -> Spans:
-    """Entities over units as entities over characters."""
+    """Turn entities over units into entities over characters."""
     return tuple((name, places[first][0], places[end - 1][1]) for name, first, end in joined)
 
 
 def _moved(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The largest change of a token's probability; 1 where the sides cut the text into different tokens."""
+    """Return the largest change of a token's probability; 1 where the sides cut the text into different tokens."""
     if len(ours) != len(theirs):
         return 1.0
     return max((abs(a - b) for a, b in zip(ours, theirs, strict=True)), default=0.0)
@@ -365,7 +365,7 @@ def _items(line: Line) -> list[Any]:
 
 
 def _find(line: Line, words: Sequence[str]) -> list[tuple[int, int]]:
-    """Where the words stand in the text of their line, one after the other."""
+    """Find where the words stand in the text of their line, one after the other."""
     text, at, places = line.string("text"), 0, []
     for word in words:
         start = text.find(word, at)

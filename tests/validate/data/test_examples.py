@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from roformer_edge.errors import DatasetError
-from roformer_edge.validate.data.examples import Example, Problem, check_inputs, digest_of, read_examples, spread_sample
-from roformer_edge.validate.tasks.measure import too_long
+from roformer_edge.validate.data.examples import Example, check_inputs, digest_of, read_examples, spread_sample
+from roformer_edge.validate.data.inputs import Problem, too_long
 from roformer_edge.validate.tasks.text_classification import SingleLabel
 from tests.tiny_checkpoint import write_lines
 
