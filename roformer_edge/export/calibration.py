@@ -102,7 +102,8 @@ def treat_outliers(
     return Treated(
         weights=replace(weights, arrays=_Overlay({**balanced.arrays, **equalised.arrays}, arrays), smoothing=smoothing),
         treatments={name: treatments[name] for name in names if name in treatments},
-        seen=seen,
+        # the magnitudes have done their work, and would fill a bundle with figures
+        seen=None if seen is None else replace(seen, channel_maxima={}),
     )
 
 
