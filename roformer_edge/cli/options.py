@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli.texts import add_fields, field_names
-from roformer_edge.config import RoFormerConfig
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.tasks import TASKS
 
@@ -41,6 +40,14 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="the most tokens of a text (default: the model's positions; more of them follow from a formula)",
+    )
+    parser.add_argument(
+        "--ignore-weights",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave out tensors of the checkpoint that match, though they may change answers, such as 'lstm.*'; may be "
+        "given more than once",
     )
     parser.add_argument("--inputs", default="int64", help="integer type of the graph's inputs: int64 or int32")
 
@@ -102,6 +109,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         index_dtype=args.inputs,
         tokenizer=args.tokenizer,
         overwrite=args.overwrite,
+        ignore_weights=tuple(args.ignore_weights),
         keep_weights=not args.no_weights,
     )
 
@@ -129,14 +137,12 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         report=getattr(args, "report", None),
         truncation=args.truncate,
         overwrite=args.overwrite,
+        ignore_weights=tuple(args.ignore_weights),
     )
 
 
 def print_deployment(deployment: Deployment) -> None:
-    """One JSON line on standard output that says what was made; what was not understood goes to standard error."""
-    unknown = RoFormerConfig.from_pretrained(deployment.bundle).unknown_keys
-    if unknown:
-        print(f"note: keys of config.json that RoFormer has none of were kept: {', '.join(unknown)}", file=sys.stderr)
+    """Print what was made as one JSON line on standard output, and what had no effect on standard error."""
     for warning in deployment.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     manifest = deployment.manifest

@@ -42,6 +42,8 @@ class DeployOptions:
         report: Folder for the report's files.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
         overwrite: Replace a bundle that is there already.
+        ignore_weights: Shell-style patterns of names of the checkpoint's tensors to leave out though they may change
+            answers, such as ``"lstm.*"``.
         keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
     """
 
@@ -63,6 +65,7 @@ class DeployOptions:
     report: Path | None = None
     truncation: bool = False
     overwrite: bool = False
+    ignore_weights: tuple[str, ...] = ()
     keep_weights: bool = False
 
     def __post_init__(self) -> None:
@@ -86,7 +89,7 @@ class Deployment:
         manifest: What it is.
         report: What was lost, where evaluation data was given.
         report_files: The files of the report.
-        warnings: What may make the bundle worse than it could be.
+        warnings: What may make the bundle worse than it could be, and what of the checkpoint's files had no effect.
     """
 
     bundle: Path

@@ -387,7 +387,7 @@ class TestVocabulary:
     def test_rows_to_spare(self, rows, tokens):
         (note,) = check_vocabulary(RoFormerConfig(vocab_size=rows), tokens, "vocab.txt")
         assert note == (
-            f"vocab.txt has {tokens} tokens and the model {rows} embeddings: the last {rows - tokens} are never used"
+            f"vocab.txt has {tokens} tokens and the model {rows} embeddings: rows from {tokens} on are never used"
         )
 
     def test_a_token_without_a_row(self):

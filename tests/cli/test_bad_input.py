@@ -61,10 +61,6 @@ def longer_vocabulary(folder: Path) -> None:
     (folder / "vocab.txt").write_text("\n".join([*TOKENS, "多余"]) + "\n")
 
 
-def shorter_vocabulary(folder: Path) -> None:
-    (folder / "vocab.txt").write_text("\n".join(TOKENS[:-7]) + "\n")
-
-
 CHECKPOINTS = {
     "no weights": (remove_weights, "holds no weights"),
     "truncated weights": (truncate_weights, "truncated"),
@@ -72,13 +68,11 @@ CHECKPOINTS = {
     "too many layers": (change_config(num_hidden_layers=3), "missing"),
     "a pickle with code": (pickle_with_code, "was not opened"),
     "a zipped pickle with code": (zipped_pickle_with_code, "was not opened"),
-    "half a RoFormerV2": (change_config(norm_type="rms_norm"), "'rms_norm' does not go with use_bias True"),
-    "RoFormerV2 in the config only": (change_config(norm_type="rms_norm", use_bias=False), "unexpected"),
-    "RoFormer-sim": (change_config(pooler_activation="linear"), "RoFormer-sim"),
+    "an unknown norm": (change_config(norm_type="batch_norm"), "unknown norm_type 'batch_norm'"),
+    "quantised weights": (change_config(quantization_config={"bits": 4}), "start from the float checkpoint"),
     "another architecture": (change_config(model_type="bert"), "'bert'"),
     "heads that do not divide": (change_config(num_attention_heads=3), "not a multiple"),
     "longer vocabulary": (longer_vocabulary, "tokens and the model"),
-    "shorter vocabulary": (shorter_vocabulary, "tokens and the model"),
     "no vocabulary": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt"),
     "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
     "config nested too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "not valid JSON"),

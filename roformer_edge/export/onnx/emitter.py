@@ -235,7 +235,7 @@ def _clip(graph: GraphBuilder, x: str, name: str, least: float, most: float) -> 
 
 
 def _quick_gelu(graph: GraphBuilder, x: str, name: str) -> str:
-    scaled = graph.node("Mul", name, [x, graph.scalar("quick gelu", 1.702, np.float32)])
+    scaled = graph.node("Mul", f"{name}.scaled", [x, graph.scalar("quick gelu", 1.702, np.float32)])
     return graph.node("Mul", name, [x, graph.node("Sigmoid", name, [scaled])])
 
 
