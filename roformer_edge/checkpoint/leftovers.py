@@ -25,6 +25,7 @@ _OTHER_HEADS = ("cls.seq_relationship.*", f"{POOLER}.*")
 # Parts that are added to the encoder's own weights or states.
 _ADDED = ("*lora_*", "*adapter*", "*prompt_encoder*", "*prefix_encoder*", "*ia3_l*")
 _NAMES_SHOWN = 3
+_PATTERNS_SHOWN = 6
 
 
 def account_for(
@@ -49,9 +50,12 @@ def account_for(
     known = {*head_names(config), *other_heads, *matching(rest, _OTHER_HEADS)}
     unknown = [name for name in rest if name not in known]
     if unknown and not bare:
+        patterns = _patterns(unknown)
         raise CheckpointError(
             f"{where} holds {count(unknown)} that RoFormer has no place for, and that may change its answers: "
-            f"{some(unknown)}; where they do not, leave them out: ignore_weights={_patterns(unknown)}"
+            f"{some(unknown)}; where they do not, leave them out: "
+            + " ".join(f"--ignore-weights '{pattern}'" for pattern in patterns)
+            + f" (in Python ignore_weights={patterns})"
         )
     return [f"{count(rest)} of other heads not used: {some(rest)}"] if rest else []
 
@@ -91,5 +95,5 @@ def count(names: Sequence[str]) -> str:
 
 
 def _patterns(names: Sequence[str]) -> list[str]:
-    """Make one pattern a module of names."""
-    return sorted({shown(name.partition(".")[0]) + ".*" * ("." in name) for name in names})
+    """Make one pattern a module of names, for the first few."""
+    return sorted({shown(name.partition(".")[0]) + ".*" * ("." in name) for name in names})[:_PATTERNS_SHOWN]

@@ -208,7 +208,7 @@ def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> tuple[
         )
     if tokens == rows:
         return ()
-    return (f"{source} has {tokens} tokens and the model {rows} embeddings: the last {rows - tokens} are never used",)
+    return (f"{source} has {tokens} tokens and the model {rows} embeddings: rows from {tokens} on are never used",)
 
 
 def _refuse_sim(wanted: Wanted) -> None:

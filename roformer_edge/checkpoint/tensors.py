@@ -25,9 +25,10 @@ class StoredTensors:
         self._files = files
         self._adapter = adapter
         self._places: dict[str, list[tuple[WeightFile, str]]] = {}
-        owners = {stored: file for file in files for stored in file.names()}
-        for stored, name in canonical_names(owners).items():
-            self._places.setdefault(name, []).append((owners[stored], stored))
+        canonical = canonical_names(stored for file in files for stored in file.names())
+        for file in files:
+            for stored in file.names():
+                self._places.setdefault(canonical[stored], []).append((file, stored))
         if adapter is not None:
             self._places |= {name: [(adapter.file, stored)] for name, stored in adapter.replaced.items()}
         self.shapes: Shapes = {name: file.shape(stored) for name, [(file, stored), *_] in self._places.items()}
@@ -41,7 +42,7 @@ class StoredTensors:
         return array if self._adapter is None else self._adapter.merge(name, array)
 
     def check_single(self, names: Sequence[str]) -> None:
-        """Check that tensors are stored once, or alike: under an alias, or with a wrapper and without.
+        """Check that tensors are stored once, or alike: under an alias, with a wrapper and without, in two shards.
 
         Raises:
             CheckpointError: Two that differ claim to be the same tensor.
@@ -51,8 +52,8 @@ class StoredTensors:
                 file, stored = self._places[name][0]
                 if file.shape(stored) != other.shape(alias) or not np.array_equal(file.read(stored), other.read(alias)):
                     raise CheckpointError(
-                        f"{other.path} holds two tensors for {name} that differ: '{shown(stored)}' and "
-                        f"'{shown(alias)}'; keep the model that is meant"
+                        f"{file.path} holds two tensors for {name} that differ: '{shown(stored)}' and "
+                        f"'{shown(alias)}' of {other.path.name}; keep the model that is meant"
                     )
 
     def close(self) -> None:

@@ -86,7 +86,13 @@ def deploy_checkpoint(
     )
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
-        with open_source(source, options.task, options.tokenizer, max_length=options.max_length) as model:
+        with open_source(
+            source,
+            options.task,
+            options.tokenizer,
+            max_length=options.max_length,
+            ignore_weights=options.ignore_weights,
+        ) as model:
             examples = _examples(options, model)
             batches = _calibration_batches(options, model)
             progress.stage("reference")
@@ -136,7 +142,11 @@ def deploy_checkpoint(
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
     return Deployment(
-        bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
+        bundle=bundle,
+        manifest=manifest,
+        report=report,
+        report_files=report_files,
+        warnings=exported.warnings,
     )
 
 

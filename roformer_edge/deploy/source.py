@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,12 @@ class SourceModel:
 
 @contextmanager
 def open_source(
-    path: str | Path, task: str | None = None, mode: str = "auto", *, max_length: int | None = None
+    path: str | Path,
+    task: str | None = None,
+    mode: str = "auto",
+    *,
+    max_length: int | None = None,
+    ignore_weights: Sequence[str] = (),
 ) -> Iterator[SourceModel]:
     """Open a checkpoint directory or a float32 bundle; its files are closed at the end of the block.
 
@@ -65,6 +70,7 @@ def open_source(
         task: A key of ``tasks.TASKS``, whose head must be there; ``None`` for the one that the files name.
         mode: ``"slow"``, ``"fast"`` or ``"auto"`` for the tokenizer of a checkpoint; a bundle keeps the one it has.
         max_length: The most tokens of a text, in place of the source's own number of positions.
+        ignore_weights: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
 
     Raises:
         CheckpointError: The weights cannot be used.
@@ -74,15 +80,24 @@ def open_source(
         BundleError: A bundle that cannot be read or was altered.
     """
     path = Path(path)
-    model = (_open_bundle if is_bundle(path) else _open_checkpoint)(path, task, mode, max_length)
+    if is_bundle(path):
+        if ignore_weights:
+            raise OptionError(
+                "ignore_weights", list(ignore_weights), "left out for a bundle, which has no other tensors"
+            )
+        model = _open_bundle(path, task, mode, max_length)
+    else:
+        model = _open_checkpoint(path, task, mode, max_length, ignore_weights)
     with model.checkpoint:
         yield model
 
 
-def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
+def _open_checkpoint(
+    path: Path, asked: str | None, mode: str, max_length: int | None, ignore_weights: Sequence[str]
+) -> SourceModel:
     files = find_checkpoint(path)
     task = files.task if asked is None else get_task(asked)
-    checkpoint = load_checkpoint(files, task, max_length=max_length)
+    checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights)
     tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
     spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
     types = checkpoint.config.type_vocab_size

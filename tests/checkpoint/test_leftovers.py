@@ -55,7 +55,7 @@ def test_what_may_lie_between_the_encoder_and_the_head_is_refused(checkpoint_dir
     pattern = name.partition(".")[0] + ".*" * ("." in name)
     with pytest.raises(CheckpointError, match=f"1 tensor that RoFormer has no place for.*: {name}; ") as caught:
         load_architecture(directory, CLASSIFIER)
-    assert str(caught.value).endswith(f"ignore_weights=['{pattern}']")
+    assert str(caught.value).endswith(f"--ignore-weights '{pattern}' (in Python ignore_weights=['{pattern}'])")
     # the advice is followed, but for a module that the head needs as well
     if not name.startswith("classifier"):
         checkpoint = load_architecture(directory, CLASSIFIER, ignore_weights=[pattern])
@@ -89,6 +89,13 @@ def test_a_part_of_the_encoder_without_a_place_is_refused_in_any_case(checkpoint
 def test_an_adapter_that_is_not_merged_is_refused(checkpoint_directory, name, architecture):
     with pytest.raises(UnsupportedModelError, match=r"adapter that is not merged: .*merge_and_unload\(\)"):
         load_architecture(checkpoint_directory(holding(name), architecture), architecture)
+
+
+def test_of_very_many_a_few_are_named(checkpoint_directory):
+    names = [f"{'x' * 300}{number}.weight" for number in range(500)]
+    with pytest.raises(CheckpointError, match="500 tensors that RoFormer has no place for") as caught:
+        load_architecture(checkpoint_directory(holding(*names)), CLASSIFIER)
+    assert len(str(caught.value)) < 3000
 
 
 def test_names_from_a_file_are_escaped(checkpoint_directory):
