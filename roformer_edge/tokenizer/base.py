@@ -514,9 +514,9 @@ class Tokenizer:
         runs = self._backend.runs(text, split_special)
         ids: list[int] = []
         lookup, remember = self._backend.lookup.get, self._memo.__getitem__
-        for words, _, index in runs:
-            if index is not None:
-                ids.append(index)
+        for words, _ in runs:
+            if not isinstance(words, list):
+                ids.append(words.index)
                 continue
             for word in words:
                 known = lookup(word)
