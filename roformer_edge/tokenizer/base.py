@@ -217,7 +217,7 @@ class Tokenizer:
             strip_accents=strip_accents,
             segmenter=segmenter,
             words=bytes(words) if isinstance(words, bytearray | memoryview) else words,
-            unicode=UNICODE if unicode is None else UnicodeData(unicode),
+            unicode=UNICODE if unicode is None else UnicodeData(unicode).checked(),
             pipeline=pipeline,
         )
         self.notes: tuple[str, ...] = (*vocabulary.notes, *self._check_options())
