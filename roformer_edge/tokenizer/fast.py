@@ -168,11 +168,11 @@ class FastBackend:
             if not content or (index is not None and table.added.get(index) == token):
                 ignored += 1
                 continue
+            is_new = index is None
             if index is None:
                 index = self._next_id
             self._next_id = max(self._next_id, index + 1)
-            table.added_ids[content] = index
-            table.added[index] = token
+            table.register(index, token, is_new)
             if content not in special_contents:
                 self._others.append(token)
         return len(items) - ignored

@@ -69,19 +69,14 @@ class SlowBackend:
             if not token.special and token.normalized and self._lowers:
                 token.content = content = self._lower_case.of_token(content)
             at = table.added_ids.get(content, index.get(content))
+            is_new = at is None
             if at is None:
                 at = size + new
                 new += 1
-                if at in table.added:
-                    raise VocabularyError(
-                        f"the new token {content!r:.80} would get the id {at}, which {table.added[at].content!r:.80} "
-                        "has: the ids of added tokens must follow those of the vocabulary without gaps"
-                    )
             if token.special and content not in specials:
                 table.more.append(token)
                 specials.add(content)
-            table.added[at] = token
-            table.added_ids[content] = at
+            table.register(at, token, is_new)
         return new
 
     def first_versions(self) -> None:
