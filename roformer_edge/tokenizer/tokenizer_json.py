@@ -375,6 +375,8 @@ def _slots(pieces: list[Any], texts: str, tokens: dict[str, Any], table: TokenTa
             seen.append(label)
             continue
         entry = as_object(tokens.get(label), f"{where}: special_tokens {label!r:.80}")
+        if entry.keys() != {"id", "ids", "tokens"}:
+            raise VocabularyError(f"{where}: special_tokens {label!r:.80} must hold id, ids and tokens")
         ids, names = (as_list(entry.get(key), f"{where}: special_tokens {label!r:.80}") for key in ("ids", "tokens"))
         if len(ids) != len(names) or not all(map(is_id, ids)) or not all(map(is_text, names)):
             raise VocabularyError(f"{where}: ids and tokens of {label!r:.80} must be equally many numbers and texts")
