@@ -280,7 +280,11 @@ def _is_behavior(value: object) -> bool:
 
 def _is_pattern(value: object) -> bool:
     """Whether it is a literal string; regular expressions of another library cannot be followed exactly."""
-    return isinstance(value, dict) and value.keys() == {"String"} and isinstance(value["String"], str)
+    return isinstance(value, dict) and value.keys() == {"String"} and _is_string(value["String"])
+
+
+def _is_string(value: object) -> bool:
+    return value == "" or is_text(value)
 
 
 PRE_TOKENIZERS: dict[str, Callable[[Any, BackendOptions, int], PreTokenizer]] = {
@@ -301,13 +305,13 @@ PRE_TOKENIZERS: dict[str, Callable[[Any, BackendOptions, int], PreTokenizer]] = 
 def _model(value: Any, table: TokenTable) -> tuple[str, int | None, Model]:
     """The token that stands for unknown words, the most characters of a word, and the model."""
     if _kind(value, "model", MODELS) == "WordLevel":
-        (unknown,) = _fields(value, "model", unk_token=lambda text: isinstance(text, str))
+        (unknown,) = _fields(value, "model", unk_token=_is_string)
         return unknown, None, WordLevel(table.vocabulary.index)
     unknown, prefix, longest = _fields(
         value,
         "model",
-        unk_token=lambda text: isinstance(text, str),
-        continuing_subword_prefix=lambda text: isinstance(text, str),
+        unk_token=_is_string,
+        continuing_subword_prefix=_is_string,
         max_input_chars_per_word=is_length,
     )
     if prefix != PREFIX:
@@ -372,6 +376,8 @@ def _slots(pieces: list[Any], texts: str, tokens: dict[str, Any], table: TokenTa
             seen.append(label)
             continue
         entry = as_object(tokens.get(label), f"{where}: special_tokens {label!r:.80}")
+        if entry.keys() != {"id", "ids", "tokens"}:
+            raise VocabularyError(f"{where}: special_tokens {label!r:.80} must hold id, ids and tokens")
         ids, names = (as_list(entry.get(key), f"{where}: special_tokens {label!r:.80}") for key in ("ids", "tokens"))
         if len(ids) != len(names) or not all(map(is_id, ids)) or not all(map(is_text, names)):
             raise VocabularyError(f"{where}: ids and tokens of {label!r:.80} must be equally many numbers and texts")
