@@ -37,6 +37,7 @@ ROLES = {
     "unicode": "what characters are and become, for the tokenizer",
     "config": "the architecture, as Hugging Face writes it",
     "recipe": "which scheme every part of the network got, and why",
+    "crf": "the transitions between labels of tokens",
     "selftest": "texts with the ids and outputs that they must give",
     "card": "the model card",
     "notice": "the licence of something in the bundle",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from roformer_edge.checkpoint.checks import Wanted, check_rotary_table, check_tensors, list_wanted
-from roformer_edge.checkpoint.crf import Crf, find_crfs, read_crf
+from roformer_edge.checkpoint.crf import find_crfs, read_crf
 from roformer_edge.checkpoint.finding import CheckpointFiles, find_checkpoint
 from roformer_edge.checkpoint.leftovers import account_for, count, matching, refuse_unmerged, some
 from roformer_edge.checkpoint.names import DECODER_WEIGHT, POOLER, WORD_EMBEDDINGS, Shapes
@@ -26,6 +26,7 @@ from roformer_edge.checkpoint.settings import apply_generation, config_notes
 from roformer_edge.checkpoint.tensors import LazyArrays, StoredTensors
 from roformer_edge.checkpoint.weight_file import Array
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.crf import Crf
 from roformer_edge.errors import UnsupportedModelError, VocabularyError
 from roformer_edge.tasks import Task
 

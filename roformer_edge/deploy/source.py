@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from roformer_edge.bundle.crf import read_crf
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
 from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
@@ -135,7 +136,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
                 "again with its weights (roformer-edge export)"
             )
         config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
-        arrays = _read_arrays(bundle)
+        arrays, crf = _read_arrays(bundle), read_crf(bundle)
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
             arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
@@ -147,7 +148,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         )
     return SourceModel(
         task=task,
-        checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),
+        checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path, crf=crf),
         tokenizer=tokenizer,
         tokenizer_mode=mode,
         path=path,

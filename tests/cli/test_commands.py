@@ -72,7 +72,9 @@ def test_weights_without_a_place_are_left_out_as_the_error_says(cli, checkpoint,
     outcome = cli(command, source, "--out", tmp_path / "bundle", advice[1], advice[2])
     assert not outcome.code
     assert outcome.err == "note: 1 tensor left out, as asked: lstm.weight\n"
-    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["notes"] == ["1 tensor left out, as asked: lstm.weight"]
+    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["notes"] == [
+        "1 tensor left out, as asked: lstm.weight"
+    ]
 
 
 def test_a_float_bundle_is_a_source_like_its_checkpoint(cli, checkpoint, tmp_path):

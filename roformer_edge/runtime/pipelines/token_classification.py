@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.crf import Crf
 from roformer_edge.errors import BackendError, UnknownNameError
 from roformer_edge.runtime.inference import EncodingTokenizer, Limits, OffsetEncoding
 from roformer_edge.runtime.pipelines.base import Pipeline
@@ -45,11 +46,12 @@ class Entity:
 
 @dataclass(frozen=True)
 class _Unit:
-    """A token or a word: where it stands, and a probability for each label."""
+    """A token or a word: where it stands, the index of its label, and the probability of that."""
 
     start: int
     end: int
-    scores: NDArray[np.float64]
+    label: int
+    score: float
 
 
 class TokenClassifier(Pipeline):
@@ -58,14 +60,22 @@ class TokenClassifier(Pipeline):
     Attributes:
         labels: Names of the classes in the order of the logits.
         scheme: How the labels are read.
+        crf: The transitions between labels, where the model has them.
     """
 
     task = "token-classification"
 
     def __init__(
-        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
+        self,
+        session: Session,
+        tokenizer: EncodingTokenizer,
+        config: RoFormerConfig,
+        *,
+        limits: Limits | None = None,
+        crf: Crf | None = None,
     ) -> None:
         super().__init__(session, tokenizer, config, limits=limits)
+        self.crf = crf
         self.labels = config.labels
         self.scheme = TagScheme.of(config.labels)
 
@@ -97,11 +107,13 @@ class TokenClassifier(Pipeline):
     ) -> Any:
         """Find the entities of one text, or of many.
 
-        The label of a unit is its most probable one. Letters in labels are read as the whole set of labels has them,
-        before a name or behind it, with ``-`` or ``_``; see :class:`~roformer_edge.tagging.TagScheme`. An entity begins
-        with ``B-`` or ``S-``, or where the label's name differs from that of the unit before; it goes on while the name
-        stays, so an ``I-`` without its ``B-`` begins one, and labels without a letter (``PER``) are joined with equal
-        neighbours. ``E-`` and ``S-`` end it. ``O`` is outside.
+        The label of a unit is its most probable one; with a conditional random field it is that of the most probable
+        sequence over all tokens, and probabilities are those over all sequences. Letters in labels are read as the
+        whole set of labels has them, before a name or behind it, with ``-`` or ``_``; see
+        :class:`~roformer_edge.tagging.TagScheme`. An entity begins with ``B-`` or ``S-``, or where the label's name
+        differs from that of the unit before; it goes on while the name stays, so an ``I-`` without its ``B-`` begins
+        one, and labels without a letter (``PER``) are joined with equal neighbours. ``E-`` and ``S-`` end it. ``O`` is
+        outside.
 
         Args:
             texts: A ``str``; a list (or other collection) of such; or an iterator.
@@ -144,52 +156,41 @@ class TokenClassifier(Pipeline):
             raise BackendError(
                 f"the graph gave {logits.shape[1:]} logits for a token, and there are {len(self.labels)} labels"
             )
-        units = _units(encoding, softmax(logits.astype(np.float64)), aggregation)
-        found = [(unit, int(unit.scores.argmax())) for unit in units]
+        units = self._units(encoding, logits.astype(np.float64), aggregation)
+        labels = [self.labels[unit.label] for unit in units]
         if aggregation == "none":
-            return [
-                self._entity(text, self.labels[index], unit.start, unit.end, [float(unit.scores[index])])
-                for unit, index in found
-            ]
-        return self._join(text, found)
+            return [_entity(text, label, [unit]) for label, unit in zip(labels, units, strict=True)]
+        return [_entity(text, name, units[first:end]) for name, first, end in self.scheme.join(labels)]
 
-    def _join(self, text: str, found: Sequence[tuple[_Unit, int]]) -> list[Entity]:
-        labels = [self.labels[index] for _, index in found]
-        return [
-            self._entity(
-                text,
-                name,
-                found[first][0].start,
-                found[end - 1][0].end,
-                [float(unit.scores[index]) for unit, index in found[first:end]],
-            )
-            for name, first, end in self.scheme.join(labels)
-        ]
-
-    @staticmethod
-    def _entity(text: str, label: str, start: int, end: int, scores: Sequence[float]) -> Entity:
-        score = sum(scores) / len(scores)
-        return Entity(label=label, score=score, start=start, end=end, text=text[start:end])
+    def _units(self, encoding: OffsetEncoding, logits: NDArray[np.float64], aggregation: str) -> list[_Unit]:
+        scores = softmax(logits) if self.crf is None else self.crf.marginals(logits)
+        labels = scores.argmax(axis=-1) if self.crf is None else self.crf.best_labels(logits)
+        units = []
+        for word in _words(encoding, joined=aggregation in ("first", "mean")):
+            mean = scores[word].mean(axis=0) if aggregation == "mean" else scores[word[0]]
+            label = int(mean.argmax() if aggregation == "mean" else labels[word[0]])
+            start, end = encoding.offsets[word[0]][0], encoding.offsets[word[-1]][1]
+            units.append(_Unit(start, end, label, float(mean[label])))
+        return units
 
 
-def _units(encoding: OffsetEncoding, scores: NDArray[np.float64], aggregation: str) -> list[_Unit]:
-    """Collect tokens of the text, or its words, with their probabilities."""
+def _entity(text: str, label: str, units: Sequence[_Unit]) -> Entity:
+    start, end = units[0].start, units[-1].end
+    score = sum(unit.score for unit in units) / len(units)
+    return Entity(label=label, score=score, start=start, end=end, text=text[start:end])
+
+
+def _words(encoding: OffsetEncoding, *, joined: bool) -> list[list[int]]:
+    """Collect the indices of the text's tokens, those of a word together where words are to be joined."""
     offsets, tokens = encoding.offsets, encoding.tokens
     words: list[list[int]] = []
     for index, text in enumerate(encoding.sequence_ids):
         if text is None:
             continue
-        continues = tokens[index].startswith("##") and aggregation in ("first", "mean")
+        continues = joined and tokens[index].startswith("##")
         # the tokens of a word stand side by side in the text
         if words and continues and offsets[words[-1][-1]][1] == offsets[index][0]:
             words[-1].append(index)
         else:
             words.append([index])
-    return [
-        _Unit(
-            offsets[word[0]][0],
-            offsets[word[-1]][1],
-            scores[word].mean(axis=0) if aggregation == "mean" else scores[word[0]],
-        )
-        for word in words
-    ]
+    return words
