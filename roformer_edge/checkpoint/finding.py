@@ -21,8 +21,9 @@ from roformer_edge.checkpoint.tensorflow1 import open_tensorflow1
 from roformer_edge.checkpoint.torch_pickle import open_torch
 from roformer_edge.checkpoint.weight_file import WeightFile
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
-from roformer_edge.errors import CheckpointError, shown
+from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
 from roformer_edge.lfs import find_pointer, pointer_message
+from roformer_edge.tasks import TASKS, Task, task_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +159,23 @@ class CheckpointFiles:
         """The model classes that ``config.json`` names."""
         named = self.values.get("architectures")
         return tuple(name for name in named if isinstance(name, str)) if isinstance(named, list) else ()
+
+    @property
+    def task(self) -> Task:
+        """The task of the model class that ``config.json`` names.
+
+        Raises:
+            UnsupportedModelError: It names none, or none of RoFormer's.
+        """
+        task = task_of(self.architectures)
+        if task is None:
+            others = f"names {shown(', '.join(self.architectures))}, which is none of RoFormer's"
+            found = others if self.architectures else "names no architecture"
+            raise UnsupportedModelError(
+                f"{self.directory / CONFIG_NAME} {found}, so what the checkpoint is for is not known; say it with "
+                f"{advice(python='task=', command='--task')}, one of: {', '.join(TASKS)}"
+            )
+        return task
 
     @cached_property
     def _adapter_settings(self) -> dict[str, Any] | None:

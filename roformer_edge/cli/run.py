@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.texts import add_texts, print_json, read_questions
-from roformer_edge.errors import OptionError
+from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.base import Pipeline
+    from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
 
 # argument -> the option of a pipeline that it sets
 _OPTIONS = {"top_k": "top_k", "truncate": "truncation", "pooling": "pooling", "max_new_tokens": "max_new_tokens"}
@@ -33,12 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pooling", metavar="NAME", help="of feature-extraction: mean or first (default: every token)")
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
+    parser.add_argument(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="at an input that cannot be used: stop, or skip it and say why on standard error (default: stop)",
+    )
     parser.add_argument("--self-test", action="store_true", help="first compare the engine with the recorded answers")
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """How the engine is to run."""
-    parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a physical core)")
+    parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument(
         "--providers",
         type=lambda value: tuple(value.split(",")),
@@ -50,26 +59,81 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
-    from roformer_edge.validate.data.inputs import text_or_pair
 
     with load(args.bundle, threads=args.threads, providers=args.providers, self_test=args.self_test) as pipeline:
         task = pipeline.model.task
         options = _options(args, pipeline)
         for fallback in pipeline.fallbacks:
             print(f"note: not used: {fallback}", file=sys.stderr)
-        asked: list[Mapping[str, Any]] = []
-
-        def remember() -> Iterator[Any]:
-            for question in read_questions(args, task):
-                asked.append(question)
-                yield text_or_pair(question) if task.fields == ("text",) else question
-
-        for answer in pipeline(remember(), batch_size=args.batch_size, **options):
-            question = asked.pop(0)
-            line = {name: question[field] for field, name in task.echoed.items() if field in question}
+        skipped = _Skipped() if args.on_error == "skip" else None
+        questions = read_questions(args, task, skip=skipped)
+        for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):
+            line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
             plain = _plain(answer)
             print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+    if skipped:
+        print(f"note: {skipped.count} inputs were skipped", file=sys.stderr)
     return 0
+
+
+class _Skipped:
+    """Counts what is left out, and says why."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, error: RoformerEdgeError) -> None:
+        self.count += 1
+        print(f"skipped: {error}", file=sys.stderr)
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+
+def _answers(
+    pipeline: Pipeline, questions: Iterator[PlacedInputs], skipped: _Skipped | None, **options: Any
+) -> Iterator[tuple[Inputs, Any]]:
+    """Answer questions in order, each with its inputs.
+
+    A pipeline answers what stands before an input that it cannot use, and then raises: the first that is left is the
+    bad one. It is skipped, and the rest asked anew, or the error is raised with the line that it is about.
+    """
+    from roformer_edge.validate.data.inputs import text_or_pair
+
+    asked: deque[PlacedInputs] = deque()
+    single = pipeline.model.task.fields == ("text",)
+
+    def remembered(again: Iterable[PlacedInputs]) -> Iterator[Any]:
+        for placed in chain(again, questions):
+            asked.append(placed)
+            yield text_or_pair(placed.inputs) if single else placed.inputs
+
+    again: list[PlacedInputs] = []
+    answered = before = 0
+    while True:
+        asked.clear()
+        before = answered
+        try:
+            for answer in pipeline(remembered(again), **options):
+                answered += 1
+                yield asked.popleft().inputs, answer
+        except TextError as error:
+            if not asked:
+                raise
+            bad = asked.popleft()
+            # a pipeline counts its inputs from 0; people count lines, or arguments from 1
+            counted = f"{pipeline.noun} {answered - before}"
+            message = str(error).replace(
+                counted, f"the {pipeline.noun}" if bad.where else f"argument {answered + 1}", 1
+            )
+            told = type(error)(f"{bad.where}: {message}" if bad.where else message)
+            answered += 1
+            if skipped is None:
+                raise told from None
+            skipped(told)
+            again = list(asked)
+        else:
+            return
 
 
 def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,21 +11,20 @@ from roformer_edge._extras import available
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
-from roformer_edge.deploy.options import Deployment, DeployOptions
+from roformer_edge.deploy.options import CALIBRATION_TEXTS, DEFAULT_OBSERVER, Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
+from roformer_edge.errors import OptionError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
-from roformer_edge.quantize.presets import get_preset
-from roformer_edge.quantize.recipe import FLOAT, get_recipe
+from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.quantize.recipe import FLOAT, ROWS, STATIC, get_recipe
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
-from roformer_edge.tasks import input_rows
-from roformer_edge.validate.data.examples import Example, Problem, check_inputs, read_examples
-from roformer_edge.validate.data.inputs import Inputs, inputs_of
-from roformer_edge.validate.data.lines import read_lines
+from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
+from roformer_edge.validate.data.inputs import find_row_problem, read_rows
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening
@@ -33,7 +32,6 @@ from roformer_edge.validate.render import check_report, write_report
 from roformer_edge.validate.report import Report, check_budget
 from roformer_edge.validate.runner import compare
 from roformer_edge.validate.tasks import measure_of_model
-from roformer_edge.validate.tasks.measure import too_long
 from roformer_edge.validate.torch_session import TorchSession
 
 if TYPE_CHECKING:
@@ -78,11 +76,13 @@ def deploy_checkpoint(
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
+    recipe = get_recipe(options.recipe).with_float(options.keep_float, "asked for")
+    _refuse_without_effect(options, {rule.scheme for rule in recipe.rules})
     export = ExportOptions(
-        recipe=get_recipe(options.recipe).with_float(options.keep_float, "asked for"),
-        preset=get_preset(options.preset),
+        recipe=recipe,
+        preset=get_preset(options.preset or SAFE_PRESET),
         index_dtype=options.index_dtype,
-        observer=options.observer,
+        observer=options.observer or DEFAULT_OBSERVER,
     )
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
@@ -142,12 +142,21 @@ def deploy_checkpoint(
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
     return Deployment(
-        bundle=bundle,
-        manifest=manifest,
-        report=report,
-        report_files=report_files,
-        warnings=(*model.notes, *exported.warnings),
+        bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
     )
+
+
+def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
+    """Refuse options that nothing would come of with the schemes of a recipe."""
+    integers = schemes - {FLOAT}
+    for name, value, needed in (
+        ("preset", options.preset, integers),
+        ("keep_float", options.keep_float or None, integers),
+        ("calibration", options.calibration, integers - {ROWS}),
+        ("observer", options.observer, integers & {STATIC}),
+    ):
+        if value is not None and not needed:
+            raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
 
 
 def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:
@@ -165,19 +174,15 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
     """Read and encode the calibration data; what is returned makes its batches, shortest texts first, at each call."""
     if options.calibration is None:
         return None
-    task, tokenizer, limit = model.task, model.tokenizer, model.config.max_position_embeddings
-    lines = islice(read_lines(options.calibration, options.fields), options.calibration_texts)
-    examples = [Example(inputs=inputs_of(line, task), gold=None, where=line.where) for line in lines]
-
-    def find_problem(inputs: Inputs) -> Problem | None:
-        tokens = max(len(tokenizer.encode_text(*row).ids) for row in input_rows(task, inputs))
-        return too_long(tokens, limit) if tokens > limit else None
-
-    if not options.truncation:
-        check_inputs(examples, find_problem)
-    texts = islice(chain.from_iterable(input_rows(task, example.inputs) for example in examples), len(examples))
-    rows = sorted((encode_within(tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))
-    pad_id = model.config.pad_token_id or 0
+    task, config = model.task, model.config
+    find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
+    texts = islice(
+        read_rows(options.calibration, task, options.fields, find_problem),
+        options.calibration_texts or CALIBRATION_TEXTS,
+    )
+    limit = config.max_position_embeddings
+    rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))
+    pad_id = config.pad_token_id or 0
     return lambda: (
         padded_feeds(rows[start : start + _CALIBRATION_BATCH], pad_id=pad_id, pad_left=task.pad_left)
         for start in range(0, len(rows), _CALIBRATION_BATCH)

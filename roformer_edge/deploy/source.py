@@ -12,12 +12,12 @@ import numpy as np
 
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
 from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint, task_of_config
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.rotary import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import UnsupportedModelError
+from roformer_edge.errors import OptionError, UnsupportedModelError
 from roformer_edge.tasks import Task, get_task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
 
@@ -36,7 +36,7 @@ class SourceModel:
         path: Where it was opened.
         name: The name of the checkpoint, without the folders above it.
         digest: SHA-256 of the checkpoint's weight files.
-        notes: Sentences on what of the files had no effect, and on what decided between contradictions.
+        notes: What is worth saying aloud of its files: what is not used, and what decided between contradictions.
     """
 
     task: Task
@@ -81,6 +81,8 @@ def open_source(
     """
     path = Path(path)
     if is_bundle(path):
+        if ignore_weights:
+            raise OptionError("ignore_weights", ignore_weights[0], "left out for a bundle, which holds no others")
         model = _open_bundle(path, task, mode, max_length)
     else:
         model = _open_checkpoint(path, task, mode, max_length, ignore_weights)
@@ -92,14 +94,15 @@ def _open_checkpoint(
     path: Path, asked: str | None, mode: str, max_length: int | None, ignore_weights: Sequence[str]
 ) -> SourceModel:
     files = find_checkpoint(path)
-    task = task_of_config(files.config) if asked is None else get_task(asked)
+    task = files.task if asked is None else get_task(asked)
     checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights)
     tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
     spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
-    if len(task.fields) > 1 and files.config.type_vocab_size < 2:
+    types = checkpoint.config.type_vocab_size
+    if len(task.fields) > 1 and types < 2:
         raise UnsupportedModelError(
-            f"config.type_vocab_size is {files.config.type_vocab_size}, and {task.name} needs 2: the tokenizer numbers "
-            "the tokens of a text 0 and those of its pair 1"
+            f"config.type_vocab_size is {types}, and {task.name} needs 2: the tokenizer numbers the tokens of a text 0 "
+            "and those of its pair 1"
         )
     return SourceModel(
         task=task,
@@ -109,11 +112,13 @@ def _open_checkpoint(
         path=path,
         name=files.name,
         digest=checkpoint.digest,
-        notes=(*checkpoint.notes, *spare),
+        notes=(*checkpoint.notes, *tokenizer.notes, *spare),
     )
 
 
 def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
+    if mode != "auto":
+        raise OptionError("tokenizer", mode, "left out for a bundle, which knows its own")
     with open_bundle(path) as bundle:
         manifest = bundle.manifest
         task = get_task(asked or manifest.task)
@@ -140,14 +145,13 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         )
     return SourceModel(
         task=task,
-        checkpoint=Checkpoint(
-            config=config, arrays=arrays, files=(), source_directory=path, unused=tuple(manifest.unused)
-        ),
+        checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),
         tokenizer=tokenizer,
         tokenizer_mode=mode,
         path=path,
         name=manifest.provenance.source,
         digest=manifest.provenance.checkpoint_sha256,
+        notes=manifest.notes,
     )
 
 

@@ -8,13 +8,14 @@ from typing import TypeAlias
 
 import numpy as np
 
+from roformer_edge.errors import advice
 from roformer_edge.export.artifact import Artifact
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
 from roformer_edge.quantize.equalise import Equalised, balance_scores, equalise, pairs_of
-from roformer_edge.quantize.outliers import estimated_maxima, smooth
+from roformer_edge.quantize.outliers import error_directions, estimated_maxima, smooth
 from roformer_edge.scopes import Scope
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
@@ -47,7 +48,11 @@ class Treated:
         return (
             f"the weights show outlier channels in {len(self.treatments)} parts of the network ({named}) and no texts "
             "were given to measure them: what is done about them rests on estimates, and answers may suffer. "
-            "Give texts like those that the model will see (--calibration), and measure what is lost (--eval)"
+            "Give texts like those that the model will see "
+            + advice(
+                python="(calibration=), and measure what is lost (evaluation=)",
+                command="(--calibration), and measure what is lost (--eval)",
+            )
         )
 
 
@@ -97,7 +102,22 @@ def treat_outliers(
     return Treated(
         weights=replace(weights, arrays=_Overlay({**balanced.arrays, **equalised.arrays}, arrays), smoothing=smoothing),
         treatments={name: treatments[name] for name in names if name in treatments},
-        seen=seen,
+        # the magnitudes have done their work, and would fill a bundle with figures
+        seen=None if seen is None else replace(seen, channel_maxima={}),
+    )
+
+
+def treat_embeddings(treated: Treated) -> Treated:
+    """Keep the rounding errors of embedding rows where they would become outliers; the weights alone tell where."""
+    weights, scope = treated.weights, "embeddings.word"
+    directions = error_directions(weights.arrays, weights.config)
+    if directions is None:
+        return treated
+    kept = f"the layer norm makes {len(directions)} channels outliers: the rows' rounding errors in them are kept"
+    return replace(
+        treated,
+        weights=replace(weights, error_directions=directions),
+        treatments={scope: kept, **treated.treatments},
     )
 
 

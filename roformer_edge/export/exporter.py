@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from roformer_edge.checkpoint.loading import Checkpoint
-from roformer_edge.errors import RecipeError
+from roformer_edge.errors import RecipeError, advice
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_outliers
+from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_embeddings, treat_outliers
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, Tensors, check_parity
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, resolve
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, ROWS, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
@@ -72,7 +72,8 @@ def export_checkpoint(
     if static and batches is None:
         raise RecipeError(
             f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
-            "give a JSON Lines file of texts like those that the model will see (--calibration)"
+            "give a file of texts like those that the model will see "
+            + advice(python="(calibration=)", command="(--calibration)")
         )
     progress.stage("float network")
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
@@ -99,6 +100,9 @@ def export_checkpoint(
             grid=options.preset.activations,
             observer=options.observer,
         )
+    warnings = (treated.warning,) if treated.warning else ()
+    if decisions["embeddings.word"].scheme == ROWS:
+        treated = treat_embeddings(treated)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         progress.stage("quantize")
         del artifact  # one model in memory at a time
@@ -109,7 +113,7 @@ def export_checkpoint(
         decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),
         parity=parity,
         calibration=calibration,
-        warnings=(treated.warning,) if treated.warning else (),
+        warnings=warnings,
     )
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CalibrationError, RecipeError
-from roformer_edge.quantize.affine import FloatArray
+from roformer_edge.quantize.affine import FloatArray, QuantizedTensor
 
 # A channel is an outlier when its largest magnitude is more than so many times that of the channel which nine in ten
 # channels do not exceed. The largest channel of an ordinary layer norm is below 1.5 times as large, and so is that of
@@ -35,6 +35,9 @@ SPLIT_RATIO = 48.0
 
 # So many channels are split off at most; the worst ones.
 MOST_SPLIT = 4
+
+# So many directions of an embedding's errors are kept at most: 4 bytes a row each.
+_MOST_DIRECTIONS = 8
 
 # How many standard deviations the largest value of a normalised channel is away from its mean, about.
 _NORM_REACH = np.float32(4)
@@ -134,28 +137,91 @@ def smooth(channel_maxima: FloatArray, weight: FloatArray, *, scalable: bool = T
 
 
 def estimated_maxima(arrays: Mapping[str, FloatArray], config: RoFormerConfig) -> dict[str, NDArray[np.float32]]:
-    """Estimate from the layer norms alone how large the channels are that the products after them read.
+    """Estimate from the weights alone how large the channels are that come out of layer norms.
+
+    A layer norm multiplies a channel by its weight and adds its bias. What it reads is a sum with the layer norm before
+    it, so a channel that was large there is large already, and the more so the more channels are ordinary.
 
     Args:
         arrays: Canonical arrays of the model.
         config: Its architecture; RoFormerV2's norms have no weights and say nothing.
 
     Returns:
-        Scope name -> largest magnitude of every channel, ``[in]``.
+        Scope name -> largest magnitude of every channel, ``[in]``, for the products that read a layer norm.
     """
-    last = "roformer.embeddings.LayerNorm"
-    norms = {"embeddings.project" if config.has_projection else "layer.0.attention.qkv": last}
+    maxima: dict[str, NDArray[np.float32]] = {}
+    if config.is_v2:
+        return maxima
+    deviations = np.ones(config.width_of_embeddings)
+
+    def through(norm: str, reader: str) -> None:
+        nonlocal deviations
+        # the other summand is as large as an ordinary channel
+        sums = np.sqrt(deviations**2 + np.median(deviations) ** 2)
+        normalised, weight = sums / np.sqrt(np.mean(sums**2)), np.abs(arrays[f"{norm}.weight"])
+        # whatever the vector, no channel of it is normalised to more than the root of their number
+        reach = np.minimum(_NORM_REACH * normalised, np.sqrt(len(weight)))
+        maxima[reader] = np.asarray(reach * weight + np.abs(arrays[f"{norm}.bias"]), np.float32)
+        deviations = normalised * weight
+
+    first = "embeddings.project" if config.has_projection else "layer.0.attention.qkv"
+    through("roformer.embeddings.LayerNorm", first)
+    if config.has_projection:
+        deviations = np.linalg.norm(arrays["roformer.embeddings_project.weight"] * deviations, axis=1)
     for index in range(config.num_hidden_layers):
         module = f"roformer.encoder.layer.{index}"
-        norms.setdefault(f"layer.{index}.attention.qkv", "" if index == 0 else last)
-        norms[f"layer.{index}.ffn.up"] = f"{module}.attention.output.LayerNorm"
-        last = f"{module}.output.LayerNorm"
-    norms |= {"head.dense": last, "head.decoder": "cls.predictions.transform.LayerNorm"}
-    return {
-        scope: _NORM_REACH * np.abs(arrays[f"{norm}.weight"]) + np.abs(arrays[f"{norm}.bias"])
-        for scope, norm in norms.items()
-        if f"{norm}.weight" in arrays
-    }
+        through(f"{module}.attention.output.LayerNorm", f"layer.{index}.ffn.up")
+        following = "head.dense" if index == config.num_hidden_layers - 1 else f"layer.{index + 1}.attention.qkv"
+        through(f"{module}.output.LayerNorm", following)
+    if "cls.predictions.transform.LayerNorm.weight" in arrays:
+        deviations = np.ones(config.width_of_embeddings)
+        through("cls.predictions.transform.LayerNorm", "head.decoder")
+    return maxima
+
+
+def error_directions(arrays: Mapping[str, FloatArray], config: RoFormerConfig) -> NDArray[np.float32] | None:
+    """Find the directions in which rounding errors of embedding rows become outlier channels of the first layer.
+
+    What the first layer reads is, but for the layer norm's division, the row times the norm's weight (times the
+    projection's). Where a few channels of that are made much larger than the rest, so are the errors in them.
+
+    Args:
+        arrays: Canonical arrays of the model.
+        config: Its architecture.
+
+    Returns:
+        float32 ``[outliers, width]`` with orthonormal rows; ``None`` where no channel is an outlier.
+    """
+    norm = arrays.get("roformer.embeddings.LayerNorm.weight")
+    if norm is None:  # RoFormerV2 has none
+        return None
+    if config.has_projection:
+        reads = arrays["roformer.embeddings_project.weight"] * norm
+        sizes = np.linalg.norm(reads, axis=1)
+    else:
+        sizes = np.abs(norm)
+    outliers = outlier_channels(sizes)[:_MOST_DIRECTIONS]
+    if not len(outliers):
+        return None
+    chosen = reads[outliers] if config.has_projection else np.eye(len(norm))[outliers]
+    basis: NDArray[np.float32] = np.linalg.qr(chosen.T.astype(np.float64))[0].T.astype(np.float32)
+    return np.ascontiguousarray(basis)
+
+
+def kept_errors(rows: FloatArray, quantised: QuantizedTensor, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compute the rounding errors of a table in some directions.
+
+    Args:
+        rows: ``[rows, width]``.
+        quantised: The same in integers, with a scale for every row.
+        directions: From :func:`error_directions`, ``[directions, width]``.
+
+    Returns:
+        float32 ``[rows, directions]``; times the directions and added to the row, they leave no error in these.
+    """
+    # what the rows are in the directions, less what the integers are there: no float copy of the table
+    scales = quantised.scale[:, None]
+    return np.asarray(rows @ directions.T - (quantised.values @ directions.T) * scales, np.float32)
 
 
 def smoothing_factors(

@@ -47,7 +47,8 @@ def load(
 
     Args:
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
-        threads: For the inside of one operation; by default one a physical core.
+        threads: For the inside of one operation; by default one a physical core that the process may
+            use (affinity and quotas of containers count).
         providers: Where to run, most wanted first, as the engine names them; by default the processor. What was asked
             for and is not used stands in the ``fallbacks`` of what is returned.
         verify: Compare every file with its digest before it is used.

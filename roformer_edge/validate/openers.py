@@ -11,7 +11,7 @@ from typing import Any
 from roformer_edge.bundle.manifest import MANIFEST_NAME, Manifest
 from roformer_edge.bundle.reader import is_bundle, open_bundle
 from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint, task_of_config
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.formats import get_format, resolve
@@ -63,7 +63,7 @@ def open_predictor(
     """
     bundle = is_bundle(path)
     if task is None:
-        task = task_of_bundle(path) if bundle else task_of_config(find_checkpoint(path).config).name
+        task = task_of_bundle(path) if bundle else find_checkpoint(path).task.name
     get_task(task)
     opening = Opening(
         path=str(path), task=task, threads=threads, truncate=truncate, tokenizer=tokenizer, max_length=max_length
@@ -72,7 +72,7 @@ def open_predictor(
 
 
 def task_of_bundle(path: str | Path) -> str:
-    """Return the name of the task that a bundle answers.
+    """Read the name of the task that a bundle answers.
 
     Raises:
         BundleError: The bundle cannot be opened or trusted.

@@ -21,7 +21,7 @@ from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.format import valued
 from roformer_edge.validate.metrics import Unit
 from roformer_edge.validate.predictors import Facts
-from roformer_edge.validate.statistics import Verdicts
+from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Agreement, Detail, Effect
 
@@ -46,7 +46,7 @@ class Figure:
         higher_is_better: Whether a larger value is a better one.
         reference, reference_interval, candidate, candidate_interval: The values.
         drop, drop_interval: What the candidate lost; paired bootstrap.
-        verdicts: Who was right where, of metrics that count right answers; else ``None``.
+        paired: Who was right where, of metrics that count right answers; else ``None``.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Figure:
     candidate_interval: Interval
     drop: float
     drop_interval: Interval
-    verdicts: Verdicts | None
+    paired: PairedCounts | None
 
     @property
     def change(self) -> float:
@@ -229,7 +229,7 @@ class Report:
         return None if self.budget is None else self.gated.drop <= self.budget
 
     def figure(self, name: str) -> Figure:
-        """The figure of a name.
+        """Return the figure of a name.
 
         Raises:
             KeyError: There is none.
@@ -237,7 +237,7 @@ class Report:
         return {figure.name: figure for figure in self.figures}[name]
 
     def effect_count(self, effect: Effect) -> int:
-        """Number of examples that changed in this way, listed or not."""
+        """Return the number of examples that changed in this way, listed or not."""
         return next(row.count for row in self.effects if row.effect == effect)
 
     @property
@@ -251,7 +251,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Report:
-        """The inverse of :meth:`to_dict`, strict.
+        """Read what :meth:`to_dict` gave, strictly.
 
         Raises:
             ComparisonError: Not a report of this schema; the message names the place.
@@ -308,7 +308,7 @@ def checked_budget(max_drop: float) -> float:
 
 
 def points_beside(points: float, budget: float | None) -> str:
-    """``points`` with two decimals, or with as many as it takes not to look equal to a budget that it exceeds."""
+    """Write ``points`` with two decimals, or with as many as it takes not to look equal to a budget that it exceeds."""
     for digits in (2, 3, 4, 6):
         text = f"{points:.{digits}f}"
         if budget is None or (float(text) > budget) == (points > budget):

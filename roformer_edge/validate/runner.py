@@ -80,7 +80,7 @@ class _Ticker:
 
 
 def _answer(side: Predictor, inputs: Sequence[Inputs], batch_size: int, tick: Callable[[int], None]) -> list[Any]:
-    """The answers of a side, as it gives them."""
+    """Return the answers of a side, as it gives them."""
     answers: list[Any] = []
     step = batch_size * max(8, _CHUNK // batch_size)
     for start in range(0, len(inputs), step):

@@ -20,7 +20,7 @@ ABSENT = "(none)"
 
 
 def cut_by(examples: Sequence[Example], by: str) -> Iterator[tuple[str, NDArray[np.intp]]]:
-    """The parts of the data by one property: names, and which examples are in them.
+    """Cut the data into parts by one property: their names, and which examples are in them.
 
     Args:
         examples: The labelled examples.

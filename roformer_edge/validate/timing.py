@@ -68,7 +68,7 @@ def _latency(seconds: NDArray[np.float64]) -> Latency:
 
 
 def measure_memory(side: Predictor, inputs: Sequence[Inputs]) -> Memory:
-    """Largest resident memory of a fresh process that opens ``side`` and answers ``inputs`` one at a time.
+    """Measure the largest resident memory of a fresh process that opens ``side`` and answers ``inputs`` one at a time.
 
     A side that a fresh process cannot open, or a system that does not tell, gives no figure but a note.
     """

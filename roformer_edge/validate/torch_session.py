@@ -66,7 +66,7 @@ class TorchSession:
         return {spec.name: output[spec.name].numpy() for spec in self.signatures[signature].outputs}
 
     def close(self) -> None:
-        """Nothing to free that garbage collection does not."""
+        """Do nothing: garbage collection frees all there is."""
 
     @property
     def engine(self) -> str:

@@ -104,15 +104,28 @@ def test_broken_checkpoints(cli, checkpoint, tmp_path, monkeypatch, damage, says
         (["--preset", "sparc"], "unknown preset 'sparc'; choose one of: x86,"),
         (["--inputs", "int8"], "unknown index dtype 'int8'; choose one of: int64, int32"),
         (["--recipe", "int8-static"], "needs calibration texts"),
-        (["--max-drop", "1"], "no labelled data"),
+        (["--max-drop", "1"], "--max-drop must be left out without labelled data (--eval)"),
         (
             ["--max-length", "2"],
-            "max_length must be a whole number of at least 3, for [CLS], one token and [SEP], found 2",
+            "--max-length must be a whole number of at least 3, for [CLS], one token and [SEP], found 2",
         ),
         (["--observer", "median"], "unknown observer 'median'; choose one of: minmax,"),
-        (["--calibration-texts", "-1"], "calibration_texts must be a whole number of at least 1, found -1"),
+        (["--calibration-texts", "-1"], "--calibration-texts must be a whole number of at least 1, found -1"),
         (["--keep-float", "layer.7.*"], "the pattern 'layer.7.*' matches no part of this model"),
-        (["--report", "bundle/report"], "report must be a folder outside of the bundle, found 'bundle/report'"),
+        (["--report", "r"], "--report must be left out without labelled data (--eval), found r"),
+        (["--slice", "length"], "--slice must be left out without labelled data (--eval)"),
+        (["--observer", "mse"], "--observer must be left out without calibration data (--calibration), found mse"),
+        (["--calibration-texts", "9"], "--calibration-texts must be left out without calibration data"),
+        (["--truncate"], "--truncate must be left out without data (--eval or --calibration)"),
+        (["--fields", "text=a"], "--fields must be left out without data (--eval or --calibration)"),
+        (
+            ["--recipe", "fp32", "--preset", "arm"],
+            "--preset must be left out, because it changes nothing",
+        ),
+        (
+            ["--recipe", "fp32", "--keep-float", "layer.0.*"],
+            "--keep-float must be left out, because it changes nothing",
+        ),
     ],
 )
 def test_wrong_words(cli, checkpoint, tmp_path, monkeypatch, arguments, says):
@@ -120,6 +133,34 @@ def test_wrong_words(cli, checkpoint, tmp_path, monkeypatch, arguments, says):
     outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *arguments)
     assert says in outcome.error
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--recipe", "fp32"], "--calibration must be left out, because it changes nothing in the recipe fp32"),
+        (["--recipe", "int8-embeddings"], "--calibration must be left out, because it changes nothing in the recipe"),
+        (["--observer", "mse"], "--observer must be left out, because it changes nothing in the recipe int8-dynamic"),
+    ],
+)
+def test_calibration_that_changes_nothing(cli, checkpoint, data, tmp_path, arguments, says):
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", "--calibration", data, *arguments)
+    assert says in outcome.error
+    assert leftovers(tmp_path) == []
+
+
+def test_a_report_in_the_bundle_is_refused(cli, checkpoint, data, tmp_path):
+    words = ("--eval", data, "--report", tmp_path / "bundle" / "report")
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words)
+    assert "--report must be a folder outside of the bundle" in outcome.error
+
+
+def test_texts_and_a_file_of_texts_are_one_too_many(cli, bundle, data):
+    for command in ("run", "tokenize"):
+        assert "--input must be left out where texts are given" in cli(command, bundle, "好", "--input", data).error
+        assert (
+            "--fields must be left out where texts are given" in cli(command, bundle, "好", "--fields", "text=a").error
+        )
 
 
 def test_wrong_words_of_validate(cli, bundle, data, monkeypatch):
@@ -197,6 +238,30 @@ def test_labelled_texts_that_are_too_long_are_named_before_any_work(cli, checkpo
     monkeypatch.setattr("roformer_edge.validate.runner.compare", None)
     assert says in cli("validate", bundle, "--reference", checkpoint, "--data", data).error
     assert leftovers(tmp_path) == ["dev.jsonl"]
+
+
+def test_a_calibration_text_that_is_too_long_is_named_with_its_line(cli, checkpoint, tmp_path):
+    path = write_lines(tmp_path / "texts.jsonl", [{"text": "今天"}, {"text": "今天" * 40}])
+    words = ("--recipe", "int8-static", "--calibration", path, "--out", tmp_path / "bundle")
+    error = cli("quantize", checkpoint, *words).error
+    assert f"{path}:2: 42 tokens, the model takes 32; --truncate cuts" in error
+    assert cli("quantize", checkpoint, *words, "--truncate").code == 0
+
+
+def test_a_text_to_be_answered_that_is_too_long_is_named_with_its_line(cli, bundle, tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "今天"}\n\n{"text": "好"}\n{"text": "' + "今天" * 40 + '"}\n', encoding="utf-8")
+    for batch_size in (1, 8):
+        outcome = cli("run", bundle, "--input", path, "--batch-size", batch_size)
+        assert f"{path}:4: the text has 42 tokens" in outcome.error
+        assert len(outcome.out.splitlines()) == 2
+
+
+def test_a_pair_is_refused_where_the_model_knows_single_texts(cli, tmp_path):
+    source = write_checkpoint(tmp_path / "single", type_vocab_size=1)
+    path = write_lines(tmp_path / "texts.jsonl", [{"text": "今天", "text_pair": "好"}])
+    words = ("--recipe", "int8-static", "--calibration", path, "--out", tmp_path / "bundle")
+    assert f"{path}:1: a pair, and the model was made for single texts" in cli("quantize", source, *words).error
 
 
 def test_labelled_texts_are_cut_when_asked(cli, checkpoint, bundle, tmp_path):

@@ -15,7 +15,9 @@ from roformer_edge.quantize.outliers import (
     MOST_SPLIT,
     OUTLIER_RATIO,
     SPLIT_RATIO,
+    error_directions,
     estimated_maxima,
+    kept_errors,
     outlier_channels,
     smooth,
     smoothing_factors,
@@ -139,29 +141,95 @@ def test_nonsense_is_refused():
                 refuse(np.float32([1, 1, bad, 1]), weight)
 
 
-def test_layer_norms_tell_the_sizes_of_what_is_read_after_them():
-    config = RoFormerConfig(vocab_size=9, hidden_size=4, num_hidden_layers=2, num_attention_heads=1)
-    norms = {
-        "layer.0.attention.qkv": "roformer.embeddings.LayerNorm",
-        "layer.0.ffn.up": "roformer.encoder.layer.0.attention.output.LayerNorm",
-        "layer.1.attention.qkv": "roformer.encoder.layer.0.output.LayerNorm",
-        "layer.1.ffn.up": "roformer.encoder.layer.1.attention.output.LayerNorm",
-        "head.dense": "roformer.encoder.layer.1.output.LayerNorm",
-        "head.decoder": "cls.predictions.transform.LayerNorm",
-    }
+def norms_of(config: RoFormerConfig) -> dict[str, np.ndarray]:
+    """Ordinary layer norms."""
+    layers = [f"roformer.encoder.layer.{layer}" for layer in range(config.num_hidden_layers)]
+    norms = [f"{layer}.{part}" for layer in layers for part in ("attention.output.LayerNorm", "output.LayerNorm")]
     arrays = {}
-    for number, norm in enumerate(norms.values()):
-        arrays[f"{norm}.weight"] = np.float32([1, 1, -number, 1])
-        arrays[f"{norm}.bias"] = np.float32([0, 0, 0, -1])
+    for norm, width in (("roformer.embeddings.LayerNorm", config.width_of_embeddings), *((n, 64) for n in norms)):
+        arrays |= {f"{norm}.weight": np.ones(width, np.float32), f"{norm}.bias": np.zeros(width, np.float32)}
+    return arrays
+
+
+def test_layer_norms_tell_the_sizes_of_what_is_read_after_them():
+    config = RoFormerConfig(vocab_size=9, hidden_size=64, num_hidden_layers=2, num_attention_heads=1)
+    arrays = norms_of(config)
+    for maxima in estimated_maxima(arrays, config).values():
+        assert np.allclose(maxima, 4)
+    arrays["roformer.encoder.layer.0.output.LayerNorm.weight"][3] = 20
+    arrays["roformer.encoder.layer.0.output.LayerNorm.bias"][5] = 100
     found = estimated_maxima(arrays, config)
-    assert list(found) == list(norms)
-    for number, maxima in enumerate(found.values()):
-        assert maxima.tolist() == [4, 4, 4 * number, 5]
-    assert estimated_maxima({}, config) == {}
+    scopes = ["layer.0.attention.qkv", "layer.0.ffn.up", "layer.1.attention.qkv", "layer.1.ffn.up", "head.dense"]
+    assert list(found) == scopes
+    assert outlier_channels(found["layer.0.ffn.up"]).tolist() == []
+    assert found["layer.1.attention.qkv"][[0, 3, 5]].tolist() == [4, 80, 104]
+    # the residual sum carries the channel on, and the layer norms after make the others smaller
+    assert outlier_channels(found["layer.1.ffn.up"]).tolist() == [3]
+    assert outlier_channels(found["head.dense"]).tolist() == [3]
+    arrays["roformer.encoder.layer.1.attention.output.LayerNorm.weight"][3] = 20
+    again = estimated_maxima(arrays, config)["layer.1.ffn.up"]
+    assert again[3] / again[0] > 60
+
+
+def test_the_estimates_are_those_of_a_real_model():
+    """Against the norms of random vectors with a large channel in the residual stream."""
+    rng = np.random.default_rng(0)
+    config = RoFormerConfig(vocab_size=9, hidden_size=64, num_hidden_layers=1, num_attention_heads=1)
+    arrays, name = norms_of(config), "roformer.encoder.layer.0.attention.output.LayerNorm.weight"
+    arrays["roformer.embeddings.LayerNorm.weight"][7] = arrays[name][7] = 15
+    stream = rng.standard_normal((4000, 64)) * arrays["roformer.embeddings.LayerNorm.weight"]
+    summed = stream + rng.standard_normal((4000, 64))
+    seen = (summed - summed.mean(1, keepdims=True)) / summed.std(1, keepdims=True) * arrays[name]
+    estimated = estimated_maxima(arrays, config)["layer.0.ffn.up"]
+    measured = np.abs(seen).max(axis=0)
+    assert 0.4 < (estimated[7] / np.median(estimated)) / (measured[7] / np.median(measured)) < 2.5
 
 
 def test_a_projection_stands_between_the_embeddings_and_the_first_layer():
-    config = RoFormerConfig(vocab_size=9, hidden_size=4, embedding_size=2, num_hidden_layers=1, num_attention_heads=1)
-    norm = "roformer.embeddings.LayerNorm"
-    arrays = {f"{norm}.weight": np.ones(2, np.float32), f"{norm}.bias": np.zeros(2, np.float32)}
-    assert list(estimated_maxima(arrays, config)) == ["embeddings.project"]
+    config = RoFormerConfig(vocab_size=9, hidden_size=64, embedding_size=16, num_hidden_layers=1, num_attention_heads=1)
+    arrays = norms_of(config) | {"roformer.embeddings_project.weight": np.ones((64, 16), np.float32)}
+    found = estimated_maxima(arrays, config)
+    assert list(found) == ["embeddings.project", "layer.0.ffn.up", "head.dense"]
+    assert found["embeddings.project"].shape == (16,)
+
+
+def test_norms_without_weights_tell_nothing():
+    assert estimated_maxima({}, RoFormerConfig(vocab_size=9, norm_type="rms_norm", use_bias=False)) == {}
+
+
+def embedding_norm(width: int, **sizes: float) -> dict[str, np.ndarray]:
+    weights = np.ones(width, np.float32)
+    for name, size in sizes.items():
+        weights[int(name[1:])] = size
+    return {"roformer.embeddings.LayerNorm.weight": weights}
+
+
+def test_errors_of_rows_are_kept_where_the_norm_makes_them_large():
+    config = RoFormerConfig(vocab_size=50, hidden_size=64, num_hidden_layers=1, num_attention_heads=1)
+    assert error_directions(embedding_norm(64), config) is None
+    assert error_directions({}, config) is None
+    directions = error_directions(embedding_norm(64, c3=20, c9=-15), config)
+    assert np.abs(directions[:, [3, 9]]).tolist() == [[1, 0], [0, 1]]
+    rows = np.random.default_rng(0).standard_normal((50, 64)).astype(np.float32)
+    quantised = quantize_weight(rows, 0)
+    errors = rows - (quantised.dequantize() + kept_errors(rows, quantised, directions) @ directions)
+    assert np.abs(errors[:, [3, 9]]).max() < 1e-6
+    assert np.abs(errors).max() > 1e-3
+
+
+def test_behind_a_projection_the_directions_are_those_that_its_outliers_read():
+    config = RoFormerConfig(
+        vocab_size=50, hidden_size=64, embedding_size=16, num_hidden_layers=1, num_attention_heads=1
+    )
+    rng = np.random.default_rng(0)
+    arrays = embedding_norm(16) | {"roformer.embeddings_project.weight": rng.standard_normal((64, 16), np.float32)}
+    assert error_directions(arrays, config) is None
+    for channel in (5, 40):
+        arrays["roformer.embeddings_project.weight"][channel] *= 25
+    directions = error_directions(arrays, config)
+    assert np.allclose(directions @ directions.T, np.eye(2), atol=1e-6)
+    rows = rng.standard_normal((50, 16), np.float32)
+    quantised = quantize_weight(rows, 0)
+    errors = rows - (quantised.dequantize() + kept_errors(rows, quantised, directions) @ directions)
+    through = errors @ arrays["roformer.embeddings_project.weight"].T
+    assert np.abs(through[:, [5, 40]]).max() < 1e-4

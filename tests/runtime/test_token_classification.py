@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from roformer_edge.errors import BackendError, TextError, UnknownNameError
-from roformer_edge.runtime.pipelines.token_classification import Entity, split_label
+from roformer_edge.runtime.pipelines.token_classification import Entity
 from tests.runtime.tiny_tasks import TEXTS, TOKENIZER, Feeds, Real, fake, real
 
 BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -67,22 +67,6 @@ def test_ends_and_singles_close_an_entity(tags: list[str], expected: list[tuple[
 def test_labels_without_a_letter_in_front_are_joined_with_equal_neighbours() -> None:
     classify = scripted(["人", "人", "O", "地-名", "地-名", "人"], ("O", "人", "地-名"))
     assert spans(classify(SIX)) == [("人", "我你"), ("地-名", "的灯"), ("人", "好")]
-
-
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        ("B-PER", ("PER", True, False)),
-        ("M-PER", ("PER", False, False)),
-        ("U-PER", ("PER", True, True)),
-        ("L-GPE-CITY", ("GPE-CITY", False, True)),
-        ("GPE-CITY", ("GPE-CITY", False, False)),
-        ("B-", ("B-", False, False)),
-        ("O", ("O", False, False)),
-    ],
-)
-def test_a_label_is_split(label: str, expected: tuple[str, bool, bool]) -> None:
-    assert split_label(label) == expected
 
 
 def test_places_are_those_of_the_original_text() -> None:

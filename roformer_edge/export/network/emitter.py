@@ -34,6 +34,8 @@ class Table:
         scheme: How the recipe wants it stored.
         shared: Whether a product multiplies by the same numbers as they are stored (see ``Product.table``), so that
             its integers must suit that product.
+        directions: Directions in which the rounding errors of quantised rows are kept beside them, for they would
+            become outliers: float32 ``[directions, width]``, orthonormal.
     """
 
     scope: str
@@ -41,6 +43,7 @@ class Table:
     rows: FloatArray
     scheme: str = FLOAT
     shared: bool = False
+    directions: FloatArray | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -29,6 +29,7 @@ class Weights:
         decisions: Scope name -> decision; a scope that is not there is float32.
         ranges: ``Product.input`` -> (low, high) of what is quantised, for schemes that fix it beforehand.
         smoothing: Scope name -> what is done about the outlier channels of its input.
+        error_directions: See ``Table.directions``; of the word embeddings.
     """
 
     config: RoFormerConfig
@@ -36,6 +37,7 @@ class Weights:
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     smoothing: Mapping[str, Smoothing] = field(default_factory=dict)
+    error_directions: FloatArray | None = None
 
     def scheme(self, scope: str) -> str:
         """Return the scheme decided for a scope."""
@@ -58,6 +60,7 @@ class Weights:
             rows=self.arrays[WORD_EMBEDDINGS],
             scheme=self.scheme("embeddings.word"),
             shared=self.shares_table,
+            directions=self.error_directions,
         )
 
     def type_table(self) -> Table:

@@ -20,6 +20,7 @@ from roformer_edge.errors import ExportError
 from roformer_edge.export.network.emitter import Product, Table
 from roformer_edge.export.onnx.graph import CONTRIB, GraphBuilder
 from roformer_edge.quantize.affine import quantize_weight
+from roformer_edge.quantize.outliers import kept_errors
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, ROWS, STATIC
 
@@ -53,7 +54,14 @@ def _int8_rows(graph: GraphBuilder, ids: str, table: Table, preset: Preset) -> s
     picked = graph.node("Cast", table.scope, [picked], to=1)
     column = graph.tensor(f"{table.scope}/weight_scale", rows.scale.reshape(-1, 1))
     scale = graph.node("Gather", f"{table.scope}/scale", [column, ids])
-    return graph.node("Mul", table.scope, [picked, scale])
+    x = graph.node("Mul", table.scope, [picked, scale])
+    if table.directions is None:
+        return x
+    name = f"{table.scope}.errors"
+    errors = graph.tensor(f"{name}/weight", kept_errors(table.rows, rows, table.directions))
+    errors = graph.node("Gather", name, [errors, ids])
+    errors = graph.node("MatMul", name, [errors, graph.tensor(f"{name}/directions", table.directions)])
+    return graph.node("Add", name, [x, errors])
 
 
 def _float(graph: GraphBuilder, x: str, product: Product, _: Preset) -> str:

@@ -16,24 +16,12 @@ from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
 from roformer_edge.scores import softmax
+from roformer_edge.tagging import TagScheme
 
 # "none": one entry a token. Else entries are stretches of the text, made of units: with "simple" a unit is a token;
 # with "first" and "mean" it is a word, a token with the "##" tokens that continue it, and its probabilities are those
 # of its first token or their mean.
 AGGREGATIONS = ("none", "simple", "first", "mean")
-
-OUTSIDE = "O"
-# What the letter in front of a label's name says: whether an entity begins here in any case, and whether it ends.
-# B-, I-: begin, inside (BIO); M-: middle, E- or L-: end or last, S- or U-: single or unit (BMES, BIOES, BILOU).
-_PREFIXES = {
-    "B": (True, False),
-    "I": (False, False),
-    "M": (False, False),
-    "E": (False, True),
-    "L": (False, True),
-    "S": (True, True),
-    "U": (True, True),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +29,7 @@ class Entity:
     """A stretch of a text.
 
     Attributes:
-        label: What it is: the label without its ``B-`` or ``I-``; with ``aggregation="none"`` the label as it is.
+        label: What it is: the label without its letter; with ``aggregation="none"`` the label as it is.
         score: The mean probability of its tokens' labels.
         start: Its first character in the text.
         end: One more than its last.
@@ -69,6 +57,7 @@ class TokenClassifier(Pipeline):
 
     Attributes:
         labels: Names of the classes in the order of the logits.
+        scheme: How the labels are read.
     """
 
     task = "token-classification"
@@ -78,6 +67,7 @@ class TokenClassifier(Pipeline):
     ) -> None:
         super().__init__(session, tokenizer, config, limits=limits)
         self.labels = config.labels
+        self.scheme = TagScheme.of(config.labels)
 
     @overload
     def __call__(
@@ -107,10 +97,11 @@ class TokenClassifier(Pipeline):
     ) -> Any:
         """Find the entities of one text, or of many.
 
-        The label of a unit is its most probable one. An entity begins with ``B-`` or ``S-``, or where the label's name
-        differs from that of the unit before; it goes on while the name stays, so an ``I-`` without its ``B-`` begins
-        one, and labels without a letter in front (``PER``) are joined with equal neighbours. ``E-`` and ``S-`` end it.
-        ``O`` is outside.
+        The label of a unit is its most probable one. Letters in labels are read as the whole set of labels has them,
+        before a name or behind it, with ``-`` or ``_``; see :class:`~roformer_edge.tagging.TagScheme`. An entity begins
+        with ``B-`` or ``S-``, or where the label's name differs from that of the unit before; it goes on while the name
+        stays, so an ``I-`` without its ``B-`` begins one, and labels without a letter (``PER``) are joined with equal
+        neighbours. ``E-`` and ``S-`` end it. ``O`` is outside.
 
         Args:
             texts: A ``str``; a list (or other collection) of such; or an iterator.
@@ -172,46 +163,13 @@ class TokenClassifier(Pipeline):
                 found[end - 1][0].end,
                 [float(unit.scores[index]) for unit, index in found[first:end]],
             )
-            for name, first, end in join_labels(labels)
+            for name, first, end in self.scheme.join(labels)
         ]
 
     @staticmethod
     def _entity(text: str, label: str, start: int, end: int, scores: Sequence[float]) -> Entity:
         score = sum(scores) / len(scores)
         return Entity(label=label, score=score, start=start, end=end, text=text[start:end])
-
-
-def join_labels(labels: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Entities in the labels of consecutive units: ``(name, index of the first unit, one more than that of the last)``.
-
-    An entity begins where a label says so or the name changes, and ends where a label says so or another begins; see
-    :meth:`TokenClassifier.__call__`.
-    """
-    entities: list[tuple[str, int, int]] = []
-    name, start = OUTSIDE, 0
-
-    def close(end: int) -> None:
-        if name != OUTSIDE:
-            entities.append((name, start, end))
-
-    for index, label in enumerate(labels):
-        this, begins, ends = split_label(label)
-        if begins or this != name:
-            close(index)
-            name, start = this, index
-        if ends:
-            close(index + 1)
-            name = OUTSIDE
-    close(len(labels))
-    return entities
-
-
-def split_label(label: str) -> tuple[str, bool, bool]:
-    """Split a label: its name, whether an entity begins with it in any case, and whether it ends with it."""
-    letter, dash, name = label.partition("-")
-    if dash and name and letter in _PREFIXES:
-        return (name, *_PREFIXES[letter])
-    return label, False, False
 
 
 def _units(encoding: OffsetEncoding, scores: NDArray[np.float64], aggregation: str) -> list[_Unit]:

@@ -41,7 +41,7 @@ _CONFUSED_SHOWN = 15
 
 
 def to_markdown(report: Report) -> str:
-    """GitHub-flavoured Markdown with a final newline."""
+    """Render GitHub-flavoured Markdown with a final newline."""
     words = verdict(report)
     parts = [
         f"# {as_markdown(title(report))}",
@@ -62,7 +62,7 @@ def to_markdown(report: Report) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 3) -> str:
-    """A table whose last ``numbers`` columns are aligned right; cells are escaped already."""
+    """Render a table whose last ``numbers`` columns are aligned right; cells are escaped already."""
     rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
@@ -89,14 +89,14 @@ def _figures(report: Report) -> list[str]:
     ]
     found = judged(report)
     if found is not None:
-        figure, verdicts = found
+        figure, pairs = found
         square = [
-            ("reference right", f"{verdicts.both:,}", f"{verdicts.only_reference:,}"),
-            ("reference wrong", f"{verdicts.only_candidate:,}", f"{verdicts.neither:,}"),
+            ("reference right", f"{pairs.both:,}", f"{pairs.only_reference:,}"),
+            ("reference wrong", f"{pairs.only_candidate:,}", f"{pairs.neither:,}"),
         ]
         parts += [
             _table((f"{figure.name}", "candidate right", "candidate wrong"), square, numbers=2),
-            f"McNemar's test, mid-p: {p_value(verdicts)}.",
+            f"McNemar's test, mid-p: {p_value(pairs)}.",
         ]
     return parts
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import ComparisonError
-from roformer_edge.validate.data.examples import Example, Problem, spread_sample
-from roformer_edge.validate.data.inputs import Inputs
+from roformer_edge.validate.data.examples import Example, spread_sample
+from roformer_edge.validate.data.inputs import Inputs, Problem, too_long
 from roformer_edge.validate.data.lines import Line
 from roformer_edge.validate.differences import DifferenceHistogram, difference_histogram, output_sample, row_cosines
 from roformer_edge.validate.excerpts import Excerpt, cut
@@ -19,7 +19,7 @@ from roformer_edge.validate.format import decimal, significant
 from roformer_edge.validate.metrics import Metric, Ratio, spearman
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Distribution, Scatter, Section
-from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Effect, Measure, Rows, Shown, too_long
+from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Effect, Measure, Shown, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -33,6 +33,7 @@ COSINE, NEIGHBOURS, RANKS, GOLD, SIMILARITY = 0, 1, 2, 3, 4
 NEAREST = 10
 # texts among which they are looked for, spread over the data: the work grows with their number
 POOL = 1000
+_TOGETHER = 256  # texts whose similarities with the others are held at once
 # of similarities, below which two neighbours are as near as each other
 _TIE = 1e-6
 # how the vector of a text is made of its tokens' states
@@ -60,7 +61,7 @@ class VectorDetail(Detail):
     sample: tuple[tuple[float, float], ...]
 
 
-class SentenceVectors(Measure["float | None", Vectors]):
+class SentenceVectorMeasure(Measure["float | None", Vectors]):
     """Measures sentence vectors; an answer is ``[1, width]``, or ``[2, width]`` for a text and its pair.
 
     The standard is the reference itself: its vectors, their neighbours and similarities. Where every example is a pair
@@ -84,33 +85,33 @@ class SentenceVectors(Measure["float | None", Vectors]):
     )
 
     def read_gold(self, line: Line) -> float | None:
-        """The gold similarity of a pair under ``score``, where there is one."""
+        """Read the gold similarity of a pair under ``score``, where there is one."""
         named = line.fields.given.get("score", "score") in line.values
         return line.number_of("score") if named and line.holds("text_pair") else None
 
     def metrics_of(self, examples: Sequence[Example]) -> Sequence[Metric]:
-        """With gold similarities, Spearman's correlation with them comes first."""
+        """Put Spearman's correlation with gold similarities first, where the examples have any."""
         scored = sum(example.gold is not None for example in examples)
         if scored not in (0, len(examples)):
             raise ComparisonError(f"{scored} of {len(examples)} examples are pairs with a score; give all or none one")
         return (self.against_gold, *self.metrics) if scored else self.metrics
 
     def check_sides(self, reference: Predictor, candidate: Predictor) -> None:
-        """There are no labels to be compared."""
+        """Accept any two sides: there are no labels to be compared."""
 
     def find_problem(self, tokenizer: Any, limit: int, inputs: Inputs, *, truncation: bool) -> Problem | None:
-        """A text and its pair are read one by one."""
+        """Find texts that are too long; a text and its pair are read one by one."""
         tokens = max(len(tokenizer.encode_text(text).ids) for text in inputs.values())
         return None if truncation or tokens <= limit else too_long(tokens, limit)
 
     def ask(self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool) -> Sequence[Vectors]:
-        """The vector of every text, and of its pair by itself."""
+        """Ask for the vector of every text, and of its pair by itself."""
         texts = [text for value in inputs for text in value.values()]
         vectors = iter(pipeline(texts, pooling=POOLING, batch_size=batch_size, truncation=truncation))
         return [np.stack([next(vectors) for _ in value]) for value in inputs]
 
     def collect(self, side: Predictor, inputs: Sequence[Inputs], answers: Sequence[Any]) -> Sequence[Vectors]:
-        """The vectors, all of one width."""
+        """Collect the vectors, all of one width."""
         super().collect(side, inputs, answers)
         arrays = [np.asarray(answer, dtype=np.float32) for answer in answers]
         for number, (array, value) in enumerate(zip(arrays, inputs, strict=True), 1):
@@ -122,8 +123,10 @@ class SentenceVectors(Measure["float | None", Vectors]):
                 raise ComparisonError(f"{side.name} gave vectors that are not finite for example {number}")
         return arrays
 
-    def statistics(self, examples: Sequence[Example], answers: Sequence[Vectors], reference: Sequence[Vectors]) -> Rows:
-        """Nearness to the reference, gold score and similarity, float64 ``[examples, 5]``."""
+    def statistics(
+        self, examples: Sequence[Example], answers: Sequence[Vectors], reference: Sequence[Vectors]
+    ) -> StatisticRows:
+        """Compute the nearness to the reference, gold score and similarity, float64 ``[examples, 5]``."""
         near = compare_neighbours(np.concatenate(reference), np.concatenate(answers))
         sizes = [len(answer) for answer in answers]
         columns = [_by_example(values, sizes).mean(axis=1) for values in (near.cosines, near.recall, near.ranks)]
@@ -134,7 +137,7 @@ class SentenceVectors(Measure["float | None", Vectors]):
     def compare(
         self, examples: Sequence[Example], reference: Sequence[Vectors], candidate: Sequence[Vectors]
     ) -> Comparison:
-        """Whether the nearest neighbours are the same; a text moved by one minus the cosine of its vectors."""
+        """Tell whether the nearest neighbours are the same; a text moved by one minus the cosine of its vectors."""
         near = compare_neighbours(np.concatenate(reference), np.concatenate(candidate))
         sizes = [len(answer) for answer in reference]
         same: NDArray[np.bool_] = np.asarray(_by_example(near.same_nearest, sizes).all(axis=1))
@@ -147,13 +150,13 @@ class SentenceVectors(Measure["float | None", Vectors]):
         )
 
     def agree(self, reference: Sequence[Vectors], candidate: Sequence[Vectors], comparison: Comparison) -> Agreement:
-        """How many examples have the same nearest neighbours."""
+        """Count how many examples have the same nearest neighbours."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="nearest neighbour")
 
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Vectors], candidate: Sequence[Vectors]
     ) -> Shown:
-        """The nearest other text on either side, with its similarity."""
+        """Show the nearest other text on either side, with its similarity."""
         texts = [text for example in examples for text in example.inputs.values()]
         node = sum(len(answer) for answer in reference[:row])
         gold = examples[row].gold
@@ -175,7 +178,7 @@ class SentenceVectors(Measure["float | None", Vectors]):
     def make_detail(
         self, examples: Sequence[Example], reference: Sequence[Vectors], candidate: Sequence[Vectors], seed: int
     ) -> VectorDetail:
-        """How far similarities moved."""
+        """Compute how far similarities moved."""
         ours, theirs = np.concatenate(reference), np.concatenate(candidate)
         pool = _pool(len(ours))
         above = np.triu_indices(len(pool), 1) if len(pool) > 1 else (np.array([0]), np.array([0]))
@@ -191,7 +194,7 @@ class SentenceVectors(Measure["float | None", Vectors]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """How far the similarities of pairs of texts moved."""
+        """Show how far the similarities of pairs of texts moved."""
         detail = report.detail
         assert isinstance(detail, VectorDetail)
         return [
@@ -244,18 +247,20 @@ def compare_neighbours(reference: Vectors, candidate: Vectors) -> Nearness:
     ours, theirs, pool = _units(reference), _units(candidate), _pool(len(reference))
     recall, ranks = np.ones(len(ours)), np.ones(len(ours))
     same = np.ones(len(ours), dtype=np.bool_)
-    for node in range(len(ours)):
-        others = pool[pool != node]
-        if not len(others):
-            continue
-        first, second = ours[others] @ ours[node], theirs[others] @ theirs[node]
-        number = min(NEAREST, len(others))
-        last = np.partition(first, -number)[-number]
-        found = np.argpartition(second, -number)[-number:]
-        recall[node] = float((first[found] >= last - _TIE).mean())
-        same[node] = first[second.argmax()] >= first.max() - _TIE
-        if len(others) > 1:
-            ranks[node] = float(spearman(first, second, np.ones((1, len(others)), dtype=np.int64))[0])
+    for start in range(0, len(ours), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        rows = zip(ours[part] @ ours[pool].T, theirs[part] @ theirs[pool].T, strict=True)
+        for node, similarities in enumerate(rows, start):
+            first, second = (values[pool != node] for values in similarities)
+            if not len(first):
+                continue
+            number = min(NEAREST, len(first))
+            last = np.partition(first, -number)[-number]
+            found = np.argpartition(second, -number)[-number:]
+            recall[node] = float((first[found] >= last - _TIE).mean())
+            same[node] = first[second.argmax()] >= first.max() - _TIE
+            if len(first) > 1:
+                ranks[node] = _rank_correlation(first, second)
     return Nearness(
         cosines=row_cosines(reference.astype(np.float64), candidate.astype(np.float64)),
         recall=recall,
@@ -264,8 +269,20 @@ def compare_neighbours(reference: Vectors, candidate: Vectors) -> Nearness:
     )
 
 
+def _rank_correlation(first: Floats, second: Floats) -> float:
+    """Compute Spearman's correlation of two columns; 0 where one is constant."""
+    ranks = []
+    for values in (first, second):
+        _, group, count = np.unique(values, return_inverse=True, return_counts=True)
+        # equal values share the mean of their ranks
+        middle = np.cumsum(count) - (count - 1) / 2
+        ranks.append(middle[group] - (len(values) + 1) / 2)
+    lengths = np.sqrt((ranks[0] @ ranks[0]) * (ranks[1] @ ranks[1]))
+    return float(ranks[0] @ ranks[1] / lengths) if lengths else 0.0
+
+
 def _units(vectors: Vectors) -> Floats:
-    """Vectors of length 1, float64; a zero vector stays one."""
+    """Scale vectors to length 1, float64; a zero vector stays one."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0))
 

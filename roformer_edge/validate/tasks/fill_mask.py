@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from roformer_edge.errors import ComparisonError
-from roformer_edge.validate.data.examples import Example, Problem
-from roformer_edge.validate.data.inputs import Inputs, inputs_of
+from roformer_edge.validate.data.examples import Example
+from roformer_edge.validate.data.inputs import Inputs, Problem, inputs_of, too_long
 from roformer_edge.validate.data.lines import Line, shown
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
 from roformer_edge.validate.tasks.language_model import (
@@ -21,13 +21,13 @@ from roformer_edge.validate.tasks.language_model import (
     perplexity,
     token_accuracy,
 )
-from roformer_edge.validate.tasks.measure import Shown, too_long
+from roformer_edge.validate.tasks.measure import Shown
 
 # Of the tokens of a text without masks so many are hidden, as in the training of such models.
 HIDDEN_SHARE = 0.15
 
 
-class MaskedTokens(LanguageModel):
+class MaskedTokenMeasure(LanguageModel):
     """Measures how hidden tokens are guessed.
 
     A text with masks comes with an ``answers`` for each of them. Of a text without masks 15 % of the tokens, and at
@@ -39,7 +39,7 @@ class MaskedTokens(LanguageModel):
     metrics = (token_accuracy("masked-token accuracy"), perplexity("pseudo-perplexity"))
 
     def read(self, line: Line) -> tuple[Inputs, None]:
-        """The text, with the tokens that its masks hide where the line has any."""
+        """Read the text, with the tokens that its masks hide where the line has any."""
         inputs = inputs_of(line, self.row)
         if not line.holds("answers"):
             return inputs, None
@@ -47,7 +47,7 @@ class MaskedTokens(LanguageModel):
         return {**inputs, "answers": [line.string("answers")] if single else line.strings("answers")}, None
 
     def find_problem(self, tokenizer: Any, limit: int, inputs: Inputs, *, truncation: bool) -> Problem | None:
-        """Too many tokens, masks without an answer each, or an answer that is no token."""
+        """Find too many tokens, masks without an answer each, or an answer that is no token."""
         ids = tokenizer.encode_text(inputs["text"]).ids
         if len(ids) > limit and not truncation:
             return too_long(len(ids), limit)
@@ -68,7 +68,7 @@ class MaskedTokens(LanguageModel):
     def ask(
         self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool
     ) -> Sequence[TokenGuesses]:
-        """What the graph makes of every hidden token."""
+        """Ask for what the graph makes of every hidden token."""
         rows = [self._row(pipeline.model, value, truncation=truncation) for value in inputs]
         return guess(pipeline.model, rows, batch_size)
 
@@ -100,7 +100,7 @@ class MaskedTokens(LanguageModel):
         reference: Sequence[TokenGuesses],
         candidate: Sequence[TokenGuesses],
     ) -> Shown:
-        """The text with its hidden tokens filled in, by gold and by both sides."""
+        """Show the text with its hidden tokens filled in, by gold and by both sides."""
         text, ours, theirs = examples[row].inputs["text"], reference[row], candidate[row]
         return Shown(
             gold=filled(text, ours.places, ours.expected),
@@ -110,7 +110,7 @@ class MaskedTokens(LanguageModel):
 
 
 def draw_positions(known: Sequence[int], text: str) -> list[int]:
-    """Which of the known positions are hidden: a share of them, drawn by a generator that the text seeds."""
+    """Choose the known positions that are hidden: a share of them, drawn by a generator that the text seeds."""
     if not known:
         return []
     seed = int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big")
@@ -125,7 +125,7 @@ def filled(
     tokens: Sequence[str],
     expected: Sequence[str] | None = None,
 ) -> Excerpt:
-    """A text with tokens in some of its places, marked, right or wrong where ``expected`` says so."""
+    """Fill some places of a text with tokens, marked, right or wrong where ``expected`` says so."""
     pieces, marks, at, length = [], [], 0, 0
     for number, ((start, end), token) in enumerate(zip(places, tokens, strict=True)):
         piece = token.removeprefix("##")

@@ -15,7 +15,7 @@ from roformer_edge.validate.data.lines import Line
 from roformer_edge.validate.differences import DifferenceHistogram, difference_histogram, output_sample
 from roformer_edge.validate.metrics import Metric, Ratio, Weights, ratio
 from roformer_edge.validate.sections import Breakdown, Distribution, Part, Scatter, Section
-from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, Rows
+from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 # columns of a row of statistics: tokens guessed rightly, tokens, and the negative log-likelihood of all of them
 RIGHT, TOKENS, LOSS = 0, 1, 2
-# positions whose logits over the vocabulary are looked at together: 16 of 50,000 float64 numbers are 6 MB
+# positions whose logits over the vocabulary are looked at together: 16 of 50,000 float32 numbers are 3 MB
 _TOGETHER = 16
 
 # kind of a token -> how a report calls it
@@ -96,16 +96,16 @@ class LanguageModelDetail(Detail):
 
 
 def perplexity(name: str) -> Metric:
-    """The exponential of the mean negative log-likelihood of a token; lower is better."""
+    """Make a metric of the exponential of the mean negative log-likelihood of a token; lower is better."""
 
-    def value(rows: Rows, weights: Weights) -> Floats:
+    def value(rows: StatisticRows, weights: Weights) -> Floats:
         return np.exp(ratio(weights @ rows[:, LOSS], weights @ rows[:, TOKENS]))
 
     return Metric(name=name, unit="number", higher_is_better=False, formula=value)
 
 
 def token_accuracy(name: str) -> Ratio:
-    """The share of tokens that are guessed rightly."""
+    """Make a metric of the share of tokens that are guessed rightly."""
     return Ratio(name=name, numerator=lambda rows: rows[:, RIGHT], denominator=lambda rows: rows[:, TOKENS])
 
 
@@ -122,8 +122,8 @@ class LanguageModel(Measure[Any, TokenGuesses]):
 
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[TokenGuesses], reference: Sequence[TokenGuesses]
-    ) -> Rows:
-        """Tokens guessed rightly, tokens, and their negative log-likelihood, float64 ``[examples, 3]``."""
+    ) -> StatisticRows:
+        """Count tokens guessed rightly and all, with their negative log-likelihood, float64 ``[examples, 3]``."""
         rows = [
             (
                 sum(best == expected for best, expected in zip(answer.best, answer.expected, strict=True)),
@@ -137,7 +137,7 @@ class LanguageModel(Measure[Any, TokenGuesses]):
     def compare(
         self, examples: Sequence[Example], reference: Sequence[TokenGuesses], candidate: Sequence[TokenGuesses]
     ) -> Comparison:
-        """The share of tokens guessed rightly; a text moved by the largest change of a token's log-probability."""
+        """Compare the shares of tokens guessed rightly; a text moved by the largest change of a log-probability."""
         pairs = list(zip(reference, candidate, strict=True))
         for number, (ours, theirs) in enumerate(pairs, 1):
             if ours.expected != theirs.expected:
@@ -158,7 +158,7 @@ class LanguageModel(Measure[Any, TokenGuesses]):
     def agree(
         self, reference: Sequence[TokenGuesses], candidate: Sequence[TokenGuesses], comparison: Comparison
     ) -> Agreement:
-        """How many tokens are guessed alike."""
+        """Count how many tokens are guessed alike."""
         pairs = [
             pair
             for ours, theirs in zip(reference, candidate, strict=True)
@@ -173,7 +173,7 @@ class LanguageModel(Measure[Any, TokenGuesses]):
         candidate: Sequence[TokenGuesses],
         seed: int,
     ) -> LanguageModelDetail:
-        """Tokens by kind, and how far the log-probabilities moved."""
+        """Count tokens by kind, and compute how far the log-probabilities moved."""
         kinds: dict[str, list[tuple[bool, bool]]] = {name: [] for name in KINDS}
         for ours, theirs in zip(reference, candidate, strict=True):
             for expected, first, second in zip(ours.expected, ours.best, theirs.best, strict=True):
@@ -198,7 +198,7 @@ class LanguageModel(Measure[Any, TokenGuesses]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """Accuracy by kind of token, and how far the log-probabilities moved."""
+        """Show accuracy by kind of token, and how far the log-probabilities moved."""
         detail = report.detail
         assert isinstance(detail, LanguageModelDetail)
         parts = tuple(
@@ -267,10 +267,10 @@ def _at_positions(row: Any, logits: NDArray[np.float32], vocabulary: int) -> Map
     for start in range(0, len(row.positions), _TOGETHER):
         part = slice(start, start + _TOGETHER)
         # ids that no token has are left out
-        values = logits[list(row.positions[part]), :vocabulary].astype(np.float64)
-        values -= values.max(axis=1, keepdims=True)
-        expected = values[np.arange(len(values)), list(row.expected[part])]
-        found.append(expected - np.log(np.exp(values).sum(axis=1)))
+        values = logits[list(row.positions[part]), :vocabulary]
+        values = values - values.max(axis=1, keepdims=True)
+        expected = values[np.arange(len(values)), list(row.expected[part])].astype(np.float64)
+        found.append(expected - np.log(np.exp(values).sum(axis=1, dtype=np.float64)))
         best.append(values.argmax(axis=1).astype(np.float64))
     return {
         "best": np.concatenate(best).astype(np.float32),
@@ -279,7 +279,7 @@ def _at_positions(row: Any, logits: NDArray[np.float32], vocabulary: int) -> Map
 
 
 def kind_of(token: str) -> str:
-    """The kind of a token, a key of ``KINDS``."""
+    """Name the kind of a token, a key of ``KINDS``."""
     text = token.removeprefix("##")
     if all("\u3400" <= character <= "\u9fff" for character in text):
         return "ideograph" if len(text) == 1 else "word"

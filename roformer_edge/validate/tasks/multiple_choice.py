@@ -18,7 +18,7 @@ from roformer_edge.validate.excerpts import Excerpt, Passage, cut, passages
 from roformer_edge.validate.metrics import Ratio
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Breakdown, Distribution, Part, Scatter, Section
-from roformer_edge.validate.tasks.measure import RIGHT_OR_WRONG, Comparison, Detail, Measure, Rows, Shown
+from roformer_edge.validate.tasks.measure import RIGHT_OR_WRONG, Comparison, Detail, Measure, Shown, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -61,7 +61,7 @@ class ChoiceDetail(Detail):
     sample: tuple[tuple[float, float], ...]
 
 
-class Choices(Measure[int, Probabilities]):
+class ChoiceMeasure(Measure[int, Probabilities]):
     """Measures choices; an answer is the probability of every choice, and gold is the index of the right one."""
 
     task = "multiple-choice"
@@ -71,7 +71,7 @@ class Choices(Measure[int, Probabilities]):
     metrics = (Ratio(name="accuracy", numerator=lambda rows: rows[:, 0], right_answers=True),)
 
     def read_gold(self, line: Line) -> int:
-        """The index of the right choice, from 0, or its text where no other choice has it."""
+        """Read the index of the right choice, from 0, or its text where no other choice has it."""
         value, choices = line.value("label"), line.strings("choices")
         name = line.key("label")
         if isinstance(value, str) and value in choices:
@@ -95,13 +95,13 @@ class Choices(Measure[int, Probabilities]):
     def ask(
         self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool
     ) -> Sequence[Probabilities]:
-        """The probability of every choice, in the order of the choices."""
+        """Ask for the probability of every choice, in the order of the choices."""
         most = max((len(value["choices"]) for value in inputs), default=1)
         answers = pipeline([dict(value) for value in inputs], most, batch_size=batch_size, truncation=truncation)
         return [np.array([choice.score for choice in sorted(best, key=lambda one: one.index)]) for best in answers]
 
     def collect(self, side: Predictor, inputs: Sequence[Inputs], answers: Sequence[Any]) -> Sequence[Probabilities]:
-        """The probabilities, one for each choice of each question."""
+        """Collect the probabilities, one for each choice of each question."""
         super().collect(side, inputs, answers)
         arrays = [np.asarray(answer, dtype=np.float64) for answer in answers]
         for number, (array, value) in enumerate(zip(arrays, inputs, strict=True), 1):
@@ -112,15 +112,15 @@ class Choices(Measure[int, Probabilities]):
 
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[Probabilities], reference: Sequence[Probabilities]
-    ) -> Rows:
-        """Whether the right choice was made, int64 ``[examples, 1]``."""
+    ) -> StatisticRows:
+        """Tell whether the right choice was made, int64 ``[examples, 1]``."""
         right = [int(answer.argmax()) == example.gold for answer, example in zip(answers, examples, strict=True)]
         return np.array(right, dtype=np.int64)[:, np.newaxis]
 
     def compare(
         self, examples: Sequence[Example], reference: Sequence[Probabilities], candidate: Sequence[Probabilities]
     ) -> Comparison:
-        """Right or wrong on either side; a change surprises by the reference's margin between the two choices."""
+        """Tell right from wrong on either side; a change surprises by the reference's margin between both choices."""
         pairs = list(zip(reference, candidate, strict=True))
         scores = [
             self.statistics(examples, side, reference)[:, 0].astype(np.float64) for side in (reference, candidate)
@@ -139,7 +139,7 @@ class Choices(Measure[int, Probabilities]):
         reference: Sequence[Probabilities],
         candidate: Sequence[Probabilities],
     ) -> Shown:
-        """The choices that were made, with their probabilities."""
+        """Show the choices that were made, with their probabilities."""
         choices, gold = examples[row].inputs["choices"], examples[row].gold
 
         def answer(probabilities: Probabilities) -> Excerpt:
@@ -165,7 +165,7 @@ class Choices(Measure[int, Probabilities]):
         candidate: Sequence[Probabilities],
         seed: int,
     ) -> ChoiceDetail:
-        """Accuracy by the position of the right choice, and how far the probabilities moved."""
+        """Compute the accuracy by the position of the right choice, and how far the probabilities moved."""
         gold = np.array([example.gold for example in examples])
         chosen = [np.array([answer.argmax() for answer in answers]) for answers in (reference, candidate)]
         flat = [np.concatenate(answers).astype(np.float32) for answers in (reference, candidate)]
@@ -178,7 +178,7 @@ class Choices(Measure[int, Probabilities]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """Accuracy by the position of the right choice, and how far the probabilities moved."""
+        """Show the accuracy by the position of the right choice, and how far the probabilities moved."""
         detail = report.detail
         assert isinstance(detail, ChoiceDetail)
         by_position = Section(

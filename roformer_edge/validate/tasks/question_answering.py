@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.tasks import input_rows
-from roformer_edge.validate.data.examples import Example, Problem
-from roformer_edge.validate.data.inputs import Inputs
+from roformer_edge.validate.data.examples import Example
+from roformer_edge.validate.data.inputs import Inputs, Problem
 from roformer_edge.validate.data.lines import Line, kind
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
 from roformer_edge.validate.metrics import Ratio
 from roformer_edge.validate.sections import Section, Table
-from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Rows, Shown
+from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Shown, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -80,7 +80,7 @@ class AnswerDetail(Detail):
     moved: tuple[int, int, int]
 
 
-class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
+class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     """Measures answers from a context; an answer is a :class:`FoundAnswer`."""
 
     task = "question-answering"
@@ -93,7 +93,7 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     )
 
     def read_gold(self, line: Line) -> tuple[GoldAnswer, ...]:
-        """The answers: objects with text and start, strings, or SQuAD's two lists; at least one."""
+        """Read the answers: objects with text and start, strings, or SQuAD's two lists; at least one."""
         name, value = line.key("answers"), line.value("answers")
         if isinstance(value, dict) and isinstance(value.get("text"), list):
             starts = value.get("answer_start", [-1] * len(value["text"]))
@@ -110,7 +110,7 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
         return tuple(_gold(line, f"number {n} of {name!r}", item, context) for n, item in enumerate(value, 1))
 
     def find_problem(self, tokenizer: Any, limit: int, inputs: Inputs, *, truncation: bool) -> Problem | None:
-        """A context may be of any length, which is read in windows; a question must leave room for one."""
+        """Find questions that leave no room for a context, which may be of any length: it is read in windows."""
         ((question, context),) = input_rows(self.row, inputs)
         context_tokens = sum(text == 1 for text in tokenizer.encode_text(question, context).sequence_ids)
         around_it = len(tokenizer.encode_text(question, "").ids)
@@ -126,15 +126,15 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     def ask(
         self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool
     ) -> Sequence[FoundAnswer]:
-        """The best stretch of every context."""
+        """Ask for the best stretch of every context."""
         questions = [(value["question"], value["context"]) for value in inputs]
         answers = pipeline(questions, batch_size=batch_size)
         return [FoundAnswer(answer.text, answer.start, answer.end, answer.score) for answer in answers]
 
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[FoundAnswer], reference: Sequence[FoundAnswer]
-    ) -> Rows:
-        """F1 and exactness of every answer, float64 ``[examples, 2]``."""
+    ) -> StatisticRows:
+        """Compute the F1 and the exactness of every answer, float64 ``[examples, 2]``."""
         rows = []
         for found, example in zip(answers, examples, strict=True):
             texts = [GoldAnswer(*gold).text for gold in example.gold]
@@ -144,7 +144,7 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     def compare(
         self, examples: Sequence[Example], reference: Sequence[FoundAnswer], candidate: Sequence[FoundAnswer]
     ) -> Comparison:
-        """The F1 of each answer; a change surprises by the probability that the reference gave its own."""
+        """Compare the F1 of each answer; a change surprises by the probability that the reference gave its own."""
         scores = [self.statistics(examples, answers, reference)[:, F1] for answers in (reference, candidate)]
         pairs = list(zip(reference, candidate, strict=True))
         same = np.array([(ours.start, ours.end) == (theirs.start, theirs.end) for ours, theirs in pairs])
@@ -158,7 +158,7 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[FoundAnswer], candidate: Sequence[FoundAnswer]
     ) -> Shown:
-        """The answers in their context."""
+        """Show the answers in their context."""
         example = examples[row]
         context, golds = example.inputs["context"], [GoldAnswer(*gold) for gold in example.gold]
         texts = [gold.text for gold in golds]
@@ -181,7 +181,7 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     def make_detail(
         self, examples: Sequence[Example], reference: Sequence[FoundAnswer], candidate: Sequence[FoundAnswer], seed: int
     ) -> AnswerDetail:
-        """How many answers are right, partly right or wrong, and what moved."""
+        """Count the answers that are right, partly right or wrong, and what moved."""
         ours, theirs = (_count(self.statistics(examples, answers, reference)) for answers in (reference, candidate))
         starts = np.array([a.start != b.start for a, b in zip(reference, candidate, strict=True)])
         ends = np.array([a.end != b.end for a, b in zip(reference, candidate, strict=True)])
@@ -192,7 +192,7 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """How right the answers are, and how they moved."""
+        """Show how right the answers are, and how they moved."""
         detail = report.detail
         assert isinstance(detail, AnswerDetail)
         both, starts, ends = detail.moved
@@ -208,7 +208,7 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
 
 
 def answer_f1(found: str, golds: Sequence[str]) -> float:
-    """The best F1 of an answer with one of the gold answers: of the longest run of pieces that both share."""
+    """Compute the best F1 of an answer with one of the gold answers: of the longest run of pieces that both share."""
     pieces = split_pieces(found)
     best = 0.0
     for gold in golds:
@@ -220,12 +220,12 @@ def answer_f1(found: str, golds: Sequence[str]) -> float:
 
 
 def exact_match(found: str, golds: Sequence[str]) -> bool:
-    """Whether an answer is one of the gold answers, punctuation and letter case aside."""
+    """Tell whether an answer is one of the gold answers, punctuation and letter case aside."""
     return any(_bare(found) == _bare(gold) for gold in golds)
 
 
 def split_pieces(text: str) -> list[str]:
-    """The pieces of an answer that are compared: ideographs one by one, and what stands between them."""
+    """Split an answer into the pieces that are compared: ideographs one by one, and what stands between them."""
     pieces: list[str] = []
     between = ""
     for character in _bare(text):
@@ -238,7 +238,7 @@ def split_pieces(text: str) -> list[str]:
 
 
 def longest_common_run(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest run of pieces that stands in both."""
+    """Compute the length of the longest run of pieces that stands in both."""
     best = 0
     row = [0] * (len(second) + 1)
     for piece in first:
@@ -266,7 +266,7 @@ def _gold(line: Line, where: str, value: Any, context: str) -> GoldAnswer:
     return GoldAnswer(text, start)
 
 
-def _count(rows: Rows) -> dict[str, int]:
+def _count(rows: StatisticRows) -> dict[str, int]:
     exact, shared = rows[:, EXACT] > 0, rows[:, F1] > 0
     return {
         "exactly": int(exact.sum()),

@@ -21,7 +21,7 @@ from roformer_edge.validate.tasks.measure import Shown
 _MARKED = 12  # positions of a text that are marked at most
 
 
-class NextTokens(LanguageModel):
+class NextTokenMeasure(LanguageModel):
     """Measures how each token of a text is expected from those before it, the token that ends the text included.
 
     Unknown tokens are read, but not guessed: nobody wants them to be written.
@@ -34,7 +34,7 @@ class NextTokens(LanguageModel):
     def ask(
         self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool
     ) -> Sequence[TokenGuesses]:
-        """What the graph expects at every position."""
+        """Ask for what the graph expects at every position."""
         model = pipeline.model
         unknown = model.tokenizer.unk_token_id
         rows = []
@@ -60,7 +60,7 @@ class NextTokens(LanguageModel):
         reference: Sequence[TokenGuesses],
         candidate: Sequence[TokenGuesses],
     ) -> Shown:
-        """The text; marked are tokens that the sides expect differently, with what each side expects there."""
+        """Show the text; marked are tokens that the sides expect differently, with what each side expects there."""
         text, ours, theirs = examples[row].inputs["text"], reference[row], candidate[row]
         places = list(ours.places)
         if places and places[-1][0] == places[-1][1]:  # what ends the text has no characters in it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import ComparisonError
-from roformer_edge.runtime.pipelines.token_classification import OUTSIDE, join_labels, split_label
+from roformer_edge.tagging import TagScheme
 from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.data.inputs import Inputs, join_words
 from roformer_edge.validate.data.labels import label_of
@@ -20,7 +20,7 @@ from roformer_edge.validate.excerpts import Excerpt, Mark, around
 from roformer_edge.validate.metrics import Ratio, ratio
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Section, Table
-from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, Rows, Shown, few
+from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, Shown, StatisticRows, few
 from roformer_edge.validate.tasks.text_classification import LabelScores, label_section
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class EntityDetail(Detail):
     errors: tuple[ErrorCount, ...]
 
 
-class Entities(Measure[GoldEntities, TaggedText]):
+class EntityMeasure(Measure[GoldEntities, TaggedText]):
     """Measures the entities in a text; an answer is a :class:`TaggedText`."""
 
     task = "token-classification"
@@ -99,8 +99,9 @@ class Entities(Measure[GoldEntities, TaggedText]):
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
         super().__init__(labels)
-        self.kinds = tuple(dict.fromkeys(name for label in labels if (name := split_label(label)[0]) != OUTSIDE))
-        self._strict = strict_reader(labels)
+        self._scheme = TagScheme.of(labels)
+        self.kinds = self._scheme.names
+        self._strict = self._scheme.strict_reader()
         loose = (
             _f1("F1", RIGHT, FOUND, GOLD),
             Ratio(name="precision", numerator=lambda rows: rows[:, RIGHT], denominator=lambda rows: rows[:, FOUND]),
@@ -110,7 +111,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
         self.metrics = loose if self._strict is None else (*loose, strict)
 
     def read_gold(self, line: Line) -> GoldEntities:
-        """The entities by their characters, or tags of words in any of the schemes that the runtime reads."""
+        """Read the entities by their characters, or tags of words in any of the schemes that the runtime reads."""
         if line.holds("entities") or not line.holds("tokens"):
             entities = tuple(self._entity(line, number, value) for number, value in enumerate(_items(line), 1))
             return GoldEntities(entities=entities, strict=entities)
@@ -121,7 +122,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
         name = line.key("tags")
         labels = [label_of(line, tag, self.labels, f"number {n} of {name!r}") for n, tag in enumerate(tags, 1)]
         places = _find(line, words) if line.holds("text") else join_words(words)[1]
-        entities = _spans(join_labels(labels), places)
+        entities = _spans(self._scheme.join(labels), places)
         strict = entities if self._strict is None else _spans(self._strict(labels), places)
         return GoldEntities(entities=entities, strict=strict)
 
@@ -149,7 +150,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def ask(
         self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool
     ) -> Sequence[TaggedText]:
-        """The label of every token, joined to entities in both ways."""
+        """Ask for the label of every token, joined to entities in both ways."""
         texts = [value["text"] for value in inputs]
         answers = pipeline(texts, aggregation="none", batch_size=batch_size, truncation=truncation)
         return [self._joined(tokens) for tokens in answers]
@@ -158,15 +159,15 @@ class Entities(Measure[GoldEntities, TaggedText]):
         labels = [token.label for token in tokens]
         places = [(token.start, token.end) for token in tokens]
         return TaggedText(
-            entities=_spans(join_labels(labels), places),
+            entities=_spans(self._scheme.join(labels), places),
             strict=None if self._strict is None else _spans(self._strict(labels), places),
             scores=tuple(token.score for token in tokens),
         )
 
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[TaggedText], reference: Sequence[TaggedText]
-    ) -> Rows:
-        """Numbers of entities that are right, found and gold, loosely and strictly, int64 ``[examples, 6]``."""
+    ) -> StatisticRows:
+        """Count the entities that are right, found and gold, loosely and strictly, int64 ``[examples, 6]``."""
         rows = [
             (*_counts(found.entities, gold.entities), *_counts(_strict_of(found), gold.strict))
             for found, gold in zip(answers, (example.gold for example in examples), strict=True)
@@ -176,7 +177,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def compare(
         self, examples: Sequence[Example], reference: Sequence[TaggedText], candidate: Sequence[TaggedText]
     ) -> Comparison:
-        """The F1 of each text's entities; a text moved by the largest change of a token's probability."""
+        """Compare the F1 of each text's entities; a text moved by the largest change of a token's probability."""
         golds = [example.gold.entities for example in examples]
         pairs = list(zip(reference, candidate, strict=True))
         same = np.array([set(ours.entities) == set(theirs.entities) for ours, theirs in pairs])
@@ -194,13 +195,13 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def agree(
         self, reference: Sequence[TaggedText], candidate: Sequence[TaggedText], comparison: Comparison
     ) -> Agreement:
-        """How many texts have the same entities on both sides."""
+        """Count how many texts have the same entities on both sides."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="entities")
 
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[TaggedText], candidate: Sequence[TaggedText]
     ) -> Shown:
-        """The text three times, with its entities marked, cut to where they differ."""
+        """Show the text three times, with its entities marked, cut to where they differ."""
         text, gold = examples[row].inputs["text"], examples[row].gold.entities
         ours, theirs = reference[row].entities, candidate[row].entities
         differing = set(ours) ^ set(theirs) or set(gold) | set(ours)
@@ -214,7 +215,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
     def make_detail(
         self, examples: Sequence[Example], reference: Sequence[TaggedText], candidate: Sequence[TaggedText], seed: int
     ) -> EntityDetail:
-        """Scores by kind, and what was wrong."""
+        """Compute scores by kind, and what was wrong."""
         golds = [example.gold.entities for example in examples]
         sides = [[answer.entities for answer in answers] for answers in (reference, candidate)]
         ours, theirs = (_count_errors(golds, found) for found in sides)
@@ -227,7 +228,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """F1 kind by kind, and what was wrong."""
+        """Show F1 kind by kind, and what was wrong."""
         detail = report.detail
         assert isinstance(detail, EntityDetail)
         rows = tuple((ERRORS[row.error], row.reference, row.candidate) for row in detail.errors)
@@ -241,53 +242,21 @@ class Entities(Measure[GoldEntities, TaggedText]):
         ]
 
 
-def strict_reader(labels: Sequence[str]) -> Callable[[Sequence[str]], list[tuple[str, int, int]]] | None:
-    """What reads entities of these labels strictly; ``None`` where no label says that an entity begins.
-
-    With ``B-`` and ``I-`` (seqeval's IOB2) an entity is a ``B-`` and the ``I-`` of its kind that follow it. Where
-    labels also say that an entity ends (IOBES, BILOU, BMES), it must end so; other labels are no entities at all.
-    """
-    letters = {label.partition("-")[0] for label in labels if split_label(label)[0] != label}
-    if "B" not in letters:
-        return None
-    closed = bool(letters & set("ELSU"))
-
-    def read(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-        found: list[tuple[str, int, int]] = []
-        name, start = "", -1  # of the entity that is open
-        for index, tag in enumerate([*tags, OUTSIDE]):
-            letter, this = tag.partition("-")[0], split_label(tag)[0]
-            goes_on = start >= 0 and this == name and letter in ("I", "M", "E", "L")
-            if start >= 0 and not goes_on and not closed:
-                found.append((name, start, index))
-            if goes_on and letter in ("E", "L"):
-                found.append((name, start, index + 1))
-            if letter in ("S", "U"):
-                found.append((this, index, index + 1))
-            if letter == "B":
-                name, start = this, index
-            elif not goes_on or letter in ("E", "L"):
-                start = -1
-        return found
-
-    return read
-
-
 def entity_f1(found: Sequence[set[Span]], gold: Sequence[set[Span]]) -> float:
-    """F1 of entities with exactly the right characters and kind, over all texts; 0 where there are none at all."""
+    """Compute the F1 of entities with exactly the right characters and kind, over all texts; 0 without any."""
     counts = np.array([_counts(tuple(one), tuple(other)) for one, other in zip(found, gold, strict=True)])
     right, answered, wanted = counts.sum(axis=0)
     return float(ratio(2 * right, answered + wanted))
 
 
 def text_f1(found: Spans, gold: Spans) -> float:
-    """F1 of the entities of one text; 1 where there are none and none were found."""
+    """Compute the F1 of the entities of one text; 1 where there are none and none were found."""
     right, answered, wanted = _counts(found, gold)
     return 2 * right / (answered + wanted) if answered + wanted else 1.0
 
 
 def kind_scores(kinds: Sequence[str], golds: Sequence[Spans], found: Sequence[Spans]) -> tuple[LabelScores, ...]:
-    """Precision, recall and F1 of every kind of entity."""
+    """Compute precision, recall and F1 of every kind of entity."""
     right: Counter[str] = Counter()
     for one, other in zip(found, golds, strict=True):
         right.update(span[0] for span in set(one) & set(other))
@@ -310,7 +279,7 @@ def kind_scores(kinds: Sequence[str], golds: Sequence[Spans], found: Sequence[Sp
 
 
 def marked(text: str, spans: Spans, gold: Spans | None = None) -> Excerpt:
-    """A text with its entities marked, right or wrong where ``gold`` says so; of overlapping ones the first."""
+    """Mark the entities in a text, right or wrong where ``gold`` says so; of overlapping ones the first."""
     marks: list[Mark] = []
     for span in sorted(set(spans), key=lambda span: (span[1], -span[2])):
         name, start, end = span
@@ -334,12 +303,12 @@ def _strict_of(answer: TaggedText) -> Spans:
 
 
 def _spans(joined: Sequence[tuple[str, int, int]], places: Sequence[tuple[int, int]]) -> Spans:
-    """Entities over units as entities over characters."""
+    """Turn entities over units into entities over characters."""
     return tuple((name, places[first][0], places[end - 1][1]) for name, first, end in joined)
 
 
 def _moved(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The largest change of a token's probability; 1 where the sides cut the text into different tokens."""
+    """Return the largest change of a token's probability; 1 where the sides cut the text into different tokens."""
     if len(ours) != len(theirs):
         return 1.0
     return max((abs(a - b) for a, b in zip(ours, theirs, strict=True)), default=0.0)
@@ -365,7 +334,7 @@ def _items(line: Line) -> list[Any]:
 
 
 def _find(line: Line, words: Sequence[str]) -> list[tuple[int, int]]:
-    """Where the words stand in the text of their line, one after the other."""
+    """Find where the words stand in the text of their line, one after the other."""
     text, at, places = line.string("text"), 0, []
     for word in words:
         start = text.find(word, at)
