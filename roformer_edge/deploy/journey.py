@@ -142,11 +142,7 @@ def deploy_checkpoint(
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
     return Deployment(
-        bundle=bundle,
-        manifest=manifest,
-        report=report,
-        report_files=report_files,
-        warnings=exported.warnings,
+        bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
     )
 
 

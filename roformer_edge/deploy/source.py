@@ -83,9 +83,7 @@ def open_source(
     path = Path(path)
     if is_bundle(path):
         if ignore_weights:
-            raise OptionError(
-                "ignore_weights", list(ignore_weights), "left out for a bundle, which has no other tensors"
-            )
+            raise OptionError("ignore_weights", ignore_weights[0], "left out for a bundle, which holds no others")
         model = _open_bundle(path, task, mode, max_length)
     else:
         model = _open_checkpoint(path, task, mode, max_length, ignore_weights)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.errors import CheckpointError, UnsupportedModelError
 from tests.checkpoint.oracle_cases import CLASSIFIER, TOLERANCE, difference
@@ -36,6 +37,16 @@ def test_the_base_beside_it(oracle, tmp_path, name):
         shutil.copytree(case / part, tmp_path / "both", dirs_exist_ok=True)
     edit(tmp_path / "both" / "adapter_config.json", base_model_name_or_path="someone/model")
     assert difference(load_architecture(tmp_path / "both", CLASSIFIER), case) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer.json"])
+def test_the_tokenizer_is_the_adapters_own_or_that_of_its_base(oracle, tmp_path, name):
+    shutil.copytree(oracle / "lora plain" / "adapter", tmp_path / "adapter")
+    base = oracle / "lora plain" / "base"
+    edit(tmp_path / "adapter" / "adapter_config.json", base_model_name_or_path=str(base))
+    assert find_checkpoint(tmp_path / "adapter").tokenizer_directory == base
+    (tmp_path / "adapter" / name).touch()
+    assert find_checkpoint(tmp_path / "adapter").tokenizer_directory == tmp_path / "adapter"
 
 
 def test_no_base(oracle, tmp_path):

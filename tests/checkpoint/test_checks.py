@@ -92,3 +92,8 @@ def test_an_untied_decoder_is_required(checkpoint_directory, tiny_config):
     tiny_config.replace(tie_word_embeddings=False).save_pretrained(directory)
     with pytest.raises(CheckpointError, match=r"cls\.predictions\.decoder\.weight missing"):
         load_architecture(directory, "RoFormerForMaskedLM")
+
+
+def test_a_lost_bias_of_the_projection(checkpoint_directory):
+    directory = checkpoint_directory(lambda arrays: arrays.pop("roformer.embeddings_project.bias"))
+    assert_refused(directory, r"1 missing: roformer\.embeddings_project\.bias;")

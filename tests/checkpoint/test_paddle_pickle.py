@@ -52,6 +52,11 @@ def test_every_protocol_of_paddle(tmp_path, protocol):
     assert np.array_equal(file.read("b"), array[0])
 
 
+def test_an_array_in_columns(tmp_path):
+    array = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
+    assert np.array_equal(open_paddle(write(tmp_path, {"a.weight": array})).read("a.weight"), array.T)
+
+
 def test_bfloat16_is_kept_as_its_bits(tmp_path):
     bits = np.array([0x3F80, 0xC020, 0x0000], np.uint16)
     assert open_paddle(write(tmp_path, {"a": bits})).read("a").tolist() == [1.0, -2.5, 0.0]

@@ -203,7 +203,7 @@ class TestRoFormerV2:
         def norm(x: np.ndarray) -> np.ndarray:
             return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-12)
 
-        def turn(x: np.ndarray) -> np.ndarray:
+        def rotated(x: np.ndarray) -> np.ndarray:
             angles = np.arange(x.shape[2])[:, None] / 10000 ** (np.arange(4) / 4)
             pairs = (x[..., 0::2] + 1j * x[..., 1::2]) * np.exp(1j * angles)
             return np.stack((pairs.real, pairs.imag), axis=-1).reshape(x.shape)
@@ -215,7 +215,7 @@ class TestRoFormerV2:
 
             def heads(name: str, layer=layer, states=states) -> np.ndarray:
                 flat = states @ weights[f"{layer}.attention.self.{name}.weight"].T
-                return turn(flat.reshape(3, 7, 2, 8).transpose(0, 2, 1, 3))  # rotary_value: all three turn
+                return rotated(flat.reshape(3, 7, 2, 8).transpose(0, 2, 1, 3))  # rotary_value: all three are rotated
 
             scores = heads("query") @ heads("key").swapaxes(-1, -2) / math.sqrt(8)
             scores = np.where(mask[:, None, None, :] == 1, scores, -np.inf)
