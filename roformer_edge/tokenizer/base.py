@@ -685,8 +685,7 @@ class Tokenizer:
             padding_side=self.padding_side if padding_side is None else padding_side,
             truncation_side=self.truncation_side,
         )
-        masked = "attention_mask" in self.model_input_names if return_attention_mask is None else return_attention_mask
-        return pad_rows(self, encoded_inputs, lengths, masked, return_tensors)
+        return pad_rows(self, encoded_inputs, lengths, return_attention_mask, return_tensors)
 
     def tokenize(
         self, text: str, pair: str | None = None, add_special_tokens: bool = False, **options: Any

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer import pre_tokenizers as cutting
 from roformer_edge.tokenizer.fast import Pipeline, WordsPreTokenizer
@@ -41,6 +43,10 @@ def build_pipeline(spec: Mapping[str, Any], table: TokenTable, options: BackendO
     Raises:
         VocabularyError: A step is malformed, or of a kind whose ids this package cannot give.
     """
+    try:
+        json.dumps(dict(spec), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise VocabularyError("tokenizer.json: a step holds half of a surrogate pair, which is no text") from None
     spec = complete(spec, table, options)
     if options.mode == "fast":
         _check_roformer(spec)
@@ -284,7 +290,7 @@ def _is_pattern(value: object) -> bool:
 
 
 def _is_string(value: object) -> bool:
-    return value == "" or is_text(value)
+    return isinstance(value, str)
 
 
 PRE_TOKENIZERS: dict[str, Callable[[Any, BackendOptions, int], PreTokenizer]] = {
