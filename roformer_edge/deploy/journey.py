@@ -152,6 +152,7 @@ def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
     for name, value, needed in (
         ("preset", options.preset, integers),
         ("keep_float", options.keep_float or None, integers),
+        ("keep_weights", options.keep_weights or None, not integers),
         ("calibration", options.calibration, integers - {ROWS}),
         ("observer", options.observer, integers & {STATIC}),
     ):
