@@ -100,7 +100,7 @@ def _open_checkpoint(
     tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
     spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
     types = checkpoint.config.type_vocab_size
-    if len(task.fields) > 1 and types < 2:
+    if len(task.fields) > 1 and types < 2 and tokenizer.uses_token_types:
         raise UnsupportedModelError(
             f"config.type_vocab_size is {types}, and {task.name} needs 2: the tokenizer numbers the tokens of a text 0 "
             "and those of its pair 1"
