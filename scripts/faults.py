@@ -200,9 +200,7 @@ def _try(fault: Fault) -> str:
         place.write_text(text.replace(fault.before, fault.after), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *fault.tests.split()]
         environment_variables = {**os.environ, "PYTHONPATH": str(copy)}
-        done = subprocess.run(
-            command, cwd=copy, env=environment_variables, check=False, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=copy, env=environment_variables, check=False, capture_output=True, text=True)
     return {0: "pass: the promise is not tested", 1: "fail"}.get(done.returncode, f"not run: {done.stdout[-200:]!r}")
 
 
