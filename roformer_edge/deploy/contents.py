@@ -77,9 +77,10 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
     }
     writer.add_bytes(row.file_name, "model", exported.artifact.to_bytes())
     writer.add_bytes("vocab.txt", "vocabulary", model.tokenizer.vocabulary_bytes)
-    writer.add_file("words.bin", "words", WORDS_PATH)
+    if model.tokenizer.uses_words:
+        writer.add_file("words.bin", "words", WORDS_PATH)
+        writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_file("unicode.bin", "unicode", UNICODE_PATH)
-    writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_bytes("config.json", "config", model.config.to_json().encode())
     if model.checkpoint.crf is not None:
         writer.add_bytes("crf.json", "crf", crf_bytes(model.checkpoint.crf))
