@@ -1,0 +1,39 @@
+"""The TFLite graph computes what the torch model computes, in every task and shape of the architecture."""
+
+from __future__ import annotations
+
+import pytest
+
+from roformer_edge.config import SUMMARIES
+from roformer_edge.export.network.weights import Weights
+from roformer_edge.export.parity import check_parity, torch_answers
+from roformer_edge.tasks import TASKS, get_task
+from tests.export.conftest import SHAPES
+from tests.onnx_export import recipe_options
+
+pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip install 'roformer-edge[tflite]'")
+
+from roformer_edge.export.tflite.model import build_model
+
+
+def float_model(checkpoint, task):
+    return build_model(Weights(config=checkpoint.config, arrays=checkpoint.arrays), task, recipe_options("fp32"))
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("fields", SHAPES.values(), ids=SHAPES)
+def test_float_graph_equals_torch(make_checkpoint, fields, task):
+    checkpoint = make_checkpoint(task, **fields)
+    answers = torch_answers(checkpoint, task)
+    parity = check_parity(float_model(checkpoint, task), answers, checkpoint.config, task)
+    assert parity.difference < 1e-5
+    # every layer is compared, and the outputs
+    assert len(answers[0]) == 1 + checkpoint.config.num_hidden_layers + len(task.outputs)
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+def test_every_summary_of_multiple_choice(make_checkpoint, summary):
+    task = get_task("multiple-choice")
+    checkpoint = make_checkpoint(task, extra={"summary_type": summary})
+    answers = torch_answers(checkpoint, task)
+    assert check_parity(float_model(checkpoint, task), answers, checkpoint.config, task).difference < 1e-5
