@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from roformer_edge import errors as errors
     from roformer_edge.config import RoFormerConfig
     from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
     from roformer_edge.errors import RoformerEdgeError
@@ -44,6 +45,37 @@ if TYPE_CHECKING:
     from roformer_edge.runtime.loading import load
     from roformer_edge.tokenizer import RoFormerTokenizer, RoFormerTokenizerFast
 
+    __all__ = [
+        "DeployOptions",
+        "FlaxRoFormerForMaskedLM",
+        "FlaxRoFormerForMultipleChoice",
+        "FlaxRoFormerForQuestionAnswering",
+        "FlaxRoFormerForSequenceClassification",
+        "FlaxRoFormerForTokenClassification",
+        "FlaxRoFormerModel",
+        "RoFormerConfig",
+        "RoFormerForCausalLM",
+        "RoFormerForMaskedLM",
+        "RoFormerForMultipleChoice",
+        "RoFormerForQuestionAnswering",
+        "RoFormerForSequenceClassification",
+        "RoFormerForTokenClassification",
+        "RoFormerModel",
+        "RoFormerTokenizer",
+        "RoFormerTokenizerFast",
+        "RoformerEdgeError",
+        "TFRoFormerForCausalLM",
+        "TFRoFormerForMaskedLM",
+        "TFRoFormerForMultipleChoice",
+        "TFRoFormerForQuestionAnswering",
+        "TFRoFormerForSequenceClassification",
+        "TFRoFormerForTokenClassification",
+        "TFRoFormerModel",
+        "__version__",
+        "deploy_checkpoint",
+        "load",
+    ]
+
 _HEADS = (
     "Model",
     "ForCausalLM",
@@ -73,6 +105,8 @@ _HOMES = {
     **dict.fromkeys(_names_of("TFRoFormer"), "roformer_edge.models.keras.heads"),
     **dict.fromkeys(_names_of("FlaxRoFormer"), "roformer_edge.models.flax.heads"),
 }
+# modules that are read as attributes of the package
+_MODULES = ("errors",)
 # module -> the package that it needs
 _NEEDS = {
     "roformer_edge.models.torch.heads": "torch",
@@ -80,56 +114,32 @@ _NEEDS = {
     "roformer_edge.models.flax.heads": "flax",
 }
 
-__all__ = [
-    "DeployOptions",
-    "FlaxRoFormerForMaskedLM",
-    "FlaxRoFormerForMultipleChoice",
-    "FlaxRoFormerForQuestionAnswering",
-    "FlaxRoFormerForSequenceClassification",
-    "FlaxRoFormerForTokenClassification",
-    "FlaxRoFormerModel",
-    "RoFormerConfig",
-    "RoFormerForCausalLM",
-    "RoFormerForMaskedLM",
-    "RoFormerForMultipleChoice",
-    "RoFormerForQuestionAnswering",
-    "RoFormerForSequenceClassification",
-    "RoFormerForTokenClassification",
-    "RoFormerModel",
-    "RoFormerTokenizer",
-    "RoFormerTokenizerFast",
-    "RoformerEdgeError",
-    "TFRoFormerForCausalLM",
-    "TFRoFormerForMaskedLM",
-    "TFRoFormerForMultipleChoice",
-    "TFRoFormerForQuestionAnswering",
-    "TFRoFormerForSequenceClassification",
-    "TFRoFormerForTokenClassification",
-    "TFRoFormerModel",
-    "__version__",
-    "deploy_checkpoint",
-    "load",
-]
+if not TYPE_CHECKING:  # type checkers take the imports above; to them an unknown name is an error
 
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+        if name in _MODULES:
+            return import_module(f"roformer_edge.{name}")
+        if name == "__all__":
+            return _readable()
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = _HOMES[name]
+        if home in _NEEDS:
+            from roformer_edge._extras import require
 
-    home = _HOMES[name]
-    if home in _NEEDS:
-        from roformer_edge._extras import require
+            require(_NEEDS[home], f"for {name}")
+        value = getattr(import_module(home), name)
+        globals()[name] = value
+        return value
 
-        require(_NEEDS[home], f"for {name}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
+    def _readable() -> list[str]:
+        """List the names whose framework is installed: ``import *`` and ``help()`` read every name that is listed."""
+        from roformer_edge._extras import available
 
+        absent = {home for home, package in _NEEDS.items() if not available(package)}
+        return sorted(["__version__", *(name for name, home in _HOMES.items() if home not in absent)])
 
-def __dir__() -> list[str]:
-    # help() and inspect read every name that is listed, so what lacks its framework is not
-    from roformer_edge._extras import available
-
-    missing = [home for home, package in _NEEDS.items() if not available(package)]
-    return sorted({*globals(), *(name for name in __all__ if _HOMES.get(name) not in missing)})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_readable()})

@@ -128,18 +128,21 @@ class ParityError(ExportError):
     """The exported graph does not compute what the reference computes.
 
     Args:
-        tensor: The output that differs most.
-        difference: The largest absolute difference found in it.
-        tolerance: The largest absolute difference allowed.
+        tensor: The first tensor, in the order of the network, that differs by more than is allowed.
+        absolute: The largest absolute difference found in it.
+        relative: The same, divided by the largest absolute value of the reference's tensor.
+        tolerance: The largest difference allowed, on the smaller of both scales.
+        detail: Where it was found.
     """
 
-    def __init__(self, tensor: str, difference: float, tolerance: float, detail: str = "") -> None:
+    def __init__(self, tensor: str, absolute: float, relative: float, tolerance: float, detail: str = "") -> None:
         self.tensor = tensor
-        self.difference = difference
+        self.absolute = absolute
+        self.relative = relative
         self.tolerance = tolerance
         super().__init__(
-            f"the exported graph differs from the reference: worst tensor {tensor!r}, "
-            f"absolute difference {difference:.3g}, allowed {tolerance:.3g}{'; ' + detail if detail else ''}"
+            f"the exported graph differs from the reference: tensor {tensor!r}, absolute difference {absolute:.3g}, "
+            f"relative difference {relative:.3g}, allowed {tolerance:.3g}{'; ' + detail if detail else ''}"
         )
 
 

@@ -329,7 +329,7 @@ def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Expo
             reference=parity.reference,
             tolerance=parity.tolerance,
             worst_tensor=parity.worst_tensor,
-            max_difference=parity.difference,
+            max_difference=parity.absolute_difference,
         )
         if parity.checked
         else ParityRecord(checked=False, reason=parity.reference),

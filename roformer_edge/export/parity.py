@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -32,28 +32,34 @@ class Parity:
     """The outcome of a comparison that passed, or the reason why there was none.
 
     Attributes:
-        checked: Whether the graph was compared.
+        checked: Whether the artifact was compared.
         reference: What it was compared with, or why it was not compared.
-        tolerance: Largest difference allowed, relative to the largest value of the tensor where that exceeds 1.
-        worst_tensor: The compared tensor that came closest to its tolerance.
-        difference: Its largest difference, on the same scale as ``tolerance``.
+        tolerance: Largest absolute difference allowed in a tensor whose values lie within -1 and 1; of a tensor with
+            larger values, the largest difference relative to the largest of them.
+        worst_tensor: The compared tensor that came closest to what is allowed.
+        absolute_difference: Its largest absolute difference.
+        relative_difference: The same, divided by the largest absolute value of the reference's tensor.
     """
 
     checked: bool
     reference: str
     tolerance: float | None = None
     worst_tensor: str | None = None
-    difference: float | None = None
+    absolute_difference: float | None = None
+    relative_difference: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The outcome as JSON-able data."""
-        return {
-            "checked": self.checked,
-            "reference": self.reference,
-            "tolerance": self.tolerance,
-            "worst_tensor": self.worst_tensor,
-            "difference": self.difference,
-        }
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How far two tensors are apart: see :class:`Parity`. Infinite where one side holds a value that is not finite."""
+
+    absolute: float
+    relative: float
+
+    @property
+    def scaled(self) -> float:
+        """What the tolerance bounds: the smaller of both."""
+        return min(self.absolute, self.relative)
 
 
 def probe_feeds(config: RoFormerConfig, task: Task) -> Iterator[dict[str, np.ndarray]]:
@@ -87,32 +93,34 @@ def check_parity(artifact: Artifact, expected: Sequence[Tensors], config: RoForm
         ParityError: A tensor differs by more than the tolerance, or is not finite on one side only.
     """
     run = artifact.open([name for name in expected[0] if name in artifact.marks])
-    worst, largest = "", -1.0
+    worst, largest = "", Difference(absolute=-1.0, relative=-1.0)
     for feeds, wanted in zip(probe_feeds(config, task), expected, strict=True):
         found = run(feeds)
         for name, values in wanted.items():
             first_alone = found[name].ndim < values.ndim
-            difference = scaled_difference(values[:, 0] if first_alone else values, found[name])
-            if not difference <= task.tolerance:
+            difference = difference_of(values[:, 0] if first_alone else values, found[name])
+            if not difference.scaled <= task.tolerance:
                 detail = f"inputs of shape {feeds['input_ids'].shape}, compared in the order of the network"
-                raise ParityError(name, difference, task.tolerance, detail)
-            if difference > largest:
+                raise ParityError(name, difference.absolute, difference.relative, task.tolerance, detail)
+            if difference.scaled > largest.scaled:
                 worst, largest = name, difference
     return Parity(
-        checked=True, reference="torch", tolerance=task.tolerance, worst_tensor=worst, difference=float(largest)
+        checked=True,
+        reference="torch",
+        tolerance=task.tolerance,
+        worst_tensor=worst,
+        absolute_difference=largest.absolute,
+        relative_difference=largest.relative,
     )
 
 
-def scaled_difference(wanted: np.ndarray, found: np.ndarray) -> float:
-    """Largest absolute difference, divided by the largest absolute value of ``wanted`` where that exceeds 1.
-
-    Infinite where the shapes differ or one side holds a value that is not finite.
-    """
+def difference_of(wanted: np.ndarray, found: np.ndarray) -> Difference:
+    """Compare two tensors; the difference is infinite where the shapes differ or a value is not finite."""
     if wanted.shape != found.shape or not (np.isfinite(wanted).all() and np.isfinite(found).all()):
-        return float("inf")
-    if not wanted.size:
-        return 0.0
-    return float(np.abs(wanted - found).max() / max(1.0, float(np.abs(wanted).max())))
+        return Difference(absolute=float("inf"), relative=float("inf"))
+    absolute = float(np.abs(wanted - found).max(initial=0.0))
+    size = float(np.abs(wanted).max(initial=0.0))
+    return Difference(absolute=absolute, relative=absolute / size if size else (float("inf") if absolute else 0.0))
 
 
 def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:

@@ -42,7 +42,7 @@ def refusals(packages: tuple[str, ...]) -> dict[str, str]:
     assert all(importlib.util.find_spec(package) is None for package in packages)
     assert not {name.partition(".")[0] for name in sys.modules} & set(packages)
     found = {}
-    for name in roformer_edge.__all__:
+    for name in roformer_edge._HOMES:
         try:
             getattr(roformer_edge, name)
         except MissingDependencyError as error:

@@ -63,4 +63,4 @@ def test_flax(flax_report: dict[str, Any]):
 
 def test_the_twenty_classes_are_those_of_the_package():
     assert len(TORCH | TENSORFLOW | FLAX) == 20
-    assert (TORCH | TENSORFLOW | FLAX).keys() <= set(roformer_edge.__all__)
+    assert (TORCH | TENSORFLOW | FLAX).keys() <= set(roformer_edge._HOMES)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge._extras import require
 from roformer_edge.errors import BackendError
-from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.tasks import TensorSpec
+
+if TYPE_CHECKING:  # which imports this module when it is opened
+    from roformer_edge.export.onnx.graph import Graph
 
 
 class GraphSession:

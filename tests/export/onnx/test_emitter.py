@@ -19,7 +19,7 @@ from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.export.onnx.session import GraphSession
-from roformer_edge.export.parity import check_parity, probe_feeds, scaled_difference, torch_answers
+from roformer_edge.export.parity import check_parity, probe_feeds, torch_answers
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import Decision, get_recipe, resolve
 from roformer_edge.scopes import scopes_of
@@ -44,7 +44,7 @@ def test_float_graph_equals_torch(make_checkpoint, fields, task):
     answers = torch_answers(checkpoint, task)
     parity = check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task)
     assert parity.checked
-    assert parity.difference < 1e-5
+    assert parity.absolute_difference < 2e-5
     # every layer is compared, and the outputs
     assert len(answers[0]) == 1 + checkpoint.config.num_hidden_layers + len(task.outputs)
 
@@ -54,7 +54,7 @@ def test_every_summary_of_multiple_choice(make_checkpoint, summary):
     task = get_task("multiple-choice")
     checkpoint = make_checkpoint(task, extra={"summary_type": summary})
     answers = torch_answers(checkpoint, task)
-    assert check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task).difference < 1e-5
+    assert check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task).absolute_difference < 2e-5
 
 
 LANGUAGE_MODELS = ("fill-mask", "text-generation")
@@ -268,14 +268,7 @@ def test_the_first_wrong_tensor_is_named(make_checkpoint):
     with pytest.raises(ParityError) as caught:
         check_parity(graph, torch_answers(checkpoint, TASK), checkpoint.config, TASK)
     assert caught.value.tensor == "layer.1"
-    assert caught.value.difference > caught.value.tolerance == TASK.tolerance
-
-
-def test_difference_is_infinite_where_a_side_is_not_finite():
-    good = np.ones(3, np.float32)
-    assert scaled_difference(good, np.array([1, np.nan, 1], np.float32)) == float("inf")
-    assert scaled_difference(good, np.ones(2, np.float32)) == float("inf")
-    assert scaled_difference(4 * good, 4 * good + 2) == 0.5
+    assert caught.value.absolute > caught.value.tolerance == TASK.tolerance
 
 
 def test_static_ranges_must_be_there(make_checkpoint):
