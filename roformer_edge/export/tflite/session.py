@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,9 @@ class ModelSession:
     """
 
     def __init__(self, pieces: Iterable[bytes | memoryview], threads: int = 1) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="roformer-edge-")
-        path = Path(self._folder.name) / "model.tflite"
+        folder = tempfile.mkdtemp(prefix="roformer-edge-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        path = Path(folder) / "model.tflite"
         with path.open("wb") as file:
             file.writelines(pieces)
         # the engine maps the file: its weights are not in memory twice
