@@ -28,12 +28,21 @@ class ExportOptions:
         preset: Integer types that suit the processor.
         index_dtype: Of the graph's inputs, ``int64`` or ``int32``.
         observer: How calibration turns the values it saw into a range; a key of ``observers.OBSERVERS``.
+        runtime: The engine that the model is for, where a format has several; "" for the format's own choice.
+        lengths: Numbers of tokens that the model is made for, ascending; empty for any number.
     """
 
     recipe: Recipe
     preset: Preset
     index_dtype: str = "int64"
     observer: str = "percentile"
+    runtime: str = ""
+    lengths: tuple[int, ...] = ()
+
+
+def output_mark(site: str) -> str:
+    """Return the mark of what the product makes whose input is calibrated as ``site``."""
+    return f"{site}/output"
 
 
 class Artifact(Protocol):
@@ -57,7 +66,8 @@ class Artifact(Protocol):
         Args:
             marks: Names of inner values to return beside the outputs, each float32 ``[rows, sequence, width]`` or
                 ``[rows, width]``: inputs of products under the names that they are calibrated by
-                (``Product.input``), and what the network marked (``"layer.0"`` ...).
+                (``Product.input``), outputs of products where the format rounds those too (:func:`output_mark`), and
+                what the network marked (``"layer.0"`` ...).
         """
 
 

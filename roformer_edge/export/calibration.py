@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from roformer_edge.export.artifact import Artifact
+from roformer_edge.export.artifact import Artifact, output_mark
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
@@ -56,7 +56,7 @@ def equalised_arrays(
 def calibrate_products(
     artifact: Artifact, scopes: Sequence[str], batches: Batches, step: Step, *, grid: Grid, observer: str
 ) -> Calibration:
-    """Find the ranges of what the products of ``scopes`` read.
+    """Find the ranges of what the products of ``scopes`` read, and where the format rounds outputs, their channels' sizes.
 
     Args:
         artifact: A float artifact.
@@ -66,16 +66,27 @@ def calibrate_products(
         grid: The integers that the inputs will become.
         observer: A key of ``observers.OBSERVERS``.
     """
-    inputs = [name for scope in scopes for name in (scope, f"{scope}.first") if name in artifact.marks]
+    sites = [name for scope in scopes for name in (scope, f"{scope}.first") if name in artifact.marks]
+    outputs = [output_mark(site) for site in sites if output_mark(site) in artifact.marks]
     return calibrate(
-        artifact.open(inputs),
+        artifact.open([*sites, *outputs]),
         batches(),
-        inputs,
+        [*sites, *outputs],
         observer=observer,
         grid=grid,
-        channels=False,
+        channels=bool(outputs),
         progress=lambda progress: step(progress.texts, None),
     )
+
+
+def output_maxima(calibration: Calibration) -> dict[str, np.ndarray]:
+    """Return the largest magnitude of every channel of what products make, by the site of their input."""
+    marks = {output_mark(site): site for site in calibration.ranges}
+    return {
+        marks[name]: np.asarray(maxima, np.float32)
+        for name, maxima in calibration.channel_maxima.items()
+        if name in marks
+    }
 
 
 class _Overlay(Mapping[str, np.ndarray]):

@@ -9,7 +9,7 @@ from roformer_edge._extras import available
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, Step, calibrate_products, equalised_arrays
+from roformer_edge.export.calibration import Batches, Step, calibrate_products, equalised_arrays, output_maxima
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, check_parity, torch_answers
 from roformer_edge.quantize.calibrate import Calibration
@@ -95,6 +95,7 @@ def export_checkpoint(
             arrays=weights.arrays,
             decisions=decisions,
             ranges=calibration.ranges if calibration else {},
+            output_maxima=output_maxima(calibration) if calibration else {},
         )
         artifact = build(weights, task, options)
     return Exported(artifact=artifact, decisions=tuple(decisions.values()), parity=parity, calibration=calibration)

@@ -8,7 +8,7 @@ free to arrange ``[batch, sequence, width]`` or ``[sequence, width]``, and to me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -55,6 +55,7 @@ class Product:
         bias: float32 ``[out]``, or none.
         scheme: How the recipe wants it computed.
         range: The calibrated range of its input, for a scheme that fixes it beforehand.
+        output_maxima: Calibrated largest magnitude of every channel of its output, for a format that rounds outputs too.
         table: Scope of an embedding that holds the same numbers in the same scheme; the product then multiplies by
             that, and the file holds them once.
     """
@@ -66,6 +67,7 @@ class Product:
     bias: FloatArray | None
     scheme: str = FLOAT
     range: tuple[float, float] | None = None
+    output_maxima: FloatArray | None = None
     table: str | None = None
 
 
@@ -99,6 +101,7 @@ class Attention:
         cosines: The same.
         scheme: How the recipe wants the projections computed.
         ranges: Calibrated ranges by ``Product.input``.
+        output_maxima: Calibrated maxima of the outputs' channels by ``Product.input``.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Attention:
     cosines: FloatArray
     scheme: str
     ranges: dict[str, tuple[float, float]]
+    output_maxima: dict[str, FloatArray] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -137,6 +141,7 @@ class Attention:
             bias=np.concatenate(biases) if biases else None,
             scheme=self.scheme,
             range=self.ranges.get(site),
+            output_maxima=self.output_maxima.get(site),
         )
 
 

@@ -24,12 +24,15 @@ class Weights:
         arrays: Canonical arrays, matrices ``[out, in]``.
         decisions: Scope name -> decision; a scope that is not there is float32.
         ranges: ``Product.input`` -> (low, high) of the values it takes, for schemes that fix it beforehand.
+        output_maxima: ``Product.input`` -> largest magnitude of every channel of what the product makes, in the order
+            of the format's own rows, for formats that round outputs too.
     """
 
     config: RoFormerConfig
     arrays: Mapping[str, FloatArray]
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    output_maxima: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def scheme(self, scope: str) -> str:
         """Return the scheme decided for a scope."""
@@ -94,6 +97,9 @@ class Weights:
             cosines=np.ascontiguousarray(table[:, half:]),
             scheme=self.scheme(scope),
             ranges={site: self.ranges[site] for site in (scope, f"{scope}.first") if site in self.ranges},
+            output_maxima={
+                site: self.output_maxima[site] for site in (scope, f"{scope}.first") if site in self.output_maxima
+            },
         )
 
     def attention_output(self, index: int) -> Product:
@@ -132,6 +138,7 @@ class Weights:
             bias=bias,
             scheme=self.scheme(scope),
             range=self.ranges.get(scope),
+            output_maxima=self.output_maxima.get(scope),
             table=table,
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from roformer_edge.export.artifact import output_mark
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
 from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, INT32, Graph, Shape, Tensor
 from roformer_edge.export.tflite.linear import emit_linear, emit_table
@@ -28,12 +29,14 @@ class TFLiteEmitter:
     Args:
         graph: A graph without operators.
         task: Names the inputs and outputs.
+        runtime: The engine that has to understand it, a key of ``linear.RUNTIMES``.
         length: Of the sequence, or ``None`` for any.
     """
 
-    def __init__(self, graph: Graph, task: Task, length: int | None = None) -> None:
+    def __init__(self, graph: Graph, task: Task, runtime: str, length: int | None = None) -> None:
         self.marks: dict[str, Tensor] = {}
         self._graph = graph
+        self._runtime = runtime
         self._length = DYNAMIC_AXIS if length is None else length
         self._axes = {spec.name: spec.axes for spec in task.outputs}
         self._made: dict[str, Tensor] = {}
@@ -43,11 +46,12 @@ class TFLiteEmitter:
         }
 
     def lookup(self, table: Table) -> Tensor:
-        return emit_table(self._graph, self._inputs[table.ids], table)
+        return emit_table(self._graph, self._inputs[table.ids], table, self._runtime)
 
     def linear(self, x: Tensor, product: Product) -> Tensor:
         self.marks[product.input] = x
-        return emit_linear(self._graph, x, product)
+        self.marks[output_mark(product.input)] = y = emit_linear(self._graph, x, product, self._runtime)
+        return y
 
     def norm(self, x: Tensor, norm: Norm) -> Tensor:
         graph, name = self._graph, norm.name

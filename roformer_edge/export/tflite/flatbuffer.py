@@ -161,15 +161,16 @@ class Graph:
         """Make a value an output."""
         self.outputs[name] = x
 
-    def constant(self, name: str, numbers: np.ndarray | Callable[[], Constant]) -> Tensor:
+    def constant(self, name: str, numbers: np.ndarray | Callable[[], Constant] | None = None) -> Tensor:
         """Read a constant.
 
         Args:
             name: Unique in the file.
-            numbers: An array as it is to be stored, or what makes the constant where the file has none of the name.
+            numbers: An array as it is to be stored, or what makes the constant where the file has none of the name;
+                not needed where it has.
         """
         if name not in self._constants:
-            made = self.constants.get(name, numbers if callable(numbers) else lambda: plain(name, numbers))
+            made = self.constants.get(name, numbers if callable(numbers) else lambda: plain(name, np.asarray(numbers)))
             self._constants[name] = Tensor(
                 name=name, shape=made.shape, dtype=made.dtype, constant=made, quantization=made.quantization
             )

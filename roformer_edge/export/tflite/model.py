@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import UnknownNameError
 from roformer_edge.export.artifact import ExportOptions, Run
 from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.tflite.emitter import TFLiteEmitter
 from roformer_edge.export.tflite.flatbuffer import Constants, Graph, Tensor, write_model
+from roformer_edge.export.tflite.linear import RUNTIMES
 from roformer_edge.tasks import Task, TensorSpec
 
 _DEFAULT = "default"
@@ -61,8 +63,11 @@ def build_model(weights: Weights, task: Task, options: ExportOptions) -> TFLiteM
     Raises:
         ExportError: TFLite cannot say what was decided, or the model looks at other positions than ``task`` does.
     """
+    runtime = options.runtime or RUNTIMES[0]
+    if runtime not in RUNTIMES:
+        raise UnknownNameError("runtime of TFLite models", runtime, RUNTIMES)
     graph = Graph(name=_DEFAULT, constants=Constants())
-    emitter = TFLiteEmitter(graph, task)
+    emitter = TFLiteEmitter(graph, task, runtime)
     emit_network(emitter, weights, task)
     sizes = _sizes(weights.config)
     return TFLiteModel(
