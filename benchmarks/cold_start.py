@@ -86,8 +86,8 @@ def take_turns(programs: dict[str, tuple[str, Path, str]], rounds: int) -> list[
             ending = f'print("{READY}", flush=True)\n'
             outcome = measure([sys.executable, "-c", code + ending, str(source), text])
             if turn:
-                seconds[name].append(outcome.ready_seconds)
-                peaks[name].append(outcome.peak_mb)
+                seconds[name].append(outcome.marked_seconds)
+                peaks[name].append(outcome.peak_bytes / 1e6)
     rows = [
         {
             "program": name,

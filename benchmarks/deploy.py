@@ -16,7 +16,8 @@ from pathlib import Path
 from benchmarks import record
 from benchmarks.artifacts import deploy_command, optimum_command
 from benchmarks.checkpoints import CACHE, SHAPES, checkpoint
-from benchmarks.process import Outcome, measure
+from benchmarks.process import measure
+from roformer_edge.processes import FinishedProcess
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
     rows = []
     for shape in args.shapes:
         source = checkpoint(shape)
-        outcomes: dict[str, list[Outcome]] = {"roformer-edge deploy": [], "optimum export and quantise": []}
+        outcomes: dict[str, list[FinishedProcess]] = {"roformer-edge deploy": [], "optimum export and quantise": []}
         for _ in range(args.rounds):
             with tempfile.TemporaryDirectory(dir=CACHE) as folder:
                 mine = deploy_command(source, "int8-dynamic", Path(folder) / "bundle")
@@ -43,13 +44,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def summary(shape: str, name: str, found: list[Outcome]) -> dict:
+def summary(shape: str, name: str, found: list[FinishedProcess]) -> dict:
     row = {
         "shape": shape,
         "program": name,
         "median_s": round(statistics.median(outcome.seconds for outcome in found), 2),
         "min_s": round(min(outcome.seconds for outcome in found), 2),
-        "peak_mb": round(statistics.median(outcome.peak_mb for outcome in found)),
+        "peak_mb": round(statistics.median(outcome.peak_bytes / 1e6 for outcome in found)),
     }
     print(*row.values(), flush=True)
     return row

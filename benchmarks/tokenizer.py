@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from benchmarks import record
 from benchmarks.checkpoints import DATA
-from benchmarks.process import READY, environment, measure
+from benchmarks.process import READY, measure, run
 
 FILES = ("text/common_voice_zh-CN/test.jsonl", "classification/crosswoz_intent/test.jsonl")
 SENTENCE = "今天天气非常好，我们一起去公园玩吧！"
@@ -96,7 +95,7 @@ def take_turns(rounds: int) -> list[dict[str, Any]]:
         if number:
             for name, outcome in found.items():
                 starts[name].append(outcome)
-    floor = min(outcome.ready_seconds for outcome in starts["bare Python"])
+    floor = min(outcome.marked_seconds for outcome in starts["bare Python"])
     return [row(name, outcomes, floor, works.get(name, [])) for name, outcomes in starts.items()]
 
 
@@ -114,17 +113,16 @@ def work(name: str, vocabulary: str, texts: Path) -> dict[str, float]:
     lengths = LENGTHS if name.startswith("roformer-edge") else ()
     program = WORK.format(imports=imports, method=method)
     command = [sys.executable, "-c", program, vocabulary, str(texts), json.dumps(lengths)]
-    done = subprocess.run(command, env=environment(), capture_output=True, encoding="utf-8", check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(run(command).splitlines()[-1])
 
 
 def row(name: str, outcomes: list, floor: float, found: list[dict[str, float]]) -> dict[str, Any]:
-    ready = min(outcome.ready_seconds for outcome in outcomes)
+    ready = min(outcome.marked_seconds for outcome in outcomes)
     result: dict[str, Any] = {
         "tokenizer": name,
         "first_ids_ms": ready * 1e3,
         "above_bare_ms": (ready - floor) * 1e3,
-        "peak_mb": min(outcome.peak_mb for outcome in outcomes),
+        "peak_mb": min(outcome.peak_bytes for outcome in outcomes) / 1e6,
     }
     for key, title in (("one", "thousand_tokens_per_second"), ("batch", "thousand_tokens_per_second_in_a_batch")):
         result[title] = max(each[key] for each in found) / 1e3 if found else ""

@@ -16,7 +16,10 @@ EXTRA_OF = {
     "flax": "flax",
     "jax": "flax",
     "onnx": "export",
+    "safetensors": "export",
+    "ml_dtypes": "export",
     "rjieba": "rjieba",
+    "jinja2": "validate",
 }
 
 

@@ -76,7 +76,7 @@ class RoFormerConfig:
     loses nothing.
 
     RoFormerV2 is ``norm_type="rms_norm"`` with ``use_bias=False``: no biases in encoder and language-model head, and
-    norms without gain and shift. transformers ignores both keys and computes something else.
+    norms without weight and bias. transformers ignores both keys and computes something else.
 
     Raises:
         ConfigError: A value has the wrong type or range, or two values contradict each other.
@@ -232,7 +232,7 @@ class RoFormerConfig:
         return cls.from_json(text, str(path)).replace(**changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of a ``config.json`` that transformers and :meth:`from_dict` read back to an equal config."""
+        """Return the content of a ``config.json``; transformers and :meth:`from_dict` read an equal config back."""
         values: dict[str, Any] = {"model_type": MODEL_TYPE, **self.extra}
         for item in dataclasses.fields(self):
             if item.name not in (*_LABELS, "extra", "embedding_size", "problem_type", "norm_type", "use_bias"):
@@ -258,7 +258,7 @@ class RoFormerConfig:
         return path
 
     def replace(self, **changes: Any) -> RoFormerConfig:
-        """A copy with some fields changed.
+        """Return a copy with some fields changed.
 
         The names and the number of labels follow whichever of them is given, and embeddings that are as wide as the
         states follow ``hidden_size``. ``output_attentions``, ``output_hidden_states`` and ``return_dict`` may be given

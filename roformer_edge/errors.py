@@ -31,6 +31,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_SHOWN = 100
+
+
+def shown(text: object, limit: int = _SHOWN) -> str:
+    """Return text that came from a file as a message can hold it: on one line, escaped, cut after ``limit`` characters.
+
+    Args:
+        text: A name, a value or a library's message; anything that a file may have filled with what it likes.
+        limit: Most characters of it.
+    """
+    whole = str(text)
+    cut = whole if len(whole) <= limit else whole[:limit] + "..."
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in cut)
+
 
 class RoformerEdgeError(Exception):
     """Base of all errors raised on purpose; catch it to catch them all."""

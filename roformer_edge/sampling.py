@@ -1,4 +1,4 @@
-"""Choosing the next token from logits, and from tokens to text: the rules of the reference models, in numpy."""
+"""Choose the next token from logits and join tokens to a text: the rules of the reference models, in numpy."""
 
 from __future__ import annotations
 
@@ -49,12 +49,15 @@ class Sampling:
             raise OptionError("top_p", self.top_p, "a number above 0 and at most 1")
 
     def next_token(self, logits: NDArray[np.float32], ids: Sequence[int], random: np.random.Generator | None) -> int:
-        """The id of the next token.
+        """Choose the next token.
 
         Args:
-            logits: ``[vocabulary]``.
-            ids: The tokens so far.
+            logits: float32 ``[vocabulary]``.
+            ids: The ids of the tokens so far.
             random: The source of randomness, for sampling; ``None`` for a new one.
+
+        Returns:
+            Its id. Of equally likely tokens the first, where none is drawn.
         """
         values = penalise(logits.astype(np.float64), ids, self.repetition_penalty)
         if not self.do_sample:
@@ -64,7 +67,13 @@ class Sampling:
 
 
 def penalise(logits: Logits, ids: Sequence[int], penalty: float) -> Logits:
-    """Make the tokens ``ids`` less likely: a positive logit is divided by the penalty, a negative one multiplied."""
+    """Apply a repetition penalty: divide the positive logits of the tokens ``ids`` by it, and multiply the negative.
+
+    Args:
+        logits: float64 ``[vocabulary]``.
+        ids: The ids of the tokens so far; one that occurs twice counts once.
+        penalty: Above 1 makes those tokens less likely; 1 changes nothing.
+    """
     if penalty == 1.0:
         return logits
     held = np.unique(np.asarray(ids))
@@ -75,17 +84,31 @@ def penalise(logits: Logits, ids: Sequence[int], penalty: float) -> Logits:
 
 
 def keep_top_k(logits: Logits, k: int) -> Logits:
-    """All logits below the k-th largest become minus infinity; ties with it stay. 0 keeps all."""
+    """Apply the top-k filter: set all logits below the k-th largest to minus infinity.
+
+    Args:
+        logits: float64 ``[vocabulary]``.
+        k: The number of tokens that stay; more stay where several equal the k-th largest. 0 keeps all.
+    """
     if not 0 < k < len(logits):
         return logits
     return np.where(logits < np.partition(logits, -k)[-k], -np.inf, logits)
 
 
 def keep_top_p(logits: Logits, p: float) -> Logits:
-    """Of the unlikely tokens as many become minus infinity as have ``1 - p`` together at most; the likeliest stays."""
+    """Apply the top-p filter: set all logits outside the nucleus to minus infinity.
+
+    The nucleus is the smallest set of the most likely tokens whose probabilities sum to at least ``p``; the most likely
+    token is always in it.
+
+    Args:
+        logits: float64 ``[vocabulary]``.
+        p: The probability mass that stays; 1 keeps all.
+    """
     if p == 1.0:
         return logits
     order = np.argsort(logits, kind="stable")
+    # summed from the least likely up, as transformers does, so that rounding drops the same tokens
     dropped = np.cumsum(softmax(logits[order])) <= 1 - p
     dropped[-1] = False
     kept = np.array(logits)
@@ -94,7 +117,12 @@ def keep_top_p(logits: Logits, p: float) -> Logits:
 
 
 def draw(probabilities: NDArray[np.float64], random: np.random.Generator) -> int:
-    """One index, at random."""
+    """Draw one index at random.
+
+    Args:
+        probabilities: float64, of any sum; an index of probability 0 is never drawn.
+        random: The source of randomness, asked for one number.
+    """
     possible = np.flatnonzero(probabilities)
     sums = np.cumsum(probabilities[possible])
     # of a number just below 1 the product may be rounded up to the whole sum
@@ -103,7 +131,7 @@ def draw(probabilities: NDArray[np.float64], random: np.random.Generator) -> int
 
 
 def join_tokens(tokens: Sequence[str], before: str = "") -> str:
-    """The text of tokens that follow the text ``before``.
+    """Join tokens that follow the text ``before`` to a text.
 
     Tokens stand side by side, as Chinese is written; between two words of an alphabet, or numbers, there is a space,
     except before a token that continues a word (``##``).

@@ -1,4 +1,4 @@
-"""From logits to scores."""
+"""Turn logits into scores."""
 
 from __future__ import annotations
 
@@ -7,24 +7,32 @@ from numpy.typing import NDArray
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities over the last axis that sum to 1."""
+    """Compute the softmax over the last axis: probabilities that sum to 1."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A probability for each value on its own."""
+    """Compute the logistic sigmoid: a probability for each value on its own."""
     # tanh does not overflow, whatever the sign
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
 
 
 def identity(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values themselves."""
+    """Return the logits as they are, for a regression."""
     return logits
 
 
 def largest(values: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    """The indices of the ``count`` largest values, largest first; of equal ones the first comes first."""
+    """Find the largest values, as top-k does.
+
+    Args:
+        values: One-dimensional.
+        count: The number of values that are asked for.
+
+    Returns:
+        Their indices, those of larger values first; of equal ones the first comes first.
+    """
     if count < len(values):
         # whatever equals the smallest of the largest is looked at, so that the order does not depend on the partition
         candidates = np.flatnonzero(values >= np.partition(values, -count)[-count])

@@ -10,21 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from roformer_edge.errors import UnknownNameError
-
-
-@dataclass(frozen=True, kw_only=True)
-class TensorSpec:
-    """A named tensor at the border of a graph.
-
-    Attributes:
-        name: The tensor's name in the graph.
-        dtype: A numpy dtype name.
-        axes: One name per axis; an axis with a decimal name is fixed to that size.
-    """
-
-    name: str
-    dtype: str
-    axes: tuple[str, ...]
+from roformer_edge.signatures import Signature, TensorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +25,7 @@ class Task:
         tolerance: Largest absolute difference of the outputs allowed between a float32 graph and its reference.
         metric: The name of the figure of merit whose drop is budgeted, in percent.
         fields: The keys of one JSON line that hold the input texts.
+        optional: Keys of input texts that a line may leave out.
         sample: An input that the runtime takes, as Python source, for model cards.
         causal: Whether a position sees only those before it (``is_decoder`` in the config).
         pad_left: Whether shorter texts of a batch are filled up before their first token: where the answer is read off
@@ -52,9 +39,15 @@ class Task:
     tolerance: float
     metric: str
     fields: tuple[str, ...]
+    optional: tuple[str, ...] = ()
     sample: str = '"今天天气很好"'
     causal: bool = False
     pad_left: bool = False
+
+    @property
+    def signature(self) -> Signature:
+        """The inputs and outputs as one signature."""
+        return Signature(inputs=self.inputs, outputs=self.outputs)
 
     @property
     def labelled(self) -> bool:
@@ -83,6 +76,7 @@ _ROWS = (
         tolerance=_TOLERANCE,
         metric="cosine similarity",
         fields=("text",),
+        optional=("text_pair",),
     ),
     Task(
         name="fill-mask",
@@ -112,6 +106,7 @@ _ROWS = (
         tolerance=_TOLERANCE,
         metric="accuracy",
         fields=("text",),
+        optional=("text_pair",),
     ),
     Task(
         name="token-classification",
@@ -139,7 +134,8 @@ _ROWS = (
         outputs=(_output("logits", "batch", "choices"),),
         tolerance=_TOLERANCE,
         metric="accuracy",
-        fields=("context", "question", "choices"),
+        fields=("context", "choices"),
+        optional=("question",),
         sample='("春眠不觉晓", "下一句是什么？", ["处处闻啼鸟", "千里共婵娟"])',
         pad_left=True,
     ),
@@ -169,8 +165,9 @@ def task_of(architectures: Sequence[str]) -> Task | None:
 def input_rows(task: Task, values: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     """What the fields of one example become at the tokenizer: texts, each with its pair or without.
 
-    One text is a row. A question and its context are a pair. Of several choices each is a row: the context, and as its
-    pair the choice, with the question before it where there is one (as transformers' examples train such models).
+    One text is a row, with its pair where it has one. A question and its context are a pair. Of several choices each is
+    a row: the context, and as its pair the choice, with the question before it where there is one (as transformers'
+    examples train such models).
 
     Args:
         task: Names the fields.
@@ -179,5 +176,5 @@ def input_rows(task: Task, values: Mapping[str, Any]) -> list[tuple[str, str | N
     if "choices" in task.fields:
         question = values.get("question", "")
         return [(values["context"], question + choice) for choice in values["choices"]]
-    first, *rest = (values[field] for field in task.fields)
+    first, *rest = (values[field] for field in (*task.fields, *task.optional) if field in values)
     return [(first, rest[0] if rest else None)]

@@ -3,7 +3,7 @@
 #
 #   scripts/check_minimum_runtime.sh BUNDLE VERSION
 #
-# The version named in deploy.MINIMUM_RUNTIME is the oldest one for which this passed.
+# The version named in roformer_edge/formats.py is the oldest one for which this passed.
 set -euo pipefail
 if [ $# -ne 2 ]; then
   echo "usage: $0 BUNDLE VERSION" >&2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from roformer_edge.checkpoint.names import shapes_of
-from roformer_edge.checkpoint.safetensors_file import write_safetensors
+from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.config import RoFormerConfig
 
 ROOT = Path(__file__).resolve().parent.parent

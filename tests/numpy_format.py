@@ -9,19 +9,26 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ExportError
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.emitter import Attention, Linear, Norm, Product, Table
 from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
+from roformer_edge.formats import Format
 from roformer_edge.quantize.affine import quantize_weight
-from roformer_edge.quantize.recipe import FLOAT, ROWS
+from roformer_edge.quantize.recipe import FLOAT, ROWS, Decision
+from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.scopes import scopes_of
 from roformer_edge.scores import softmax
-from roformer_edge.tasks import Task, TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature
+from roformer_edge.tasks import Task, get_task
 
 Array = np.ndarray
 _erf = np.vectorize(math.erf, otypes=[np.float32])
@@ -129,21 +136,18 @@ class NumpyModel:
     task: Task
 
     @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        return self.task.inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        return self.task.outputs
+    def signatures(self) -> dict[str, Signature]:
+        return {DEFAULT: Signature(inputs=self.task.inputs, outputs=self.task.outputs)}
 
     def to_bytes(self) -> bytes:
         file = io.BytesIO()
-        about = json.dumps({"config": self.weights.config.to_dict(), "task": self.task.name})
+        schemes = {scope: decision.scheme for scope, decision in self.weights.decisions.items()}
+        about = json.dumps({"config": self.weights.config.to_dict(), "task": self.task.name, "schemes": schemes})
         np.savez(file, about=np.array(about), **dict(self.weights.arrays))
         return file.getvalue()
 
     def run(self, feeds: Mapping[str, Array]) -> NumpyEmitter:
-        emitter = NumpyEmitter({spec.name: feeds[spec.name] for spec in self.inputs}, self.task)
+        emitter = NumpyEmitter({spec.name: feeds[spec.name] for spec in self.task.inputs}, self.task)
         emit_network(emitter, self.weights, self.task)
         return emitter
 
@@ -156,9 +160,48 @@ class NumpyModel:
 
     @property
     def marks(self) -> list[str]:
-        shape = (1,) * len(self.inputs[0].axes)
-        feeds = {spec.name: np.full(shape, spec.name == "attention_mask", np.int64) for spec in self.inputs}
+        shape = (1,) * len(self.task.inputs[0].axes)
+        feeds = {spec.name: np.full(shape, spec.name == "attention_mask", np.int64) for spec in self.task.inputs}
         return list(self.run(feeds).marks)
+
+
+class NumpySession:
+    """The backend: implements ``runtime.session.Session`` on a model that was written as bytes."""
+
+    provider = "numpy"
+    fallbacks: tuple[str, ...] = ()
+
+    def __init__(self, model: Path | bytes, options: SessionOptions, session: Mapping[str, str]) -> None:
+        arrays = dict(np.load(io.BytesIO(model) if isinstance(model, bytes) else model))
+        about = json.loads(str(arrays.pop("about")))
+        config, task = RoFormerConfig.from_dict(about["config"]), get_task(about["task"])
+        decisions = {
+            scope.name: Decision(scope=scope, scheme=about["schemes"][scope.name], reason="as stored")
+            for scope in scopes_of(config, task)
+            if scope.name in about["schemes"]
+        }
+        self._model = NumpyModel(Weights(config=config, arrays=arrays, decisions=decisions), task)
+        self.signatures = self._model.signatures
+
+    def run(self, feeds: Mapping[str, Any], signature: str = DEFAULT) -> dict[str, Array]:
+        return self._model.run(fit_feeds(feeds, self.signatures, signature)).outputs
+
+    def close(self) -> None:
+        pass
+
+
+def numpy_engine() -> tuple[str, str]:
+    return "numpy", np.__version__
+
+
+NUMPY = Format(
+    name="numpy",
+    file_name="model.npz",
+    builder=f"{__name__}:build_numpy",
+    backend=f"{__name__}:NumpySession",
+    engine=f"{__name__}:numpy_engine",
+    minimum_runtime={"numpy": "1.24"},
+)
 
 
 def build_numpy(weights: Weights, task: Task, options: ExportOptions) -> NumpyModel:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roformer_edge.models.torch.generation import Choice
+from roformer_edge.models.torch import generation
 from roformer_edge.sampling import Sampling, draw, join_tokens, keep_top_k, keep_top_p, penalise
 
 LOGITS = st.lists(st.integers(-400, 400).map(lambda value: value / 50), min_size=1, max_size=40)
@@ -18,7 +18,7 @@ LOGITS = st.lists(st.integers(-400, 400).map(lambda value: value / 50), min_size
 @given(LOGITS, st.integers(0, 45))
 def test_top_k_is_that_of_torch(values: list[float], k: int) -> None:
     logits = np.array(values)
-    expected = Choice(top_k=k)._keep_top_k(torch.tensor(logits)[None])[0].numpy()
+    expected = generation.keep_top_k(torch.tensor(logits)[None], k)[0].numpy()
     np.testing.assert_array_equal(keep_top_k(logits, k), expected)
 
 
@@ -26,7 +26,7 @@ def test_top_k_is_that_of_torch(values: list[float], k: int) -> None:
 @given(st.lists(st.floats(-8, 8), min_size=1, max_size=40, unique=True), st.sampled_from([0.05, 0.3, 0.5, 0.9, 1.0]))
 def test_top_p_is_that_of_torch(values: list[float], p: float) -> None:
     logits = np.array(values)
-    expected = Choice(top_p=p)._keep_top_p(torch.tensor(logits)[None])[0].numpy()
+    expected = generation.keep_top_p(torch.tensor(logits)[None], p)[0].numpy()
     np.testing.assert_array_equal(keep_top_p(logits, p), expected)
 
 
@@ -35,7 +35,7 @@ def test_top_p_is_that_of_torch(values: list[float], p: float) -> None:
 def test_the_penalty_is_that_of_torch(values: list[float], ids: list[int], penalty: float) -> None:
     logits, held = np.array(values), [index % len(values) for index in ids]
     before = logits.copy()
-    expected = Choice(repetition_penalty=penalty)._penalise(torch.tensor(logits)[None], torch.tensor([held]))[0]
+    expected = generation.penalise(torch.tensor(logits)[None], torch.tensor([held]), penalty)[0]
     np.testing.assert_allclose(penalise(logits, held, penalty), expected.numpy())
     np.testing.assert_array_equal(logits, before)
 
@@ -54,9 +54,8 @@ def test_tokens_are_drawn_as_often_as_torch_draws_them(options: dict) -> None:
     logits, ids = np.linspace(2, -1, 8).astype(np.float32), [0, 3, 3]
     sampling, random = Sampling(do_sample=True, **options), np.random.default_rng(0)
     found = np.bincount([sampling.next_token(logits, ids, random) for _ in range(4000)], minlength=8) / 4000
-    choice, generator = Choice(do_sample=True, **options), torch.Generator().manual_seed(0)
-    rows = torch.tensor(logits).expand(4000, 8)
-    drawn = choice.next_tokens(rows, torch.tensor([ids]).expand(4000, 3), generator)
+    rows, generator = torch.tensor(logits).expand(4000, 8), torch.Generator().manual_seed(0)
+    drawn = generation.next_tokens(sampling, rows, torch.tensor([ids]).expand(4000, 3), generator)
     expected = torch.bincount(drawn, minlength=8).numpy() / 4000
     np.testing.assert_allclose(found, expected, atol=0.04)
     assert ((found > 0) == (expected > 0)).all()

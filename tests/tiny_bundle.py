@@ -24,10 +24,25 @@ CONTENT = {
     "model.onnx": ("model", bytes(range(256)) * 40),
     "vocab.txt": ("vocabulary", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n今天\n天气\n".encode()),
     "words.bin": ("words", b"rfwords1" + b"\1" * 500),
+    "unicode.bin": ("unicode", b"rfunicd1" + b"\1" * 80),
     "config.json": ("config", b'{"model_type": "roformer"}\n'),
     "recipe.json": ("recipe", b'{"name": "int8-dynamic", "rules": []}\n'),
     "LICENSE-words.txt": ("notice", b"MIT\n"),
 }
+
+MEASURED = MeasuredLoss(
+    metric="accuracy",
+    unit="%",
+    reference=91.25,
+    candidate=91.0,
+    drop=0.25,
+    low=-0.1,
+    high=0.6,
+    agreement=99.5,
+    examples=400,
+    data="dev.jsonl",
+    data_sha256="1" * 64,
+)
 
 
 def manifest(**changes: object) -> Manifest:
@@ -38,25 +53,20 @@ def manifest(**changes: object) -> Manifest:
         "format": "onnx",
         "recipe": RecipeReference(name="int8-dynamic", sha256="0" * 64),
         "labels": LABELS,
-        "inputs": task.inputs,
-        "outputs": task.outputs,
+        "signatures": {"default": task.signature},
         "max_length": 64,
         "tokenizer": {"class": "RoFormerTokenizer"},
         "parity": ParityRecord(
-            checked=True, reference="torch 2.13.0", tolerance=1e-4, worst_tensor="logits", max_difference=2.5e-7
+            checked=True,
+            reference="torch 2.13.0",
+            tolerance=1e-4,
+            worst_tensor="logits",
+            absolute_difference=2.5e-7,
+            relative_difference=5e-8,
         ),
-        "measured": MeasuredLoss(
-            metric="accuracy",
-            reference=91.25,
-            candidate=91.0,
-            drop=0.25,
-            drop_low=-0.1,
-            drop_high=0.6,
-            agreement=99.5,
-            examples=400,
-            data="dev.jsonl",
-            data_sha256="1" * 64,
-        ),
+        "session": {"optimization.disable_specified_optimizers": "SkipLayerNormFusion"},
+        "unused": ("pooler.dense.weight",),
+        "measured": MEASURED,
         "minimum_runtime": {"onnxruntime": "1.20"},
         "provenance": Provenance(
             version="0.1.0",

@@ -11,9 +11,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import record_self_test
+from roformer_edge.runtime.session import Session
+from roformer_edge.signatures import Signature, TensorSpec
 from roformer_edge.tokenizer import WORDS_PATH, RoFormerTokenizer, Vocabulary
+from roformer_edge.tokenizer.tables import UNICODE_PATH
 from tests.tiny_bundle import manifest
 
 VOCABULARY = 500
@@ -28,6 +32,8 @@ def graph(
     inputs: tuple[str, ...] = ("input_ids", "attention_mask", "token_type_ids"),
     vocabulary: int = VOCABULARY,
     weight: float = 1.0,
+    rows: int | None = None,
+    length: int | None = None,
 ) -> bytes:
     """Mean of the embeddings of attended tokens, weighted by place and type, times a matrix.
 
@@ -65,8 +71,8 @@ def graph(
         helper.make_graph(
             nodes,
             "tiny",
-            [helper.make_tensor_value_info(name, dtype, ["batch", "sequence"]) for name in inputs],
-            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "labels"])],
+            [helper.make_tensor_value_info(name, dtype, [rows or "batch", length or "sequence"]) for name in inputs],
+            [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [rows or "batch", "labels"])],
             [numpy_helper.from_array(array, name) for name, array in tensors.items()],
         ),
         opset_imports=[helper.make_opsetid("", 17)],
@@ -130,6 +136,48 @@ def config(**changes: object) -> RoFormerConfig:
     return RoFormerConfig(**{**values, **changes})
 
 
+def fixed_signatures(signature: Signature, *lengths: int, rows: int | None = None) -> dict[str, Signature]:
+    """The same signature at several lengths, as a TFLite graph has them; the first one is the default.
+
+    Args:
+        signature: Of any length.
+        lengths: In tokens.
+        rows: How many rows a call takes; ``None`` for any number.
+    """
+
+    def fix(spec: TensorSpec, length: int) -> TensorSpec:
+        sizes = {"sequence": str(length), "choices": "1", "batch": "batch" if rows is None else str(rows)}
+        return TensorSpec(name=spec.name, dtype=spec.dtype, axes=tuple(sizes.get(axis, axis) for axis in spec.axes))
+
+    names = ("default", *(f"length {length}" for length in lengths[1:]))
+    return {
+        name: Signature(
+            inputs=tuple(fix(spec, length) for spec in signature.inputs),
+            outputs=tuple(fix(spec, length) for spec in signature.outputs),
+        )
+        for name, length in zip(names, lengths, strict=True)
+    }
+
+
+class FixedSession:
+    """A real session that is only called with arrays of the signatures given."""
+
+    provider = "FakeExecutionProvider"
+    fallbacks: tuple[str, ...] = ()
+
+    def __init__(self, session: Session, signatures: dict[str, Signature]) -> None:
+        self._session = session
+        self.signatures = signatures
+        self.called: list[str] = []
+
+    def run(self, feeds: dict[str, np.ndarray], signature: str = "default") -> dict[str, np.ndarray]:
+        self.called.append(signature)
+        return self._session.run(fit_feeds(feeds, self.signatures, signature))
+
+    def close(self) -> None:
+        self._session.close()
+
+
 SELF_TEST_TEXTS = ("今天天气", "把灯打开", "abc")
 
 
@@ -152,12 +200,14 @@ def write_runnable(out: Path, *, overwrite: bool = False, model: bytes | None = 
         changes: To the manifest.
     """
     tokenizer = RoFormerTokenizer(Vocabulary(vocabulary()))
-    defaults = {"labels": LABELS, "max_length": 64, "tokenizer": tokenizer.to_settings()}
+    settings = {**tokenizer.to_settings(), "model_max_length": 64}
+    defaults = {"labels": LABELS, "max_length": 64, "tokenizer": settings}
     described = manifest(**{**defaults, **changes})
     with BundleWriter(out, overwrite=overwrite) as writer:
         writer.add_bytes("model.onnx", "model", model or graph())
         writer.add_bytes("vocab.txt", "vocabulary", vocabulary())
         writer.add_file("words.bin", "words", WORDS_PATH)
+        writer.add_file("unicode.bin", "unicode", UNICODE_PATH)
         writer.add_bytes("config.json", "config", config().to_json().encode())
         if model is None and not changes:
             with load(writer.draft(described)) as classify:

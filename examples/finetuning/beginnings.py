@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from roformer_edge.checkpoint.loading import load_architecture, save_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import WORD_EMBEDDINGS
+from roformer_edge.checkpoint.saving import save_checkpoint
 
 
 def look_for_equals(directory: Path, architecture: str, *, strength: float = 2.0, seed: int = 0) -> None:

@@ -9,11 +9,11 @@ from roformer_edge.tasks import get_task
 
 
 def model_card(manifest: Manifest, name: str) -> str:
-    """Markdown for people who find the bundle without its history.
+    """Write Markdown for people who find the bundle without its history.
 
     Args:
-        manifest: With the files listed so far.
-        name: What the bundle's directory is called.
+        manifest: The bundle's, with the files listed so far.
+        name: The name of the bundle's directory.
     """
     sections = (
         f"# {name}",
@@ -35,26 +35,37 @@ def model_card(manifest: Manifest, name: str) -> str:
 def _what_it_is(manifest: Manifest) -> str:
     lines = [
         f"A RoFormer model for **{manifest.task}**, as {manifest.format.upper()}, built with the recipe "
-        f"{_code(manifest.recipe.name)}. It takes up to {manifest.max_length} tokens at a time."
+        f"{_code(manifest.recipe.name)}. It takes up to {manifest.max_length} tokens at a time{_lengths(manifest)}."
     ]
     if manifest.calibration is not None:
         lines.append(
             f"Ranges were measured on {manifest.calibration.texts} texts by the observer "
             f"`{manifest.calibration.observer}`."
         )
+    if manifest.unused:
+        lines.append(f"Not used of the checkpoint: {', '.join(map(_code, manifest.unused))}.")
     if manifest.labels:
         lines.append(f"Labels ({len(manifest.labels)}): {', '.join(_code(label) for label in manifest.labels)}.")
     return "\n\n".join(lines)
 
 
+def _lengths(manifest: Manifest) -> str:
+    if not manifest.lengths:
+        return ""
+    return f", padded to {' or '.join(map(str, manifest.lengths))}"
+
+
 def _use(manifest: Manifest, name: str) -> str:
     needs = ", ".join(f"{package} {version} or newer" for package, version in sorted(manifest.minimum_runtime.items()))
     sample = get_task(manifest.task).sample
+    options = "; ".join(f"{_code(name)} is {_code(value)}" for name, value in sorted(manifest.session.items()))
     # a string of JSON is one of Python, whatever the name holds
     path = json.dumps(name, ensure_ascii=False)
     code = f"import roformer_edge\n\nmodel = roformer_edge.load({path})\nprint(model({sample}))"
-    return f"```sh\npip install roformer-edge\n```\n\n```python\n{code}\n```" + (
-        f"\n\nIt needs {needs}. No training framework is needed." if needs else ""
+    return (
+        f"```sh\npip install roformer-edge\n```\n\n```python\n{code}\n```"
+        + (f"\n\nIt needs {needs}. No training framework is needed." if needs else "")
+        + (f"\n\nThe answers depend on options of the engine, which the loader sets: {options}." if options else "")
     )
 
 
@@ -62,16 +73,16 @@ def _measured(manifest: Manifest) -> str:
     loss = manifest.measured
     if loss is None:
         return "The loss through quantisation was not measured: no labelled data was given."
-    interval = (
-        ""
-        if loss.drop_low is None or loss.drop_high is None
-        else f" (95 % interval {loss.drop_low:.2f} to {loss.drop_high:.2f})"
-    )
+    unit = f" {loss.unit}" if loss.unit else ""
+    # percentages differ by points
+    head = "drop in points" if loss.unit == "%" else "drop"
+    interval = "" if loss.low is None or loss.high is None else f" (95 % interval {loss.low:.2f} to {loss.high:.2f})"
+    agreement = "" if loss.agreement is None else f"{loss.agreement:.2f} %"
     return (
         f"On the {loss.examples} examples of {_code(loss.data)}:\n\n"
-        f"| | before quantisation | in this bundle | drop in points | same answer |\n|---|---|---|---|---|\n"
-        f"| {loss.metric} | {loss.reference:.2f} % | {loss.candidate:.2f} % | {loss.drop:.2f}{interval} "
-        f"| {loss.agreement:.2f} % |"
+        f"| | before quantisation | in this bundle | {head} | same answer |\n|---|---|---|---|---|\n"
+        f"| {loss.metric} | {loss.reference:.2f}{unit} | {loss.candidate:.2f}{unit} | {loss.drop:.2f}{interval} "
+        f"| {agreement} |"
     )
 
 
@@ -80,8 +91,10 @@ def _parity(manifest: Manifest) -> str:
     if not parity.checked:
         return f"The float32 graph was not compared with a reference: {parity.reason}."
     return (
-        f"Before quantisation the graph was compared with {parity.reference}: the outputs differ by "
-        f"{parity.max_difference:.2g} at most (`{parity.worst_tensor}`; {parity.tolerance:.2g} is allowed)."
+        f"Before quantisation the graph was compared with {parity.reference}. In the tensor that differed most, "
+        f"{_code(str(parity.worst_tensor))}, the largest absolute difference is {parity.absolute_difference:.2g}, and "
+        f"{parity.relative_difference:.2g} of the tensor's largest value; the smaller of the two may be "
+        f"{parity.tolerance:.2g}."
     )
 
 
@@ -113,7 +126,7 @@ def _licence(manifest: Manifest) -> str:
 
 
 def _size(count: int) -> str:
-    """Bytes in the unit that leaves one to three digits before the point."""
+    """Write a number of bytes in the unit that leaves one to three digits before the point."""
     value = float(count)
     for unit in ("B", "kB", "MB"):
         if value < 1000:
@@ -123,7 +136,7 @@ def _size(count: int) -> str:
 
 
 def _code(name: str) -> str:
-    """A name as it stands, where Markdown would read signs in it."""
+    """Quote a name, in which Markdown would read signs."""
     fence = "``" if "`" in name else "`"
     pad = " " if "`" in name else ""
     return f"{fence}{pad}{name}{pad}{fence}".replace("\n", " ").replace("|", "\\|")

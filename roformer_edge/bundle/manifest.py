@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
-from roformer_edge.bundle import fields
 from roformer_edge.errors import BundleFormatError
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.records import (
+    Constraint,
+    Count,
+    DottedVersion,
+    PositiveInt,
+    Sha256,
+    one_of,
+    parse_object,
+    read_record,
+    to_json,
+    to_values,
+)
+from roformer_edge.signatures import DEFAULT, Signature, alternatives
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 1
-FORMATS = ("onnx", "tflite")
+SCHEMA_VERSION: Final = 2
 # role -> what the file is; of each role but "notice" there is one file at most
 ROLES = {
     "model": "the graph that the engine runs",
     "weights": "the canonical arrays beside a float graph, so that it can be quantised; no engine reads them",
     "vocabulary": "one token a line",
     "words": "the dictionary of the word segmenter",
+    "unicode": "what characters are and become, for the tokenizer",
     "config": "the architecture, as Hugging Face writes it",
     "recipe": "which scheme every part of the network got, and why",
     "selftest": "texts with the ids and outputs that they must give",
@@ -36,17 +47,24 @@ MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILES = 64
 MAX_FILE_BYTES = (1 << 31) - 1  # what one protobuf or flatbuffer file can hold
 
-_PART = re.compile(r"[A-Za-z0-9_-]([A-Za-z0-9._-]*[A-Za-z0-9_-])?")
+_PART = r"[A-Za-z0-9_-]([A-Za-z0-9._-]*[A-Za-z0-9_-])?"
+# a path that means one file on every system, and never one outside the bundle
+_PATH = Constraint(
+    "a relative path of 200 characters at most, of parts separated by '/', each of ASCII letters, digits, '.', '_' and "
+    "'-', with no '.' at either end",
+    re.compile(rf"(?=.{{1,200}}\Z){_PART}(/{_PART})*").fullmatch,
+)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileEntry:
     """One file of the bundle: its path with forward slashes, its role, its size in bytes and its SHA-256."""
 
-    path: str
-    role: str
-    bytes: int
-    sha256: str
+    path: Annotated[str, _PATH]
+    role: Annotated[str, one_of(ROLES)]
+    bytes: Count
+    sha256: Sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +72,7 @@ class RecipeReference:
     """Which quantisation recipe was applied: its name, and the SHA-256 of its canonical JSON."""
 
     name: str
-    sha256: str
+    sha256: Sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +81,12 @@ class CalibrationRecord:
 
     Attributes:
         texts: How many texts were seen.
-        sha256: Of those texts.
+        sha256: SHA-256 of those texts.
         observer: The name of the method that made ranges of what it saw.
     """
 
-    texts: int
-    sha256: str
+    texts: PositiveInt
+    sha256: Sha256
     observer: str
 
 
@@ -79,9 +97,10 @@ class ParityRecord:
     Attributes:
         checked: False where no reference was at hand; ``reason`` then says why, and the rest is ``None``.
         reference: What the graph was compared with.
-        tolerance: The largest absolute difference allowed.
-        worst_tensor: The output that differed most.
-        max_difference: By how much it differed.
+        tolerance: What was allowed for the smaller of the two differences, in every tensor that was compared.
+        worst_tensor: The tensor that came closest to the tolerance.
+        absolute_difference: The largest absolute difference of any of its values.
+        relative_difference: That difference, divided by the reference's largest absolute value of the tensor.
         reason: Why parity was not checked.
     """
 
@@ -89,49 +108,54 @@ class ParityRecord:
     reference: str | None = None
     tolerance: float | None = None
     worst_tensor: str | None = None
-    max_difference: float | None = None
+    absolute_difference: float | None = None
+    relative_difference: float | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
-        figures = (self.reference, self.tolerance, self.worst_tensor, self.max_difference)
+        figures = (self.tolerance, self.absolute_difference, self.relative_difference)
+        facts = (self.reference, self.worst_tensor, *figures)
         if self.checked:
-            consistent = None not in figures and self.reason is None
+            consistent = None not in facts and self.reason is None
         else:
-            consistent = figures == (None,) * 4 and self.reason is not None
+            consistent = set(facts) == {None} and self.reason is not None
         if not consistent:
             raise BundleFormatError(
-                "parity that was checked has a reference, a tolerance, a worst tensor and a difference, and no reason; "
-                "parity that was not checked has a reason only"
+                "parity that was checked has a reference, a tolerance, a worst tensor and its differences, and no "
+                "reason; parity that was not checked has a reason only"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredLoss:
-    """What quantisation cost on labelled data. Scores, drops and agreement are percentages.
+    """What quantisation cost on labelled data, by the metric of the task.
 
     Attributes:
         metric: The figure of merit, such as ``"accuracy"``.
-        reference: Its value for the model before quantisation.
-        candidate: Its value for the model in the bundle.
-        drop: ``reference - candidate``.
-        drop_low: Lower end of the drop's 95 % confidence interval.
-        drop_high: Upper end of it.
-        agreement: Share of the examples that both answer alike.
+        unit: The unit of the figures of the metric, such as ``"%"``; empty for a pure number.
+        reference: The metric of the model before quantisation.
+        candidate: The metric of the model in the bundle.
+        drop: How much worse the candidate is, in that unit; below 0 where it is better.
+        low: Lower end of the drop's 95 % confidence interval, or ``None`` where there is none.
+        high: Upper end of it.
+        agreement: Share of the answers that both give alike, in percent, or ``None`` where answers are not alike or
+            unlike.
         examples: How many examples were compared.
         data: Name of the data file.
-        data_sha256: SHA-256 of the data file.
+        data_sha256: SHA-256 of the data.
     """
 
     metric: str
+    unit: str
     reference: float
     candidate: float
     drop: float
-    drop_low: float | None
-    drop_high: float | None
-    agreement: float
-    examples: int
+    low: float | None
+    high: float | None
+    agreement: float | None
+    examples: PositiveInt
     data: str
-    data_sha256: str
+    data_sha256: Sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,16 +163,16 @@ class Provenance:
     """Where the bundle comes from.
 
     Attributes:
-        version: Of roformer-edge.
+        version: The version of roformer-edge that made it.
         source: The name of the checkpoint, without the folders above it.
-        checkpoint_sha256: Of its weights.
+        checkpoint_sha256: SHA-256 of its weights.
         created: UTC, such as ``2025-01-31T23:59:59Z``; see :func:`creation_time`.
         tools: Versions of the packages that took part.
     """
 
     version: str
     source: str
-    checkpoint_sha256: str
+    checkpoint_sha256: Sha256
     created: str
     tools: Mapping[str, str]
 
@@ -156,7 +180,9 @@ class Provenance:
         if re.search(r"[/\\]", self.source):
             raise BundleFormatError(f"source is a name without folders, found {self.source!r:.80}")
         try:
-            time.strptime(self.created, "%Y-%m-%dT%H:%M:%SZ")
+            # the digits are looked at first, because fromisoformat takes other spellings too; not strptime, whose
+            # import takes longer than all the rest of this module
+            datetime.fromisoformat(self.created[:-1] if _TIME.fullmatch(self.created) else "")
         except ValueError:
             raise BundleFormatError(
                 f"created must look like 2025-01-31T23:59:59Z, found {self.created!r:.40}"
@@ -168,73 +194,78 @@ class Manifest:
     """The content of ``manifest.json``.
 
     Attributes:
-        schema_version: Of this layout; a reader refuses a newer one.
+        schema_version: The version of this layout; a reader refuses any other.
         task: A name of ``tasks.TASKS``.
-        format: Of the model file.
+        format: The format of the model file, a name of ``formats.FORMATS``.
         recipe: The quantisation recipe.
         labels: Names of the classes in the order of the logits; empty for a task without classes.
-        inputs: Of the graph, with the dtype that it really takes.
-        outputs: Of the graph.
+        signatures: Name -> what the graph takes and gives when it is called so, with the dtypes that it really takes.
+            One is called ``default``; those that compute the same differ in fixed sizes.
         max_length: The most tokens that one input may have, special tokens included.
-        length_buckets: The lengths that inputs are padded to, ascending; empty where the length is dynamic.
         tokenizer: Settings that the tokenizer is rebuilt from.
+        session: Option of the engine -> its value, for the options that answers depend on.
         files: Every file but the manifest itself.
-        calibration: ``None`` where the recipe needed none.
-        parity: Of the float32 graph with the reference.
-        measured: ``None`` where no labelled data was given.
+        calibration: What calibration saw; ``None`` where the recipe needed none.
+        parity: How far the float32 graph is from the reference.
+        measured: What quantisation cost; ``None`` where no labelled data was given.
+        unused: What the checkpoint held and the model does not use, in words.
         minimum_runtime: Package name -> lowest version that runs the model, digits and dots only.
         provenance: Where all this comes from.
     """
 
+    schema_version: Literal[2] = SCHEMA_VERSION
     task: str
-    format: Literal["onnx", "tflite"]
+    format: str
     recipe: RecipeReference
     labels: tuple[str, ...]
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    max_length: int
+    signatures: Mapping[str, Signature]
+    max_length: PositiveInt
     tokenizer: Mapping[str, Any]
-    parity: ParityRecord
-    minimum_runtime: Mapping[str, str]
-    provenance: Provenance
-    length_buckets: tuple[int, ...] = ()
-    calibration: CalibrationRecord | None = None
-    measured: MeasuredLoss | None = None
+    session: Mapping[str, str]
     files: tuple[FileEntry, ...] = ()
-    schema_version: int = SCHEMA_VERSION
+    calibration: CalibrationRecord | None = None
+    parity: ParityRecord
+    measured: MeasuredLoss | None = None
+    unused: tuple[str, ...] = ()
+    minimum_runtime: Mapping[str, DottedVersion]
+    provenance: Provenance
 
     @classmethod
-    def from_dict(cls, values: object) -> Manifest:
+    def from_dict(cls, values: Mapping[str, Any]) -> Manifest:
         """Check the parsed content of a ``manifest.json`` and keep it.
 
         Raises:
             BundleFormatError: A key is missing, unknown or of the wrong type, a path is not allowed, the listing
-                contradicts itself, or the schema is newer than this version reads.
+                contradicts itself, or the schema is not the one that this version reads.
         """
-        version = fields.anything(values, MANIFEST_NAME).get("schema_version")
+        version = values.get("schema_version")
         if type(version) is int and version > SCHEMA_VERSION:
             raise BundleFormatError(
-                f"{MANIFEST_NAME} is of schema {version}, and this version reads up to {SCHEMA_VERSION}: "
+                f"{MANIFEST_NAME} is of schema {version}, and this version reads schema {SCHEMA_VERSION}: "
                 "upgrade roformer-edge"
             )
-        manifest = cls(**fields.read_record(values, _MANIFEST, MANIFEST_NAME))
-        _check_lengths(manifest)
+        if type(version) is int and version == 1:
+            raise BundleFormatError(
+                f"{MANIFEST_NAME} is of schema 1, so the bundle was made by roformer-edge 0.1.0.dev, and this version "
+                f"reads schema {SCHEMA_VERSION}: deploy the checkpoint again"
+            )
+        manifest = read_record(cls, values, MANIFEST_NAME, BundleFormatError)
+        _check_signatures(manifest)
         _check_files(manifest.files)
         return manifest
 
     @classmethod
     def from_json(cls, data: bytes) -> Manifest:
         """:meth:`from_dict` of UTF-8 JSON."""
-        return cls.from_dict(fields.parse_object(data, MANIFEST_NAME))
+        return cls.from_dict(parse_object(data, MANIFEST_NAME, BundleFormatError))
 
     def to_dict(self) -> dict[str, Any]:
-        """The manifest as JSON-able data, every key in the order of docs/bundle.md."""
-        values = dataclasses.asdict(self)
-        return {key: values[key] for key in _MANIFEST}
+        """The manifest as JSON values, every key in the order of docs/bundle.md."""
+        return to_values(self)  # type: ignore[no-any-return]  # a dataclass becomes an object
 
     def to_json(self) -> str:
         """:meth:`to_dict` as stable, indented JSON with a final newline."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        return to_json(self)
 
     def replace(self, **changes: Any) -> Manifest:
         """A copy with some fields changed."""
@@ -243,6 +274,12 @@ class Manifest:
     def find(self, role: str) -> FileEntry | None:
         """The file with this role, or ``None``; of several notices the first."""
         return next((entry for entry in self.files if entry.role == role), None)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths in tokens that the graph is made for, ascending; empty where any length will do."""
+        found = [one.length for one in alternatives(self.signatures).values()]
+        return tuple(length for length in found if length is not None)
 
     @property
     def total_bytes(self) -> int:
@@ -263,20 +300,16 @@ def creation_time() -> str:
         raise BundleFormatError(f"SOURCE_DATE_EPOCH must be whole seconds since 1970, found {epoch!r}") from None
 
 
-def check_path(value: object, where: str) -> str:
-    """A path that means one file on every system, and never one outside the bundle.
+def check_path(value: str, where: str) -> str:
+    """Return a path that means one file on every system, and never one outside the bundle.
 
     Raises:
         BundleFormatError: Absolute, with a part that begins or ends with a dot, with anything but ASCII letters, digits
             and ``._-`` (so no backslash, drive or control character), or of more than 200 characters.
     """
-    path = fields.text(value, where)
-    if len(path) > 200 or not all(_PART.fullmatch(part) for part in path.split("/")):
-        raise BundleFormatError(
-            f"{where} {path!r:.80} is not allowed: a path is relative, of parts separated by '/', and a part is made "
-            "of ASCII letters, digits, '.', '_' and '-', with no '.' at either end"
-        )
-    return path
+    if not _PATH.allows(value):
+        raise BundleFormatError(f"{where} must be {_PATH.requirement}, found {value!r:.80}")
+    return value
 
 
 def version_tuple(value: str) -> tuple[int, ...]:
@@ -284,19 +317,21 @@ def version_tuple(value: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.match(r"[\d.]*", value)[0].split(".") if part)  # type: ignore[index]
 
 
-def _version(value: object, where: str) -> str:
-    version = fields.text(value, where)
-    if not re.fullmatch(r"\d+(\.\d+)*", version, re.ASCII):
-        raise BundleFormatError(f"{where} must be numbers separated by dots, found {version!r:.40}")
-    return version
-
-
-def _check_lengths(manifest: Manifest) -> None:
-    buckets = manifest.length_buckets
-    if list(buckets) != sorted(set(buckets)) or (buckets and buckets[-1] != manifest.max_length):
+def _check_signatures(manifest: Manifest) -> None:
+    signatures, where = manifest.signatures, f"{MANIFEST_NAME}: signatures"
+    if DEFAULT not in signatures:
+        raise BundleFormatError(f"{where} holds no {DEFAULT!r}, by which a graph is called unless there is a reason")
+    for name, signature in signatures.items():
+        tensors = (*signature.inputs, *signature.outputs)
+        if not signature.inputs or not signature.outputs or len({spec.name for spec in tensors}) != len(tensors):
+            raise BundleFormatError(f"{where}: {name!r:.40} must have inputs and outputs, each of a name of its own")
+        if any(len(spec.axes) < 2 for spec in signature.inputs):
+            raise BundleFormatError(f"{where}: {name!r:.40} must have inputs of two axes at least, rows and tokens")
+    found, limit = [one.length for one in alternatives(signatures).values()], manifest.max_length
+    if len(set(found)) != len(found) or (found[-1] or limit) != limit or max(manifest.lengths, default=0) > limit:
         raise BundleFormatError(
-            f"{MANIFEST_NAME}: length_buckets must ascend and end with max_length {manifest.max_length}, "
-            f"found {list(buckets)}"
+            f"{where}: those that compute the same must be for different lengths, and the longest for max_length "
+            f"{limit}; found {', '.join(str(length or 'any') for length in found)}"
         )
 
 
@@ -319,61 +354,3 @@ def _check_files(files: tuple[FileEntry, ...]) -> None:
             raise BundleFormatError(f"{MANIFEST_NAME} lists {roles.count(role)} files with the role {role!r}")
     if "model" not in roles:
         raise BundleFormatError(f"{MANIFEST_NAME} lists no file with the role 'model'")
-
-
-_FILE = {
-    "path": check_path,
-    "role": fields.one_of(*ROLES),
-    "bytes": fields.count,
-    "sha256": fields.digest,
-}
-_TENSOR = {"name": fields.text, "dtype": fields.text, "axes": fields.list_of(fields.text)}
-_TENSORS = fields.list_of(fields.record(TensorSpec, _TENSOR))
-_RECIPE = {"name": fields.text, "sha256": fields.digest}
-_CALIBRATION = {"texts": fields.positive, "sha256": fields.digest, "observer": fields.text}
-_PARITY = {
-    "checked": fields.flag,
-    "reference": fields.optional(fields.text),
-    "tolerance": fields.optional(fields.number),
-    "worst_tensor": fields.optional(fields.text),
-    "max_difference": fields.optional(fields.number),
-    "reason": fields.optional(fields.text),
-}
-_MEASURED = {
-    "metric": fields.text,
-    "reference": fields.number,
-    "candidate": fields.number,
-    "drop": fields.number,
-    "drop_low": fields.optional(fields.number),
-    "drop_high": fields.optional(fields.number),
-    "agreement": fields.number,
-    "examples": fields.positive,
-    "data": fields.text,
-    "data_sha256": fields.digest,
-}
-_PROVENANCE = {
-    "version": fields.text,
-    "source": fields.text,
-    "checkpoint_sha256": fields.digest,
-    "created": fields.text,
-    "tools": fields.mapping_of(fields.text),
-}
-# in the order in which they are written
-_MANIFEST = {
-    "schema_version": fields.exactly(SCHEMA_VERSION),
-    "task": fields.text,
-    "format": fields.one_of(*FORMATS),
-    "recipe": fields.record(RecipeReference, _RECIPE),
-    "labels": fields.list_of(fields.text),
-    "inputs": _TENSORS,
-    "outputs": _TENSORS,
-    "max_length": fields.positive,
-    "length_buckets": fields.list_of(fields.positive),
-    "tokenizer": fields.anything,
-    "files": fields.list_of(fields.record(FileEntry, _FILE)),
-    "calibration": fields.optional(fields.record(CalibrationRecord, _CALIBRATION)),
-    "parity": fields.record(ParityRecord, _PARITY),
-    "measured": fields.optional(fields.record(MeasuredLoss, _MEASURED)),
-    "minimum_runtime": fields.mapping_of(_version),
-    "provenance": fields.record(Provenance, _PROVENANCE),
-}

@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from roformer_edge.bundle.aside import Aside, writable, write_file
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILE_BYTES
 from roformer_edge.bundle.reader import Bundle, open_bundle
+from roformer_edge.bundle.temporary import TemporaryPath, writable, write_file
 from roformer_edge.bundle.writer import check_target
 from roformer_edge.errors import BundleError
 
@@ -36,11 +36,11 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
         raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
     if out.resolve().is_relative_to(Path(directory).resolve()):
         raise BundleError(f"{out} lies in the bundle that is to be packed; choose a place outside")
-    with open_bundle(directory) as bundle, Aside(out) as aside:
+    with open_bundle(directory) as bundle, TemporaryPath(out) as temporary:
         bundle.verify()
         if bundle.manifest.total_bytes > MAX_FILE_BYTES - (1 << 22):
             raise BundleError(f"{directory} is larger than the 2 GiB that a {ARCHIVE_SUFFIX} archive may have")
-        with writable(out), aside.path.open("xb") as stream:
+        with writable(out), temporary.path.open("xb") as stream:
             with zipfile.ZipFile(stream, "w") as archive:
                 for path, pieces in _contents(bundle):
                     with archive.open(_entry(path), "w") as entry:
@@ -48,7 +48,7 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
                             entry.write(piece)
             stream.flush()
             os.fsync(stream.fileno())
-        return aside.publish()
+        return temporary.publish()
 
 
 def unpack(archive: str | Path, out: str | Path, *, overwrite: bool = False) -> Path:
@@ -58,12 +58,12 @@ def unpack(archive: str | Path, out: str | Path, *, overwrite: bool = False) -> 
         BundleError: The archive is broken, ``out`` may not be replaced (see ``BundleWriter``), or cannot be written.
     """
     check_target(Path(out), overwrite=overwrite)
-    with open_bundle(archive) as bundle, Aside(out) as aside:
+    with open_bundle(archive) as bundle, TemporaryPath(out) as temporary:
         with writable(Path(out)):
-            aside.path.mkdir()
+            temporary.path.mkdir()
         for path, pieces in _contents(bundle):
-            write_file(aside.path / path, pieces, Path(out))
-        return aside.publish()
+            write_file(temporary.path / path, pieces, Path(out))
+        return temporary.publish()
 
 
 def _contents(bundle: Bundle) -> Iterator[tuple[str, Iterable[bytes]]]:

@@ -160,11 +160,11 @@ class Bundle:
         for entry in self.manifest.files:
             _exhaust(self.pieces(entry))
         listed = {MANIFEST_NAME, *(entry.path for entry in self.manifest.files)}
-        strangers = [name for name in self._storage.names() if name not in listed]
-        if strangers:
+        unlisted = [name for name in self._storage.names() if name not in listed]
+        if unlisted:
             raise BundleIntegrityError(
-                f"{self.path} holds {len(strangers)} file(s) that its manifest does not list, for one "
-                f"{strangers[0]!r:.80}"
+                f"{self.path} holds {len(unlisted)} file(s) that its manifest does not list, for one "
+                f"{unlisted[0]!r:.80}"
             )
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Writing a bundle: aside, hashed on the way, the manifest last, then one rename."""
+"""Write a bundle: under a temporary name, hashed on the way, the manifest last, then one rename."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from roformer_edge.bundle.aside import Aside, writable, write_file
 from roformer_edge.bundle.card import model_card
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest, check_path
 from roformer_edge.bundle.storage import DirectoryStorage
+from roformer_edge.bundle.temporary import TemporaryPath, writable, write_file
 from roformer_edge.errors import BundleError, BundleFormatError
 
 CARD_NAME = "README.md"
@@ -40,30 +40,30 @@ class BundleWriter:
 
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
         self._out = Path(out)
-        self._aside = Aside(out)
+        self._temporary = TemporaryPath(out)
         self._overwrite = overwrite
         self._files: list[FileEntry] = []
 
     def __enter__(self) -> BundleWriter:
         check_target(self._out, overwrite=self._overwrite)
-        self._aside.__enter__()
+        self._temporary.__enter__()
         try:
             with writable(self._out):
                 self.directory.mkdir()
         except BaseException:
-            self._aside.__exit__(None, None, None)
+            self._temporary.__exit__(None, None, None)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._aside.__exit__(kind, error, traceback)
+        self._temporary.__exit__(kind, error, traceback)
 
     @property
     def directory(self) -> Path:
         """Where the files lie until ``finish``: the model can be run from here to measure what the manifest says."""
-        return self._aside.path
+        return self._temporary.path
 
     @property
     def files(self) -> tuple[FileEntry, ...]:
@@ -107,7 +107,7 @@ class BundleWriter:
             BundleFormatError: The manifest is one that a reader would refuse.
         """
         self._describe(manifest)
-        return self._aside.publish()
+        return self._temporary.publish()
 
     def _describe(self, manifest: Manifest) -> None:
         """Write the model card and, last, the manifest, in place of those of a draft."""

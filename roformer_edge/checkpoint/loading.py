@@ -6,14 +6,15 @@ What is missing, unexpected or of another shape is an error that lists it; nothi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from roformer_edge.checkpoint.finding import find_weights
 from roformer_edge.checkpoint.names import (
     DECODER_WEIGHT,
     POOLER,
@@ -24,12 +25,14 @@ from roformer_edge.checkpoint.names import (
     canonical_name,
     shapes_of,
 )
-from roformer_edge.checkpoint.rotary import rotary_table
-from roformer_edge.checkpoint.safetensors_file import write_safetensors
-from roformer_edge.checkpoint.weight_files import Array, Store, open_weights
+from roformer_edge.checkpoint.rotary import fit_rotary_table, rotary_table
+from roformer_edge.checkpoint.weight_file import Array, WeightFile
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
-from roformer_edge.errors import CheckpointError, UnsupportedModelError, VocabularyError
+from roformer_edge.errors import CheckpointError, UnsupportedModelError, VocabularyError, shown
 from roformer_edge.tasks import Task
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # A stored rotary table may carry the rounding of bfloat16, the coarsest type a checkpoint is kept in.
 _TABLE_TOLERANCE = 2.0**-8
@@ -39,6 +42,9 @@ _NAMES_SHOWN = 3
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """The weights of one model, ready to be read one by one.
+
+    Its weight files are opened once, when it is loaded, and closed by :meth:`close`, at the end of a ``with`` block, or
+    with the last reference to it; going through ``arrays`` again opens nothing.
 
     Attributes:
         config: The architecture.
@@ -58,7 +64,7 @@ class Checkpoint:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the bytes of all weight files in order, as hexadecimal; read once, when first asked for."""
+        """SHA-256 of the bytes of all weight files in order, as hexadecimal; one pass, when first asked for."""
         digest = hashlib.sha256()
         for path in self.files:
             with path.open("rb") as file:
@@ -66,15 +72,27 @@ class Checkpoint:
                     digest.update(block)
         return digest.hexdigest()
 
+    def close(self) -> None:
+        """Close the weight files; ``arrays`` cannot be read afterwards."""
+        if isinstance(self.arrays, _LazyArrays):
+            self.arrays.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def load_checkpoint(directory: str | Path, task: Task | None, *, max_length: int | None = None) -> Checkpoint:
     """Open a checkpoint directory and check that it holds what its config and ``task`` require.
 
     Args:
-        directory: Holds ``config.json``, or the ``bert_config.json`` of TensorFlow 1, and weights under one of the
-            names in :data:`~roformer_edge.checkpoint.weight_files.WEIGHT_FILES`.
+        directory: Holds ``config.json``, or the ``bert_config.json`` of TensorFlow 1, and weights in one of the
+            formats in :data:`~roformer_edge.checkpoint.finding.FORMATS`.
         task: The head that must be there; ``None`` asks for the encoder only.
-        max_length: Take so many positions, in place of those of the config; see :func:`fit_rotary_table`.
+        max_length: Number of positions to take in place of the config's; see
+            :func:`~roformer_edge.checkpoint.rotary.fit_rotary_table`.
 
     Raises:
         CheckpointError: Weights are missing, truncated, mis-shaped, unexpected or unsafe to open, or the head is
@@ -84,10 +102,8 @@ def load_checkpoint(directory: str | Path, task: Task | None, *, max_length: int
         MissingDependencyError: The weights are in a format whose package is not installed: torch for
             ``pytorch_model.bin``, h5py for ``tf_model.h5``, flax, or tensorflow.
     """
-    config = None
-    if max_length is not None and Path(directory).is_dir():
-        config = _read_config(Path(directory)).replace(max_position_embeddings=max_length)
-    return load_architecture(directory, "RoFormerModel" if task is None else task.model_class, config=config)
+    changes = {} if max_length is None else {"max_position_embeddings": max_length}
+    return load_architecture(directory, "RoFormerModel" if task is None else task.model_class, changes=changes)
 
 
 def load_architecture(
@@ -98,13 +114,13 @@ def load_architecture(
     changes: Mapping[str, Any] | None = None,
     head_may_miss: bool = False,
 ) -> Checkpoint:
-    """:func:`load_checkpoint` by the name of the model class.
+    """Open a checkpoint directory as :func:`load_checkpoint` does, by the name of the model class.
 
     Args:
-        directory: As there.
-        architecture: Such as ``"RoFormerForMaskedLM"``.
+        directory: A checkpoint directory.
+        architecture: The model class, such as ``"RoFormerForMaskedLM"``.
         config: Used instead of the directory's ``config.json``. It may ask for another number of positions than the
-            checkpoint has: see :func:`fit_rotary_table`.
+            checkpoint has: see :func:`~roformer_edge.checkpoint.rotary.fit_rotary_table`.
         changes: Fields of the config to replace.
         head_may_miss: Accept a checkpoint without any of the head's weights, or with one of another shape;
             ``arrays`` then lacks them.
@@ -115,61 +131,40 @@ def load_architecture(
     changes = changes or {}
     resizable = config is not None or "max_position_embeddings" in changes
     config = (config or _read_config(directory)).replace(**changes)
-    files, stores = open_weights(directory)
-    found = _collect(stores)
-    arrays = _LazyArrays(found, config)
-    if any(name.startswith(POOLER) for name in found):
-        raise UnsupportedModelError(
-            f"{directory} holds a pooler ({POOLER}dense): it is a RoFormer-sim checkpoint, which needs a pooler and a "
-            "prefix mask that RoFormer does not have"
-        )
-    # each layer has several, so a typing error in the config ends here and not in a list of a billion names
-    if config.num_hidden_layers > len(found):
-        raise CheckpointError(
-            f"{directory} holds {len(found)} weights, and its config asks for {config.num_hidden_layers} layers "
-            "(num_hidden_layers)"
-        )
-    expected = shapes_of(config, architecture)
-    head = [name for name in expected if not name.startswith(PREFIX)]
-    misshapen = any(name in found and arrays.shape(name) != expected[name] for name in head)
-    if head_may_miss and (misshapen or not any(name in found for name in head)):
-        expected = {name: shape for name, shape in expected.items() if name.startswith(PREFIX)}
-    _check_names(directory, config, architecture, expected, arrays)
-    _check_rotary_table(directory, config, arrays, resizable=resizable)
+    weights = find_weights(directory)
+    opened = weights.open()
+    try:
+        found = _collect(opened)
+        arrays = _LazyArrays(found, config, opened)
+        if any(name.startswith(POOLER) for name in found):
+            raise UnsupportedModelError(
+                f"{directory} holds a pooler ({POOLER}dense): it is a RoFormer-sim checkpoint, which needs a pooler "
+                "and a prefix mask that RoFormer does not have"
+            )
+        # each layer has several, so a typing error in the config ends here and not in a list of a billion names
+        if config.num_hidden_layers > len(found):
+            raise CheckpointError(
+                f"{directory} holds {len(found)} weights, and its config asks for {config.num_hidden_layers} layers "
+                "(num_hidden_layers)"
+            )
+        expected = shapes_of(config, architecture)
+        head = [name for name in expected if not name.startswith(PREFIX)]
+        misshapen = any(name in found and arrays.shape(name) != expected[name] for name in head)
+        if head_may_miss and (misshapen or not any(name in found for name in head)):
+            expected = {name: shape for name, shape in expected.items() if name.startswith(PREFIX)}
+        _check_names(directory, config, architecture, expected, arrays)
+        _check_rotary_table(directory, config, arrays, resizable=resizable)
+    except BaseException:
+        for file in opened:
+            file.close()
+        raise
     return Checkpoint(
         config=config,
         arrays=arrays.only((*expected, ROTARY_TABLE)),
-        files=files,
+        files=weights.files,
         source_directory=directory,
         unused=tuple(sorted(found.keys() - expected.keys() - {ROTARY_TABLE, DECODER_WEIGHT})),
     )
-
-
-def save_checkpoint(
-    directory: str | Path, config: RoFormerConfig, architecture: str, arrays: Mapping[str, Array]
-) -> Path:
-    """Write a Hugging Face directory: ``config.json`` and ``model.safetensors``, equal bytes for equal weights.
-
-    Args:
-        directory: Made where absent; other files in it stay.
-        config: Written with ``architecture`` as its ``architectures``.
-        architecture: Such as ``"RoFormerForMaskedLM"``; ``"RoFormerModel"`` is written without prefix.
-        arrays: Canonical arrays; the rotary table is added where it lacks, a tied decoder is left out.
-
-    Returns:
-        The directory.
-    """
-    directory = Path(directory)
-    config.replace(extra={**config.extra, "architectures": [architecture]}).save_pretrained(directory)
-    written = dict(arrays)
-    if ROTARY_TABLE not in written:
-        written[ROTARY_TABLE] = rotary_table(config.max_position_embeddings, config.head_size)
-    if config.tie_word_embeddings:
-        written.pop(DECODER_WEIGHT, None)
-    if architecture == "RoFormerModel":
-        written = {name.removeprefix(PREFIX): array for name, array in written.items()}
-    write_safetensors(directory / "model.safetensors", written)
-    return directory
 
 
 def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> None:
@@ -195,37 +190,22 @@ def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> None:
         )
 
 
-def fit_rotary_table(table: Array, config: RoFormerConfig) -> Array:
-    """A stored rotary table for the positions of a config: cut, or grown by its formula. Weights do not depend on it.
-
-    Args:
-        table: float32 ``[positions, head size]``.
-        config: Asks for ``max_position_embeddings`` positions.
-    """
-    positions = config.max_position_embeddings
-    if len(table) >= positions:
-        return table[:positions]
-    return np.concatenate((table, rotary_table(positions, config.head_size)[len(table) :]))
-
-
 class _LazyArrays(Mapping[str, Array]):
     """Tensors of several files under their canonical names, read when asked for."""
 
-    def __init__(self, places: Mapping[str, tuple[Store, str]], config: RoFormerConfig) -> None:
+    def __init__(
+        self, places: Mapping[str, tuple[WeightFile, str]], config: RoFormerConfig, files: Sequence[WeightFile]
+    ) -> None:
         self._places = places
         self._config = config
+        self._files = files
 
     def __getitem__(self, name: str) -> Array:
         if name == ROTARY_TABLE and name not in self._places:
             return rotary_table(self._config.max_position_embeddings, self._config.head_size)
-        store, stored_name = self._places[name]
-        array = store.read(stored_name)
-        # the extremes carry NaN and infinity without a mask as long as the tensor
-        if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
-            raise CheckpointError(
-                f"{store.path}: tensor {stored_name!r} holds NaN or infinity; the checkpoint is broken"
-            )
-        return fit_rotary_table(array, self._config) if name == ROTARY_TABLE else array
+        file, stored_name = self._places[name]
+        array = file.read(stored_name)
+        return fit_rotary_table(array, self._config.max_position_embeddings) if name == ROTARY_TABLE else array
 
     def __iter__(self) -> Iterator[str]:
         yield from self._places
@@ -236,36 +216,42 @@ class _LazyArrays(Mapping[str, Array]):
         return len(self._places) + (ROTARY_TABLE not in self._places)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a stored tensor, without reading it."""
-        store, stored_name = self._places[name]
-        return store.shape(stored_name)
+        """Return the shape of a stored tensor, without reading it."""
+        file, stored_name = self._places[name]
+        return file.shape(stored_name)
 
     def stored(self, name: str) -> bool:
-        """Whether a file holds the tensor."""
+        """Return whether a file holds the tensor."""
         return name in self._places
 
     def only(self, names: Collection[str]) -> _LazyArrays:
-        """The same, restricted to ``names`` and in their order."""
-        return _LazyArrays({name: self._places[name] for name in names if name in self._places}, self._config)
+        """Return the same, restricted to ``names`` and in their order."""
+        places = {name: self._places[name] for name in names if name in self._places}
+        return _LazyArrays(places, self._config, self._files)
+
+    def close(self) -> None:
+        """Close every file."""
+        for file in self._files:
+            file.close()
 
 
 def _read_config(directory: Path) -> RoFormerConfig:
-    """``config.json``, or the ``bert_config.json`` that lies beside a TensorFlow 1 checkpoint."""
+    """Read ``config.json``, or the ``bert_config.json`` that lies beside a TensorFlow 1 checkpoint."""
     original = directory / "bert_config.json"
     if original.is_file() and not (directory / CONFIG_NAME).exists():
         return RoFormerConfig.from_json(original.read_text(encoding="utf-8"), str(original))
     return RoFormerConfig.from_pretrained(directory)
 
 
-def _collect(stores: list[Store]) -> dict[str, tuple[Store, str]]:
-    """Canonical name -> the file that holds it and the name it has there."""
-    found: dict[str, tuple[Store, str]] = {}
-    for store in stores:
-        for stored_name in store.names():
+def _collect(files: list[WeightFile]) -> dict[str, tuple[WeightFile, str]]:
+    """Map every canonical name to the file that holds the tensor and the name it has there."""
+    found: dict[str, tuple[WeightFile, str]] = {}
+    for file in files:
+        for stored_name in file.names():
             name = canonical_name(stored_name)
             # where a tensor is stored twice, under its own name and an alias, its own name counts
             if name not in found or stored_name == name:
-                found[name] = (store, stored_name)
+                found[name] = (file, stored_name)
     return found
 
 
@@ -274,7 +260,7 @@ def _check_names(
 ) -> None:
     missing = [name for name in expected if not arrays.stored(name)]
     misshapen = [
-        f"{name} is {list(arrays.shape(name))}, expected {list(shape)}"
+        f"{name} is {shown(list(arrays.shape(name)))}, expected {list(shape)}"
         for name, shape in expected.items()
         if arrays.stored(name) and arrays.shape(name) != shape
     ]
@@ -307,7 +293,7 @@ def _check_rotary_table(directory: Path, config: RoFormerConfig, arrays: _LazyAr
     found = arrays.shape(ROTARY_TABLE) if arrays.stored(ROTARY_TABLE) else shape
     if found[1:] != shape[1:] or (found != shape and not resizable):
         raise CheckpointError(
-            f"{directory}: the rotary table is {list(found)}, expected {list(shape)} "
+            f"{directory}: the rotary table is {shown(list(found))}, expected {list(shape)} "
             "(max_position_embeddings, head size)"
         )
     if not np.allclose(arrays[ROTARY_TABLE], rotary_table(*shape), rtol=0, atol=_TABLE_TOLERANCE):
@@ -319,4 +305,4 @@ def _check_rotary_table(directory: Path, config: RoFormerConfig, arrays: _LazyAr
 
 def _some(names: list[str]) -> str:
     rest = len(names) - _NAMES_SHOWN
-    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(shown(name, 200) for name in names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -34,7 +34,7 @@ _RENAMED_ENDS = {
 
 
 def canonical_name(name: str) -> str:
-    """The canonical form of a tensor name found in a checkpoint: with prefix, without TensorFlow's endings."""
+    """Make a tensor name found in a checkpoint canonical: with prefix, without TensorFlow's endings."""
     name = name.removeprefix(_WRAPPED)
     if name.startswith(_BARE):
         name = PREFIX + name
@@ -45,7 +45,7 @@ def canonical_name(name: str) -> str:
 
 
 def expected_shapes(config: RoFormerConfig, task: Task | None) -> Shapes:
-    """Every tensor that a checkpoint must hold for ``task``, with its shape.
+    """List every tensor that a checkpoint must hold for ``task``, with its shape.
 
     Args:
         config: The architecture.
@@ -59,7 +59,7 @@ def expected_shapes(config: RoFormerConfig, task: Task | None) -> Shapes:
 
 
 def shapes_of(config: RoFormerConfig, architecture: str) -> Shapes:
-    """:func:`expected_shapes` by the name of the model class, such as ``"RoFormerForMaskedLM"``.
+    """List the tensors of a model class, such as ``"RoFormerForMaskedLM"``, as :func:`expected_shapes` does.
 
     Raises:
         UnknownNameError: No such class.
@@ -70,7 +70,7 @@ def shapes_of(config: RoFormerConfig, architecture: str) -> Shapes:
 
 
 def architectures_with(names: set[str], config: RoFormerConfig) -> list[str]:
-    """The headed classes whose heads ``names`` hold whole."""
+    """List the headed classes whose heads ``names`` hold whole."""
     heads = {architecture: head(config).keys() for architecture, head in _HEADS.items()}
     return [architecture for architecture, head in heads.items() if head and head <= names]
 
@@ -99,7 +99,7 @@ def _norm(module: str, width: int) -> Shapes:
 
 
 def _encoder(config: RoFormerConfig) -> Shapes:
-    """Of the bare model; RoFormerV2 has the matrices only."""
+    """List the tensors of the bare model; RoFormerV2 has the matrices only."""
     width, hidden = config.width_of_embeddings, config.hidden_size
     shapes: Shapes = {
         WORD_EMBEDDINGS: (config.vocab_size, width),
@@ -127,7 +127,7 @@ def _attention(module: str, hidden: int) -> Shapes:
 
 
 def _language_model_head(config: RoFormerConfig) -> Shapes:
-    """The transform and the bias, which RoFormerV2 does without, and the decoder where it is not tied."""
+    """List the transform and the bias, which RoFormerV2 does without, and the decoder where it is not tied."""
     width = config.width_of_embeddings
     shapes: Shapes = {}
     if not config.is_v2:

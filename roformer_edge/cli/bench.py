@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.progress import Progress
+from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import print_json
 
 if TYPE_CHECKING:
@@ -35,9 +35,8 @@ def run(args: argparse.Namespace) -> int:
         runs=args.runs,
         cold_starts=args.cold_starts,
     )
-    with Progress() as progress:
-        progress.stage("measure")
-        report = bench_bundle(args.bundle, options)
+    with ProgressLine() as progress:
+        report = bench_bundle(args.bundle, options, progress=progress)
     if args.json:
         print_json(dataclasses.asdict(report))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from roformer_edge.cli.progress import Progress
+from roformer_edge.cli.progress import ProgressLine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from roformer_edge.demo.journey import run_demo
     from roformer_edge.validate.render.terminal import summary_table
 
-    with Progress() as progress:
+    with ProgressLine() as progress:
         demo = run_demo(args.out, progress)
     deployment = demo.deployment
     if deployment.report is not None:
@@ -33,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
     for sentence, answer in demo.answers:
         print(f"  {sentence}  ->  {answer.label} ({100 * answer.score:.1f} %)")
     parity = deployment.manifest.parity
-    figure = (
-        f"{parity.max_difference:.1e} from {parity.reference}" if parity.checked else f"not checked: {parity.reason}"
-    )
+    figure = f"not checked: {parity.reason}"
+    if parity.checked:
+        figure = f"{parity.absolute_difference:.1e} from {parity.reference}"
     print(f"\nparity of the float32 graph: {figure}")
     print(f"bundle: {deployment.bundle} ({deployment.manifest.total_bytes / 1e6:.1f} MB)")
     for path in deployment.report_files:

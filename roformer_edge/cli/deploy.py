@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from roformer_edge.cli import options
-from roformer_edge.cli.progress import Progress
+from roformer_edge.cli.progress import ProgressLine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_recipe(parser, default="int8-dynamic")
     options.add_calibration(parser)
     group = parser.add_argument_group("validation")
-    group.add_argument("--eval", type=Path, metavar="FILE", help="labelled JSON Lines to measure the loss on")
+    group.add_argument("--eval", type=Path, metavar="FILE", help="labelled examples to measure the loss on")
+    options.add_slices(group)
     group.add_argument(
         "--max-drop",
         type=float,
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Deploy, print what was made and what it lost."""
     from roformer_edge.deploy.journey import deploy_checkpoint
 
-    with Progress() as progress:
+    with ProgressLine() as progress:
         deployment = deploy_checkpoint(args.source, args.out, options.deploy_options(args), progress=progress)
     if deployment.report is not None:
         from roformer_edge.validate.render.terminal import summary_table

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.tasks import TASKS
 
@@ -64,12 +65,24 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
 def add_calibration(parser: argparse.ArgumentParser) -> None:
     """What static ranges are measured on."""
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
-    group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines of the task's inputs")
+    group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines, CSV or TSV of the task's inputs")
     group.add_argument("--calibration-texts", type=int, default=512, metavar="N", help="how many to use (default: 512)")
     group.add_argument(
         "--observer", default="percentile", help="minmax, percentile, entropy or mse (default: percentile)"
     )
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
+    add_fields(parser)
+
+
+def add_slices(parser: argparse._ActionsContainer) -> None:
+    """What a report cuts the data by."""
+    parser.add_argument(
+        "--slice",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="show the figures by length, or by a key of the data; may be given more than once",
+    )
 
 
 def export_options(args: argparse.Namespace) -> DeployOptions:
@@ -105,6 +118,8 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         calibration=args.calibration,
         calibration_texts=args.calibration_texts,
         evaluation=getattr(args, "eval", None),
+        fields=field_names(args),
+        slices=tuple(getattr(args, "slice", ())),
         max_drop=getattr(args, "max_drop", None),
         report=getattr(args, "report", None),
         truncation=args.truncate,
@@ -123,7 +138,7 @@ def print_deployment(deployment: Deployment) -> None:
         "task": manifest.task,
         "recipe": manifest.recipe.name,
         "bytes": manifest.total_bytes,
-        "parity": manifest.parity.max_difference if manifest.parity.checked else manifest.parity.reason,
+        "parity": manifest.parity.absolute_difference if manifest.parity.checked else manifest.parity.reason,
     }
     if deployment.report_files:
         line["report"] = [str(path) for path in deployment.report_files]

@@ -10,9 +10,10 @@ _WIDTH = 24
 _PAUSE = 0.1
 
 
-class Progress:
-    """Shows ``stage  [######      ] 12/300`` on a terminal; shows nothing when the stream is not one.
+class ProgressLine:
+    """A :class:`~roformer_edge.progress.ProgressListener` that shows ``stage  [######      ] 12/300`` on a terminal.
 
+    It shows nothing when the stream is no terminal.
     Use it as a context manager: leaving clears the line.
 
     Args:
@@ -25,7 +26,7 @@ class Progress:
         self._stage = ""
         self._last = 0.0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(self, *_: object) -> None:

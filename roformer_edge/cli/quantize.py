@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from roformer_edge.cli import options
-from roformer_edge.cli.progress import Progress
+from roformer_edge.cli.progress import ProgressLine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Quantise and print what was made."""
     from roformer_edge.deploy.journey import deploy_checkpoint
 
-    with Progress() as progress:
+    with ProgressLine() as progress:
         deployment = deploy_checkpoint(args.source, args.out, options.deploy_options(args), progress=progress)
     options.print_deployment(deployment)
     return 0

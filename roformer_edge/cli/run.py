@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from roformer_edge.cli.texts import add_texts, print_json, read_questions
@@ -21,7 +21,7 @@ OPTIONS = {
     "multiple-choice": {"top_k": "top_k", "truncate": "truncation"},
 }
 # what is printed again of what was asked -> under which name; contexts are long, choices stand in the answer
-_ASKED = {"text": "text", "question": "question"}
+_ASKED = {"text": "text", "text_pair": "text_pair", "question": "question"}
 # "text" is the whole text in the answer
 _PROMPT = {"text": "prompt"}
 # task -> under which name an answer stands that is no object
@@ -31,7 +31,10 @@ _NAMES = {"feature-extraction": "features", "token-classification": "entities"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("bundle", metavar="BUNDLE", help="a bundle's directory or .rfe archive")
-    add_texts(parser, "what the task answers to: text; question, context; or context, question, choices")
+    add_texts(
+        parser,
+        "what the task answers to: text, or text and text_pair; question, context; or context, question, choices",
+    )
     add_engine(parser)
     parser.add_argument("--top-k", type=int, metavar="K", help="the K best answers to each input, as a list")
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs computed at once (default: 1)")
@@ -57,18 +60,19 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
+    from roformer_edge.validate.data.inputs import text_or_pair
 
     with load(args.bundle, threads=args.threads, providers=args.providers, self_test=args.self_test) as pipeline:
         task = pipeline.model.task
         options = _options(args, task.name)
         for fallback in pipeline.fallbacks:
             print(f"note: not used: {fallback}", file=sys.stderr)
-        asked: list[dict[str, Any]] = []
+        asked: list[Mapping[str, Any]] = []
 
         def remember() -> Iterator[Any]:
             for question in read_questions(args, task):
                 asked.append(question)
-                yield question["text"] if task.fields == ("text",) else question
+                yield text_or_pair(question) if task.fields == ("text",) else question
 
         names = _PROMPT if task.name == "text-generation" else _ASKED
         for answer in pipeline(remember(), batch_size=args.batch_size, **options):

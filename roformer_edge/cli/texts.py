@@ -6,11 +6,14 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from roformer_edge.errors import TextError
 from roformer_edge.tasks import Task
+
+if TYPE_CHECKING:
+    from roformer_edge.validate.data.fields import FieldNames
 
 
 def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> None:
@@ -22,8 +25,28 @@ def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> 
     """
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="texts; without any they are read from --input")
     parser.add_argument(
-        "--input", default="-", metavar="FILE", help=f"JSON Lines with {holds}; - is standard input (default: -)"
+        "--input",
+        default="-",
+        metavar="FILE",
+        help=f"JSON Lines, CSV, TSV or .txt with {holds}; - is JSON Lines on standard input (default: -)",
     )
+    add_fields(parser)
+
+
+def add_fields(parser: argparse.ArgumentParser) -> None:
+    """Which key of a data file is which field."""
+    parser.add_argument(
+        "--fields",
+        metavar="NAME=KEY,...",
+        help="which key of the data is which field, such as text=sentence1,pair=sentence2,label=label",
+    )
+
+
+def field_names(args: argparse.Namespace) -> FieldNames:
+    """What ``--fields`` says."""
+    from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+
+    return BY_NAME if args.fields is None else FieldNames.parse(args.fields)
 
 
 def read_inputs(args: argparse.Namespace) -> Iterator[str]:
@@ -31,13 +54,13 @@ def read_inputs(args: argparse.Namespace) -> Iterator[str]:
     if args.texts:
         yield from map(_checked, args.texts)
         return
-    from roformer_edge.validate.datasets import read_texts
+    from roformer_edge.validate.data.inputs import read_texts
 
     _prompt(args, {"text": "你好"})
-    yield from read_texts(args.input)
+    yield from read_texts(args.input, field_names(args))
 
 
-def read_questions(args: argparse.Namespace, task: Task) -> Iterator[dict[str, Any]]:
+def read_questions(args: argparse.Namespace, task: Task) -> Iterator[Mapping[str, Any]]:
     """What a task is asked, by the names of its fields: from the arguments, or else from the file, one at a time.
 
     Raises:
@@ -51,10 +74,10 @@ def read_questions(args: argparse.Namespace, task: Task) -> Iterator[dict[str, A
             )
         yield from ({"text": _checked(text)} for text in args.texts)
         return
-    from roformer_edge.validate.datasets import read_inputs as read_lines
+    from roformer_edge.validate.data.inputs import read_inputs as read_lines
 
     _prompt(args, {field: ["好", "不好"] if field == "choices" else "你好" for field in task.fields})
-    yield from read_lines(args.input, task.name)
+    yield from read_lines(args.input, task.name, field_names(args))
 
 
 def print_json(value: object) -> None:

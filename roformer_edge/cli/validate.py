@@ -6,20 +6,28 @@ import argparse
 from itertools import islice
 from pathlib import Path
 
-from roformer_edge.cli.progress import Progress
+from roformer_edge.cli.options import add_slices
+from roformer_edge.cli.progress import ProgressLine
+from roformer_edge.cli.texts import add_fields, field_names
+from roformer_edge.tasks import TASKS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("bundle", metavar="BUNDLE", help="the candidate: a bundle's directory or .rfe archive")
     parser.add_argument("--reference", required=True, metavar="SOURCE", help="checkpoint directory or float32 bundle")
-    parser.add_argument("--data", required=True, metavar="FILE", help='JSON Lines with "text" and "label"; - is stdin')
+    parser.add_argument(
+        "--data", required=True, metavar="FILE", help="labelled JSON Lines, CSV or TSV; - is JSON Lines on stdin"
+    )
+    parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: the bundle's own)")
+    add_fields(parser)
+    add_slices(parser)
     parser.add_argument(
         "--max-drop", type=float, metavar="POINTS", help="exit with 3 when the metric drops by more percentage points"
     )
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
     parser.add_argument("--limit", type=int, metavar="N", help="use the first N examples only")
-    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="texts the candidate computes at once")
+    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs the candidate computes at once")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of either engine (default: 1)")
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
 
@@ -29,27 +37,38 @@ def run(args: argparse.Namespace) -> int:
     from roformer_edge.deploy.journey import open_reference
     from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
-    from roformer_edge.validate.datasets import read_labelled
-    from roformer_edge.validate.openers import open_predictor
+    from roformer_edge.validate.data.examples import check_inputs, read_examples
+    from roformer_edge.validate.openers import open_predictor, task_of_bundle
     from roformer_edge.validate.options import CompareOptions
-    from roformer_edge.validate.render import check_report_folder, write_report
+    from roformer_edge.validate.render import check_report, write_report
     from roformer_edge.validate.render.terminal import summary_table
     from roformer_edge.validate.report import check_budget
     from roformer_edge.validate.runner import compare
+    from roformer_edge.validate.tasks import measure_of
 
     if args.limit is not None and args.limit < 1:
         raise OptionError("--limit", args.limit)
     if args.report is not None:
-        check_report_folder(args.report, args.bundle)
-    with Progress() as progress:
+        check_report(args.report, args.bundle)
+    options = CompareOptions(
+        task=args.task or task_of_bundle(args.bundle),
+        data_name=args.data,
+        max_drop=args.max_drop,
+        batch_size=args.batch_size,
+        slices=tuple(args.slice),
+    )
+    task, fields = get_task(options.task), field_names(args)
+    with ProgressLine() as progress:
         progress.stage("read")
-        candidate = open_predictor(args.bundle, threads=args.threads, truncate=args.truncate)
-        options = CompareOptions(data_name=args.data, max_drop=args.max_drop, batch_size=args.batch_size)
-        task = get_task(options.task)
+        candidate = open_predictor(args.bundle, task=task.name, threads=args.threads, truncate=args.truncate)
         with open_reference(args.reference, task, threads=args.threads, truncation=args.truncate) as reference:
-            examples = tuple(islice(read_labelled(args.data, options.task, reference.labels), args.limit))
-            progress.stage("validate")
-            report = compare(reference, candidate, examples, options, progress.step)
+            # an index in the data counts along the labels of the reference
+            measure = measure_of(task.name, reference.labels, reference.problem_type)
+            examples = tuple(islice(read_examples(args.data, measure, fields), args.limit))
+            for side in (reference, candidate):
+                if side.find_problem is not None:
+                    check_inputs(examples, side.find_problem)
+            report = compare(reference, candidate, examples, options, progress)
     print(summary_table(report))
     if args.report is not None:
         for path in write_report(report, args.report):

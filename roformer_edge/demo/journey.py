@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
-from roformer_edge.deploy.journey import Deployment, DeployOptions, ProgressListener, deploy_checkpoint
+from roformer_edge.deploy.journey import Deployment, DeployOptions, deploy_checkpoint
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.text_classification import Classification
 
@@ -41,7 +42,7 @@ class Demo:
     answers: tuple[tuple[str, Classification], ...]
 
 
-def run_demo(out_dir: str | Path, progress: ProgressListener | None = None) -> Demo:
+def run_demo(out_dir: str | Path, progress: ProgressListener = SILENT) -> Demo:
     """Deploy the embedded checkpoint to int8 ONNX, validate it on the embedded evaluation set, and ask it something.
 
     Needs no network and no training framework.

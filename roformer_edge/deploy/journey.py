@@ -8,10 +8,11 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,12 +28,14 @@ from roformer_edge.bundle.manifest import (
     creation_time,
 )
 from roformer_edge.bundle.reader import is_bundle, open_bundle
-from roformer_edge.bundle.selftest import SELFTEST_NAME
+from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
-from roformer_edge.checkpoint.safetensors_file import write_safetensors
+from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.deploy.source import WEIGHTS_NAME, Source, encode_batches, open_source
-from roformer_edge.errors import ComparisonError, OptionError, UnknownNameError
+from roformer_edge.errors import ComparisonError, OptionError
+from roformer_edge.formats import Format, get_format, resolve
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import FLOAT, get_recipe
@@ -41,19 +44,22 @@ from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.scopes import ARITHMETIC
 from roformer_edge.tasks import Task, get_task, input_rows, task_of
 from roformer_edge.tokenizer import WORDS_PATH
-from roformer_edge.validate.datasets import Example, read_inputs, read_labelled
+from roformer_edge.tokenizer.tables import UNICODE_PATH
+from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
+from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+from roformer_edge.validate.data.inputs import read_inputs
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
-from roformer_edge.validate.render import check_report_folder, write_report
+from roformer_edge.validate.render import check_report, write_report
 from roformer_edge.validate.report import Report, check_budget
 from roformer_edge.validate.runner import compare
+from roformer_edge.validate.tasks import measure_of_model
 
 if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against another does not
     from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.exporter import Exported
 
-FORMATS = ("onnx",)
 # of a checkpoint that does not say what it is
 _DEFAULT_TASK = "text-classification"
 # tokens, below which truncation leaves nothing of a text
@@ -61,22 +67,9 @@ _SHORTEST = 3
 CALIBRATION_TEXTS = 512
 _CALIBRATION_BATCH = 8
 
-# the oldest engine that an artifact of this package was run on, by scripts/check_minimum_runtime.sh
-MINIMUM_RUNTIME = {"onnxruntime": "1.17"}
-
 # answers to these are recorded in every bundle, so that a runtime that computes something else is found out
 SELF_TEST_TEXTS = ("把客厅的灯打开。", "今天天气非常好！", "这家酒店的服务很周到，只是房间小了一点，下次还会再来。")
 SELF_TEST_PAIRS = (("谁打开了灯？", "妈妈打开了客厅的灯。"), ("今天天气怎么样？", "今天天气非常好，明天有雨。"))
-
-
-class ProgressListener(Protocol):
-    """Is told how far a deployment has come."""
-
-    def stage(self, name: str) -> None:
-        """A stage begins."""
-
-    def step(self, done: int, total: int | None) -> None:
-        """``done`` of ``total`` steps of the stage are finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +78,7 @@ class DeployOptions:
 
     Attributes:
         task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
-        format: Of the model file; one of ``FORMATS``.
+        format: The format of the model file; a key of ``formats.FORMATS``.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor.
@@ -94,9 +87,11 @@ class DeployOptions:
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
             cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
-        calibration: JSON Lines of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
+        calibration: A file of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
         calibration_texts: How many texts (or pairs) at most.
-        evaluation: Labelled JSON Lines to measure the loss on.
+        evaluation: A file of labelled examples to measure the loss on.
+        fields: Which key of either file is which field.
+        slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
         max_drop: Largest loss of the task's metric allowed, in percentage points.
         report: Folder for the report's files.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
@@ -116,6 +111,8 @@ class DeployOptions:
     calibration: Path | None = None
     calibration_texts: int = CALIBRATION_TEXTS
     evaluation: Path | None = None
+    fields: FieldNames = BY_NAME
+    slices: tuple[str, ...] = ()
     max_drop: float | None = None
     report: Path | None = None
     truncation: bool = False
@@ -123,8 +120,7 @@ class DeployOptions:
     keep_weights: bool = False
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise UnknownNameError("format", self.format, FORMATS)
+        get_format(self.format)
         if self.max_drop is not None and self.evaluation is None:
             raise ComparisonError("a largest drop was given, but no labelled data to measure it on (--eval)")
         get_observer(self.observer)
@@ -152,22 +148,12 @@ class Deployment:
     report_files: tuple[Path, ...]
 
 
-class Silent:
-    """A progress listener that does nothing."""
-
-    def stage(self, name: str) -> None:
-        """Ignore it."""
-
-    def step(self, done: int, total: int | None) -> None:
-        """Ignore it."""
-
-
 def deploy_checkpoint(
     source: str | Path,
     out: str | Path,
     options: DeployOptions | None = None,
     *,
-    progress: ProgressListener | None = None,
+    progress: ProgressListener = SILENT,
 ) -> Deployment:
     """Make a bundle of a checkpoint and, where evaluation data is given, measure what it lost.
 
@@ -186,13 +172,11 @@ def deploy_checkpoint(
     """
     from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.exporter import export_checkpoint
-    from roformer_edge.export.onnx.emitter import build_graph
 
     options = options or DeployOptions()
-    progress = progress or Silent()
     if options.report is not None:
-        check_report_folder(options.report, out)
-    task = _task_of(source, options)
+        check_report(options.report, out)
+    task, row = _task_of(source, options), get_format(options.format)
     export = ExportOptions(
         recipe=get_recipe(options.recipe).with_float(options.keep_float, "asked for"),
         preset=get_preset(options.preset),
@@ -207,13 +191,13 @@ def deploy_checkpoint(
             made_of.checkpoint,
             task,
             export,
-            build=build_graph,
+            build=resolve(row.builder),
             batches=_batches(options, task, made_of),
-            stage=progress.stage,
-            step=progress.step,
+            progress=progress,
         )
         progress.stage("write")
-        manifest = _manifest(made_of, task, export, exported)
+        manifest = _manifest(made_of, task, row, export, exported)
+        writer.add_bytes(row.file_name, "model", exported.artifact.to_bytes())
         _add_files(writer, made_of, export, exported)
         if options.keep_weights:
             _add_weights(writer, made_of)
@@ -221,7 +205,6 @@ def deploy_checkpoint(
         report: Report | None = None
         report_files: tuple[Path, ...] = ()
         if examples:
-            progress.stage("validate")
             candidate = open_predictor(str(writer.draft(manifest)), task=task.name, truncate=options.truncation)
             candidate = dataclasses.replace(candidate, name=str(out))
             report = _evaluate((source, candidate), examples, task, options, progress)
@@ -287,7 +270,12 @@ def _examples(options: DeployOptions, task: Task, made_of: Source) -> tuple[Exam
     """The labelled data, read before the long work so that a broken line is reported at once."""
     if options.evaluation is None:
         return ()
-    return tuple(read_labelled(options.evaluation, task.name, made_of.checkpoint.config.labels))
+    config = made_of.checkpoint.config
+    measure = measure_of_model(task.name, config)
+    examples = tuple(read_examples(options.evaluation, measure, options.fields))
+    limit, truncation = config.max_position_embeddings, options.truncation
+    check_inputs(examples, partial(measure.find_problem, made_of.tokenizer, limit, truncation=truncation))
+    return examples
 
 
 def _batches(
@@ -295,7 +283,7 @@ def _batches(
 ) -> Callable[[], Iterable[Mapping[str, np.ndarray]]] | None:
     if options.calibration is None:
         return None
-    examples = (input_rows(task, values) for values in read_inputs(options.calibration, task.name))
+    examples = (input_rows(task, values) for values in read_inputs(options.calibration, task.name, options.fields))
     rows = list(islice(chain.from_iterable(examples), options.calibration_texts))
     return lambda: encode_batches(
         made_of.tokenizer,
@@ -307,20 +295,20 @@ def _batches(
     )
 
 
-def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Exported) -> Manifest:
+def _manifest(made_of: Source, task: Task, row: Format, export: ExportOptions, exported: Exported) -> Manifest:
     config = made_of.checkpoint.config
     calibration, parity = exported.calibration, exported.parity
     tools = ("numpy", "onnx", "onnxruntime", *(("torch",) if parity.checked else ()))
     return Manifest(
         task=task.name,
-        format="onnx",
+        format=row.name,
         recipe=RecipeReference(name=export.recipe.name, sha256=export.recipe.digest),
         labels=config.labels if task.labelled else (),
-        inputs=exported.artifact.inputs,
-        outputs=exported.artifact.outputs,
+        signatures=exported.artifact.signatures,
         max_length=config.max_position_embeddings,
         # transformers writes 1e30 for "no limit", which no integer of 64 bits holds
         tokenizer=made_of.tokenizer.to_settings() | {"model_max_length": config.max_position_embeddings},
+        session=row.session,
         calibration=None
         if calibration is None
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
@@ -329,11 +317,12 @@ def _manifest(made_of: Source, task: Task, export: ExportOptions, exported: Expo
             reference=parity.reference,
             tolerance=parity.tolerance,
             worst_tensor=parity.worst_tensor,
-            max_difference=parity.absolute_difference,
+            absolute_difference=parity.absolute_difference,
+            relative_difference=parity.relative_difference,
         )
         if parity.checked
         else ParityRecord(checked=False, reason=parity.reference),
-        minimum_runtime=MINIMUM_RUNTIME,
+        minimum_runtime=row.minimum_runtime,
         provenance=Provenance(
             version=__version__,
             source=made_of.name,
@@ -353,9 +342,9 @@ def _add_files(writer: BundleWriter, made_of: Source, export: ExportOptions, exp
         "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
         "calibration": calibration and calibration.to_dict(),
     }
-    writer.add_bytes("model.onnx", "model", exported.artifact.to_bytes())
     writer.add_bytes("vocab.txt", "vocabulary", made_of.tokenizer.vocabulary_bytes)
     writer.add_file("words.bin", "words", WORDS_PATH)
+    writer.add_file("unicode.bin", "unicode", UNICODE_PATH)
     writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_bytes("config.json", "config", made_of.checkpoint.config.to_json().encode())
     writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
@@ -385,22 +374,26 @@ def _evaluate(
     progress: ProgressListener,
 ) -> Report:
     source, candidate = sides
-    settings = CompareOptions(task=task.name, data_name=str(options.evaluation), max_drop=options.max_drop)
+    settings = CompareOptions(
+        task=task.name, data_name=str(options.evaluation), max_drop=options.max_drop, slices=options.slices
+    )
     with open_reference(
         source, task, tokenizer=options.tokenizer, truncation=options.truncation, max_length=options.max_length
     ) as reference:
-        return compare(reference, candidate, examples, settings, progress.step)
+        return compare(reference, candidate, examples, settings, progress)
 
 
 def _measured(report: Report) -> MeasuredLoss:
+    figure = report.gated  # in percent, whatever the task
     return MeasuredLoss(
-        metric=report.metric,
-        reference=100 * report.reference.accuracy,
-        candidate=100 * report.candidate.accuracy,
-        drop=report.drop.points,
-        drop_low=report.drop.interval.low,
-        drop_high=report.drop.interval.high,
-        agreement=100 * report.agreement.top1,
+        metric=figure.name,
+        unit="%",
+        reference=100 * figure.reference,
+        candidate=100 * figure.candidate,
+        drop=figure.drop,
+        low=figure.drop_interval.low,
+        high=figure.drop_interval.high,
+        agreement=100 * report.agreement.share,
         examples=report.data.examples,
         data=Path(report.data.name).name,
         data_sha256=report.data.sha256,

@@ -11,9 +11,10 @@ from typing import TypeAlias
 import numpy as np
 
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, fit_rotary_table, load_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
-from roformer_edge.checkpoint.safetensors_file import SafetensorsFile
+from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnsupportedModelError
 from roformer_edge.tasks import Task
@@ -94,7 +95,7 @@ def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:
         arrays = _read_arrays(bundle)
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
-            arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], config)
+            arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
         vocabulary, words = bundle.read_bytes("vocabulary"), bundle.read_bytes("words")
     return Source(
         checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),
@@ -107,15 +108,21 @@ def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:
 def _read_arrays(bundle: Bundle) -> dict[str, np.ndarray]:
     place = bundle.file_path("weights")
     if place is not None:
-        file = SafetensorsFile(place)
-        arrays = {name: file.read(name) for name in file.entries}
+        arrays = _arrays_in(place)
         bundle.check_unchanged()
         return arrays
     with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
         copy = Path(folder) / WEIGHTS_NAME
         copy.write_bytes(bundle.read_bytes("weights"))
-        file = SafetensorsFile(copy)
-        return {name: file.read(name) for name in file.entries}
+        return _arrays_in(copy)
+
+
+def _arrays_in(path: Path) -> dict[str, np.ndarray]:
+    file = open_safetensors(path)
+    try:
+        return {name: file.read(name) for name in file.names()}
+    finally:
+        file.close()
 
 
 def encode_batches(

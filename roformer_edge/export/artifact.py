@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.quantize.recipe import Recipe
-from roformer_edge.tasks import Task, TensorSpec
+from roformer_edge.signatures import Signature
+from roformer_edge.tasks import Task
 
 if TYPE_CHECKING:
     from roformer_edge.export.network.weights import Weights
@@ -49,10 +50,7 @@ class Artifact(Protocol):
     """A model in some format, still in memory."""
 
     @property
-    def inputs(self) -> tuple[TensorSpec, ...]: ...  # noqa: D102 - what the model takes
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]: ...  # noqa: D102 - what it gives
+    def signatures(self) -> Mapping[str, Signature]: ...  # noqa: D102 - the ways to call the model, by name
 
     @property
     def marks(self) -> Collection[str]: ...  # noqa: D102 - the names that :meth:`open` knows

@@ -9,20 +9,20 @@ import numpy as np
 
 from roformer_edge.export.artifact import Artifact, output_mark
 from roformer_edge.export.network.weights import Weights
+from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.affine import Grid
 from roformer_edge.quantize.calibrate import Calibration, calibrate
 from roformer_edge.quantize.equalise import equalise
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 Batches: TypeAlias = Callable[[], Iterable[Arrays]]
-Step: TypeAlias = Callable[[int, int | None], None]
 
 # the products whose input channels may be equalised
 _EQUALISED = (".attention.output", ".ffn.down")
 
 
 def equalised_arrays(
-    artifact: Artifact, weights: Weights, scopes: Iterable[str], batches: Batches, step: Step
+    artifact: Artifact, weights: Weights, scopes: Iterable[str], batches: Batches, progress: ProgressListener
 ) -> Arrays:
     """Spread outlier channels over both sides of a product; the float function is the same to the bit.
 
@@ -31,7 +31,7 @@ def equalised_arrays(
         weights: The model.
         scopes: Names of the linear scopes that will be quantised.
         batches: Makes the calibration batches.
-        step: Told how many texts were seen.
+        progress: Told how many texts were seen.
 
     Returns:
         Canonical arrays.
@@ -44,7 +44,7 @@ def equalised_arrays(
         batches(),
         watched,
         observer="minmax",
-        progress=lambda progress: step(progress.texts, None),
+        progress=progress,
     )
     maxima = {
         scope: weights.canonical_channels(scope, np.asarray(seen.channel_maxima[scope], np.float32)).tolist()
@@ -54,15 +54,21 @@ def equalised_arrays(
 
 
 def calibrate_products(
-    artifact: Artifact, scopes: Sequence[str], batches: Batches, step: Step, *, grid: Grid, observer: str
+    artifact: Artifact,
+    scopes: Sequence[str],
+    batches: Batches,
+    progress: ProgressListener,
+    *,
+    grid: Grid,
+    observer: str,
 ) -> Calibration:
-    """Find the ranges of what the products of ``scopes`` read, and where the format rounds outputs, their channels' sizes.
+    """Find the ranges of what the products of ``scopes`` read, and the sizes of what they make where that is rounded.
 
     Args:
         artifact: A float artifact.
         scopes: Names of linear scopes.
         batches: Makes the calibration batches.
-        step: Told how many texts were seen.
+        progress: Told how many texts were seen.
         grid: The integers that the inputs will become.
         observer: A key of ``observers.OBSERVERS``.
     """
@@ -75,7 +81,7 @@ def calibrate_products(
         observer=observer,
         grid=grid,
         channels=bool(outputs),
-        progress=lambda progress: step(progress.texts, None),
+        progress=progress,
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from roformer_edge._extras import available
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, Step, calibrate_products, equalised_arrays, output_maxima
+from roformer_edge.export.calibration import Batches, calibrate_products, equalised_arrays, output_maxima
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, check_parity, torch_answers
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
@@ -44,8 +44,7 @@ def export_checkpoint(
     *,
     build: Builder,
     batches: Batches | None = None,
-    stage: Callable[[str], None] = lambda _: None,
-    step: Step = lambda _done, _total: None,
+    progress: ProgressListener = SILENT,
 ) -> Exported:
     """Export a checkpoint.
 
@@ -56,8 +55,7 @@ def export_checkpoint(
         build: Makes the artifact in the wanted format.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
             by recipes with the static scheme; with others they serve to equalise outlier channels, as with static ones.
-        stage: Told the name of each stage as it begins.
-        step: Told how many calibration texts were seen.
+        progress: Told of each stage as it begins, and how many calibration texts were seen.
 
     Raises:
         ParityError: The float32 network does not compute what the torch model computes.
@@ -71,7 +69,7 @@ def export_checkpoint(
             f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
             "give a JSON Lines file of texts like those that the model will see (--calibration)"
         )
-    stage("parity")
+    progress.stage("parity")
     answers = torch_answers(checkpoint, task) if available("torch") else None
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
     artifact = build(weights, task, options)
@@ -81,14 +79,16 @@ def export_checkpoint(
     quantised = [name for name, decision in decisions.items() if decision.scheme in (STATIC, DYNAMIC)]
     calibration = None
     if quantised and batches is not None:
-        stage("calibrate")
-        weights = Weights(config=weights.config, arrays=equalised_arrays(artifact, weights, quantised, batches, step))
+        progress.stage("calibrate")
+        weights = Weights(
+            config=weights.config, arrays=equalised_arrays(artifact, weights, quantised, batches, progress)
+        )
         if static:
             artifact = build(weights, task, options)
             grid = options.preset.activations
-            calibration = calibrate_products(artifact, static, batches, step, grid=grid, observer=options.observer)
+            calibration = calibrate_products(artifact, static, batches, progress, grid=grid, observer=options.observer)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
-        stage("quantize")
+        progress.stage("quantize")
         del artifact  # one model in memory at a time
         weights = Weights(
             config=weights.config,

@@ -17,26 +17,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOutput:
-    """Fields by attribute, by name in brackets, or by position among those that are not ``None``."""
+    """Named results: fields by attribute, by name in brackets, or by position among those that are not ``None``."""
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """The fields that are not ``None``, in order: what the models return under ``return_dict=False``."""
+        """Return the fields that are not ``None``, in order, as the models do under ``return_dict=False``."""
         return tuple(self[name] for name in self.keys())
 
     def keys(self) -> tuple[str, ...]:
-        """Names of the fields that are not ``None``."""
+        """Return the names of the fields that are not ``None``."""
         return tuple(item.name for item in dataclasses.fields(self) if getattr(self, item.name) is not None)
 
     def values(self) -> tuple[Any, ...]:
-        """The same as :meth:`to_tuple`."""
+        """Return the same as :meth:`to_tuple`."""
         return self.to_tuple()
 
     def items(self) -> tuple[tuple[str, Any], ...]:
-        """Names and fields that are not ``None``."""
+        """Return names and fields that are not ``None``."""
         return tuple(zip(self.keys(), self.to_tuple(), strict=True))
 
     def get(self, name: str, default: Any = None) -> Any:
-        """A field, or ``default`` where it is ``None`` or there is no such field."""
+        """Return a field, or ``default`` where it is ``None`` or there is no such field."""
         return dict(self.items()).get(name, default)
 
     def __getitem__(self, key: str | int | slice) -> Any:
@@ -61,19 +61,19 @@ class ModelOutput:
         return cls(**dict(zip(names, fields, strict=True)))
 
     def as_asked(self, return_dict: bool | None, config: RoFormerConfig) -> Self | tuple[Any, ...]:
-        """This, or its tuple where a call or else the config asks for tuples."""
+        """Return this, or its tuple where a call or else the config asks for tuples."""
         named = config.use_return_dict if return_dict is None else return_dict
         return self if named else self.to_tuple()
 
 
 def flag(asked: bool | None, default: bool) -> bool:
-    """What a call asked for, or the config's word where it did not say."""
+    """Return what a call asked for, or the config's word where it did not say."""
     return default if asked is None else bool(asked)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderOutput(ModelOutput, Generic[T]):
-    """Of the bare encoder. B texts of S tokens, H hidden units, A heads, T tokens including the cached ones.
+    """Output of the bare encoder. B texts of S tokens, H hidden units, A heads, T tokens including the cached ones.
 
     Attributes:
         last_hidden_state: ``[B, S, H]``.
@@ -92,7 +92,7 @@ class EncoderOutput(ModelOutput, Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class LogitsOutput(ModelOutput, Generic[T]):
-    """Of every head with one kind of logits; the other fields are those of :class:`EncoderOutput`.
+    """Output of every head with one kind of logits; the other fields are those of :class:`EncoderOutput`.
 
     Attributes:
         loss: A scalar, where labels were given.
@@ -109,7 +109,7 @@ class LogitsOutput(ModelOutput, Generic[T]):
 
 @dataclass(frozen=True, kw_only=True)
 class SpanOutput(ModelOutput, Generic[T]):
-    """Of question answering.
+    """Output of question answering.
 
     Attributes:
         loss: A scalar, where positions were given.

@@ -13,7 +13,7 @@ DEFAULT_NEW_TOKENS = 20
 
 
 def new_tokens(prompt: int, max_new_tokens: int | None, max_length: int | None) -> int:
-    """How many tokens may be added to a prompt of ``prompt`` tokens; ``max_length`` counts those of the prompt too.
+    """Count the tokens that may be added to a prompt of ``prompt`` tokens; ``max_length`` counts those as well.
 
     Raises:
         ValueError: Both limits are given, or they leave no room for a token.
@@ -29,6 +29,6 @@ def new_tokens(prompt: int, max_new_tokens: int | None, max_length: int | None) 
 
 
 def stop_tokens(asked: Any, config: RoFormerConfig) -> NDArray[np.int64]:
-    """The ids that end a row: those asked for, one or several, else those of the config, if it has any."""
+    """Return the ids that end a row: those asked for, one or several, else those of the config, if it has any."""
     ids = config.extra.get("eos_token_id") if asked is None else asked
     return np.asarray([] if ids is None else ids, dtype=np.int64).reshape(-1)

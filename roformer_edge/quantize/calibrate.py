@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import CalibrationError
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.affine import FloatArray, Grid
 from roformer_edge.quantize.observers import Observer, ObserverFactory, Range, get_observer
 
@@ -103,14 +104,6 @@ class Calibration:
             raise CalibrationError(f"a saved calibration is malformed: {error}") from None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far calibration has come: counts of texts and of tokens."""
-
-    texts: int
-    tokens: int
-
-
 def calibrate(
     run: Run,
     batches: Iterable[Arrays],
@@ -119,7 +112,7 @@ def calibrate(
     observer: str | ObserverFactory = "percentile",
     grid: Grid | None = None,
     channels: bool = True,
-    progress: Callable[[Progress], None] | None = None,
+    progress: ProgressListener = SILENT,
 ) -> Calibration:
     """Find the range of every tensor over some texts.
 
@@ -135,7 +128,7 @@ def calibrate(
         observer: A row of ``OBSERVERS``, or what makes an observer from a tensor's name and the grid.
         grid: The grid that the tensors will be quantised to; asymmetric uint8 where None.
         channels: Note the largest magnitude of every channel as well.
-        progress: Called after each batch.
+        progress: Told after each batch how many texts were seen.
 
     Raises:
         CalibrationError: There were no texts, no tokens or no tensors, a tensor is missing, has another shape or
@@ -158,8 +151,7 @@ def calibrate(
             if tensor not in outputs:
                 raise CalibrationError(f"the graph has no output {tensor!r}; it has: {', '.join(outputs)}")
             watch.update(_without_padding(tensor, outputs[tensor], mask))
-        if progress is not None:
-            progress(Progress(texts=seen.texts, tokens=seen.tokens))
+        progress.step(seen.texts, None)
     if not seen.tokens:
         raise CalibrationError("calibration saw no tokens; give it texts like those the model will meet")
     ranges = {tensor: watch.observer.range() for tensor, watch in watches.items()}

@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from roformer_edge.errors import RecipeError, UnknownNameError
+from roformer_edge.records import OPTIONAL_KEY, Constraint, parse_object, read_record, to_values
 from roformer_edge.scopes import Scope
 
 FLOAT = "float32"
@@ -33,6 +34,8 @@ SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
     ROWS: (("embedding",), "8-bit rows, each with a scale of its own"),
 }
 
+_ONE_LINE = Constraint("one line of text that can be printed", lambda value: value.strip() and value.isprintable())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
@@ -40,7 +43,7 @@ class Rule:
 
     pattern: str
     scheme: str
-    reason: str = ""
+    reason: Annotated[str, OPTIONAL_KEY] = ""
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -56,7 +59,7 @@ class Recipe:
         rules: In order; the last rule that matches a scope decides.
     """
 
-    name: str
+    name: Annotated[str, _ONE_LINE]
     rules: tuple[Rule, ...]
 
     @property
@@ -65,25 +68,17 @@ class Recipe:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON-able data."""
-        rules = [{"pattern": r.pattern, "scheme": r.scheme, "reason": r.reason} for r in self.rules]
-        return {"name": self.name, "rules": rules}
+        """The recipe as JSON values."""
+        return to_values(self)  # type: ignore[no-any-return]  # a dataclass becomes an object
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
         """Read a recipe; unknown keys and malformed rules are refused.
 
         Raises:
-            RecipeError: The data is not a recipe.
-            UnknownNameError: A rule names a scheme that does not exist.
+            RecipeError: The values are not a recipe, or a rule names a scheme that does not exist.
         """
-        if not isinstance(values, Mapping) or set(values) != {"name", "rules"}:
-            raise RecipeError("a recipe is an object with the keys 'name' and 'rules', and no others")
-        if not isinstance(values["name"], str) or not isinstance(values["rules"], list):
-            raise RecipeError("a recipe's 'name' is a string and its 'rules' a list")
-        if not values["name"].strip() or not values["name"].isprintable():
-            raise RecipeError(f"a recipe's 'name' is one line of text that can be printed, found {values['name']!r}")
-        return cls(name=values["name"], rules=tuple(_read_rule(n, rule) for n, rule in enumerate(values["rules"])))
+        return read_record(cls, values, "the recipe", RecipeError)
 
     def with_float(self, patterns: Iterable[str], reason: str) -> Recipe:
         """A copy that leaves the scopes matching ``patterns`` in float32."""
@@ -140,17 +135,18 @@ def get_recipe(name: str) -> Recipe:
 
     Raises:
         UnknownNameError: Neither a built-in recipe nor a path ending in ``.json``.
-        RecipeError: The file cannot be read as a recipe.
+        RecipeError: The file cannot be read as a recipe; the message names the place.
     """
     if name in RECIPES:
         return RECIPES[name]
     if not name.endswith(".json"):
         raise UnknownNameError("recipe", name, (*RECIPES, "PATH.json"))
     try:
-        values = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecipeError(f"cannot read the recipe {name}: {error}") from None
-    return Recipe.from_dict(values)
+        data = Path(name).read_bytes()
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {name}: {error.strerror or error}") from None
+    where = f"the recipe {name}"
+    return read_record(Recipe, parse_object(data, where, RecipeError), where, RecipeError)
 
 
 def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:
@@ -193,11 +189,3 @@ def _decide(recipe: Recipe, scope: Scope) -> Decision:
             )
         decision = Decision(scope=scope, scheme=rule.scheme, reason=rule.reason or effect)
     return decision
-
-
-def _read_rule(number: int, values: object) -> Rule:
-    if not isinstance(values, Mapping) or not {"pattern", "scheme"} <= set(values) <= {"pattern", "scheme", "reason"}:
-        raise RecipeError(f"rule {number} of the recipe must have the keys 'pattern', 'scheme' and, if any, 'reason'")
-    if not all(isinstance(value, str) for value in values.values()):
-        raise RecipeError(f"rule {number} of the recipe must hold strings only")
-    return Rule(**values)

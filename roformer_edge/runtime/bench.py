@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,20 +15,23 @@ from numpy.typing import NDArray
 from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.errors import BackendError, OptionError, TextTooLongError
+from roformer_edge.processes import peak_resident_bytes, run_fresh
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.runtime.inference import TextModel
 from roformer_edge.runtime.loading import load
-from roformer_edge.runtime.memory import peak_resident_bytes
 from roformer_edge.tasks import get_task
 
 LENGTHS = (16, 64, 128, 512)
+_WARM_UP = 3  # runs of each length and batch size that do not count
+_ANSWERED = "answered"
 # What a user's program does, and no more, up to the first answer. Its time is taken from outside, and with it the
 # interpreter's own start. The module json is loaded with every bundle.
-_CHILD = """
+_CHILD = f"""
 import sys, json, roformer_edge
 pipeline = roformer_edge.load(sys.argv[1], threads=int(sys.argv[3]) or None)
 pipeline(json.loads(sys.argv[2]))
-print("answered", flush=True)
-from roformer_edge.runtime.memory import peak_resident_bytes
+print("{_ANSWERED}", flush=True)
+from roformer_edge.processes import peak_resident_bytes
 print(peak_resident_bytes() or 0)
 """
 
@@ -40,9 +41,10 @@ class BenchOptions:
     """What to measure.
 
     Attributes:
-        lengths: In tokens; ``None`` for those of ``LENGTHS`` that the model takes.
+        lengths: Lengths in tokens; ``None`` for those that the graph is made for, or else those of ``LENGTHS`` that
+            the model takes.
         batch_sizes: How many texts at once.
-        threads: Of the engine; ``None`` lets it choose.
+        threads: Threads of the engine; ``None`` lets it choose.
         runs: How often each length and batch size is run, after three runs that do not count.
         cold_starts: How many fresh processes to start; 0 leaves that out.
         text: What the fresh processes are asked; where the task asks for more than a text, it is made of this one.
@@ -75,7 +77,7 @@ class LatencyPoint:
         length: In tokens.
         batch_size: Texts, pairs or choices in one run.
         runs: How many were timed.
-        fastest, mean, p50, p90, p99: Of those times.
+        fastest, mean, p50, p90, p99: The shortest of those times, their mean and their percentiles.
         texts_per_second: At the median.
     """
 
@@ -95,7 +97,7 @@ class ColdStart:
     """From the start of a process to its first answer, verification included.
 
     Attributes:
-        seconds: Of each process, sorted.
+        seconds: The time of each process, sorted.
         peak_bytes: The largest resident memory of any of them; ``None`` where the system does not tell.
     """
 
@@ -130,8 +132,15 @@ class BenchReport:
     peak_bytes: int | None
 
 
-def bench_bundle(bundle: str | Path, options: BenchOptions | None = None) -> BenchReport:
+def bench_bundle(
+    bundle: str | Path, options: BenchOptions | None = None, *, progress: ProgressListener = SILENT
+) -> BenchReport:
     """Measure a bundle.
+
+    Args:
+        bundle: A bundle's directory or archive.
+        options: What to measure.
+        progress: Told of cold starts, then of rounds over all lengths and batch sizes.
 
     Raises:
         BundleError: It cannot be loaded.
@@ -142,9 +151,9 @@ def bench_bundle(bundle: str | Path, options: BenchOptions | None = None) -> Ben
     with open_bundle(bundle) as opened:
         manifest, model = opened.manifest, opened.entry("model").bytes
     asked = first_question(manifest, options.text)
-    cold = measure_cold_start(bundle, options, asked) if options.cold_starts else None
+    cold = measure_cold_start(bundle, options, asked, progress=progress) if options.cold_starts else None
     with load(bundle, threads=options.threads) as pipeline:
-        points = measure_latency(pipeline.model, options)
+        points = measure_latency(pipeline.model, options, progress=progress)
         return BenchReport(
             bundle=str(bundle),
             provider=pipeline.provider,
@@ -168,78 +177,74 @@ def first_question(manifest: Manifest, text: str) -> object:
     return dict.fromkeys(fields, text)
 
 
-def measure_latency(model: TextModel, options: BenchOptions) -> tuple[LatencyPoint, ...]:
+def measure_latency(
+    model: TextModel, options: BenchOptions, *, progress: ProgressListener = SILENT
+) -> tuple[LatencyPoint, ...]:
     """Time the graph at every length and batch size.
 
     The points take turns, so that a machine that slows down for a while slows all of them down. Batches with more
     tokens than the runtime would compute at once are left out, which is where logits over a vocabulary are the output.
     """
     limit = model.limits.max_length
-    lengths = options.lengths or tuple(length for length in LENGTHS if length <= limit) or (limit,)
+    lengths = options.lengths or model.lengths or tuple(length for length in LENGTHS if length <= limit) or (limit,)
     if max(lengths) > limit:
         raise TextTooLongError(f"cannot measure at {max(lengths)} tokens: the model takes {limit} at most")
-    budget = model.limits.token_budget
+    budget, most = model.limits.token_budget, model.most_rows or max(options.batch_sizes)
+    batches = tuple(dict.fromkeys(min(batch, most) for batch in options.batch_sizes))
     shapes = [
-        (length, batch)
-        for length in lengths
-        for batch in options.batch_sizes
-        if batch == min(options.batch_sizes) or length * batch <= budget
+        (length, batch) for length in lengths for batch in batches if batch == min(batches) or length * batch <= budget
     ]
-    feeds = [_random_feeds(model, *shape) for shape in shapes]
-    seconds = np.empty((options.runs + 3, len(shapes)))
-    for turn in seconds:
-        for column, feed in enumerate(feeds):
+    calls = [model.call_for(_random_rows(model, *shape)) for shape in shapes]
+    seconds = np.empty((options.runs + _WARM_UP, len(shapes)))
+    progress.stage("latency")
+    for done, turn in enumerate(seconds, 1):
+        for column, call in enumerate(calls):
             start = perf_counter()
-            model.session.run(feed)
+            model.session.run(call.feeds, call.signature)
             turn[column] = perf_counter() - start
-    return tuple(_point(*shape, seconds[3:, column]) for column, shape in enumerate(shapes))
+        progress.step(done, len(seconds))
+    return tuple(_point(*shape, seconds[_WARM_UP:, column]) for column, shape in enumerate(shapes))
 
 
-def measure_cold_start(bundle: str | Path, options: BenchOptions, asked: object = None) -> ColdStart:
+def measure_cold_start(
+    bundle: str | Path, options: BenchOptions, asked: object = None, *, progress: ProgressListener = SILENT
+) -> ColdStart:
     """Start fresh processes that load the bundle and answer one input.
 
     Args:
         bundle: What they load.
         options: How many there are, and what else they are told.
         asked: The input, of what JSON can hold; ``options.text`` where it is left out.
+        progress: Told of every process that has ended.
 
     Raises:
         BackendError: One of them failed; the message ends with the last line that it wrote.
     """
     question = json.dumps(options.text if asked is None else asked)
     command = [sys.executable, "-c", _CHILD, str(Path(bundle).resolve()), question, str(options.threads or 0)]
-    outcomes = [_start_once(command) for _ in range(options.cold_starts)]
-    return ColdStart(
-        seconds=tuple(sorted(seconds for seconds, _ in outcomes)),
-        peak_bytes=max(peak for _, peak in outcomes) or None,
-    )
+    progress.stage("cold start")
+    seconds, peaks = [], []
+    for done in range(1, options.cold_starts + 1):
+        finished = run_fresh(command, marker=_ANSWERED)
+        if finished.code != 0 or finished.marked_seconds is None:
+            raise BackendError(f"a fresh process could not answer: {finished.reason}")
+        seconds.append(finished.marked_seconds)
+        # what the process says of itself: the system's figure begins with the memory of this process
+        peaks.append(int(finished.output.splitlines()[-1]))
+        progress.step(done, options.cold_starts)
+    return ColdStart(seconds=tuple(sorted(seconds)), peak_bytes=max(peaks) or None)
 
 
-def _start_once(command: Sequence[str]) -> tuple[float, int]:
-    # the child must import what this process would, and nothing that happens to lie in the current directory
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(part for part in sys.path if part),
-        "PYTHONSAFEPATH": "1",
-    }
-    start = perf_counter()
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, encoding="utf-8", errors="replace"
-    ) as child:
-        assert child.stdout is not None
-        assert child.stderr is not None
-        child.stdout.readline()
-        seconds = perf_counter() - start
-        peak, complaint = child.stdout.read(), child.stderr.read()
-    if child.returncode != 0:
-        raise BackendError(f"a fresh process could not answer: {complaint.strip().rpartition(chr(10))[2]}")
-    return seconds, int(peak)
+@dataclass(frozen=True)
+class _RandomRow:
+    ids: Sequence[int]
+    type_ids: Sequence[int]
 
 
-def _random_feeds(model: TextModel, length: int, batch_size: int) -> dict[str, NDArray[np.int64]]:
-    """Token ids from all over the vocabulary, the same on every machine."""
+def _random_rows(model: TextModel, length: int, batch_size: int) -> list[_RandomRow]:
+    """Draw token ids from all over the vocabulary, the same on every machine."""
     ids = np.random.default_rng(0).integers(0, len(model.tokenizer), (batch_size, length), dtype=np.int64)
-    return model.feeds(ids, np.ones_like(ids), np.zeros_like(ids))
+    return [_RandomRow(row.tolist(), [0] * length) for row in ids]
 
 
 def _point(length: int, batch_size: int, seconds: NDArray[np.float64]) -> LatencyPoint:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature
 
-Answer = Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[np.float32]]]
+AnswerFunction = Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[np.float32]]]
 
 
 class FakeSession:
@@ -23,36 +23,36 @@ class FakeSession:
         def odd_or_even(feeds):
             return {"logits": np.eye(2, dtype="float32")[feeds["input_ids"][:, 1] % 2]}
 
-        task = get_task("text-classification")
-        session = FakeSession(odd_or_even, task.inputs, task.outputs)
+        session = FakeSession(odd_or_even, {"default": get_task("text-classification").signature})
 
     Args:
         answer: Gets the arrays as the graph would, filled in and cast; returns arrays by output name.
-        inputs: Of the graph that it stands for.
-        outputs: Of that graph.
+        signatures: Those of the graph that the session stands for.
 
     Attributes:
         calls: The arrays of every run so far.
+        called: The name of the signature of each of those runs.
     """
 
     provider = "FakeExecutionProvider"
     fallbacks: tuple[str, ...] = ()
 
-    def __init__(self, answer: Answer, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> None:
+    def __init__(self, answer: AnswerFunction, signatures: Mapping[str, Signature]) -> None:
         self._answer = answer
         self._closed = False
-        self.inputs = inputs
-        self.outputs = outputs
+        self.signatures = signatures
         self.calls: list[dict[str, NDArray[Any]]] = []
+        self.called: list[str] = []
 
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Call the function; see ``Session.run``."""
         if self._closed:
             raise BackendError("the session is closed")
-        fitted = fit_feeds(feeds, self.inputs)
+        fitted = fit_feeds(feeds, self.signatures, signature)
         self.calls.append(fitted)
+        self.called.append(signature)
         return self._answer(fitted)
 
     def close(self) -> None:
-        """From here on, ``run`` raises."""
+        """End the session: from here on, ``run`` raises."""
         self._closed = True

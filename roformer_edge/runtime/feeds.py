@@ -1,46 +1,70 @@
-"""Fitting arrays to the inputs that a graph really has."""
+"""Fit arrays to the inputs that a graph really has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature, TensorSpec, fixed_size
 
-# the value of an input that nobody gave; zero for all others
-FILL = {"attention_mask": 1}
+# the values of the inputs that may be left out; what to give for any other, nobody can know
+FILL = {"attention_mask": 1, "token_type_ids": 0}
 
 
-def fit_feeds(feeds: Mapping[str, NDArray[Any]], inputs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Exactly the arrays that a graph takes.
+def fit_feeds(
+    feeds: Mapping[str, NDArray[Any]], signatures: Mapping[str, Signature], name: str = DEFAULT
+) -> dict[str, NDArray[Any]]:
+    """Make exactly the arrays that a signature takes.
 
     Args:
-        feeds: Arrays of one shape by input name, ``[batch, sequence]`` or ``[batch, choices, sequence]``.
-        inputs: Of the graph.
+        feeds: Arrays by input name; those of other names are left out.
+        signatures: Those of the graph.
+        name: The one that is called.
 
     Returns:
-        One array for each input, of its dtype: missing ones filled in, others dropped.
+        One array for each input, of its dtype; missing ones filled in, in the sizes that the others give to their axes.
 
     Raises:
-        BackendError: None of the inputs is given, so that their shape is unknown, or one is of another kind of number.
+        BackendError: No such signature; an input is missing that cannot be filled in; an array is of another kind of
+            number than its input, has other axes, or differs in size from an axis that is fixed or that it shares.
     """
-    known = [feeds[spec.name] for spec in inputs if spec.name in feeds]
-    if not known:
-        raise BackendError(
-            f"the graph takes {', '.join(spec.name for spec in inputs)}, and the feeds hold "
-            f"{', '.join(feeds) or 'nothing'}"
-        )
-    shape = known[0].shape
+    if name not in signatures:
+        raise BackendError(f"the graph has no signature {name!r}; it has: {', '.join(signatures)}")
+    inputs = signatures[name].inputs
+    sizes: dict[str, int] = {}
+    for spec in inputs:
+        if spec.name in feeds:
+            _measure(feeds[spec.name], spec, sizes)
     return {
-        spec.name: _cast(feeds[spec.name], spec)
-        if spec.name in feeds
-        else np.full(shape, FILL.get(spec.name, 0), dtype=spec.dtype)
+        spec.name: _cast(feeds[spec.name], spec) if spec.name in feeds else _fill(spec, sizes, feeds, inputs)
         for spec in inputs
     }
+
+
+def _measure(array: NDArray[Any], spec: TensorSpec, sizes: dict[str, int]) -> None:
+    """Note the sizes that an array gives to the named axes of its input."""
+    if array.ndim != len(spec.axes) or not all(
+        size == (fixed_size(axis) or sizes.setdefault(axis, size))
+        for axis, size in zip(spec.axes, array.shape, strict=True)
+    ):
+        wanted = ", ".join(f"{axis} = {sizes[axis]}" if axis in sizes else axis for axis in spec.axes)
+        raise BackendError(f"the graph takes {spec.name} of shape [{wanted}], and was given {list(array.shape)}")
+
+
+def _fill(
+    spec: TensorSpec, sizes: Mapping[str, int], feeds: Mapping[str, object], inputs: tuple[TensorSpec, ...]
+) -> NDArray[Any]:
+    shape = [fixed_size(axis) or sizes.get(axis) for axis in spec.axes]
+    if spec.name not in FILL or None in shape:
+        raise BackendError(
+            f"the graph takes {', '.join(spec.name for spec in inputs)}, and the feeds hold "
+            f"{', '.join(feeds) or 'nothing'}: {spec.name} cannot be made up"
+        )
+    return np.full([size for size in shape if size is not None], FILL[spec.name], dtype=spec.dtype)
 
 
 def _cast(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:

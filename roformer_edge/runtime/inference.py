@@ -1,8 +1,9 @@
-"""From texts to the outputs of the graph, whatever the task: encode, pack, pad, run, restore the order."""
+"""Take texts to the outputs of the graph, whatever the task: encode, pack, pad, run, restore the order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError, TextTooLongError
-from roformer_edge.runtime.batching import TOKEN_BUDGET, pack_by_length, padded_length
+from roformer_edge.runtime.packing import TOKEN_BUDGET, pack_by_length
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import split_pair
+from roformer_edge.signatures import TensorSpec, alternatives, choose, longest
 from roformer_edge.tasks import Task
 
 # outputs of one row by name, the batch axis gone and padding cut off
 Outputs = dict[str, NDArray[np.float32]]
 
 
-class Encoded(Protocol):
+class EncodedRow(Protocol):
     """One row for the graph: token ids and their segment numbers, special tokens included, and no padding."""
 
     @property
@@ -29,7 +31,7 @@ class Encoded(Protocol):
     def type_ids(self) -> Sequence[int]: ...  # noqa: D102 - described above
 
 
-class Located(Encoded, Protocol):
+class OffsetEncoding(EncodedRow, Protocol):
     """What a tokenizer gives: a row, and for every token where it comes from."""
 
     @property
@@ -45,36 +47,36 @@ class Located(Encoded, Protocol):
         """The tokens as strings; ``##`` stands in front of one that continues a word."""
 
 
-class Rows(Protocol):
+class EncodingBatch(Protocol):
     """What calling a tokenizer gives: one encoding for each text."""
 
     @property
-    def encodings(self) -> Sequence[Located]: ...  # noqa: D102 - described above
+    def encodings(self) -> Sequence[OffsetEncoding]: ...  # noqa: D102 - described above
 
 
-class Encoder(Protocol):
+class EncodingTokenizer(Protocol):
     """The part of a tokenizer that the runtime needs."""
 
-    def encode_text(self, text: str, pair: str | None = None) -> Located:
+    def encode_text(self, text: str, pair: str | None = None) -> OffsetEncoding:
         """Encode a text or a pair, whole."""
 
-    def __call__(self, text: str, text_pair: str | None = None, *, truncation: bool, max_length: int) -> Rows:
+    def __call__(self, text: str, text_pair: str | None = None, *, truncation: bool, max_length: int) -> EncodingBatch:
         """Encode a text or a pair, the longer of the two cut until both fit."""
 
     def __len__(self) -> int:
-        """Size of the vocabulary: one more than the largest id."""
+        """Return the size of the vocabulary: one more than the largest id."""
 
 
-class Decoder(Encoder, Protocol):
+class DecodingTokenizer(EncodingTokenizer, Protocol):
     """The part of a tokenizer that is needed where tokens are the answer."""
 
     @property
     def mask_token(self) -> str | None:
-        """Stands for a word to be guessed."""
+        """The token that stands for a word to be guessed."""
 
     @property
     def mask_token_id(self) -> int | None:
-        """Its id."""
+        """The id of the mask token."""
 
     @property
     def sep_token_id(self) -> int | None:
@@ -85,11 +87,11 @@ class Decoder(Encoder, Protocol):
         """The ids of tokens that are no text."""
 
     def convert_ids_to_tokens(self, ids: list[int]) -> Any:
-        """The tokens of ids as strings."""
+        """Return the tokens of ids as strings."""
 
 
 # what is kept of the outputs of one row
-Pick = Callable[[Encoded, Outputs], Outputs]
+Pick = Callable[[EncodedRow, Outputs], Outputs]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,36 +100,58 @@ class Limits:
 
     Attributes:
         max_length: The most tokens of one text, special tokens included.
-        length_buckets: Lengths that batches are padded to, ascending; empty where any length will do.
         token_budget: The most tokens of one batch, padding included.
         pad_id: The id that fills short texts up.
         alike: Compute only texts of one length together, for models whose answers change with padding.
     """
 
     max_length: int
-    length_buckets: tuple[int, ...] = ()
     token_budget: int = TOKEN_BUDGET
     pad_id: int = 0
     alike: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One run of the graph: the name of the signature, and int64 arrays by input name, with the axes that it takes."""
+
+    signature: str
+    feeds: Mapping[str, NDArray[np.int64]]
 
 
 class TextModel:
     """A tokenizer and a graph. It holds no state between calls and may be used by several threads at once.
 
     A row of the graph is a text or a pair. In a task with choices every choice is a row of its own: the graph is given
-    ``[rows, 1, sequence]``, and choices of different questions are computed together.
+    ``[rows, 1, sequence]``, and choices of different questions are computed together. Of the signatures that compute
+    the same, each batch is run in the shortest that holds it.
+
+    Args:
+        session: The loaded graph.
+        tokenizer: The tokenizer of the model.
+        task: What the inputs and the outputs mean.
+        limits: Lengths and batches. Where the graph is made for fixed lengths only, the longest of them bounds
+            ``max_length`` too.
     """
 
-    def __init__(self, session: Session, tokenizer: Encoder, task: Task, limits: Limits) -> None:
+    def __init__(self, session: Session, tokenizer: EncodingTokenizer, task: Task, limits: Limits) -> None:
         self.session = session
         self.tokenizer = tokenizer
         self.task = task
         # not the session's own: an engine may name the axes after what it infers
         self.outputs = task.outputs
-        self.limits = limits
+        self.signatures = alternatives(session.signatures)
+        bound = longest(self.signatures) or limits.max_length
+        self.limits = dataclasses.replace(limits, max_length=min(limits.max_length, bound))
+        self.most_rows = min((one.rows for one in self.signatures.values() if one.rows is not None), default=None)
         self._choices = "choices" in task.inputs[0].axes
 
-    def encode(self, value: object, *, truncation: bool, where: str = "the text") -> Located:
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths in tokens that the graph is made for, ascending; empty where any length will do."""
+        return tuple(one.length for one in self.signatures.values() if one.length is not None)
+
+    def encode(self, value: object, *, truncation: bool, where: str = "the text") -> OffsetEncoding:
         """Encode a text, or a tuple of two.
 
         Raises:
@@ -146,60 +170,70 @@ class TextModel:
             )
         return encoding
 
-    def run(self, encodings: Sequence[Encoded], batch_size: int, pick: Pick | None = None) -> list[Outputs]:
-        """The graph's outputs for each row, in the order of ``encodings``.
+    def run(
+        self, rows: Sequence[EncodedRow], batch_size: int, pick: Pick | None = None, *, signature: str | None = None
+    ) -> list[Outputs]:
+        """Compute the graph's outputs for each row, in the order of ``rows``.
 
         Args:
-            encodings: The rows.
+            rows: Texts, pairs or choices, encoded.
             batch_size: The most of them in one run.
             pick: Takes what is needed of a row's outputs and copies it. Without it all of them are kept, as parts of
                 the arrays of their batches; large ones, such as those over a vocabulary, would fill the memory.
+            signature: One of ``signatures`` that holds every row; by default each batch runs in the shortest that does.
 
         Raises:
             BackendError: The engine failed, or answered with something that is not a finite number.
         """
-        results: list[Outputs] = [{}] * len(encodings)
-        lengths = [len(encoding.ids) for encoding in encodings]
-        left = self.task.pad_left
-        for batch in pack_by_length(lengths, batch_size, self.limits.token_budget, alike=self.limits.alike):
-            outputs = self.session.run(self._feeds([encodings[index] for index in batch]))
-            self._check_shapes(outputs, len(batch))
+        results: list[Outputs] = [{}] * len(rows)
+        lengths = [len(row.ids) for row in rows]
+        size = min(batch_size, self.most_rows or batch_size)
+        for batch in pack_by_length(lengths, size, self.limits.token_budget, alike=self.limits.alike):
+            call = self.call_for([rows[index] for index in batch], signature)
+            outputs = self.session.run(call.feeds, call.signature)
+            self._check_shapes(outputs, len(call.feeds["input_ids"]))
             if pick is None:
                 _check_finite(outputs)
-            for row, index in enumerate(batch):
-                kept = {
-                    spec.name: outputs[spec.name][row]
-                    if "sequence" not in spec.axes
-                    else _trim(outputs[spec.name][row], spec.axes[1:], lengths[index], left=left)
-                    for spec in self.outputs
-                }
+            for place, index in enumerate(batch):
+                kept = {spec.name: self._of_row(outputs, spec, place, lengths[index]) for spec in self.outputs}
                 if pick is not None:
-                    kept = pick(encodings[index], kept)
+                    kept = pick(rows[index], kept)
                     _check_finite(kept)
                 results[index] = kept
         return results
 
-    def feeds(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], types: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.int64]]:
-        """Arrays ``[rows, sequence]`` by input name and with the axes that the graph takes."""
-        named = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        return {name: array[:, np.newaxis] for name, array in named.items()} if self._choices else named
-
-    def _feeds(self, batch: Sequence[Encoded]) -> dict[str, NDArray[np.int64]]:
-        """The graph's inputs, padded on the side that the task says."""
-        width = padded_length(max(len(encoding.ids) for encoding in batch), self.limits.length_buckets)
-        ids = np.full((len(batch), width), self.limits.pad_id, dtype=np.int64)
+    def call_for(self, rows: Sequence[EncodedRow], signature: str | None = None) -> Call:
+        """Put rows together for one run, padded as the task says; see :meth:`run`."""
+        among = self.signatures if signature is None else {signature: self.signatures[signature]}
+        name, width = choose(among, max(len(row.ids) for row in rows))
+        ids = np.full((len(rows), width), self.limits.pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
         types = np.zeros_like(ids)
-        left = self.task.pad_left
-        for row, encoding in enumerate(batch):
-            length = len(encoding.ids)
-            place = slice(width - length, width) if left else slice(length)
-            ids[row, place] = encoding.ids
-            types[row, place] = encoding.type_ids
-            mask[row, place] = 1
-        return self.feeds(ids, mask, types)
+        for place, row in enumerate(rows):
+            length = len(row.ids)
+            tokens = slice(width - length, width) if self.task.pad_left else slice(length)
+            ids[place, tokens] = row.ids
+            types[place, tokens] = row.type_ids
+            mask[place, tokens] = 1
+        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        missing = (self.signatures[name].rows or len(rows)) - len(rows)
+        if missing > 0:
+            # a graph of more rows than there are is given the last one again
+            feeds = {kind: np.concatenate([array, array[-1:].repeat(missing, 0)]) for kind, array in feeds.items()}
+        if self._choices:
+            feeds = {kind: array[:, np.newaxis] for kind, array in feeds.items()}
+        return Call(signature=name, feeds=feeds)
+
+    def _of_row(self, outputs: Outputs, spec: TensorSpec, place: int, length: int) -> NDArray[np.float32]:
+        """Take one row out of a batch and cut padding off the axes that run over tokens."""
+        values = outputs[spec.name]
+        kept = (self._tokens(axis, size, length) for axis, size in zip(spec.axes[1:], values.shape[1:], strict=True))
+        return np.asarray(values[place][tuple(kept)])
+
+    def _tokens(self, axis: str, size: int, length: int) -> slice:
+        if axis != "sequence":
+            return slice(None)
+        return slice(size - length, size) if self.task.pad_left else slice(length)
 
     def _check_shapes(self, outputs: Outputs, rows: int) -> None:
         for spec in self.outputs:
@@ -214,12 +248,3 @@ def _check_finite(outputs: Outputs) -> None:
     for name, values in outputs.items():
         if not np.isfinite(values).all():
             raise BackendError(f"the graph gave {name} that are not finite numbers: the model or the engine is broken")
-
-
-def _trim(values: NDArray[np.float32], axes: Sequence[str], length: int, *, left: bool) -> NDArray[np.float32]:
-    """Cut padding off the axes that run over tokens."""
-    kept = (
-        (slice(size - length, size) if left else slice(length)) if axis == "sequence" else slice(None)
-        for axis, size in zip(axes, values.shape, strict=True)
-    )
-    return values[tuple(kept)]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from roformer_edge.bundle.background import Background
-from roformer_edge.bundle.fields import parse_object
 from roformer_edge.bundle.manifest import Manifest, version_tuple
 from roformer_edge.bundle.reader import Bundle, open_bundle
-from roformer_edge.bundle.selftest import SelfTest
+from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import (
     BackendError,
@@ -20,14 +19,15 @@ from roformer_edge.errors import (
     UnsupportedModelError,
     VocabularyError,
 )
+from roformer_edge.formats import Format, get_format, resolve
+from roformer_edge.records import parse_object
 from roformer_edge.runtime.session import Session, SessionOptions
-from roformer_edge.tasks import TensorSpec, get_task
+from roformer_edge.signatures import Signature, TensorSpec, fixed_size
+from roformer_edge.tasks import get_task
 
 if TYPE_CHECKING:
-    from roformer_edge.runtime.pipeline import Pipeline
+    from roformer_edge.runtime.pipelines.base import Pipeline
     from roformer_edge.tokenizer.base import Tokenizer
-
-T = TypeVar("T")
 
 
 def load(
@@ -70,17 +70,18 @@ def load(
         optimization=optimization,
     )
     with open_bundle(bundle, verify=verify) as opened:
-        pipeline = _look_up("task", opened.manifest.task, PIPELINES)
-        engine = _look_up("bundle format", opened.manifest.format, BACKENDS)
+        if opened.manifest.task not in PIPELINES:
+            raise UnknownNameError("task", opened.manifest.task, PIPELINES)
+        row = get_format(opened.manifest.format)
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("words", "model")
-        session = Background(lambda: _open_session(opened, engine, options))
+        session = Background(lambda: _open_session(opened, row, options))
         try:
             config = _read_config(opened)
             tokenizer = _open_tokenizer(opened, config)
         finally:
             session.join()
-        loaded = _make_pipeline(pipeline, session.result(), tokenizer, config, opened.manifest)
+        loaded = _make_pipeline(session.result(), tokenizer, config, opened.manifest)
         opened.check_unchanged()
         if self_test:
             from roformer_edge.runtime.self_test import run_self_test
@@ -89,34 +90,66 @@ def load(
     return loaded
 
 
-def _look_up(kind: str, name: str, table: Mapping[str, T]) -> T:
-    if name not in table:
-        raise UnknownNameError(kind, name, table)
-    return table[name]
-
-
-def _open_session(bundle: Bundle, engine: Callable[..., Session], options: SessionOptions) -> Session:
+def _open_session(bundle: Bundle, row: Format, options: SessionOptions) -> Session:
     manifest = bundle.manifest
-    session = engine(lambda: bundle.file_path("model") or bundle.read_bytes("model"), options, manifest)
-    for kind, listed, found in (
-        ("inputs", manifest.inputs, session.inputs),
-        ("outputs", manifest.outputs, session.outputs),
-    ):
-        if [(spec.name, spec.dtype) for spec in listed] != [(spec.name, spec.dtype) for spec in found]:
-            raise BundleFormatError(
-                f"the manifest of {bundle.path} lists the {kind} {_names(listed)}, and the model has {_names(found)}"
-            )
+    # imported first: the model is being hashed meanwhile
+    package, version = resolve(row.engine)()
+    needed = manifest.minimum_runtime.get(package, "0")
+    if version_tuple(version) < version_tuple(needed):
+        raise BackendError(f"the model needs {package} {needed}, found {version}; upgrade {package}")
+    model = bundle.file_path("model") or bundle.read_bytes("model")
+    session: Session = resolve(row.backend)(model, options, manifest.session)
+    _check_signatures(bundle, session.signatures)
     return session
 
 
-def _names(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(f"{spec.name} ({spec.dtype})" for spec in specs)
+def _check_signatures(bundle: Bundle, found: Mapping[str, Signature]) -> None:
+    listed = bundle.manifest.signatures
+    if listed.keys() != found.keys():
+        raise BundleFormatError(
+            f"the manifest of {bundle.path} lists the signatures {_shown(listed)}, and the model has {_shown(found)}"
+        )
+    for name, ours in listed.items():
+        theirs = found[name]
+        if [_called(spec) for spec in ours.inputs] != [_called(spec) for spec in theirs.inputs]:
+            _refuse(bundle, name, "inputs", ours.inputs, theirs.inputs)
+        if len(ours.outputs) != len(theirs.outputs) or not all(map(_agree, ours.outputs, theirs.outputs)):
+            _refuse(bundle, name, "outputs", ours.outputs, theirs.outputs)
+
+
+def _called(spec: TensorSpec) -> tuple[object, ...]:
+    """What must be equal of an input: an axis may be called otherwise."""
+    return spec.name, spec.dtype, *map(fixed_size, spec.axes)
+
+
+def _agree(listed: TensorSpec, found: TensorSpec) -> bool:
+    """Compare outputs, of which an engine infers some sizes and does not know others."""
+    return (listed.name, listed.dtype, len(listed.axes)) == (found.name, found.dtype, len(found.axes)) and all(
+        None in (here, there) or here == there
+        for here, there in zip(map(fixed_size, listed.axes), map(fixed_size, found.axes), strict=True)
+    )
+
+
+def _refuse(bundle: Bundle, name: str, kind: str, listed: Sequence[TensorSpec], found: Sequence[TensorSpec]) -> None:
+    ours, theirs = (
+        _shown(f"{spec.name} {spec.dtype}[{', '.join(spec.axes)}]" for spec in specs) for specs in (listed, found)
+    )
+    raise BundleFormatError(
+        f"the manifest of {bundle.path} lists for the signature {name!r:.40} the {kind} {ours}, and the model has "
+        f"{theirs}"
+    )
+
+
+def _shown(names: Iterable[str]) -> str:
+    """Names from a file, in one line of bounded length."""
+    shown = [f"{name!r:.80}" for name in names]
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
 
 def _read_config(bundle: Bundle) -> RoFormerConfig:
     where = f"{bundle.entry('config').path} in {bundle.path}"
     try:
-        config = RoFormerConfig.from_dict(parse_object(bundle.read_bytes("config"), where))
+        config = RoFormerConfig.from_dict(parse_object(bundle.read_bytes("config"), where, BundleFormatError))
     except (ConfigError, UnsupportedModelError) as error:
         raise BundleFormatError(f"{where}: {error}") from None
     # a config always has labels; only where they are answers do they belong to the bundle
@@ -138,40 +171,21 @@ def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     return tokenizer
 
 
-def _onnxruntime(model: Callable[[], Path | bytes], options: SessionOptions, manifest: Manifest) -> Session:
-    # imported first: the model is being hashed meanwhile
-    from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession, engine_version
-
-    needed = manifest.minimum_runtime.get("onnxruntime", "0")
-    if version_tuple(engine_version()) < version_tuple(needed):
-        raise BackendError(f"the model needs onnxruntime {needed}, found {engine_version()}; upgrade onnxruntime")
-    return OnnxRuntimeSession(model(), options)
-
-
-def _make_pipeline(
-    place: tuple[str, str], session: Session, tokenizer: Tokenizer, config: RoFormerConfig, manifest: Manifest
-) -> Pipeline:
-    from importlib import import_module
-
+def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, manifest: Manifest) -> Pipeline:
     from roformer_edge.runtime.inference import Limits
 
-    module, name = place
-    limits = Limits(
-        max_length=manifest.max_length, length_buckets=manifest.length_buckets, pad_id=config.pad_token_id or 0
-    )
-    made: Pipeline = getattr(import_module(module), name)(session, tokenizer, config, limits=limits)
+    limits = Limits(max_length=manifest.max_length, pad_id=config.pad_token_id or 0)
+    made: Pipeline = resolve(PIPELINES[manifest.task])(session, tokenizer, config, limits=limits)
     return made
 
 
-# format of the model file -> (what waits for the model, options, manifest) to a session
-BACKENDS = {"onnx": _onnxruntime}
-# task -> module and class of what answers; only the one that a bundle needs is imported
+# task -> address of the class that answers; only the one that a bundle needs is imported
 PIPELINES = {
-    "feature-extraction": ("roformer_edge.runtime.pipelines.feature_extraction", "FeatureExtractor"),
-    "fill-mask": ("roformer_edge.runtime.pipelines.fill_mask", "FillMask"),
-    "text-generation": ("roformer_edge.runtime.pipelines.text_generation", "TextGenerator"),
-    "text-classification": ("roformer_edge.runtime.pipelines.text_classification", "TextClassifier"),
-    "token-classification": ("roformer_edge.runtime.pipelines.token_classification", "TokenClassifier"),
-    "question-answering": ("roformer_edge.runtime.pipelines.question_answering", "QuestionAnswerer"),
-    "multiple-choice": ("roformer_edge.runtime.pipelines.multiple_choice", "MultipleChoice"),
+    "feature-extraction": "roformer_edge.runtime.pipelines.feature_extraction:FeatureExtractor",
+    "fill-mask": "roformer_edge.runtime.pipelines.fill_mask:FillMask",
+    "text-generation": "roformer_edge.runtime.pipelines.text_generation:TextGenerator",
+    "text-classification": "roformer_edge.runtime.pipelines.text_classification:TextClassifier",
+    "token-classification": "roformer_edge.runtime.pipelines.token_classification:TokenClassifier",
+    "question-answering": "roformer_edge.runtime.pipelines.question_answering:QuestionAnswerer",
+    "multiple-choice": "roformer_edge.runtime.pipelines.multiple_choice:MultipleChoice",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roformer_edge.errors import OptionError, UnknownNameError
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,17 +65,13 @@ class Session(Protocol):
     """A loaded graph. ``run`` may be called from several threads at once.
 
     Attributes:
-        inputs: What the graph takes.
-        outputs: What it gives.
+        signatures: The ways in which the graph can be called, by name; one of them is ``default``.
         provider: Where it really runs.
         fallbacks: One line for everything that was asked for and is not used, with the reason.
     """
 
     @property
-    def inputs(self) -> tuple[TensorSpec, ...]: ...  # noqa: D102 - described above
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]: ...  # noqa: D102 - described above
+    def signatures(self) -> Mapping[str, Signature]: ...  # noqa: D102 - described above
 
     @property
     def provider(self) -> str: ...  # noqa: D102 - described above
@@ -83,18 +79,20 @@ class Session(Protocol):
     @property
     def fallbacks(self) -> tuple[str, ...]: ...  # noqa: D102 - described above
 
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the graph once.
 
         Args:
-            feeds: Arrays by input name. One that the graph does not take is dropped, one that is missing is filled in
-                (``attention_mask`` with ones, others with zeros), integers are cast to what the graph takes.
+            feeds: Arrays by input name. One that the graph does not take is dropped; ``attention_mask`` is filled in
+                with ones where it is missing, and ``token_type_ids`` with zeros; integers are cast to what the graph
+                takes.
+            signature: The name of the signature to call.
 
         Returns:
             Arrays by output name.
 
         Raises:
-            BackendError: The engine failed, or the session is closed.
+            BackendError: The feeds do not fit the signature, the engine failed, or the session is closed.
         """
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ def split_fields(value: object, names: Sequence[str], where: str = "the input") 
     Args:
         value: A tuple with one item for each of ``names``, or a mapping from the names; other keys are ignored, so
             that a line of a data file can be given as it is.
-        names: Of the parts, in order.
+        names: The names of the parts, in order.
         where: What the input is called in messages.
 
     Returns:

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roformer_edge._version import __version__
 from roformer_edge.bundle.manifest import creation_time
-from roformer_edge.tasks import get_task
-from roformer_edge.validate import metrics
-from roformer_edge.validate.datasets import Example
-from roformer_edge.validate.differences import changed_examples, difference_histogram, logit_sample
+from roformer_edge.validate.changes import changed_examples, find_effects
+from roformer_edge.validate.data.examples import Example, digest_of
+from roformer_edge.validate.metrics import Metric
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.report import (
     SCHEMA_VERSION,
-    Agreement,
-    ClassFacts,
     Data,
-    Drop,
+    EffectCount,
+    Figure,
     Interval,
     Memory,
-    Outcome,
-    Provenance,
     Report,
+    ReportProvenance,
     Side,
+    Slice,
+    SliceFigure,
     Timing,
+    Uncertainty,
 )
-
-Logits = NDArray[np.float32]
+from roformer_edge.validate.slices import cut_by
+from roformer_edge.validate.statistics import (
+    CountedRows,
+    Ends,
+    Spread,
+    count_rows,
+    count_verdicts,
+    estimate,
+    paired_bootstrap,
+    wilson_interval,
+)
+from roformer_edge.validate.tasks.measure import Measure, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,140 +50,113 @@ class Measured:
     """Everything a report is computed from; pairs are (reference, candidate).
 
     Attributes:
-        examples: The labelled texts.
-        labels: Class names, in the order of both sides' logits.
+        measure: Of the task.
+        examples: The labelled examples.
         sides: Where names and facts come from.
-        logits: float32 ``[examples, labels]``, finite.
+        answers: As the measure compares them.
         memory: As measured.
         timing: As measured, or ``None``.
     """
 
+    measure: Measure[Any, Any]
     examples: tuple[Example, ...]
-    labels: tuple[str, ...]
     sides: tuple[Predictor, Predictor]
-    logits: tuple[Logits, Logits]
+    answers: tuple[Sequence[Any], Sequence[Any]]
     memory: tuple[Memory, Memory]
     timing: Timing | None
 
 
 def assemble_report(measured: Measured, options: CompareOptions) -> Report:
     """Compute every figure of the report."""
-    task = get_task(options.task)
-    ours, theirs = measured.logits
-    index = {label: number for number, label in enumerate(measured.labels)}
-    gold = np.array([index[example.label] for example in measured.examples], dtype=np.int64)
-    outcomes = metrics.count_outcomes(gold, ours.argmax(axis=1), theirs.argmax(axis=1), len(measured.labels))
-    bootstrap = metrics.paired_bootstrap(
-        outcomes, resamples=options.resamples, confidence=options.confidence, seed=options.seed
+    measure, examples = measured.measure, measured.examples
+    ours, theirs = measured.answers
+    rows = measure.statistics(examples, ours, ours), measure.statistics(examples, theirs, ours)
+    metrics = measure.metrics_of(examples)
+    comparison = measure.compare(examples, ours, theirs)
+    batch_sizes = (options.reference_batch_size, options.batch_size)
+    reference, candidate = (
+        Side(name=side.name, facts=side.facts, memory=memory, batch_size=batch_size)
+        for side, memory, batch_size in zip(measured.sides, measured.memory, batch_sizes, strict=True)
     )
-    reference = _side(measured, 0, outcomes, bootstrap.reference_macro_f1, options.confidence)
-    candidate = _side(measured, 1, outcomes, bootstrap.candidate_macro_f1, options.confidence)
     return Report(
         schema_version=SCHEMA_VERSION,
-        task=task.name,
-        metric=task.metric,
-        data=Data(
-            name=options.data_name,
-            examples=len(measured.examples),
-            sha256=_digest(measured.examples),
-        ),
-        labels=measured.labels,
+        task=measure.task,
+        measure=measure.name,
+        noun=measure.noun,
+        data=Data(name=options.data_name, examples=len(examples), sha256=digest_of(examples)),
         reference=reference,
         candidate=candidate,
-        drop=_drop(outcomes, 100 * (reference.macro_f1 - candidate.macro_f1), bootstrap, options),
-        agreement=_agreement(outcomes, ours, theirs),
+        figures=_figures(count_rows(*rows), metrics, options),
+        uncertainty=Uncertainty(confidence=options.confidence, resamples=options.resamples, seed=options.seed),
+        agreement=measure.agree(ours, theirs, comparison),
+        slices=tuple(part for by in options.slices for part in _slices(by, examples, rows, metrics)),
         timing=measured.timing,
-        outcomes=_outcome_rows(outcomes),
-        differences=difference_histogram(ours, theirs),
-        logit_sample=logit_sample(ours, theirs, options.seed),
-        changes=changed_examples(measured.examples, measured.labels, ours, theirs, options.listed),
-        budget=None if options.max_drop is None else float(options.max_drop),
-        provenance=_provenance(options),
-    )
-
-
-def _side(
-    measured: Measured, index: int, outcomes: metrics.Outcomes, macro_f1: tuple[float, float], confidence: float
-) -> Side:
-    predictor = measured.sides[index]
-    answers = (outcomes.reference, outcomes.candidate)[index]
-    confusion = metrics.confusion_matrix(outcomes.gold, answers, outcomes.classes, outcomes.count)
-    right, scores = int(np.trace(confusion)), metrics.class_scores(confusion)
-    return Side(
-        name=predictor.name,
-        facts=predictor.facts,
-        right=right,
-        accuracy=metrics.accuracy(confusion),
-        accuracy_interval=_interval(metrics.wilson_interval(right, outcomes.examples, confidence)),
-        macro_f1=metrics.macro_f1(confusion),
-        macro_f1_interval=_interval(macro_f1),
-        classes=tuple(
-            ClassFacts(
-                label=label,
-                support=int(scores.support[i]),
-                precision=float(scores.precision[i]),
-                recall=float(scores.recall[i]),
-                f1=float(scores.f1[i]),
-            )
-            for i, label in enumerate(measured.labels)
+        effects=tuple(
+            EffectCount(effect=effect, count=int(member.sum())) for effect, member in find_effects(comparison).items()
         ),
-        memory=measured.memory[index],
+        changes=changed_examples(measure, examples, measured.answers, comparison, options.listed),
+        detail=measure.make_detail(examples, ours, theirs, options.seed),
+        budget=None if options.max_drop is None else float(options.max_drop),
+        provenance=_provenance(),
     )
 
 
-def _drop(
-    outcomes: metrics.Outcomes, macro_f1_points: float, bootstrap: metrics.Bootstrap, options: CompareOptions
-) -> Drop:
-    return Drop(
-        points=metrics.drop_in_points(outcomes),
-        interval=_interval(bootstrap.drop),
-        macro_f1_points=macro_f1_points,
-        macro_f1_interval=_interval(bootstrap.macro_f1_drop),
-        p_value=metrics.mcnemar_mid_p(*metrics.discordant(outcomes)),
-        confidence=options.confidence,
-        resamples=options.resamples,
-        seed=options.seed,
+def _figures(counted: CountedRows, metrics: Sequence[Metric], options: CompareOptions) -> tuple[Figure, ...]:
+    spreads = paired_bootstrap(
+        counted, metrics, resamples=options.resamples, confidence=options.confidence, seed=options.seed
+    )
+    return tuple(
+        _figure(counted, metric, spread, options.confidence) for metric, spread in zip(metrics, spreads, strict=True)
     )
 
 
-def _agreement(outcomes: metrics.Outcomes, ours: Logits, theirs: Logits) -> Agreement:
-    same = int(outcomes.count[outcomes.reference == outcomes.candidate].sum())
-    distance = metrics.logit_distance(ours, theirs)
-    return Agreement(
-        top1=same / outcomes.examples,
-        mean_difference=distance.mean,
-        worst_difference=distance.worst,
-        spread=distance.spread,
-        mean_cosine=distance.mean_cosine,
-        worst_cosine=distance.worst_cosine,
+def _figure(counted: CountedRows, metric: Metric, spread: Spread, confidence: float) -> Figure:
+    found = estimate(counted, metric)
+    sides = spread.reference, spread.candidate
+    verdicts = None
+    if metric.right_answers:
+        verdicts = count_verdicts(counted, metric)
+        right = verdicts.both + verdicts.only_reference, verdicts.both + verdicts.only_candidate
+        sides = (
+            wilson_interval(right[0], counted.examples, confidence),
+            wilson_interval(right[1], counted.examples, confidence),
+        )
+    return Figure(
+        name=metric.name,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
+        reference=found.reference,
+        reference_interval=_interval(sides[0]),
+        candidate=found.candidate,
+        candidate_interval=_interval(sides[1]),
+        drop=found.drop,
+        drop_interval=_interval(spread.drop),
+        verdicts=verdicts,
     )
 
 
-def _outcome_rows(outcomes: metrics.Outcomes) -> tuple[Outcome, ...]:
-    columns = (outcomes.gold, outcomes.reference, outcomes.candidate, outcomes.count)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return tuple(Outcome(gold=g, reference=r, candidate=c, count=n) for g, r, c, n in rows)
+def _slices(by: str, examples: Sequence[Example], rows: tuple[Rows, Rows], metrics: Sequence[Metric]) -> list[Slice]:
+    slices = []
+    for name, chosen in cut_by(examples, by):
+        counted = count_rows(rows[0][chosen], rows[1][chosen])
+        found = [(metric.name, estimate(counted, metric)) for metric in metrics]
+        figures = tuple(
+            SliceFigure(name=metric, reference=value.reference, candidate=value.candidate, drop=value.drop)
+            for metric, value in found
+        )
+        slices.append(Slice(by=by, name=name, examples=len(chosen), figures=figures))
+    return slices
 
 
-def _interval(ends: tuple[float, float]) -> Interval:
+def _interval(ends: Ends) -> Interval:
     return Interval(low=ends[0], high=ends[1])
 
 
-def _digest(examples: Sequence[Example]) -> str:
-    """SHA-256 of the examples as JSON lines of [text, label]: the same data in another layout is the same."""
-    digest = hashlib.sha256()
-    for example in examples:
-        digest.update(json.dumps([example.text, example.label]).encode("ascii") + b"\n")
-    return digest.hexdigest()
-
-
-def _provenance(options: CompareOptions) -> Provenance:
-    return Provenance(
+def _provenance() -> ReportProvenance:
+    return ReportProvenance(
         created=creation_time(),
         version=__version__,
         python=platform.python_version(),
         numpy=np.__version__,
         machine=f"{platform.system()} {platform.machine()}",
-        reference_batch_size=options.reference_batch_size,
-        batch_size=options.batch_size,
     )

@@ -1,33 +1,76 @@
-"""Where two logit arrays differ: a histogram, a sample to draw, and the examples worth reading."""
+"""Where two arrays of outputs differ: how far, how often, and a sample to draw."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.validate.datasets import Example
-from roformer_edge.validate.metrics import softmax
-from roformer_edge.validate.report import Answer, ChangedExample, Effect, Histogram
-
-Logits = NDArray[np.float32]
+Outputs = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
 BINS = 61  # odd, so that one bin is centred on no difference at all
 SAMPLE = 800
 EXTREMES = 40
-MAX_TEXT = 1000  # characters of an example that the report keeps
 
 
-def difference_histogram(reference: Logits, candidate: Logits) -> Histogram:
-    """Candidate's minus reference's logits ``[examples, classes]``, in bins that are symmetric about 0."""
+@dataclass(frozen=True, kw_only=True)
+class DifferenceHistogram:
+    """Counts of differences in bins between ``edges``, which are one more than ``counts`` and symmetric about 0."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distance:
+    """How far two arrays of outputs lie apart.
+
+    Attributes:
+        mean: Mean absolute difference over all outputs.
+        worst: Largest absolute difference.
+        spread: Standard deviation of the reference's outputs, the scale to judge both by.
+        mean_cosine, worst_cosine: Mean and smallest cosine of the output vectors of one example.
+    """
+
+    mean: float
+    worst: float
+    spread: float
+    mean_cosine: float
+    worst_cosine: float
+
+
+def distance(reference: Outputs, candidate: Outputs) -> Distance:
+    """Compare two float32 arrays ``[examples, outputs]``, in float64."""
+    a, b = reference.astype(np.float64), candidate.astype(np.float64)
+    gap, cosines = np.abs(b - a), row_cosines(a, b)
+    return Distance(
+        mean=float(gap.mean()),
+        worst=float(gap.max()),
+        spread=float(a.std()),
+        mean_cosine=float(cosines.mean()),
+        worst_cosine=float(cosines.min()),
+    )
+
+
+def row_cosines(a: Floats, b: Floats) -> Floats:
+    """Cosine of each pair of rows of ``[rows, width]``; 1 where both rows are zero, 0 where one is."""
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosines = (a * b).sum(axis=1) / np.where(lengths > 0, lengths, 1)
+    both_zero = ~a.any(axis=1) & ~b.any(axis=1)
+    return np.clip(np.where(both_zero, 1.0, cosines), -1.0, 1.0)
+
+
+def difference_histogram(reference: Outputs, candidate: Outputs) -> DifferenceHistogram:
+    """Candidate's minus reference's outputs, in bins that are symmetric about 0."""
     difference = candidate.astype(np.float64) - reference
     limit = float(np.abs(difference).max()) or 1.0
     counts, edges = np.histogram(difference, bins=BINS, range=(-limit, limit))
-    return Histogram(edges=_short(edges), counts=tuple(counts.tolist()))
+    return DifferenceHistogram(edges=_short(edges), counts=tuple(counts.tolist()))
 
 
-def logit_sample(reference: Logits, candidate: Logits, seed: int) -> tuple[tuple[float, float], ...]:
+def output_sample(reference: Outputs, candidate: Outputs, seed: int) -> tuple[tuple[float, float], ...]:
     """At most ``SAMPLE`` pairs (reference, candidate): the largest differences, and a random draw of the rest."""
     flat, other = reference.ravel(), candidate.ravel()
     order = np.argsort(-np.abs(other.astype(np.float64) - flat), kind="stable")
@@ -36,54 +79,6 @@ def logit_sample(reference: Logits, candidate: Logits, seed: int) -> tuple[tuple
         rest = np.random.default_rng(seed).choice(rest, size=SAMPLE - EXTREMES, replace=False)
     chosen = np.sort(np.concatenate([order[:EXTREMES], rest]))
     return tuple(zip(_short(flat[chosen]), _short(other[chosen]), strict=True))
-
-
-def changed_examples(
-    examples: Sequence[Example], labels: Sequence[str], reference: Logits, candidate: Logits, limit: int
-) -> tuple[ChangedExample, ...]:
-    """The examples worth reading: at most ``limit`` of each effect, the most surprising first.
-
-    A changed answer surprises by the margin with which the reference preferred its own; where no answer changed, the
-    example whose logits moved most comes first.
-
-    Args:
-        examples: The labelled texts, ``n`` of them.
-        labels: Class names, in the order of the logits.
-        reference, candidate: Logits ``[n, classes]``.
-        limit: Largest number of examples of one effect.
-    """
-    rows = np.arange(len(examples))
-    ours, theirs = reference.argmax(axis=1), candidate.argmax(axis=1)
-    margin = reference[rows, ours] - reference[rows, theirs]
-    difference = np.abs(candidate.astype(np.float64) - reference).max(axis=1)
-    index = {label: number for number, label in enumerate(labels)}
-    gold = np.array([index[example.label] for example in examples])
-    scores = softmax(reference)[rows, ours], softmax(candidate)[rows, theirs]
-    groups: dict[Effect, NDArray[np.bool_]] = {
-        "broke": (ours == gold) & (theirs != gold),
-        "fixed": (ours != gold) & (theirs == gold),
-        "moved": (ours != gold) & (theirs != gold) & (ours != theirs),
-        "drifted": (ours == theirs) & (difference > 0),
-    }
-    order = np.lexsort((rows, -difference, -margin))
-    return tuple(
-        ChangedExample(
-            number=int(row) + 1,
-            effect=effect,
-            text=_cut(examples[row].text),
-            gold=labels[gold[row]],
-            reference=Answer(label=labels[ours[row]], score=float(scores[0][row])),
-            candidate=Answer(label=labels[theirs[row]], score=float(scores[1][row])),
-            difference=float(difference[row]),
-            margin=float(margin[row]),
-        )
-        for effect, member in groups.items()
-        for row in order[member[order]][:limit]
-    )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def _short(values: NDArray[np.floating]) -> tuple[float, ...]:

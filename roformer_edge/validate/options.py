@@ -16,17 +16,19 @@ class CompareOptions:
         task: A name of ``tasks.TASKS``.
         data_name: What the report calls the data, usually its path.
         max_drop: Budget in percentage points of the task's metric, or ``None`` for none.
-        batch_size: Texts the candidate computes at once. The scale of a dynamically quantised activation depends on
+        batch_size: Inputs the candidate computes at once. The scale of a dynamically quantised activation depends on
             everything in its batch, so 1, as on a device, is the honest default.
-        reference_batch_size: Texts the reference computes at once.
+        reference_batch_size: Inputs the reference computes at once.
         confidence: Of every interval.
-        resamples, seed: Of the paired bootstrap.
-        timed_texts: Texts that both sides are timed on, spread over the data; 0 leaves timing out.
+        resamples: Of the paired bootstrap.
+        seed: Of everything that is drawn at random.
+        timed: Inputs that both sides are timed on, spread over the data; 0 leaves timing out.
         timing_rounds: Times that each side answers each of them; the fastest counts, so that the percentiles tell of
-            texts, and not of what else the machine was doing.
-        warm_up: Texts run before, untimed.
-        memory_texts: Texts that a fresh process answers while its memory is watched; 0 leaves memory out.
+            inputs, and not of what else the machine was doing.
+        warm_up: Inputs answered before, untimed.
+        watched: Inputs that a fresh process answers while its memory is watched; 0 leaves memory out.
         listed: Largest number of listed examples of each effect.
+        slices: What to cut the data by: ``"length"``, or keys of the data.
 
     Raises:
         ComparisonError: A value is out of its range.
@@ -40,17 +42,18 @@ class CompareOptions:
     confidence: float = 0.95
     resamples: int = 2000
     seed: int = 0
-    timed_texts: int = 100
+    timed: int = 100
     timing_rounds: int = 3
     warm_up: int = 5
-    memory_texts: int = 20
+    watched: int = 20
     listed: int = 20
+    slices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "reference_batch_size", "resamples", "timing_rounds"):
             if getattr(self, name) < 1:
                 raise ComparisonError(f"{name} must be at least 1, found {getattr(self, name)}")
-        for name in ("seed", "timed_texts", "warm_up", "memory_texts", "listed"):
+        for name in ("seed", "timed", "warm_up", "watched", "listed"):
             if getattr(self, name) < 0:
                 raise ComparisonError(f"{name} must be at least 0, found {getattr(self, name)}")
         if not 0 < self.confidence < 1:

@@ -1,30 +1,67 @@
-"""Whatever turns texts into logits: a bundle, a checkpoint, or any function."""
+"""Whatever answers a task: a bundle, a checkpoint, or any function."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from roformer_edge.validate.data.examples import Problem
+from roformer_edge.validate.data.inputs import Inputs
 
-from roformer_edge.validate.report import Facts
 
-Logits = NDArray[np.float32]
+@dataclass(frozen=True, kw_only=True)
+class FileFact:
+    """One file of an artifact: its path inside it, what it is for, its size in bytes."""
+
+    path: str
+    role: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of one side apart from its answers.
+
+    Attributes:
+        engine: What computes, with its version, such as ``"onnxruntime 1.32.0"``.
+        provider: Where it computes, such as ``"CPUExecutionProvider"``.
+        recipe: The precision, such as ``"float32"`` or ``"int8-dynamic"``.
+        threads: Threads of one computation, or ``None`` where unknown.
+        files: What has to be shipped to get these answers; empty where there are no files.
+        truncates: Whether texts that are longer than the model allows are cut, rather than refused.
+    """
+
+    engine: str
+    provider: str
+    recipe: str
+    threads: int | None
+    files: tuple[FileFact, ...]
+    truncates: bool = False
+
+    @property
+    def bytes(self) -> int | None:
+        """Size of all files together, or ``None`` where there are none."""
+        return sum(file.bytes for file in self.files) if self.files else None
+
+    @property
+    def model_bytes(self) -> int | None:
+        """Size of the weights or the graph alone, or ``None`` where no file holds them."""
+        return sum(file.bytes for file in self.files if file.role == "model") or None
+
 
 A_FUNCTION = Facts(engine="a Python function", provider="unknown", recipe="unknown", threads=None, files=())
 
 
-class LogitFunction(Protocol):
-    """Texts to float32 logits ``[texts, labels]`` in the order of the texts, computing ``batch_size`` at once."""
+class AnswerFunction(Protocol):
+    """Inputs to answers in their order, computing ``batch_size`` at once; the task's measure says what an answer is."""
 
-    def __call__(self, texts: Sequence[str], *, batch_size: int) -> Logits:
-        """Compute the logits."""
+    def __call__(self, inputs: Sequence[Inputs], *, batch_size: int) -> Sequence[Any]:
+        """Answer every input."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Opening:
     """How any process opens the same predictor: the arguments of ``openers.open_predictor``."""
 
     path: str
@@ -41,14 +78,18 @@ class Predictor:
 
     Attributes:
         name: What the report calls it.
-        labels: Class names in the order of the logits.
-        logits: Called as ``logits(texts, batch_size=...)``.
+        answer: Called as ``answer(inputs, batch_size=...)``.
+        labels: Names of what it chooses from, in the order of its outputs; empty for tasks without labels.
+        problem_type: Of a text classifier, as in ``config.json``; ``None`` for one label of several.
         facts: Engine, precision, files.
-        source: How another process opens the same, or ``None`` where it cannot.
+        opening: How another process opens the same, or ``None`` where it cannot.
+        find_problem: Tells why it could not take an input, without computing; ``None`` where it cannot tell.
     """
 
     name: str
-    labels: tuple[str, ...]
-    logits: LogitFunction
+    answer: AnswerFunction
+    labels: tuple[str, ...] = ()
+    problem_type: str | None = None
     facts: Facts = A_FUNCTION
-    source: Source | None = None
+    opening: Opening | None = None
+    find_problem: Callable[[Inputs], Problem | None] | None = None

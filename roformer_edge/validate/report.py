@@ -1,21 +1,31 @@
 """The result of a comparison as pure data, and the gate that a build stops on.
 
-Units: shares and F1 lie in [0, 1]; drops are in percentage points, reference minus candidate, so a positive drop is a
-loss; times are in milliseconds; sizes and memory are in bytes.
+The common part is the same for every task: the data, both sides, the figures with their drops, agreement, slices,
+timing, the examples worth reading. What is particular to a task stands in ``detail``.
+
+Units: shares lie in [0, 1]; drops of figures in percent are in percentage points, others in the figure's own unit, and
+a positive drop is a loss whichever direction is better; times are in milliseconds; sizes and memory are in bytes.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from roformer_edge.errors import BudgetExceededError, ComparisonError
+from roformer_edge.validate.changes import ChangedExample
+from roformer_edge.validate.format import valued
 from roformer_edge.validate.json_values import from_json_values, to_json_values
+from roformer_edge.validate.metrics import Unit
+from roformer_edge.validate.predictors import Facts
+from roformer_edge.validate.statistics import Verdicts
+from roformer_edge.validate.tasks import MEASURES
+from roformer_edge.validate.tasks.measure import Agreement, Detail, Effect
 
-SCHEMA_VERSION = 1
-Effect = Literal["broke", "fixed", "moved", "drifted"]
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,54 +37,69 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileFact:
-    """One file of an artifact: its path inside it, what it is for, its size in bytes."""
-
-    path: str
-    role: str
-    bytes: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What is known of one side apart from its answers.
+class Figure:
+    """One metric of both sides and what the candidate lost in it.
 
     Attributes:
-        engine: What computes, with its version, such as ``"onnxruntime 1.32.0"``.
-        provider: Where it computes, such as ``"CPUExecutionProvider"``.
-        recipe: The precision, such as ``"float32"`` or ``"int8-dynamic"``.
-        threads: Threads of one computation, or ``None`` where unknown.
-        files: What has to be shipped to get these answers; empty where there are no files.
-        truncates: Whether texts that are longer than the model allows are cut, rather than refused.
+        name: Of the metric.
+        unit: ``"percent"`` for shares in [0, 1] whose drop is in points, else ``"number"``.
+        higher_is_better: Whether a larger value is a better one.
+        reference, reference_interval, candidate, candidate_interval: The values.
+        drop, drop_interval: What the candidate lost; paired bootstrap.
+        verdicts: Who was right where, of metrics that count right answers; else ``None``.
     """
 
-    engine: str
-    provider: str
-    recipe: str
-    threads: int | None
-    files: tuple[FileFact, ...]
-    truncates: bool = False
+    name: str
+    unit: Unit
+    higher_is_better: bool
+    reference: float
+    reference_interval: Interval
+    candidate: float
+    candidate_interval: Interval
+    drop: float
+    drop_interval: Interval
+    verdicts: Verdicts | None
 
     @property
-    def bytes(self) -> int | None:
-        """Size of all files together, or ``None`` where there are none."""
-        return sum(file.bytes for file in self.files) if self.files else None
-
-    @property
-    def model_bytes(self) -> int | None:
-        """Size of the weights or the graph alone, or ``None`` where no file holds them."""
-        return sum(file.bytes for file in self.files if file.role == "model") or None
+    def change(self) -> float:
+        """Candidate minus reference, scaled as the drop is: negative where the value fell."""
+        return -self.drop if self.higher_is_better else self.drop
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassFacts:
-    """One class: the number of examples whose gold label it is, and three figures in [0, 1]."""
+class Uncertainty:
+    """Of all intervals of a report: their confidence, and the resamples and seed of the bootstrap."""
 
-    label: str
-    support: int
-    precision: float
-    recall: float
-    f1: float
+    confidence: float
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceFigure:
+    """One metric on some of the examples; see :class:`Figure`."""
+
+    name: str
+    reference: float
+    candidate: float
+    drop: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """The figures on some of the examples.
+
+    Attributes:
+        by: What the data was cut by: ``"length"``, or a key of the data.
+        name: Of this part.
+        examples: How many it holds.
+        figures: One for each figure of the report, in its order.
+    """
+
+    by: str
+    name: str
+    examples: int
+    figures: tuple[SliceFigure, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,116 +117,19 @@ class Side:
     Attributes:
         name: As the caller calls it, usually a path.
         facts: What it is.
-        right: Number of examples answered with the gold label.
-        accuracy, accuracy_interval: Share of right answers, with Wilson's interval.
-        macro_f1, macro_f1_interval: Mean F1 over the classes that occur, with its bootstrap interval.
-        classes: One row per label, in the order of the report's labels.
         memory: What a process needs to hold and run it.
+        batch_size: Inputs that it computed at once.
     """
 
     name: str
     facts: Facts
-    right: int
-    accuracy: float
-    accuracy_interval: Interval
-    macro_f1: float
-    macro_f1_interval: Interval
-    classes: tuple[ClassFacts, ...]
     memory: Memory
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drop:
-    """What the candidate lost, in percentage points; paired bootstrap intervals.
-
-    Attributes:
-        points, interval: Accuracy lost.
-        macro_f1_points, macro_f1_interval: Macro-F1 lost.
-        p_value: Two-sided mid-p of McNemar's test on the changed verdicts; 1 where nothing changed.
-        confidence, resamples, seed: Of all intervals in the report.
-    """
-
-    points: float
-    interval: Interval
-    macro_f1_points: float
-    macro_f1_interval: Interval
-    p_value: float
-    confidence: float
-    resamples: int
-    seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """How near the candidate stays to the reference, gold labels aside.
-
-    Attributes:
-        top1: Share of examples with the same answer.
-        mean_difference, worst_difference: Absolute difference of one logit.
-        spread: Standard deviation of the reference's logits: the scale of the differences.
-        mean_cosine, worst_cosine: Of the logit vectors of one example.
-    """
-
-    top1: float
-    mean_difference: float
-    worst_difference: float
-    spread: float
-    mean_cosine: float
-    worst_cosine: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Histogram:
-    """Counts between neighbouring edges; one edge more than counts."""
-
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How many examples share a gold label, a reference's answer and a candidate's answer (indices into labels)."""
-
-    gold: int
-    reference: int
-    candidate: int
-    count: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A label and its probability."""
-
-    label: str
-    score: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChangedExample:
-    """One example whose answer changed, or whose logits moved most.
-
-    Attributes:
-        number: Position in the data, from 1.
-        effect: ``"broke"``: only the reference is right; ``"fixed"``: only the candidate is right; ``"moved"``: both
-            are wrong, with different answers; ``"drifted"``: the same answer, but the logits moved most.
-        difference: Largest absolute difference of its logits.
-        text: At most 1,000 characters of it.
-        margin: By how much the reference preferred its own answer to the candidate's, in logits; 0 if it is the same.
-    """
-
-    number: int
-    effect: Effect
-    text: str
-    gold: str
-    reference: Answer
-    candidate: Answer
-    difference: float
-    margin: float
+    batch_size: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Percentiles over texts of the time from text to logits, one text at a time, in milliseconds."""
+    """Percentiles over inputs of the time from input to answer, one at a time, in milliseconds."""
 
     p50: float
     p90: float
@@ -210,25 +138,25 @@ class Latency:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Both sides timed on the same texts, in turn.
+    """Both sides timed on the same inputs, in turn.
 
     Attributes:
-        reference, candidate: Percentiles over texts; of each text, the fastest of ``rounds`` runs.
-        ratio: Median over texts of the candidate's time divided by the reference's.
-        texts, rounds, warm_up: How many texts were timed how often, after how many untimed ones.
+        reference, candidate: Percentiles over inputs; of each input, the fastest of ``rounds`` runs.
+        ratio: Median over inputs of the candidate's time divided by the reference's.
+        inputs, rounds, warm_up: How many inputs were timed how often, after how many untimed ones.
     """
 
     reference: Latency
     candidate: Latency
     ratio: float
-    texts: int
+    inputs: int
     rounds: int
     warm_up: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """The labelled data: its name, the number of examples, and the SHA-256 of its texts and label names."""
+    """The labelled data: its name, the number of examples, and the SHA-256 of its inputs and gold answers."""
 
     name: str
     examples: int
@@ -236,16 +164,22 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """When (UTC, ISO 8601) and with what the report was made, and the batch sizes of either side."""
+class ReportProvenance:
+    """When (UTC, ISO 8601) and with what the report was made."""
 
     created: str
     version: str
     python: str
     numpy: str
     machine: str
-    reference_batch_size: int
-    batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectCount:
+    """Number of examples of one effect in the data, listed or not."""
+
+    effect: Effect
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,45 +187,63 @@ class Report:
     """Reference against candidate on one labelled data set.
 
     Attributes:
-        labels: Class names in the reference's order; indices in the report count along it.
-        outcomes: Everything that was answered, as counts; confusion matrices are sums of it.
-        differences: Candidate's minus reference's logits, over all examples and classes.
-        logit_sample: Pairs of (reference's, candidate's) logit, a sample spread over all.
+        task: A name of ``tasks.TASKS``.
+        measure: A key of ``validate.tasks.MEASURES``: the task, with its variant.
+        noun: What one example is, such as ``"text"``.
+        figures: What was measured; the first is the one whose drop is budgeted.
+        uncertainty: Of all intervals.
+        agreement: How many answers are the same on both sides.
+        slices: The figures on parts of the data, where that was asked for.
+        effects: How many examples changed in which way.
         changes: The examples worth reading, worst first within each effect.
-        budget: Largest drop allowed, in percentage points, or ``None`` where no budget was set.
+        detail: What is particular to the task.
+        budget: Largest drop of the first figure allowed, in points, or ``None`` where no budget was set.
     """
 
     schema_version: int
     task: str
-    metric: str
+    measure: str
+    noun: str
     data: Data
-    labels: tuple[str, ...]
     reference: Side
     candidate: Side
-    drop: Drop
+    figures: tuple[Figure, ...]
+    uncertainty: Uncertainty
     agreement: Agreement
+    slices: tuple[Slice, ...]
     timing: Timing | None
-    outcomes: tuple[Outcome, ...]
-    differences: Histogram
-    logit_sample: tuple[tuple[float, float], ...]
+    effects: tuple[EffectCount, ...]
     changes: tuple[ChangedExample, ...]
+    detail: Detail
     budget: float | None
-    provenance: Provenance
+    provenance: ReportProvenance
+
+    @property
+    def gated(self) -> Figure:
+        """The figure whose drop is budgeted."""
+        return self.figures[0]
 
     @property
     def passed(self) -> bool | None:
         """Whether the drop is within the budget; ``None`` where no budget was set."""
-        return None if self.budget is None else self.drop.points <= self.budget
+        return None if self.budget is None else self.gated.drop <= self.budget
 
-    def count(self, *, reference_right: bool, candidate_right: bool) -> int:
-        """Number of examples by who is right."""
-        wanted = (reference_right, candidate_right)
-        return sum(o.count for o in self.outcomes if (o.reference == o.gold, o.candidate == o.gold) == wanted)
+    def figure(self, name: str) -> Figure:
+        """The figure of a name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return {figure.name: figure for figure in self.figures}[name]
+
+    def effect_count(self, effect: Effect) -> int:
+        """Number of examples that changed in this way, listed or not."""
+        return next(row.count for row in self.effects if row.effect == effect)
 
     @property
-    def disagreements(self) -> int:
+    def changed_answers(self) -> int:
         """Number of examples with different answers."""
-        return sum(o.count for o in self.outcomes if o.reference != o.candidate)
+        return sum(row.count for row in self.effects if row.effect != "drifted")
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values; tuples become lists."""
@@ -307,7 +259,13 @@ class Report:
         version = values.get("schema_version") if isinstance(values, Mapping) else None
         if version != SCHEMA_VERSION:
             raise ComparisonError(f"not a report of schema {SCHEMA_VERSION}: schema_version is {version!r}")
-        return from_json_values(cls, values, "report")  # type: ignore[no-any-return]
+        measure = values.get("measure")
+        if measure not in MEASURES:
+            raise ComparisonError(f"not a report: report.measure is {measure!r}, expected one of {', '.join(MEASURES)}")
+        # the common part knows of a detail only that there is one
+        common = from_json_values(cls, {**values, "detail": {}}, "report")
+        detail = from_json_values(MEASURES[measure].detail, values.get("detail"), "report.detail")
+        return dataclasses.replace(common, detail=detail)  # type: ignore[no-any-return]
 
 
 def check_budget(report: Report, max_drop: float | None = None) -> None:
@@ -318,21 +276,21 @@ def check_budget(report: Report, max_drop: float | None = None) -> None:
 
     Args:
         report: What was measured.
-        max_drop: Largest drop of the task's metric allowed, in percentage points; the report's own budget if ``None``.
+        max_drop: Largest drop of the first figure allowed, in percentage points; the report's own budget if ``None``.
 
     Raises:
         BudgetExceededError: The drop is larger; the message has both figures, the drop, its interval and the budget.
         ComparisonError: ``max_drop`` is not a finite number of at least 0.
     """
     budget = report.budget if max_drop is None else checked_budget(max_drop)
-    drop = report.drop
-    if budget is None or drop.points <= budget:
+    figure = report.gated
+    if budget is None or figure.drop <= budget:
         return
     raise BudgetExceededError(
-        f"{report.metric} dropped by {points_beside(drop.points, budget)} points, more than the {budget:g} allowed: "
-        f"reference {100 * report.reference.accuracy:.2f} %, candidate {100 * report.candidate.accuracy:.2f} % "
-        f"on {report.data.examples} examples ({100 * drop.confidence:g} % confidence interval of the drop "
-        f"{drop.interval.low:.2f} to {drop.interval.high:.2f})"
+        f"{figure.name} dropped by {points_beside(figure.drop, budget)} points, more than the {budget:g} allowed: "
+        f"reference {valued(figure.reference, figure.unit)}, candidate {valued(figure.candidate, figure.unit)} "
+        f"on {report.data.examples} examples ({100 * report.uncertainty.confidence:g} % confidence interval of the "
+        f"drop {figure.drop_interval.low:.2f} to {figure.drop_interval.high:.2f})"
     )
 
 

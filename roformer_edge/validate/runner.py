@@ -1,24 +1,22 @@
-"""Reference against candidate: both answer the same texts in the same order; labels are aligned by name."""
+"""Reference against candidate: both answer the same inputs in the same order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from roformer_edge.errors import ComparisonError
-from roformer_edge.tasks import get_task
+from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.validate.assemble import Measured, assemble_report
-from roformer_edge.validate.datasets import Example
-from roformer_edge.validate.measure import measure_memory, spread_sample, time_side_by_side
+from roformer_edge.validate.data.examples import Example
+from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.report import Report
+from roformer_edge.validate.tasks import measure_of
+from roformer_edge.validate.timing import measure_memory, spread_sample, time_side_by_side
 
-Progress = Callable[[int, int], None]
-
-_CHUNK = 32  # texts between two reports of progress, or eight batches
+_CHUNK = 32  # inputs between two reports of progress, or eight batches
 
 
 def compare(
@@ -26,43 +24,45 @@ def compare(
     candidate: Predictor,
     examples: Iterable[Example],
     options: CompareOptions | None = None,
-    progress: Progress | None = None,
+    progress: ProgressListener = SILENT,
 ) -> Report:
     """Measure what the candidate lost against the reference.
 
     Args:
         reference: The side that sets the standard.
         candidate: The side under test; its labels are the same names, in any order.
-        examples: The labelled texts; they are kept in memory.
+        examples: The labelled examples; they are kept in memory.
         options: Settings.
-        progress: Called with (texts done, texts in all), both sides and timing counted.
+        progress: Told how many inputs are answered, both sides and timing counted.
 
     Raises:
-        ComparisonError: No example, an example with a label that neither side has, label sets that differ, or logits
-            of a wrong shape or not finite.
+        ComparisonError: No example, examples that neither side can answer, sides that differ in their labels, or
+            answers that are no answers to the task.
         TextError: A text that one side cannot encode.
         UnknownNameError: No such task.
     """
     options = options or CompareOptions()
-    get_task(options.task)
-    order = _alignment(reference, candidate)
+    measure = measure_of(options.task, reference.labels, reference.problem_type)
+    measure.check_sides(reference, candidate)
     examples = tuple(examples)
     if not examples:
         raise ComparisonError("there is no example to compare on")
-    if stray := sorted({example.label for example in examples} - set(reference.labels)):
-        raise ComparisonError(f"examples have labels that {reference.name} does not know: {_few(stray)}")
-    texts = [example.text for example in examples]
-    timed = spread_sample(texts, options.timed_texts)
-    tick = _Ticker(progress, 2 * (len(texts) + options.timing_rounds * len(timed)))
-    ours = _answer(reference, texts, options.reference_batch_size, tick)
-    theirs = _answer(candidate, texts, options.batch_size, tick)[:, order]
+    measure.check_examples(reference, examples)
+    inputs = [example.inputs for example in examples]
+    timed = spread_sample(inputs, options.timed)
+    tick = _Ticker(progress, 2 * (len(inputs) + options.timing_rounds * len(timed)))
+    progress.stage("validate")
+    answers = [
+        measure.collect(side, inputs, _answer(side, inputs, batch_size, tick))
+        for side, batch_size in ((reference, options.reference_batch_size), (candidate, options.batch_size))
+    ]
     timing = time_side_by_side((reference, candidate), timed, options, tick) if timed else None
-    watched = spread_sample(texts, options.memory_texts)
+    watched = spread_sample(inputs, options.watched)
     measured = Measured(
+        measure=measure,
         examples=examples,
-        labels=tuple(reference.labels),
         sides=(reference, candidate),
-        logits=(ours, theirs),
+        answers=(answers[0], answers[1]),
         memory=(measure_memory(reference, watched), measure_memory(candidate, watched)),
         timing=timing,
     )
@@ -70,58 +70,25 @@ def compare(
 
 
 class _Ticker:
-    """Counts texts and tells whoever wants to know."""
+    """Counts inputs and tells whoever wants to know."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
+    def __init__(self, progress: ProgressListener, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
 
-    def __call__(self, texts: int) -> None:
-        self._done += texts
-        if self._progress is not None:
-            self._progress(self._done, self._total)
+    def __call__(self, inputs: int) -> None:
+        self._done += inputs
+        self._progress.step(self._done, self._total)
 
 
-def _alignment(reference: Predictor, candidate: Predictor) -> NDArray[np.intp]:
-    """For each label of the reference, its index among the candidate's labels."""
-    for side in (reference, candidate):
-        if len(side.labels) < 2:
-            raise ComparisonError(
-                f"{side.name} has {len(side.labels)} label: it is a regression; "
-                "what can be validated is single-label classification with two labels or more"
-            )
-        if len(set(side.labels)) < len(side.labels):
-            twice = sorted({label for label in side.labels if side.labels.count(label) > 1})
-            raise ComparisonError(f"{side.name} gives the same name to several labels: {_few(twice)}")
-    lacking = [label for label in reference.labels if label not in candidate.labels]
-    surplus = [label for label in candidate.labels if label not in reference.labels]
-    if lacking or surplus:
-        raise ComparisonError(
-            f"reference {reference.name} and candidate {candidate.name} have different labels: "
-            f"only the reference has {_few(lacking)}; only the candidate has {_few(surplus)}"
-        )
-    return np.array([candidate.labels.index(label) for label in reference.labels])
-
-
-def _answer(side: Predictor, texts: Sequence[str], batch_size: int, tick: Callable[[int], None]) -> NDArray[np.float32]:
-    """Logits float32 ``[texts, labels]`` in the side's own order of labels, checked."""
-    parts = []
+def _answer(side: Predictor, inputs: Sequence[Inputs], batch_size: int, tick: Callable[[int], None]) -> list[Any]:
+    """The answers of a side, as it gives them."""
+    answers: list[Any] = []
     step = batch_size * max(8, _CHUNK // batch_size)
-    for start in range(0, len(texts), step):
-        part = texts[start : start + step]
-        logits = np.asarray(side.logits(part, batch_size=batch_size), dtype=np.float32)
-        if logits.shape != (len(part), len(side.labels)):
-            raise ComparisonError(
-                f"{side.name} returned logits of shape {logits.shape} "
-                f"for {len(part)} texts and {len(side.labels)} labels"
-            )
-        if not np.isfinite(logits).all():
-            row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
-            raise ComparisonError(f"{side.name} returned logits that are not finite for example {start + row + 1}")
-        parts.append(logits)
+    for start in range(0, len(inputs), step):
+        part = inputs[start : start + step]
+        given = list(side.answer(part, batch_size=batch_size))
+        if len(given) != len(part):
+            raise ComparisonError(f"{side.name} gave {len(given)} answers to {len(part)} inputs")
+        answers += given
         tick(len(part))
-    return np.concatenate(parts)
-
-
-def _few(labels: Sequence[str]) -> str:
-    shown = ", ".join(repr(label) for label in labels[:8])
-    return (shown if len(labels) <= 8 else f"{shown} and {len(labels) - 8} more") or "none"
+    return answers

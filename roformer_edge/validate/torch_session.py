@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from roformer_edge._extras import require
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.signatures import DEFAULT
 from roformer_edge.tasks import Task
 
 
@@ -41,17 +42,19 @@ class TorchSession:
 
         self._model = getattr(heads, task.model_class).from_pretrained(directory, config=config)
         self._threads = threads
-        self.inputs, self.outputs = task.inputs, task.outputs
+        self.signatures = {DEFAULT: task.signature}
 
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the model once; see ``Session.run``."""
         torch = self._torch
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
-        tensors = {name: torch.from_numpy(array) for name, array in fit_feeds(feeds, self.inputs).items()}
+        tensors = {
+            name: torch.from_numpy(array) for name, array in fit_feeds(feeds, self.signatures, signature).items()
+        }
         with torch.inference_mode():
             output = self._model(**tensors)
-        return {spec.name: output[spec.name].numpy() for spec in self.outputs}
+        return {spec.name: output[spec.name].numpy() for spec in self.signatures[signature].outputs}
 
     def close(self) -> None:
         """Nothing to free that garbage collection does not."""

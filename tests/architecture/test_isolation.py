@@ -13,7 +13,19 @@ import pytest
 
 from tests.tiny_runtime import write_runnable
 
-FRAMEWORKS = ["torch", "tensorflow", "jax", "flax", "transformers", "onnx", "jieba", "rjieba", "safetensors", "optimum"]
+FRAMEWORKS = [
+    "torch",
+    "jinja2",
+    "tensorflow",
+    "jax",
+    "flax",
+    "transformers",
+    "onnx",
+    "jieba",
+    "rjieba",
+    "safetensors",
+    "optimum",
+]
 ENGINE = ["numpy", "onnxruntime"]
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,3 +123,13 @@ def test_help_needs_no_framework() -> None:
         "assert 'load(' in text and 'class RoFormerConfig' in text, text"
     )
     assert not set(FRAMEWORKS) & loaded_by(program)
+
+
+def test_the_checkpoint_floor_loads_no_framework_and_no_reader() -> None:
+    program = (
+        "import importlib, pkgutil, roformer_edge.checkpoint as wing\n"
+        "for module in pkgutil.iter_modules(wing.__path__): importlib.import_module(f'{wing.__name__}.{module.name}')"
+    )
+    loaded = loaded_by(program)
+    assert "numpy" in loaded
+    assert not {*FRAMEWORKS, "ml_dtypes", "h5py", "keras", "onnxruntime"} & loaded

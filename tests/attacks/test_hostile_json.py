@@ -73,8 +73,14 @@ def test_what_is_not_json(bundle: Path, content: bytes) -> None:
 
 
 def test_a_newer_schema_says_to_upgrade(bundle: Path) -> None:
-    rewrite_manifest(bundle, {**read_manifest(bundle), "schema_version": 2, "shards": []})
+    rewrite_manifest(bundle, {**read_manifest(bundle), "schema_version": 3, "shards": []})
     with pytest.raises(BundleFormatError, match="upgrade roformer-edge"):
+        open_bundle(bundle)
+
+
+def test_the_schema_before_says_to_deploy_again(bundle: Path) -> None:
+    rewrite_manifest(bundle, {"schema_version": 1, "length_buckets": []})
+    with pytest.raises(BundleFormatError, match="deploy the checkpoint again"):
         open_bundle(bundle)
 
 

@@ -54,7 +54,7 @@ def test_a_manifest_may_not_list_it(bundle: Path, path: str) -> None:
     values = read_manifest(bundle)
     values["files"].append(listed(path, SECRET))
     rewrite_manifest(bundle, values)
-    with pytest.raises(BundleFormatError, match=r"files\[\d\]: path .* is not allowed") as caught:
+    with pytest.raises(BundleFormatError, match=r"files\[\d\]: path must be a relative path") as caught:
         open_bundle(bundle)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
@@ -70,7 +70,9 @@ def test_an_archive_may_not_hold_it_listed_or_not(bundle: Path, tmp_path: Path, 
         opened.writestr(info, SECRET)
     if path == "a/":
         pytest.skip("a folder, which a zip archive may list")
-    with pytest.raises(BundleFormatError, match=r"is not allowed|has a name that is not allowed|not a readable zip"):
+    with pytest.raises(
+        BundleFormatError, match=r"must be a relative path|has a name that is not allowed|not a readable zip"
+    ):
         open_bundle(archive)
     with pytest.raises(BundleFormatError):
         unpack(archive, tmp_path / "out")

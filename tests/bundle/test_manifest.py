@@ -22,9 +22,29 @@ from roformer_edge.bundle.manifest import (
     version_tuple,
 )
 from roformer_edge.errors import BundleFormatError
+from roformer_edge.signatures import Signature
 from tests.tiny_bundle import listed, manifest
 
 MODEL = listed("model.onnx", b"graph", "model")
+IDS = {"name": "input_ids", "dtype": "int64", "axes": ["batch", "sequence"]}
+LOGITS = {"name": "logits", "dtype": "float32", "axes": ["batch", "labels"]}
+
+
+def one(**changes: object) -> dict:
+    """Signatures of a manifest, as JSON: the default one alone."""
+    return {"default": {"inputs": [IDS], "outputs": [LOGITS], **changes}}
+
+
+def lengths(*sizes: int | None) -> dict:
+    """Signatures of a manifest, as JSON: the same function at fixed lengths, or at any."""
+    names = ("default", *(f"more {number}" for number in range(len(sizes) - 1)))
+    axes = [["1", "sequence" if size is None else str(size)] for size in sizes]
+    return {name: one(inputs=[{**IDS, "axes": both}])["default"] for name, both in zip(names, axes, strict=True)}
+
+
+def of_lengths(*sizes: int | None) -> dict[str, Signature]:
+    """The same as dataclasses."""
+    return Manifest.from_dict(values(signatures=lengths(*sizes))).signatures
 
 
 def values(**changes: object) -> dict:
@@ -32,7 +52,7 @@ def values(**changes: object) -> dict:
 
 
 def test_what_is_written_reads_back_equal() -> None:
-    before = manifest(files=(FileEntry(**MODEL),), length_buckets=(16, 64), measured=None)
+    before = manifest(files=(FileEntry(**MODEL),), signatures=of_lengths(16, 64), measured=None)
     text = before.to_json()
     after = Manifest.from_json(text.encode())
     assert after == before
@@ -46,20 +66,22 @@ def test_the_layout_is_pinned() -> None:
         "format",
         "recipe",
         "labels",
-        "inputs",
-        "outputs",
+        "signatures",
         "max_length",
-        "length_buckets",
         "tokenizer",
+        "session",
         "files",
         "calibration",
         "parity",
         "measured",
+        "unused",
         "minimum_runtime",
         "provenance",
     ]
-    assert values()["inputs"][0] == {"name": "input_ids", "dtype": "int64", "axes": ["batch", "sequence"]}
-    assert values()["schema_version"] == 1
+    default = values()["signatures"]["default"]
+    assert list(default) == ["inputs", "outputs"]
+    assert default["inputs"][0] == {"name": "input_ids", "dtype": "int64", "axes": ["batch", "sequence"]}
+    assert values()["schema_version"] == 2
 
 
 def test_text_is_kept_readable() -> None:
@@ -79,19 +101,28 @@ def test_every_key_is_needed(key: str) -> None:
     [
         ({"colour": 1}, "has the unknown key 'colour'"),
         ({"recipe": {"name": "x", "sha256": "0" * 64, "by": "me"}}, "recipe has the unknown key 'by'"),
-        ({"schema_version": "1"}, "schema_version must be a whole number"),
-        ({"schema_version": True}, "schema_version must be a whole number"),
+        ({"schema_version": "2"}, "schema_version must be 2, found '2'"),
+        ({"schema_version": True}, "schema_version must be 2, found true"),
         ({"task": None}, "task must be a string, found null"),
-        ({"format": "gguf"}, "format is 'gguf'; it must be one of: onnx, tflite"),
         ({"labels": "abc"}, "labels must be a list"),
-        ({"labels": ["a", 3]}, r"labels\[1\] must be a string, found a number"),
+        ({"labels": ["a", 3]}, r"labels\[1\] must be a string, found 3"),
         ({"labels": ["\ud800"]}, r"labels\[0\] holds a lone surrogate"),
-        ({"inputs": [{"name": "x", "dtype": "int64"}]}, r"inputs\[0\] lacks key 'axes'"),
+        ({"signatures": {"a": {"inputs": []}}}, r"signatures: a lacks key 'outputs'"),
+        ({"signatures": {}}, "signatures holds no 'default'"),
+        ({"signatures": one(inputs=[])}, "'default' must have inputs and outputs, each of a name of its own"),
+        ({"signatures": one(inputs=[{**IDS, "name": "logits"}])}, "each of a name of its own"),
+        ({"signatures": one(inputs=[{**IDS, "axes": ["batch"]}])}, "inputs of two axes at least"),
+        ({"signatures": one(inputs=[{**IDS, "dtype": "text"}])}, r"inputs\[0\]: dtype must be one of: float16"),
+        ({"signatures": one(inputs=[{**IDS, "axes": ["batch", "064"]}])}, r"axes\[1\] must be a name or a size"),
+        ({"signatures": one(inputs=[{**IDS, "axes": ["batch", "64\n"]}])}, r"axes\[1\] must be a name or a size"),
         ({"max_length": 0}, "max_length must be a whole number of at least 1"),
         ({"max_length": 12.0}, "max_length must be a whole number"),
-        ({"length_buckets": [64, 16]}, "length_buckets must ascend"),
-        ({"length_buckets": [16, 16, 64]}, "length_buckets must ascend"),
-        ({"length_buckets": [16, 32]}, "end with max_length 64"),
+        ({"signatures": lengths(16, 32)}, "the longest for max_length 64; found 16, 32"),
+        ({"signatures": lengths(16, 16, 64)}, "must be for different lengths"),
+        ({"signatures": lengths(16, 128)}, "the longest for max_length 64; found 16, 128"),
+        ({"signatures": lengths(128, None)}, "the longest for max_length 64; found 128, any"),
+        ({"session": {"a": 1}}, "session: a must be a string, found 1"),
+        ({"unused": [1]}, r"unused\[0\] must be a string"),
         ({"tokenizer": []}, "tokenizer must be an object, found a list"),
         ({"minimum_runtime": {"onnxruntime": ">=1"}}, "onnxruntime must be numbers separated by dots"),
         ({"calibration": {"texts": 0, "sha256": "0" * 64, "observer": "entropy"}}, "texts must be a whole number"),
@@ -99,7 +130,7 @@ def test_every_key_is_needed(key: str) -> None:
         ({"files": [{**MODEL, "sha256": "A" * 64}]}, "64 lower-case hexadecimal digits"),
         ({"files": [{**MODEL, "bytes": -1}]}, "bytes must be a whole number of at least 0"),
         ({"files": [{**MODEL, "bytes": 1 << 31}]}, "is said to be of 2147483648 bytes"),
-        ({"files": [{**MODEL, "role": "virus"}]}, "role is 'virus'; it must be one of: model, vocabulary"),
+        ({"files": [{**MODEL, "role": "virus"}]}, "role must be one of: model, weights, vocabulary.*found 'virus'"),
         ({"files": [MODEL, {**MODEL, "path": "b.onnx"}]}, "2 files with the role 'model'"),
         ({"files": [MODEL] + [listed(f"{n}", b"") for n in range(64)]}, "lists 65 files; 64 are allowed"),
     ],
@@ -123,7 +154,8 @@ def test_what_is_no_object_is_refused(document: bytes) -> None:
 
 def test_parity_says_one_thing_or_the_other() -> None:
     ParityRecord(checked=False, reason="torch is not installed")
-    figures = {"reference": "torch", "tolerance": 1e-4, "worst_tensor": "logits", "max_difference": 0.0}
+    figures = {"reference": "torch", "tolerance": 1e-4, "worst_tensor": "logits"}
+    figures |= {"absolute_difference": 0.0, "relative_difference": 0.0}
     for wrong in (
         {"checked": True},
         {"checked": True, **figures, "reason": "because"},
@@ -199,9 +231,28 @@ def test_versions_compare_as_numbers() -> None:
 def test_a_newer_schema_asks_for_an_upgrade_even_if_all_else_is_unknown() -> None:
     newer = {"schema_version": SCHEMA_VERSION + 1, "everything": "is different"}
     with pytest.raises(
-        BundleFormatError, match="is of schema 2, and this version reads up to 1: upgrade roformer-edge"
+        BundleFormatError, match="is of schema 3, and this version reads schema 2: upgrade roformer-edge"
     ):
         Manifest.from_dict(newer)
+
+
+def test_the_schema_before_asks_for_another_deployment_even_if_all_else_is_unknown() -> None:
+    old = {"schema_version": 1, "everything": "was different"}
+    with pytest.raises(
+        BundleFormatError,
+        match=r"is of schema 1, so .* was made by roformer-edge 0\.1\.0\.dev.*: deploy the checkpoint",
+    ):
+        Manifest.from_dict(old)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"), [((None,), ()), ((64,), (64,)), ((64, 16, 32), (16, 32, 64)), ((None, 16), (16,))]
+)
+def test_lengths_are_read_off_the_signatures_that_compute_the_same(sizes: tuple, expected: tuple) -> None:
+    step = {"inputs": [{**IDS, "axes": ["1", "1"]}, {**IDS, "name": "cache"}], "outputs": [LOGITS]}
+    manifest = Manifest.from_dict(values(signatures={**lengths(*sizes), "step": step}))
+    assert manifest.lengths == expected
+    assert set(manifest.signatures) == {*lengths(*sizes), "step"}
 
 
 def test_every_key_role_and_limit_is_documented() -> None:

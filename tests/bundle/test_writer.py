@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.bundle import aside
+from roformer_edge.bundle import temporary
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.errors import BundleError, BundleFormatError
@@ -246,7 +246,7 @@ def test_the_old_bundle_comes_back_if_the_swap_fails(
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         return rename(path, target)
 
-    monkeypatch.setattr(aside.Path, "rename", rename_or_fail)
+    monkeypatch.setattr(temporary.Path, "rename", rename_or_fail)
     with pytest.raises(BundleError, match="cannot write"):
         write_bundle(out, overwrite=True)
     assert everything(tmp_path) == before
@@ -266,7 +266,7 @@ def test_an_interrupt_between_the_renames_puts_the_old_bundle_back(
             raise KeyboardInterrupt
         return moved
 
-    monkeypatch.setattr(aside.Path, "rename", rename_then_interrupt)
+    monkeypatch.setattr(temporary.Path, "rename", rename_then_interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_bundle(out, overwrite=True)
     assert everything(tmp_path) == before

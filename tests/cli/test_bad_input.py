@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import pickle
@@ -189,6 +190,36 @@ def test_long_texts_are_cut_when_asked(cli, bundle, tmp_path):
     outcome = cli("run", bundle, "--input", path, "--truncate")
     assert outcome.code == 0
     assert json.loads(outcome.out)["label"] in ("开", "关", "问")
+
+
+def test_labelled_texts_that_are_too_long_are_named_before_any_work(cli, checkpoint, bundle, tmp_path, monkeypatch):
+    long = {"text": "今天" * 40, "label": "开"}
+    data = write_lines(tmp_path / "dev.jsonl", [{"text": "今天", "label": "关"}, long, long])
+    says = f"{data}:2: 42 tokens, the model takes 32; --truncate cuts (2 such texts)"
+    monkeypatch.setattr("roformer_edge.export.to_onnx.export_onnx", None)  # whoever came so far would fail otherwise
+    assert says in cli("deploy", checkpoint, "--out", tmp_path / "bundle", "--eval", data).error
+    monkeypatch.setattr("roformer_edge.validate.runner.compare", None)
+    assert says in cli("validate", bundle, "--reference", checkpoint, "--data", data).error
+    assert leftovers(tmp_path) == ["dev.jsonl"]
+
+
+def test_labelled_texts_are_cut_when_asked(cli, checkpoint, bundle, tmp_path):
+    data = write_lines(tmp_path / "dev.jsonl", [{"text": "今天" * 40, "label": "开"}])
+    assert cli("validate", bundle, "--reference", checkpoint, "--data", data, "--truncate").code == 0
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_any_work(cli, checkpoint, data, tmp_path, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "jinja2" else find_spec(name))
+    words = ("--eval", data, "--report", tmp_path / "report")
+    error = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words).error
+    assert "jinja2 is needed to write report.html; install it with: pip install 'roformer-edge[validate]'" in error
+    assert leftovers(tmp_path) == []
+
+
+def test_a_bundle_of_another_task_is_not_measured(cli, bundle, checkpoint, data):
+    words = ("--reference", checkpoint, "--data", data, "--task", "fill-mask")
+    assert "is a bundle for text-classification, and models for fill-mask" in cli("validate", bundle, *words).error
 
 
 def flip_byte(bundle: Path) -> None:

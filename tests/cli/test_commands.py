@@ -31,7 +31,7 @@ def test_deploy_says_what_it_made_and_lost(cli, checkpoint, data, tmp_path):
     made = json.loads(outcome.out.splitlines()[-1])
     assert made["recipe"] == "int8-dynamic"
     assert made["parity"] < 1e-5
-    assert set(leftovers(out)) == FILES | {"vocab.txt", "words.bin"}
+    assert set(leftovers(out)) == FILES | {"vocab.txt", "words.bin", "unicode.bin"}
     assert json.loads((out / "manifest.json").read_text())["measured"]["examples"] == len(TEXTS)
     assert leftovers(tmp_path) == ["bundle", "r"]
 
@@ -90,7 +90,7 @@ def test_a_recipe_may_be_a_file(cli, checkpoint, tmp_path):
 def test_a_recipe_has_a_name_that_a_card_can_show(cli, checkpoint, tmp_path, name):
     (tmp_path / "mine.json").write_text(json.dumps({"name": name, "rules": []}))
     outcome = cli("quantize", checkpoint, "--recipe", tmp_path / "mine.json", "--out", tmp_path / "bundle")
-    assert f"'name' is one line of text that can be printed, found {name!r}" in outcome.error
+    assert f"name must be one line of text that can be printed, found {name!r}" in outcome.error
 
 
 def test_the_self_test_allows_what_was_quantised_and_not_what_the_recipe_is_called(cli, checkpoint, tmp_path):
@@ -139,8 +139,43 @@ def test_validate_compares_with_checkpoint_or_bundle(cli, checkpoint, bundle, da
         assert cli("validate", candidate, *words).code == 0
         assert leftovers(tmp_path / "report") == ["report.html", "report.json", "report.md"]
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert report["agreement"]["top1"] == 1
+    assert report["agreement"] == {"equal": len(TEXTS), "total": len(TEXTS), "noun": "answer"}
+    assert report["measure"] == "text-classification"
     assert cli("validate", bundle, "--reference", checkpoint, "--data", data, "--limit", "3").code == 0
+
+
+def test_data_may_be_a_table_with_other_names_cut_into_slices(cli, checkpoint, bundle, tmp_path):
+    path = tmp_path / "dev.csv"
+    rows = "".join(f"{text},{LABELS[number % 3]},{'ab'[number % 2]}\n" for number, text in enumerate(TEXTS))
+    path.write_text(f"satz,marke,domain\n{rows}", encoding="utf-8")
+    words = ("--reference", checkpoint, "--data", path, "--fields", "text=satz,label=marke", "--report", tmp_path / "r")
+    assert cli("validate", bundle, *words, "--slice", "length", "--slice", "domain").code == 0
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    cuts = [(part["by"], part["name"], part["examples"]) for part in report["slices"]]
+    assert cuts == [
+        ("length", "1–8 characters", 7),
+        ("length", "9–16 characters", 1),
+        ("domain", "a", 4),
+        ("domain", "b", 4),
+    ]
+    assert sum(part["figures"][0]["reference"] * part["examples"] for part in report["slices"][:2]) == pytest.approx(
+        report["figures"][0]["reference"] * len(TEXTS)
+    )
+    assert "By domain" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    assert "cannot be sliced by 'colour'" in cli("validate", bundle, *words, "--slice", "colour").error
+    deployed = cli("deploy", checkpoint, "--out", tmp_path / "b", "--eval", path, *words[4:6], "--slice", "domain")
+    assert deployed.code == 0, deployed.err
+
+
+def test_run_reads_tables_and_pairs(cli, bundle, tmp_path):
+    path = tmp_path / "in.tsv"
+    path.write_text("sentence1\tsentence2\n我不打开空调\t你非常好\n", encoding="utf-8")
+    (row,) = rows(cli("run", bundle, "--input", path))
+    assert (row["text"], row["text_pair"]) == ("我不打开空调", "你非常好")
+    path.write_text("a\tb\n我不打开空调\t你非常好\n", encoding="utf-8")
+    assert rows(cli("run", bundle, "--input", path, "--fields", "text=a,pair=b")) == [row]
+    (alone,) = rows(cli("run", bundle, "--input", path, "--fields", "text=a"))
+    assert alone["score"] != row["score"]
 
 
 def test_bench_measures(cli, bundle):

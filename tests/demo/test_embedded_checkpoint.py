@@ -15,7 +15,8 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.demo import embedded
 from roformer_edge.demo.embedded import CHECKPOINT_FILES, embedded_checkpoint, embedded_evaluation
 from roformer_edge.tokenizer import load_tokenizer
-from roformer_edge.validate.datasets import read_labelled
+from roformer_edge.validate.data.examples import read_examples
+from roformer_edge.validate.tasks import measure_of
 
 LARGEST = 8_000_000
 # a point below what the card states: figures of other processors may differ by a sentence or two
@@ -88,15 +89,17 @@ def test_every_character_of_the_vocabulary_can_be_looked_up(checkpoint):
 def test_speech_has_hardly_an_unknown_token(checkpoint, config):
     tokenizer = load_tokenizer(checkpoint)
     with embedded_evaluation() as path:
-        texts = [example.text for example in read_labelled(path, "text-classification", config.labels)]
+        texts = [
+            example.inputs["text"] for example in read_examples(path, measure_of("text-classification", config.labels))
+        ]
     tokens = [token for text in texts for token in tokenizer.tokenize(text)]
     assert tokens.count("[UNK]") <= len(tokens) / 1000
 
 
 def test_is_as_accurate_as_its_card_says(checkpoint, config):
     with embedded_evaluation() as path:
-        examples = read_labelled(path, "text-classification", config.labels)
-        rows = [(example.text, config.label2id[example.label]) for example in examples]
+        examples = read_examples(path, measure_of("text-classification", config.labels))
+        rows = [(example.inputs["text"], config.label2id[example.gold]) for example in examples]
     stated = stated_accuracy(checkpoint, "evaluation")
     assert stated >= 85
     assert abs(accuracy_of_torch(checkpoint, rows) - stated) <= SLACK

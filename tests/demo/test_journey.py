@@ -11,7 +11,8 @@ from roformer_edge import load
 from roformer_edge.demo import journey
 from roformer_edge.demo.embedded import embedded_evaluation
 from roformer_edge.demo.journey import MAX_DROP, SENTENCES, run_demo
-from roformer_edge.validate.datasets import read_labelled
+from roformer_edge.validate.data.examples import read_examples
+from roformer_edge.validate.tasks import measure_of
 
 # what the sentences mean, in their order
 MEANINGS = [
@@ -73,11 +74,13 @@ def test_tells_how_far_it_is(demo, stages):
 def test_int8_is_measured_on_the_whole_evaluation_set_and_within_the_budget(demo):
     report = demo.deployment.report
     with embedded_evaluation() as path:
-        assert report.data.examples == sum(1 for _ in read_labelled(path, "text-classification", report.labels))
+        assert report.data.examples == sum(
+            1 for _ in read_examples(path, measure_of(report.task, report.detail.labels))
+        )
     assert report.budget == MAX_DROP
     assert report.passed
-    assert report.agreement.top1 >= 0.99
-    assert report.candidate.accuracy >= 0.85
+    assert report.agreement.share >= 0.99
+    assert report.figure("accuracy").candidate >= 0.85
 
 
 def test_answers_are_right(demo):
@@ -87,7 +90,8 @@ def test_answers_are_right(demo):
 
 def test_sentences_are_not_in_the_evaluation_set(demo):
     with embedded_evaluation() as path:
-        texts = {example.text for example in read_labelled(path, "text-classification", demo.deployment.report.labels)}
+        measure = measure_of("text-classification", demo.deployment.report.detail.labels)
+        texts = {example.inputs["text"] for example in read_examples(path, measure)}
     assert not texts & set(SENTENCES)
 
 
@@ -95,10 +99,11 @@ def test_runtime_is_as_accurate_as_the_report_says(demo):
     report = demo.deployment.report
     classify = load(demo.deployment.bundle)
     with embedded_evaluation() as path:
-        examples = list(read_labelled(path, "text-classification", report.labels))
-    answers = classify([example.text for example in examples], batch_size=1)
-    right = sum(a.label == example.label for a, example in zip(answers, examples, strict=True))
-    assert right == report.candidate.right
+        examples = list(read_examples(path, measure_of(report.task, report.detail.labels)))
+    answers = classify([example.inputs["text"] for example in examples], batch_size=1)
+    right = sum(a.label == example.gold for a, example in zip(answers, examples, strict=True))
+    verdicts = report.gated.verdicts
+    assert right == verdicts.both + verdicts.only_candidate
 
 
 def test_a_second_demo_replaces_the_first(monkeypatch, tmp_path, demo, out_dir):

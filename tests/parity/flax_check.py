@@ -23,7 +23,7 @@ from torch_cases import LEARNING_RATE, flax_cases
 
 from roformer_edge.checkpoint.rotary import rotary_table
 from roformer_edge.models.flax import heads
-from roformer_edge.models.flax.encoder import rotate
+from roformer_edge.models.flax.attention import rotate
 
 EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
 

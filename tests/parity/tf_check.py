@@ -27,7 +27,7 @@ from torch_cases import LEARNING_RATE, STEPS, caches
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.rotary import rotary_table
 from roformer_edge.models.keras import heads
-from roformer_edge.models.keras.encoder import rotate
+from roformer_edge.models.keras.attention import rotate
 
 EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
 

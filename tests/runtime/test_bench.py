@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from roformer_edge.errors import BackendError, BundleIntegrityError, OptionError, TextTooLongError
+from roformer_edge.processes import peak_resident_bytes
 from roformer_edge.runtime.bench import BenchOptions, bench_bundle, measure_cold_start, measure_latency
 from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.inference import Limits, TextModel
-from roformer_edge.runtime.memory import peak_resident_bytes
 from roformer_edge.tasks import get_task
-from tests.tiny_runtime import VOCABULARY, CharacterTokenizer
+from tests.tiny_runtime import VOCABULARY, CharacterTokenizer, fixed_signatures
 
 TASK = get_task("text-classification")
 
@@ -43,7 +43,7 @@ def test_lengths_follow_the_model_unless_they_are_given(runnable: Path) -> None:
 
 
 def test_the_graph_gets_full_rows_of_valid_ids() -> None:
-    session = FakeSession(lambda feeds: {"logits": np.zeros((1, 4), np.float32)}, TASK.inputs, TASK.outputs)
+    session = FakeSession(lambda feeds: {"logits": np.zeros((1, 4), np.float32)}, {"default": TASK.signature})
     model = TextModel(session, CharacterTokenizer(), TASK, Limits(max_length=10))
     points = measure_latency(model, BenchOptions(batch_sizes=(2,), runs=4))
     assert [point.length for point in points] == [10]
@@ -52,6 +52,17 @@ def test_the_graph_gets_full_rows_of_valid_ids() -> None:
         assert call["input_ids"].shape == (2, 10)
         assert 0 <= call["input_ids"].min() <= call["input_ids"].max() < VOCABULARY
         assert call["attention_mask"].all()
+
+
+def test_a_graph_of_fixed_sizes_is_measured_at_those() -> None:
+    answer = {"logits": np.zeros((1, 4), np.float32)}
+    session = FakeSession(lambda feeds: answer, fixed_signatures(TASK.signature, 10, 5, rows=1))
+    model = TextModel(session, CharacterTokenizer(), TASK, Limits(max_length=64))
+    points = measure_latency(model, BenchOptions(batch_sizes=(1, 8), runs=2))
+    assert [(point.length, point.batch_size) for point in points] == [(5, 1), (10, 1)]
+    assert session.called == ["length 5", "default"] * 5
+    with pytest.raises(TextTooLongError, match="takes 10 at most"):
+        measure_latency(model, BenchOptions(lengths=(11,)))
 
 
 def test_a_process_that_cannot_answer_is_reported(tmp_path: Path, runnable: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from roformer_edge.bundle.selftest import SelfTest
+from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.errors import BackendError, BundleFormatError, SelfTestError, UnsupportedModelError
 from roformer_edge.runtime.backends import onnxruntime as backend
 from roformer_edge.runtime.bench import BenchOptions, bench_bundle
@@ -18,9 +18,11 @@ from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.inference import Limits, TextModel
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import RECORDED, record_self_test, run_self_test
-from roformer_edge.tasks import TASKS, Task, TensorSpec, get_task
+from roformer_edge.signatures import Signature, TensorSpec
+from roformer_edge.tasks import TASKS, Task, get_task
 from tests.runtime.tiny_tasks import TOKENIZER, bundle_of, pipeline_of
 from tests.tiny_bundle import read_manifest, rewrite_manifest
+from tests.tiny_runtime import fixed_signatures
 
 ASKED: dict[str, Any] = {
     "feature-extraction": "今天天气好",
@@ -72,8 +74,8 @@ def test_the_self_test_is_small_and_finds_a_wrong_engine(
     assert all((case.pair is not None) == (len(get_task(task).fields) > 1) for case in cases)
 
     class Zeros(backend.OnnxRuntimeSession):
-        def run(self, feeds: dict) -> dict:
-            return {name: np.zeros_like(values) for name, values in super().run(feeds).items()}
+        def run(self, *asked: object) -> dict:
+            return {name: np.zeros_like(values) for name, values in super().run(*asked).items()}
 
     monkeypatch.setattr(backend, "OnnxRuntimeSession", Zeros)
     with pytest.raises(SelfTestError, match="differ from those recorded"):
@@ -97,7 +99,7 @@ def test_a_fresh_process_answers_any_task(bundles: dict[str, Path], task: str) -
 def test_batches_that_are_never_computed_at_once_are_not_measured(
     bundles: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("roformer_edge.runtime.pipeline.OUTPUT_BUDGET", 20 * len(TOKENIZER))
+    monkeypatch.setattr("roformer_edge.runtime.pipelines.base.OUTPUT_BUDGET", 20 * len(TOKENIZER))
     options = BenchOptions(lengths=(8, 32), batch_sizes=(1, 2, 3), runs=1, cold_starts=0)
     report = bench_bundle(bundles["fill-mask"], options)
     assert [(point.length, point.batch_size) for point in report.points] == [(8, 1), (8, 2), (32, 1)]
@@ -116,13 +118,13 @@ def test_labels_belong_to_the_tasks_that_answer_with_them(bundles: dict[str, Pat
 def recorded(task: Task, size: int, texts: list) -> SelfTest:
     """The self-test of a graph with ``size`` different numbers a row."""
     numbers = np.arange(size, dtype=np.float32)
+    outputs = (TensorSpec(name=task.outputs[0].name, dtype="float32", axes=("batch", "labels")),)
     session = FakeSession(
         lambda feeds: {task.outputs[0].name: np.broadcast_to(numbers, (len(feeds["input_ids"]), size))},
-        task.inputs,
-        (TensorSpec(name=task.outputs[0].name, dtype="float32", axes=("batch", "labels")),),
+        {"default": Signature(inputs=task.inputs, outputs=outputs)},
     )
     model = TextModel(session, TOKENIZER, task, Limits(max_length=40))
-    model.outputs = session.outputs
+    model.outputs = outputs
     test = record_self_test(model, texts, quantized=False)
     assert run_self_test(model, test) == 0
     return test
@@ -159,9 +161,9 @@ def test_padding_is_cut_off_on_its_own_side() -> None:
         pad_left=True,
     )
     session = FakeSession(
-        lambda feeds: {"states": feeds["input_ids"][:, 0].astype(np.float32)}, task.inputs, task.outputs
+        lambda feeds: {"states": feeds["input_ids"][:, 0].astype(np.float32)}, fixed_signatures(task.signature, 16, 40)
     )
-    model = TextModel(session, TOKENIZER, task, Limits(max_length=40, length_buckets=(16, 40), pad_id=0))
+    model = TextModel(session, TOKENIZER, task, Limits(max_length=40, pad_id=0))
     encodings = [TOKENIZER.encode_text(text) for text in ("好", "今天天气好")]
     for encoding, outputs in zip(encodings, model.run(encodings, 2), strict=True):
         assert outputs["states"].tolist() == encoding.ids

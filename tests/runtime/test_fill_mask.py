@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from roformer_edge.errors import BackendError, OptionError, TextError, TextTooLongError, VocabularyError
-from roformer_edge.runtime.pipeline import OUTPUT_BUDGET
+from roformer_edge.runtime.pipelines.base import OUTPUT_BUDGET
 from roformer_edge.runtime.pipelines.fill_mask import Filled, FillMask
 from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
 from tests.runtime.tiny_tasks import TOKENIZER, Feeds, Real, config, fake, real

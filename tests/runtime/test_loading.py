@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +15,26 @@ from onnx import TensorProto
 
 import roformer_edge
 from roformer_edge.bundle.pack import pack_directory
-from roformer_edge.bundle.selftest import SelfTest
+from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.errors import (
     BackendError,
     BundleFormatError,
     BundleIntegrityError,
     OptionError,
     SelfTestError,
+    TextTooLongError,
     UnknownNameError,
     VocabularyError,
 )
-from roformer_edge.runtime import loading
 from roformer_edge.runtime.backends import onnxruntime as backend
-from roformer_edge.runtime.loading import BACKENDS, PIPELINES, load
+from roformer_edge.runtime.loading import PIPELINES, load
 from roformer_edge.runtime.pipelines.text_classification import TextClassifier
 from roformer_edge.runtime.self_test import record_self_test, run_self_test
-from roformer_edge.tasks import TASKS, TensorSpec
+from roformer_edge.signatures import Signature, TensorSpec
+from roformer_edge.tasks import TASKS
 from roformer_edge.tokenizer import WORDS_PATH
 from tests.tiny_bundle import listed, read_manifest, rewrite_manifest
-from tests.tiny_runtime import LABELS, SELF_TEST_TEXTS, config, graph, write_runnable
+from tests.tiny_runtime import LABELS, SELF_TEST_TEXTS, config, fixed_signatures, graph, write_runnable
 
 
 @pytest.fixture
@@ -92,16 +94,17 @@ def test_options_reach_the_session(runnable: Path, monkeypatch: pytest.MonkeyPat
     seen = []
 
     class Spy(backend.OnnxRuntimeSession):
-        def __init__(self, model: object, options: object) -> None:
-            seen.append((model, options))
-            super().__init__(model, options)
+        def __init__(self, model: object, options: object, session: object) -> None:
+            seen.append((model, options, session))
+            super().__init__(model, options, session)
 
     monkeypatch.setattr(backend, "OnnxRuntimeSession", Spy)
     load(runnable, threads=2, providers=["NpuExecutionProvider", "CPUExecutionProvider"], arena=False, spinning=False)
-    ((model, options),) = seen
+    ((model, options, session),) = seen
     assert model == runnable / "model.onnx"
     assert (options.threads, options.arena, options.spinning) == (2, False, False)
     assert options.providers == ("NpuExecutionProvider", "CPUExecutionProvider")
+    assert session == {"optimization.disable_specified_optimizers": "SkipLayerNormFusion"}
 
 
 def test_fallbacks_are_visible(runnable: Path) -> None:
@@ -146,8 +149,8 @@ def test_every_file_that_is_used_is_verified_first(own: Path, name: str) -> None
 
 def test_a_file_that_changes_while_it_is_loaded(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Meanwhile(backend.OnnxRuntimeSession):
-        def __init__(self, model: Path, options: object) -> None:
-            super().__init__(model, options)
+        def __init__(self, model: Path, *others: object) -> None:
+            super().__init__(model, *others)
             model.write_bytes(model.read_bytes()[::-1])
 
     monkeypatch.setattr(backend, "OnnxRuntimeSession", Meanwhile)
@@ -172,8 +175,8 @@ def test_the_self_test_passes_where_it_was_made_and_finds_a_wrong_engine(
         assert run_self_test(classify.model, vectors) <= 1e-6
 
     class Zeros(backend.OnnxRuntimeSession):
-        def run(self, feeds: dict) -> dict:
-            return {name: np.zeros_like(values) for name, values in super().run(feeds).items()}
+        def run(self, *asked: object) -> dict:
+            return {name: np.zeros_like(values) for name, values in super().run(*asked).items()}
 
     monkeypatch.setattr(backend, "OnnxRuntimeSession", Zeros)
     with pytest.raises(SelfTestError, match=r"differ from those recorded by .* is allowed"):
@@ -222,14 +225,13 @@ def test_a_task_or_format_that_this_version_does_not_run(own: Path) -> None:
     rewrite_manifest(own, {**read_manifest(own), "task": "image-generation"})
     with pytest.raises(UnknownNameError, match="unknown task 'image-generation'; choose one of: feature-extraction"):
         load(own)
-    rewrite_manifest(own, {**read_manifest(own), "task": "text-classification", "format": "tflite"})
-    with pytest.raises(UnknownNameError, match="unknown bundle format 'tflite'; choose one of: onnx"):
+    rewrite_manifest(own, {**read_manifest(own), "task": "text-classification", "format": "gguf"})
+    with pytest.raises(UnknownNameError, match="unknown format 'gguf'; choose one of: onnx"):
         load(own)
 
 
 def test_every_task_has_a_pipeline() -> None:
     assert set(PIPELINES) == set(TASKS)
-    assert "onnx" in BACKENDS
 
 
 def test_an_engine_that_is_too_old_is_refused(own: Path) -> None:
@@ -238,15 +240,24 @@ def test_an_engine_that_is_too_old_is_refused(own: Path) -> None:
         load(own)
 
 
+def signatures_with(inputs: tuple[TensorSpec, ...]) -> dict[str, Signature]:
+    """Of a manifest: the default signature with other inputs."""
+    return {"default": Signature(inputs=inputs, outputs=TASKS["text-classification"].outputs)}
+
+
 def test_a_graph_that_differs_from_the_manifest_is_refused(tmp_path: Path, own: Path) -> None:
     narrow = write_runnable(tmp_path / "narrow", model=graph(dtype=TensorProto.INT32))
-    with pytest.raises(BundleFormatError, match=r"lists the inputs input_ids \(int64\).*has input_ids \(int32\)"):
+    with pytest.raises(
+        BundleFormatError, match=r"signature 'default' the inputs 'input_ids int64\[.*has 'input_ids int32\["
+    ):
         load(narrow)
     inputs = tuple(
         TensorSpec(name=name, dtype="int32", axes=("batch", "sequence"))
         for name in ("input_ids", "attention_mask", "token_type_ids")
     )
-    described = write_runnable(tmp_path / "described", model=graph(dtype=TensorProto.INT32), inputs=inputs)
+    described = write_runnable(
+        tmp_path / "described", model=graph(dtype=TensorProto.INT32), signatures=signatures_with(inputs)
+    )
     with load(described) as classify, load(own) as wide:
         np.testing.assert_array_equal(classify.logits(["今天天气"]), wide.logits(["今天天气"]))
 
@@ -255,18 +266,56 @@ def test_a_graph_without_types_answers(tmp_path: Path) -> None:
     """An exporter may leave an input out; the pipeline gives it anyway."""
     names = ("input_ids", "attention_mask")
     inputs = tuple(TensorSpec(name=name, dtype="int64", axes=("batch", "sequence")) for name in names)
-    with load(write_runnable(tmp_path / "x", model=graph(inputs=names), inputs=inputs)) as classify:
+    with load(
+        write_runnable(tmp_path / "x", model=graph(inputs=names), signatures=signatures_with(inputs))
+    ) as classify:
         assert classify("今天天气").label in LABELS
 
 
-def test_length_buckets_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with load(write_runnable(tmp_path / "x", length_buckets=(8, 64))) as classify:
-        session, shapes = classify.model.session, []
-        run = session.run
-        monkeypatch.setattr(session, "run", lambda feeds: shapes.append(feeds["input_ids"].shape) or run(feeds))
-        classify("今天")
-        classify("今天" * 20)
-    assert shapes == [(1, 8), (1, 64)]
+@pytest.mark.parametrize("rows", [None, 1])
+def test_a_graph_of_one_length_answers_as_one_of_any_length(runnable: Path, tmp_path: Path, rows: int | None) -> None:
+    texts = ["今天天气", "把灯打开", "现在几点？"]
+    fixed = fixed_signatures(TASKS["text-classification"].signature, 64, rows=rows)
+    bundle = write_runnable(tmp_path / "x", model=graph(length=64, rows=rows), signatures=fixed)
+    with load(runnable) as one, load(bundle) as other:
+        assert other.model.lengths == (64,)
+        assert other.model.most_rows == rows
+        np.testing.assert_allclose(one.logits(texts), other.logits(texts), atol=1e-5)
+        with pytest.raises(TextTooLongError, match="takes 64 at most"):
+            other("好" * 63)
+
+
+def test_sizes_that_the_graph_does_not_have_are_refused(tmp_path: Path) -> None:
+    signature = TASKS["text-classification"].signature
+    for name, model, signatures in (
+        ("listed", graph(), fixed_signatures(signature, 64)),
+        ("unlisted", graph(length=64), {"default": signature}),
+        ("other", graph(length=32), fixed_signatures(signature, 64)),
+    ):
+        with pytest.raises(BundleFormatError, match="the inputs 'input_ids int64"):
+            load(write_runnable(tmp_path / name, model=model, signatures=signatures))
+    with pytest.raises(BundleFormatError, match="lists the signatures 'default', 'length 16', and the model has 'def"):
+        load(write_runnable(tmp_path / "more", model=graph(), signatures=fixed_signatures(signature, 64, 16)))
+    outputs = (TensorSpec(name="logits", dtype="float32", axes=("batch", "4", "labels")),)
+    with pytest.raises(BundleFormatError, match="the outputs 'logits float32"):
+        load(
+            write_runnable(
+                tmp_path / "rank", model=graph(), signatures={"default": replace(signature, outputs=outputs)}
+            )
+        )
+
+
+def test_a_session_option_that_is_not_known_is_refused(own: Path) -> None:
+    rewrite_manifest(own, {**read_manifest(own), "session": {"session.load\nmodel": "1"}})
+    with pytest.raises(BackendError, match=r"sets the session option 'session\.load\\nmodel'"):
+        load(own)
+
+
+def test_unicode_tables_of_the_bundle_are_used(own: Path) -> None:
+    """They decide what a character becomes, whatever version of this package opens the bundle."""
+    with load(own) as classify:
+        before = classify.model.tokenizer.encode_text("Ａ今天").tokens
+    assert before == ["[CLS]", "a", "今天", "[SEP]"]
 
 
 @pytest.mark.parametrize(
@@ -346,18 +395,6 @@ def test_pairs_and_truncation_with_the_real_tokenizer(runnable: Path) -> None:
             classify(long)
 
 
-def test_a_new_engine_is_one_row(runnable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    built = []
-
-    def engine(model: object, options: object, manifest: object) -> object:
-        built.append(BACKENDS["onnx"](model, options, manifest))
-        return built[0]
-
-    monkeypatch.setattr(loading, "BACKENDS", {"onnx": engine})
-    with load(runnable) as classify:
-        assert [classify.model.session] == built
-
-
 def test_only_the_pipeline_of_the_task_is_imported(runnable: Path) -> None:
     code = (
         "import sys, roformer_edge\n"
@@ -368,4 +405,4 @@ def test_only_the_pipeline_of_the_task_is_imported(runnable: Path) -> None:
         "print(*[module.removeprefix(name) for module in sys.modules if module.startswith(name)])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["text_classification"]
+    assert done.stdout.split() == ["base", "text_classification"]

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from roformer_edge.errors import OptionError, TextError, TextTooLongError, UnsupportedModelError
-from roformer_edge.runtime.inference import Limits
 from roformer_edge.runtime.pipelines.multiple_choice import Choice
 from roformer_edge.tasks import get_task, input_rows
 from tests.runtime.tiny_tasks import TOKENIZER, Feeds, Real, fake, real
@@ -93,9 +92,12 @@ def test_nothing_is_padded_where_padding_changes_answers() -> None:
     choose([("我", None, ["他", "他的灯好", "你"])] * 2)
     assert sorted(call["input_ids"].shape for call in session.calls) == [(2, 1, 8), (4, 1, 5)]
     assert all(call["attention_mask"].all() for call in session.calls)
-    with pytest.raises(UnsupportedModelError, match=r"padding changes the answers of this model .*without buckets"):
-        counting(rotary_value=True, limits=Limits(max_length=40, length_buckets=(20, 40)))
-    counting(limits=Limits(max_length=40, length_buckets=(20, 40)))
+    with pytest.raises(UnsupportedModelError, match=r"padding changes .*to lengths of \(20, 40\); export it for any"):
+        counting(rotary_value=True, lengths=(20, 40))
+    choose, session = counting(lengths=(20, 40))
+    assert choose.max_length == 40
+    choose([("我", None, ["他", "他的灯好", "你"])] * 2)
+    assert [call["input_ids"].shape for call in session.calls] == [(6, 1, 20)]
 
 
 def test_a_line_of_data_is_an_input() -> None:

@@ -10,16 +10,19 @@ import pytest
 from onnx import TensorProto, helper
 
 from roformer_edge.errors import BackendError, OptionError, UnknownNameError
+from roformer_edge.formats import get_format
 from roformer_edge.runtime.backends import onnxruntime as backend
-from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession, available_providers, engine_version
+from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession, available_providers, engine
 from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.session import OPTIMIZATIONS, SessionOptions
-from roformer_edge.tasks import TensorSpec, get_task
+from roformer_edge.signatures import Signature, TensorSpec
+from roformer_edge.tasks import get_task
 from tests.tiny_runtime import graph
 
 IDS = np.array([[1, 40, 50, 2], [1, 60, 2, 0]])
 MASK = np.array([[1, 1, 1, 1], [1, 1, 1, 0]])
 TYPES = np.zeros_like(IDS)
+OPTION = "optimization.disable_specified_optimizers"
 FEEDS = {"input_ids": IDS, "attention_mask": MASK, "token_type_ids": TYPES}
 
 
@@ -35,8 +38,9 @@ def test_a_graph_is_loaded_from_a_path_or_bytes(tmp_path: Path, form: str, expec
     path.write_bytes(graph())
     session = OnnxRuntimeSession({"path": path, "str": str(path), "bytes": path.read_bytes()}[form])
     np.testing.assert_array_equal(session.run(FEEDS)["logits"], expected)
-    assert session.inputs == get_task("text-classification").inputs
-    assert [(spec.name, spec.dtype) for spec in session.outputs] == [("logits", "float32")]
+    assert list(session.signatures) == ["default"]
+    assert session.signatures["default"].inputs == get_task("text-classification").inputs
+    assert [(spec.name, spec.dtype) for spec in session.signatures["default"].outputs] == [("logits", "float32")]
     assert session.provider == "CPUExecutionProvider"
     assert session.fallbacks == ()
 
@@ -59,7 +63,7 @@ def test_options_reach_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__(model, options, **more)
 
     monkeypatch.setattr(backend.ort, "InferenceSession", Spy)
-    OnnxRuntimeSession(graph(), SessionOptions(threads=2, arena=False, optimization="basic"))
+    OnnxRuntimeSession(graph(), SessionOptions(threads=2, arena=False, optimization="basic"), {OPTION: "A;B"})
     native = seen["options"]
     assert native.intra_op_num_threads == 2
     assert native.inter_op_num_threads == 1
@@ -67,12 +71,14 @@ def test_options_reach_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert native.graph_optimization_level == ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     assert native.get_session_config_entry("session.intra_op.allow_spinning") == "1"
     assert native.get_session_config_entry("session.force_spinning_stop") == "1"
-    assert seen["disabled_optimizers"] == ["SkipLayerNormFusion"]
+    assert native.get_session_config_entry(OPTION) == "A;B"
     assert seen["providers"] == ["CPUExecutionProvider"]
 
 
-def test_layer_normalisation_is_not_fused_into_the_slow_operator(tmp_path: Path) -> None:
-    """What the disabled optimiser is for: without it the engine rewrites this graph."""
+def test_layer_normalisation_is_not_fused_into_the_slow_operator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the bundle's session option is for: without it the engine rewrites this graph."""
     width = 16
     weights = {name: np.ones(width, np.float32) for name in ("scale", "shift")}
     model = helper.make_model(
@@ -90,21 +96,33 @@ def test_layer_normalisation_is_not_fused_into_the_slow_operator(tmp_path: Path)
         ir_version=9,
     )
 
-    def operators(disabled: list[str]) -> set[str]:
-        options = ort.SessionOptions()
-        options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
-        options.log_severity_level = 3
-        ort.InferenceSession(model.SerializeToString(), options, disabled_optimizers=disabled)
+    def operators(entries: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+        made = backend._session_options
+
+        def and_write(*asked: object) -> ort.SessionOptions:
+            native = made(*asked)
+            native.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+            return native
+
+        monkeypatch.setattr(backend, "_session_options", and_write)
+        OnnxRuntimeSession(model.SerializeToString(), None, entries)
+        monkeypatch.undo()
         return {node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node}
 
-    assert operators([]) == {"SkipLayerNormalization"}
-    assert operators(list(backend.DISABLED_OPTIMIZERS)) == {"Add", "LayerNormalization"}
+    assert operators({}, monkeypatch) == {"SkipLayerNormalization"}
+    assert operators(get_format("onnx").session, monkeypatch) == {"Add", "LayerNormalization"}
+
+
+def test_a_session_option_that_a_bundle_may_not_set_is_refused() -> None:
+    for name in ("ep.context_file_path", "session.load_model_format", OPTION.upper()):
+        with pytest.raises(BackendError, match=f"sets the session option '{name}', which .*: upgrade roformer-edge"):
+            OnnxRuntimeSession(graph(), None, {OPTION: "SkipLayerNormFusion", name: "1"})
 
 
 def test_inputs_are_fitted_to_the_graph(expected: np.ndarray) -> None:
     narrow = OnnxRuntimeSession(graph(dtype=TensorProto.INT32))
     np.testing.assert_array_equal(narrow.run(FEEDS)["logits"], expected)
-    assert {spec.dtype for spec in narrow.inputs} == {"int32"}
+    assert {spec.dtype for spec in narrow.signatures["default"].inputs} == {"int32"}
     session = OnnxRuntimeSession(graph())
     small = {name: array.astype(np.uint8) for name, array in FEEDS.items()}
     np.testing.assert_array_equal(session.run({**small, "position_ids": IDS})["logits"], expected)
@@ -129,8 +147,6 @@ def test_engine_errors_are_one_line() -> None:
     with pytest.raises(BackendError, match="could not run the graph") as caught:
         session.run({**FEEDS, "input_ids": np.full_like(IDS, 10**6)})
     assert "\n" not in str(caught.value)
-    with pytest.raises(BackendError, match="could not run the graph"):
-        session.run({**FEEDS, "attention_mask": MASK[:, :2]})
 
 
 @pytest.mark.parametrize("content", [b"", b"not a graph" * 100, graph()[:-500], graph()[500:]])
@@ -190,7 +206,7 @@ def test_a_provider_that_does_not_start_is_recorded_or_refused(monkeypatch: pyte
 
 def test_real_providers_are_listed() -> None:
     assert "CPUExecutionProvider" in available_providers()
-    assert engine_version() == ort.__version__
+    assert engine() == ("onnxruntime", ort.__version__)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +256,10 @@ def test_the_fake_session_behaves_like_a_real_one(expected: np.ndarray) -> None:
     """Same border, same errors: tests may use the one for the other."""
     task = get_task("text-classification")
     narrow = tuple(TensorSpec(name=spec.name, dtype="int32", axes=spec.axes) for spec in task.inputs)
-    fake = FakeSession(lambda feeds: {"logits": feeds["input_ids"][:, :2].astype(np.float32)}, narrow, task.outputs)
+    fake = FakeSession(
+        lambda feeds: {"logits": feeds["input_ids"][:, :2].astype(np.float32)},
+        {"default": Signature(inputs=narrow, outputs=task.outputs)},
+    )
     assert fake.run({"input_ids": IDS, "extra": IDS})["logits"].tolist() == [[1, 40], [1, 60]]
     call = fake.calls[0]
     assert set(call) == {"input_ids", "attention_mask", "token_type_ids"}

@@ -171,8 +171,7 @@ def test_characters_that_are_several_tokens_make_one_answer() -> None:
     row = get_task("question-answering")
     session = FakeSession(
         lambda feeds: {name: (feeds["input_ids"] % 7).astype(np.float32) for name in ("start_logits", "end_logits")},
-        row.inputs,
-        row.outputs,
+        {"default": row.signature},
     )
     answers = QuestionAnswerer(session, Doubled(), config())(("", "abc"), top_k=50)
     assert sorted((answer.start, answer.end) for answer in answers) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]

@@ -17,10 +17,11 @@ from roformer_edge.runtime.inference import Limits
 from roformer_edge.runtime.pipelines.text_classification import SCORES, Classification, TextClassifier
 from roformer_edge.runtime.session import SessionOptions
 from roformer_edge.tasks import get_task
-from tests.tiny_runtime import LABELS, CharacterTokenizer, config, graph
+from tests.tiny_runtime import LABELS, CharacterTokenizer, FixedSession, config, fixed_signatures, graph
 
 TEXTS = ["把客厅的灯打开", "现在几点", "", "今天" * 20, "a", "关灯", "好" * 62] * 5
 TASK = get_task("text-classification")
+SIGNATURES = {"default": TASK.signature}
 
 
 def fixed(*rows: list[float], **changes: object) -> TextClassifier:
@@ -28,8 +29,7 @@ def fixed(*rows: list[float], **changes: object) -> TextClassifier:
     values = np.array(rows, np.float32)
     session = FakeSession(
         lambda feeds: {"logits": np.resize(values, (len(feeds["input_ids"]), values.shape[1]))},
-        TASK.inputs,
-        TASK.outputs,
+        SIGNATURES,
     )
     return TextClassifier(session, CharacterTokenizer(), config(**changes))
 
@@ -80,16 +80,18 @@ def test_a_list_gives_the_answers_of_its_texts_in_order(classify: TextClassifier
 @given(
     texts=st.lists(st.text("开关灯几点abc", max_size=60), max_size=40),
     batch_size=st.integers(1, 9),
-    buckets=st.sampled_from([(), (64,), (8, 16, 64)]),
+    lengths=st.sampled_from([(), (64,), (64, 8, 16), (16, 64)]),
+    rows=st.sampled_from([None, 1, 3]),
 )
 def test_packing_and_padding_change_no_logits(
-    classify: TextClassifier, texts: list[str], batch_size: int, buckets: tuple[int, ...]
+    classify: TextClassifier, texts: list[str], batch_size: int, lengths: tuple[int, ...], rows: int | None
 ) -> None:
     session = classify.model.session
-    bucketed = TextClassifier(
-        session, CharacterTokenizer(), config(), limits=Limits(max_length=64, length_buckets=buckets, token_budget=100)
-    )
-    logits = bucketed.logits(texts, batch_size=batch_size)
+    signatures = fixed_signatures(TASK.signature, *lengths, rows=rows) if lengths else session.signatures
+    limits = Limits(max_length=64, token_budget=100)
+    other = TextClassifier(FixedSession(session, signatures), CharacterTokenizer(), config(), limits=limits)
+    assert other.model.lengths == tuple(sorted(lengths))
+    logits = other.logits(texts, batch_size=batch_size)
     assert logits.shape == (len(texts), len(LABELS))
     assert logits.dtype == np.float32
     for row, text in zip(logits, texts, strict=True):
@@ -179,7 +181,7 @@ def test_what_is_no_text_is_refused(classify: TextClassifier, value: object) -> 
 )
 def test_nul_and_surrogates_are_refused_before_the_tokenizer(text: str, where: str) -> None:
     tokenizer = CharacterTokenizer()
-    session = FakeSession(lambda feeds: {}, TASK.inputs, TASK.outputs)
+    session = FakeSession(lambda feeds: {}, SIGNATURES)
     classify = TextClassifier(session, tokenizer, config())
     for call in (lambda: classify(text), lambda: classify([text]), lambda: classify.logits([text])):
         with pytest.raises(TextError, match=where):
@@ -260,21 +262,19 @@ def test_another_number_of_logits_is_an_error() -> None:
 
 
 def test_another_number_of_rows_is_an_error() -> None:
-    session = FakeSession(lambda feeds: {"logits": np.zeros((1, 4), np.float32)}, TASK.inputs, TASK.outputs)
+    session = FakeSession(lambda feeds: {"logits": np.zeros((1, 4), np.float32)}, SIGNATURES)
     with pytest.raises(BackendError, match="for a batch of 2"):
         TextClassifier(session, CharacterTokenizer(), config())(["a", "b"])
 
 
 def test_a_graph_without_logits_is_an_error() -> None:
-    session = FakeSession(lambda feeds: {"hidden": feeds["input_ids"].astype(np.float32)}, TASK.inputs, TASK.outputs)
+    session = FakeSession(lambda feeds: {"hidden": feeds["input_ids"].astype(np.float32)}, SIGNATURES)
     with pytest.raises(BackendError, match="gave hidden, and no logits"):
         TextClassifier(session, CharacterTokenizer(), config())("a")
 
 
 def test_batches_are_bounded_in_texts_and_tokens() -> None:
-    session = FakeSession(
-        lambda feeds: {"logits": np.zeros((len(feeds["input_ids"]), 4), np.float32)}, TASK.inputs, TASK.outputs
-    )
+    session = FakeSession(lambda feeds: {"logits": np.zeros((len(feeds["input_ids"]), 4), np.float32)}, SIGNATURES)
     limits = Limits(max_length=64, token_budget=200)
     TextClassifier(session, CharacterTokenizer(), config(), limits=limits)(TEXTS, batch_size=8)
     shapes = [call["input_ids"].shape for call in session.calls]
@@ -284,9 +284,7 @@ def test_batches_are_bounded_in_texts_and_tokens() -> None:
 
 
 def test_padding_is_the_models_own() -> None:
-    session = FakeSession(
-        lambda feeds: {"logits": np.zeros((len(feeds["input_ids"]), 4), np.float32)}, TASK.inputs, TASK.outputs
-    )
+    session = FakeSession(lambda feeds: {"logits": np.zeros((len(feeds["input_ids"]), 4), np.float32)}, SIGNATURES)
     TextClassifier(session, CharacterTokenizer(), config(pad_token_id=9))(["a", "abc"])
     call = session.calls[0]
     assert call["input_ids"][0].tolist()[3:] == [9, 9]
@@ -335,7 +333,7 @@ def test_texts_before_an_error_of_the_iterator_are_answered_first(classify: Text
 
 
 def test_a_pair_is_refused_where_the_model_knows_single_texts() -> None:
-    session = FakeSession(lambda _: {"logits": np.zeros((1, 4), np.float32)}, TASK.inputs, TASK.outputs)
+    session = FakeSession(lambda _: {"logits": np.zeros((1, 4), np.float32)}, SIGNATURES)
     classify = TextClassifier(session, CharacterTokenizer(), config(type_vocab_size=1))
     classify("a")
     with pytest.raises(TextError, match=r"text 0 is a pair, and the model was made for single texts"):

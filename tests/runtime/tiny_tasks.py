@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +13,18 @@ import torch
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
+from roformer_edge.formats import resolve
 from roformer_edge.models.torch import heads
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.inference import Limits
 from roformer_edge.runtime.loading import PIPELINES
-from roformer_edge.runtime.pipeline import Pipeline
+from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.session import SessionOptions
 from roformer_edge.tasks import get_task
 from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
 from tests.onnx_export import float_graph
-from tests.tiny_runtime import vocabulary
+from tests.tiny_runtime import fixed_signatures, vocabulary
 
 TOKENIZER = RoFormerTokenizer(Vocabulary(vocabulary()))
 TEXTS = ("今天天气好", "把客厅的灯打开", "好", "", "现在几点？现在几点？", "abc 12", "今天，我关灯。")
@@ -47,16 +47,20 @@ def config(**changes: object) -> RoFormerConfig:
 
 def pipeline_of(task: str) -> Any:
     """The class that answers a task."""
-    module, name = PIPELINES[task]
-    return getattr(importlib.import_module(module), name)
+    return resolve(PIPELINES[task])
 
 
 def fake(
-    task: str, answer: Callable[[Feeds], Feeds], *, limits: Limits | None = None, **changes: object
+    task: str,
+    answer: Callable[[Feeds], Feeds],
+    *,
+    limits: Limits | None = None,
+    lengths: tuple[int, ...] = (),
+    **changes: object,
 ) -> tuple[Any, FakeSession]:
     """A pipeline whose graph is a function, and the session that remembers what it was given."""
-    row = get_task(task)
-    session = FakeSession(answer, row.inputs, row.outputs)
+    signature = get_task(task).signature
+    session = FakeSession(answer, fixed_signatures(signature, *lengths) if lengths else {"default": signature})
     return pipeline_of(task)(session, TOKENIZER, config(**changes), limits=limits), session
 
 

@@ -1,31 +1,49 @@
-"""Predictors that read their logits from a table: comparisons without a network."""
+"""Predictors that read their answers from a table: comparisons without a network."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from roformer_edge.validate.datasets import Example
+from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.options import CompareOptions
-from roformer_edge.validate.predictors import A_FUNCTION, Predictor
-from roformer_edge.validate.report import Facts, FileFact, Latency, Memory, Provenance, Report, Timing
+from roformer_edge.validate.predictors import A_FUNCTION, Facts, FileFact, Predictor
+from roformer_edge.validate.report import Latency, Memory, Report, ReportProvenance, Timing
 from roformer_edge.validate.runner import compare
 
-UNTIMED = CompareOptions(timed_texts=0, memory_texts=0, data_name="dev.jsonl")
+UNTIMED = CompareOptions(timed=0, watched=0, data_name="dev.jsonl")
 LABELS = ("turn_on", "turn_off", "weather")
+PROVENANCE = ReportProvenance(
+    created="2026-01-31T23:59:59Z", version="0.1.0", python="3.11.7", numpy="2.4.6", machine="Linux x86_64"
+)
+
+
+def text_example(text: str, gold: Any) -> Example:
+    """A text with its gold answer."""
+    return Example(inputs={"text": text}, gold=gold)
+
+
+def text_predictor(
+    name: str, table: Mapping[str, Any], labels: Sequence[str] = (), facts: Facts = A_FUNCTION, **fields: Any
+) -> Predictor:
+    """Looks the answer to every text up."""
+
+    def answer(inputs: Sequence[Mapping[str, Any]], *, batch_size: int) -> list[Any]:
+        return [table[value["text"]] for value in inputs]
+
+    return Predictor(name=name, answer=answer, labels=tuple(labels), facts=facts, **fields)
 
 
 def table_predictor(
     name: str, labels: Sequence[str], table: Mapping[str, Sequence[float]], facts: Facts = A_FUNCTION
 ) -> Predictor:
     """Looks the logits of every text up."""
-
-    def logits(texts: Sequence[str], *, batch_size: int) -> np.ndarray:
-        return np.array([table[text] for text in texts], dtype=np.float32)
-
-    return Predictor(name=name, labels=tuple(labels), logits=logits, facts=facts)
+    return text_predictor(
+        name, {text: np.array(row, dtype=np.float32) for text, row in table.items()}, labels=labels, facts=facts
+    )
 
 
 # text, gold, logits of the reference, logits of the candidate
@@ -42,28 +60,22 @@ ROWS = (
 
 
 def example_rows() -> tuple[Example, ...]:
-    """The labelled texts of ``ROWS``."""
-    return tuple(Example(text=text, label=LABELS[gold]) for text, gold, _, _ in ROWS)
+    """The labelled texts of ``ROWS``, on the lines 3, 5, 7 ... of a file."""
+    return tuple(
+        Example(inputs={"text": text}, gold=LABELS[gold], line=2 * number + 3, id=f"dev-{number}")
+        for number, (text, gold, _, _) in enumerate(ROWS)
+    )
 
 
-def example_sides() -> tuple[Predictor, Predictor]:
-    """Both sides of ``ROWS``; the candidate has its labels in another order."""
-    order = (2, 0, 1)
+def example_facts() -> tuple[Facts, Facts]:
+    """What a checkpoint and its int8 bundle might be."""
     files = (
         FileFact(path="model.safetensors", role="model", bytes=20_000_000),
         FileFact(path="vocab.txt", role="vocabulary", bytes=61_233),
     )
     smaller = (FileFact(path="model.onnx", role="model", bytes=5_100_000), files[1])
-    reference = table_predictor(
-        "checkpoint",
-        LABELS,
-        {text: logits for text, _, logits, _ in ROWS},
+    return (
         Facts(engine="torch 2.13.0", provider="CPU", recipe="float32", threads=1, files=files),
-    )
-    candidate = table_predictor(
-        "dist/intent",
-        [LABELS[index] for index in order],
-        {text: [logits[index] for index in order] for text, _, _, logits in ROWS},
         Facts(
             engine="onnxruntime 1.32.0",
             provider="CPUExecutionProvider",
@@ -72,34 +84,43 @@ def example_sides() -> tuple[Predictor, Predictor]:
             files=smaller,
         ),
     )
+
+
+def example_sides() -> tuple[Predictor, Predictor]:
+    """Both sides of ``ROWS``; the candidate has its labels in another order."""
+    order = (2, 0, 1)
+    ours, theirs = example_facts()
+    reference = table_predictor("checkpoint", LABELS, {text: logits for text, _, logits, _ in ROWS}, ours)
+    candidate = table_predictor(
+        "dist/intent",
+        [LABELS[index] for index in order],
+        {text: [logits[index] for index in order] for text, _, _, logits in ROWS},
+        theirs,
+    )
     return reference, candidate
 
 
-def make_small_report() -> Report:
-    """The comparison of ``ROWS``, with fixed figures for everything that depends on the machine."""
-    reference, candidate = example_sides()
-    options = dataclasses.replace(UNTIMED, max_drop=15.0)
-    report = compare(reference, candidate, example_rows(), options)
-    note = "fresh process: opened, then answered 8 texts one at a time"
+def with_fixed_figures(report: Report) -> Report:
+    """A report with the same figures on every machine where they would be the machine's own."""
+    note = "fresh process: opened, then answered 8 inputs one at a time"
     return dataclasses.replace(
         report,
         timing=Timing(
             reference=Latency(p50=6.0, p90=7.5, p99=9.0),
             candidate=Latency(p50=2.0, p90=2.5, p99=4.5),
             ratio=0.34,
-            texts=8,
+            inputs=8,
             rounds=3,
             warm_up=5,
         ),
         reference=dataclasses.replace(report.reference, memory=Memory(peak=450_000_000, note=note)),
         candidate=dataclasses.replace(report.candidate, memory=Memory(peak=120_000_000, note=note)),
-        provenance=Provenance(
-            created="2026-01-31T23:59:59Z",
-            version="0.1.0",
-            python="3.11.7",
-            numpy="2.4.6",
-            machine="Linux x86_64",
-            reference_batch_size=16,
-            batch_size=1,
-        ),
+        provenance=PROVENANCE,
     )
+
+
+def make_small_report() -> Report:
+    """The comparison of ``ROWS``."""
+    reference, candidate = example_sides()
+    options = dataclasses.replace(UNTIMED, max_drop=15.0)
+    return with_fixed_figures(compare(reference, candidate, example_rows(), options))

@@ -1,6 +1,8 @@
-"""Where two logit arrays differ."""
+"""Where two arrays of outputs differ."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
@@ -8,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from roformer_edge.validate.datasets import Example
 from roformer_edge.validate.differences import (
     EXTREMES,
     SAMPLE,
-    changed_examples,
     difference_histogram,
-    logit_sample,
+    distance,
+    output_sample,
+    row_cosines,
 )
 
 LOGITS = st.integers(1, 30).flatmap(
@@ -42,67 +44,29 @@ def test_a_sample_holds_the_extremes_and_is_repeatable():
     ours = random.normal(size=(500, 7)).astype(np.float32)
     theirs = ours.copy()
     theirs[:EXTREMES, 3] += 9
-    sample = logit_sample(ours, theirs, seed=1)
+    sample = output_sample(ours, theirs, seed=1)
     assert len(sample) == SAMPLE
     assert sum(abs(b - a) > 8 for a, b in sample) == EXTREMES
-    assert sample == logit_sample(ours, theirs, seed=1)
-    assert sample != logit_sample(ours, theirs, seed=2)
+    assert sample == output_sample(ours, theirs, seed=1)
+    assert sample != output_sample(ours, theirs, seed=2)
 
 
 def test_few_logits_are_all_in_the_sample():
     ours = np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert sorted(logit_sample(ours, ours + 1, seed=0)) == [(float(x), float(x + 1)) for x in range(6)]
+    assert sorted(output_sample(ours, ours + 1, seed=0)) == [(float(x), float(x + 1)) for x in range(6)]
 
 
-def changes(gold, ours, theirs, limit=10):
-    examples = [Example(text=f"text {row}", label="abc"[label]) for row, label in enumerate(gold)]
-    return changed_examples(examples, ("a", "b", "c"), np.float32(ours), np.float32(theirs), limit)
+def test_distance_by_hand():
+    ours = np.array([[1, 0], [0, 2], [0, 0]], dtype=np.float32)
+    theirs = np.array([[1, 1], [0, -2], [0, 0]], dtype=np.float32)
+    apart = distance(ours, theirs)
+    assert apart.mean == pytest.approx(5 / 6)
+    assert apart.worst == 4
+    assert apart.spread == pytest.approx(math.sqrt(5 / 6 - 1 / 4))
+    # 45 degrees, opposite, both zero
+    assert apart.mean_cosine == pytest.approx((math.sqrt(0.5) - 1 + 1) / 3)
+    assert apart.worst_cosine == -1
 
 
-def test_effects_scores_and_order():
-    found = changes(
-        gold=[0, 0, 0, 1, 2, 0],
-        ours=[[2, 0, 0], [5, 0, 0], [3, 0, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]],
-        theirs=[[0, 1, 0], [0, 1, 0], [2, 0, 0], [0, 1, 0], [0, 1, 0], [1, 0, 0]],
-    )
-    assert [(change.number, change.effect) for change in found] == [
-        (2, "broke"),  # the reference was surer here
-        (1, "broke"),
-        (4, "fixed"),
-        (5, "moved"),
-        (3, "drifted"),
-        # the sixth did not move at all
-    ]
-    first = found[0]
-    assert (first.text, first.gold) == ("text 1", "a")
-    assert (first.reference.label, first.candidate.label) == ("a", "b")
-    assert (first.margin, first.difference) == (5.0, 5.0)
-    assert first.reference.score == pytest.approx(np.exp(5) / (np.exp(5) + 2))
-    assert first.candidate.score == pytest.approx(np.e / (np.e + 2))
-
-
-def test_an_endless_text_is_cut():
-    examples = [Example(text="长" * 5000, label="a")]
-    ours, theirs = np.float32([[1, 0]]), np.float32([[0, 1]])
-    (change,) = changed_examples(examples, ("a", "b"), ours, theirs, 3)
-    assert change.text == "长" * 999 + "…"
-
-
-def test_each_effect_is_cut_on_its_own():
-    found = changes(
-        gold=[0] * 6,
-        ours=[[1, 0, 0]] * 4 + [[0, 1, 0]] * 2,
-        theirs=[[0, 1, 0]] * 4 + [[1, 0, 0]] * 2,
-        limit=1,
-    )
-    assert [change.effect for change in found] == ["broke", "fixed"]
-    assert [change.number for change in found] == [1, 5]
-
-
-@given(LOGITS, st.integers(0, 5))
-def test_effects_are_exclusive_and_margins_never_negative(pair, limit):
-    found = changes([0] * len(pair[0]), pair[0], pair[1], limit)
-    assert len({change.number for change in found}) == len(found)
-    for change in found:
-        assert change.margin >= 0
-        assert (change.reference.label != change.candidate.label) == (change.effect != "drifted")
+def test_cosine_with_one_zero_row_is_zero():
+    assert row_cosines(np.zeros((1, 3)), np.ones((1, 3))).tolist() == [0.0]

@@ -13,27 +13,27 @@ from roformer_edge.validate.report import Report, check_budget, points_beside
 
 
 def test_every_figure_of_the_small_report_by_hand(small_report):
-    ours, theirs, drop = small_report.reference, small_report.candidate, small_report.drop
-    assert (ours.right, ours.accuracy) == (5, 5 / 8)
-    assert (theirs.right, theirs.accuracy) == (4, 4 / 8)
-    assert drop.points == 12.5
+    accuracy, macro_f1 = small_report.figures
+    assert (accuracy.name, macro_f1.name) == ("accuracy", "macro-F1")
+    assert (accuracy.reference, accuracy.candidate, accuracy.drop) == (5 / 8, 4 / 8, 12.5)
+    assert accuracy.change == -12.5
     # turn_on: 2 of 3 right, one answer too many; turn_off: 1 of 2, two too many; weather: 2 of 3
-    assert [row.f1 for row in ours.classes] == pytest.approx([2 / 3, 2 / 5, 4 / 5])
-    assert [row.f1 for row in theirs.classes] == pytest.approx([4 / 5, 4 / 7, 0])
-    assert [row.support for row in theirs.classes] == [3, 2, 3]
-    assert theirs.classes[1].precision == pytest.approx(2 / 5)
-    assert theirs.classes[1].recall == 1
-    assert ours.macro_f1 == pytest.approx((2 / 3 + 2 / 5 + 4 / 5) / 3)
-    assert drop.macro_f1_points == pytest.approx(100 * (ours.macro_f1 - theirs.macro_f1))
-    assert small_report.agreement.top1 == 4 / 8
-    assert small_report.agreement.worst_difference == 2.25
-    assert small_report.disagreements == 4
-    counts = {
-        (a, b): small_report.count(reference_right=a, candidate_right=b) for a in (True, False) for b in (True, False)
-    }
-    assert counts == {(True, True): 3, (True, False): 2, (False, True): 1, (False, False): 2}
+    detail = small_report.detail
+    assert [row.f1 for row in detail.reference] == pytest.approx([2 / 3, 2 / 5, 4 / 5])
+    assert [row.f1 for row in detail.candidate] == pytest.approx([4 / 5, 4 / 7, 0])
+    assert [row.support for row in detail.candidate] == [3, 2, 3]
+    assert detail.candidate[1].precision == pytest.approx(2 / 5)
+    assert detail.candidate[1].recall == 1
+    assert macro_f1.reference == pytest.approx((2 / 3 + 2 / 5 + 4 / 5) / 3)
+    assert macro_f1.drop == pytest.approx(100 * (macro_f1.reference - macro_f1.candidate))
+    assert small_report.figure("macro-F1") is macro_f1
+    assert (small_report.agreement.equal, small_report.agreement.total, small_report.agreement.share) == (4, 8, 0.5)
+    assert detail.distance.worst == 2.25
+    assert small_report.changed_answers == 4
+    verdicts = accuracy.verdicts
+    assert (verdicts.both, verdicts.only_reference, verdicts.only_candidate, verdicts.neither) == (3, 2, 1, 2)
     # one won, two lost: 2 P(at most 1 of 3) - P(1 of 3)
-    assert drop.p_value == pytest.approx(2 * 4 / 8 - 3 / 8)
+    assert verdicts.p_value == pytest.approx(2 * 4 / 8 - 3 / 8)
     assert [(row.number, row.effect) for row in small_report.changes] == [
         (3, "broke"),
         (4, "broke"),
@@ -42,7 +42,17 @@ def test_every_figure_of_the_small_report_by_hand(small_report):
         (1, "drifted"),
         (2, "drifted"),
     ]
-    assert ours.facts.bytes == 20_061_233
+    assert {row.effect: row.count for row in small_report.effects} == {"broke": 2, "fixed": 1, "moved": 1, "drifted": 2}
+    assert small_report.reference.facts.bytes == 20_061_233
+
+
+def test_the_common_part_names_nothing_of_a_task(small_report):
+    """What a reader of any task's JSON finds is the same everywhere; the task's own is in the detail."""
+    common = json.dumps(
+        {key: value for key, value in small_report.to_dict().items() if key not in ("detail", "changes")}
+    )
+    for word in ("label", "logit", "class", "token", "entit", "span"):
+        assert word not in common.replace("text-classification", ""), word
 
 
 def test_json_gives_the_same_report_back(small_report):
@@ -66,16 +76,18 @@ def damaged(report: Report, path: tuple, value: object) -> dict:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("schema_version",), 2, "schema_version is 2"),
+        (("schema_version",), 1, "not a report of schema 2: schema_version is 1"),
         (("schema_version",), KeyError, "schema_version is None"),
-        (("drop", "points"), "12.5", "report.drop.points is '12.5', expected float"),
-        (("drop", "points"), float("nan"), "report.drop.points is nan"),
-        (("drop", "seed"), True, "report.drop.seed is True, expected int"),
-        (("drop", "sed"), 1, "report.drop must hold exactly"),
+        (("measure",), "ranking", "report.measure is 'ranking', expected one of text-classification"),
+        (("figures", 0, "drop"), "12.5", r"report.figures\[0\].drop is '12.5', expected float"),
+        (("figures", 0, "drop"), float("nan"), r"report.figures\[0\].drop is nan"),
+        (("uncertainty", "seed"), True, "report.uncertainty.seed is True, expected int"),
+        (("uncertainty", "sed"), 1, "report.uncertainty must hold exactly"),
         (("agreement",), KeyError, "report must hold exactly"),
-        (("reference", "classes"), {}, "report.reference.classes is dict, expected a list"),
-        (("reference", "classes", 0, "label"), 3, r"report.reference.classes\[0\].label is 3"),
-        (("logit_sample", 1), [1.0], r"report.logit_sample\[1\] has 1 items, expected 2"),
+        (("detail",), KeyError, "report.detail must hold exactly"),
+        (("detail", "reference"), {}, "report.detail.reference is dict, expected a list"),
+        (("detail", "reference", 0, "label"), 3, r"report.detail.reference\[0\].label is 3"),
+        (("detail", "sample", 1), [1.0], r"report.detail.sample\[1\] has 1 items, expected 2"),
         (("changes", 0, "effect"), "bent", r"report.changes\[0\].effect is 'bent'"),
         (("timing",), [], "report.timing must hold exactly"),
     ],
@@ -87,7 +99,7 @@ def test_a_damaged_report_is_refused_with_the_place(small_report, path, value, m
 
 @pytest.mark.parametrize("values", [None, [], "report", 3])
 def test_what_is_no_object_is_refused(values):
-    with pytest.raises(ComparisonError, match="not a report of schema 1"):
+    with pytest.raises(ComparisonError, match="not a report of schema 2"):
         Report.from_dict(values)
 
 
@@ -102,7 +114,7 @@ def test_a_drop_over_the_budget_stops(small_report, budget):
     with pytest.raises(BudgetExceededError) as caught:
         check_budget(small_report, budget)
     assert caught.value.exit_code == 3
-    interval = small_report.drop.interval
+    interval = small_report.gated.drop_interval
     message = str(caught.value)
     for part in (
         "accuracy dropped by 12.5",
@@ -125,8 +137,10 @@ def test_the_budget_of_the_report_holds_where_none_is_given(small_report):
 
 
 def test_a_gain_is_within_any_budget(small_report):
-    better = dataclasses.replace(small_report, drop=dataclasses.replace(small_report.drop, points=-2.0))
+    gained = dataclasses.replace(small_report.gated, drop=-2.0)
+    better = dataclasses.replace(small_report, figures=(gained, *small_report.figures[1:]))
     check_budget(better, 0)
+    assert better.gated.change == 2
 
 
 @pytest.mark.parametrize("budget", [-0.1, float("nan"), float("inf")])

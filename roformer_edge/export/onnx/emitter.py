@@ -18,7 +18,8 @@ from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.graph import CONTRIB, Graph, GraphBuilder
 from roformer_edge.export.onnx.linear import emit_linear, emit_table
 from roformer_edge.quantize.presets import Preset
-from roformer_edge.tasks import Task, TensorSpec
+from roformer_edge.signatures import TensorSpec
+from roformer_edge.tasks import Task
 
 INDEX_DTYPES = ("int64", "int32")
 # what transformers adds to the score of a position that is padding

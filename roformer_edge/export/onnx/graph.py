@@ -16,7 +16,7 @@ from onnx.external_data_helper import set_external_data
 
 from roformer_edge._version import __version__
 from roformer_edge.export.artifact import Run
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
 OPSET = 20
 CONTRIB = "com.microsoft"
@@ -46,6 +46,11 @@ class Graph:
     outputs: tuple[TensorSpec, ...]
     tensors: Mapping[str, np.ndarray]
     marks: Mapping[str, str]
+
+    @property
+    def signatures(self) -> dict[str, Signature]:
+        """The one way to call the graph."""
+        return {DEFAULT: Signature(inputs=self.inputs, outputs=self.outputs)}
 
     def to_bytes(self) -> bytes:
         """Serialise the whole model as one ``ModelProto``, weights included (at most 2 GiB)."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from roformer_edge._extras import require
 from roformer_edge.errors import BackendError
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import TensorSpec
 
 if TYPE_CHECKING:  # which imports this module when it is opened
     from roformer_edge.export.onnx.graph import Graph

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 from roformer_edge.checkpoint.names import check_language_model
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.models.flax import losses
-from roformer_edge.models.flax.encoder import ACTIVATIONS, Array, FlaxRoFormerModule, dense, norm
+from roformer_edge.models.flax.attention import Array, dense, norm
+from roformer_edge.models.flax.encoder import ACTIVATIONS, FlaxRoFormerModule
 from roformer_edge.models.flax.pretrained import FlaxRoFormerPreTrainedModel, Params
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, SpanOutput, flag
 
@@ -78,16 +79,16 @@ class FlaxRoFormerClassificationHead(nn.Module):
     config: RoFormerConfig
 
     @nn.compact
-    def __call__(self, states: Array, fixed: bool) -> Array:
+    def __call__(self, states: Array, deterministic: bool) -> Array:
         dropout = nn.Dropout(self.config.hidden_dropout_prob)
-        first = dropout(states[:, 0], deterministic=fixed)
+        first = dropout(states[:, 0], deterministic=deterministic)
         states = dense(self.config, self.config.hidden_size, "dense")(first)
-        states = dropout(ACTIVATIONS[self.config.hidden_act](states), deterministic=fixed)
+        states = dropout(ACTIVATIONS[self.config.hidden_act](states), deterministic=deterministic)
         return dense(self.config, self.config.num_labels, "out_proj")(states)
 
 
 def pool(states: Array, attention_mask: Array | None, summary_type: str) -> Array:
-    """One state for a whole text: ``[B, S, H] -> [B, H]``; see :func:`roformer_edge.models.torch.heads.pool`."""
+    """Take one state for a whole text, ``[B, S, H] -> [B, H]``; see :func:`roformer_edge.models.torch.heads.pool`."""
     if summary_type == "last_token" and attention_mask is not None:
         last = ((attention_mask != 0) * jnp.arange(states.shape[1])).max(axis=1)
         return jnp.take_along_axis(states, last[:, None, None], axis=1)[:, 0]
@@ -107,8 +108,8 @@ class FlaxRoFormerHeadedModule(nn.Module):
         """Create the head's modules."""
         raise NotImplementedError
 
-    def head(self, states: Array, attention_mask: Array | None, fixed: bool) -> Array:
-        """From the encoder's last states ``[B, S, H]`` to logits."""
+    def head(self, states: Array, attention_mask: Array | None, deterministic: bool) -> Array:
+        """Make logits of the encoder's last states ``[B, S, H]``."""
         raise NotImplementedError
 
     def __call__(
@@ -118,11 +119,13 @@ class FlaxRoFormerHeadedModule(nn.Module):
         token_type_ids: Array | None,
         head_mask: Array | None,
         inputs_embeds: Array | None,
-        fixed: bool,
+        deterministic: bool,
     ) -> tuple[Array, list[Array], list[Array]]:
-        """Logits, all states and all attention weights."""
-        states, weights = self.roformer(input_ids, attention_mask, token_type_ids, head_mask, inputs_embeds, fixed)
-        return self.head(states[-1], attention_mask, fixed), states, weights
+        """Compute logits, all states and all attention weights."""
+        states, weights = self.roformer(
+            input_ids, attention_mask, token_type_ids, head_mask, inputs_embeds, deterministic
+        )
+        return self.head(states[-1], attention_mask, deterministic), states, weights
 
 
 class FlaxRoFormerForMaskedLMModule(FlaxRoFormerHeadedModule):
@@ -132,7 +135,7 @@ class FlaxRoFormerForMaskedLMModule(FlaxRoFormerHeadedModule):
         check_language_model(config)
         self.cls = FlaxRoFormerMaskedLMHead(config)
 
-    def head(self, states: Array, attention_mask: Array | None, fixed: bool) -> Array:
+    def head(self, states: Array, attention_mask: Array | None, deterministic: bool) -> Array:
         return self.cls(states, self.roformer.word_table())
 
 
@@ -142,8 +145,8 @@ class FlaxRoFormerForSequenceClassificationModule(FlaxRoFormerHeadedModule):
     def add_head(self, config: RoFormerConfig) -> None:
         self.classifier = FlaxRoFormerClassificationHead(config)
 
-    def head(self, states: Array, attention_mask: Array | None, fixed: bool) -> Array:
-        return self.classifier(states, fixed)
+    def head(self, states: Array, attention_mask: Array | None, deterministic: bool) -> Array:
+        return self.classifier(states, deterministic)
 
 
 class FlaxRoFormerForMultipleChoiceModule(FlaxRoFormerHeadedModule):
@@ -153,7 +156,7 @@ class FlaxRoFormerForMultipleChoiceModule(FlaxRoFormerHeadedModule):
         self.summary_type = config.summary_type
         self.classifier = dense(config, 1)
 
-    def head(self, states: Array, attention_mask: Array | None, fixed: bool) -> Array:
+    def head(self, states: Array, attention_mask: Array | None, deterministic: bool) -> Array:
         return self.classifier(pool(states, attention_mask, self.summary_type))
 
 
@@ -164,8 +167,8 @@ class FlaxRoFormerForTokenClassificationModule(FlaxRoFormerHeadedModule):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.classifier = dense(config, config.num_labels)
 
-    def head(self, states: Array, attention_mask: Array | None, fixed: bool) -> Array:
-        return self.classifier(self.dropout(states, deterministic=fixed))
+    def head(self, states: Array, attention_mask: Array | None, deterministic: bool) -> Array:
+        return self.classifier(self.dropout(states, deterministic=deterministic))
 
 
 class FlaxRoFormerForQuestionAnsweringModule(FlaxRoFormerHeadedModule):
@@ -174,11 +177,11 @@ class FlaxRoFormerForQuestionAnsweringModule(FlaxRoFormerHeadedModule):
     def add_head(self, config: RoFormerConfig) -> None:
         self.qa_outputs = dense(config, 2)
 
-    def head(self, states: Array, attention_mask: Array | None, fixed: bool) -> Array:
+    def head(self, states: Array, attention_mask: Array | None, deterministic: bool) -> Array:
         return self.qa_outputs(states)
 
 
-def _chosen(
+def _asked_for(
     config: RoFormerConfig, states: list[Array], weights: list[Array], hidden: bool | None, attentions: bool | None
 ) -> dict[str, Any]:
     return {
@@ -225,8 +228,8 @@ class FlaxRoFormerModel(FlaxRoFormerPreTrainedModel):
         """
         inputs = (input_ids, attention_mask, token_type_ids, head_mask, inputs_embeds)
         states, weights = self._run(params, inputs, train, dropout_rng)
-        chosen = _chosen(self.config, states, weights, output_hidden_states, output_attentions)
-        output: EncoderOutput[Array] = EncoderOutput(last_hidden_state=states[-1], **chosen)
+        asked_for = _asked_for(self.config, states, weights, output_hidden_states, output_attentions)
+        output: EncoderOutput[Array] = EncoderOutput(last_hidden_state=states[-1], **asked_for)
         return output.as_asked(return_dict, self.config)
 
 
@@ -234,7 +237,7 @@ class _HeadedModel(FlaxRoFormerPreTrainedModel):
     """A model with one kind of logits and a loss for them."""
 
     def loss(self, logits: Array, labels: Array) -> Array:
-        """The training loss: mean cross-entropy; -100 marks labels that do not count."""
+        """Compute the training loss: mean cross-entropy; -100 marks labels that do not count."""
         return losses.cross_entropy(logits, labels)
 
     def __call__(
@@ -260,14 +263,14 @@ class _HeadedModel(FlaxRoFormerPreTrainedModel):
         """
         inputs = (input_ids, attention_mask, token_type_ids, head_mask, inputs_embeds)
         logits, states, weights = self._run(params, inputs, train, dropout_rng)
-        chosen = _chosen(self.config, states, weights, output_hidden_states, output_attentions)
-        return self._answer(logits, labels, chosen, return_dict)
+        asked_for = _asked_for(self.config, states, weights, output_hidden_states, output_attentions)
+        return self._answer(logits, labels, asked_for, return_dict)
 
     def _answer(
-        self, logits: Array, labels: Any, chosen: dict[str, Any], return_dict: bool | None
+        self, logits: Array, labels: Any, asked_for: dict[str, Any], return_dict: bool | None
     ) -> LogitsOutput[Array] | tuple[Any, ...]:
         loss = None if labels is None else self.loss(logits, jnp.asarray(labels))
-        output: LogitsOutput[Array] = LogitsOutput(loss=loss, logits=logits, **chosen)
+        output: LogitsOutput[Array] = LogitsOutput(loss=loss, logits=logits, **asked_for)
         return output.as_asked(return_dict, self.config)
 
 
@@ -285,7 +288,7 @@ class FlaxRoFormerForSequenceClassification(_HeadedModel):
     module_class = FlaxRoFormerForSequenceClassificationModule
 
     def loss(self, logits: Array, labels: Array) -> Array:
-        """The training loss for the config's ``problem_type``."""
+        """Compute the training loss for the config's ``problem_type``."""
         return losses.sequence_loss(logits, labels, self.config.problem_type)
 
 
@@ -317,12 +320,12 @@ class FlaxRoFormerForMultipleChoice(_HeadedModel):
             raise ValueError("give either input_ids or inputs_embeds")
         flat = (_flat(input_ids), _flat(attention_mask), _flat(token_type_ids), head_mask, _flat(inputs_embeds))
         logits, states, weights = self._run(params, flat, train, dropout_rng)
-        chosen = _chosen(self.config, states, weights, output_hidden_states, output_attentions)
-        return self._answer(logits.reshape(jnp.shape(given)[:2]), labels, chosen, return_dict)
+        asked_for = _asked_for(self.config, states, weights, output_hidden_states, output_attentions)
+        return self._answer(logits.reshape(jnp.shape(given)[:2]), labels, asked_for, return_dict)
 
 
 def _flat(given: Any) -> Any:
-    """``[B, choices, ...] -> [B * choices, ...]``."""
+    """Flatten ``[B, choices, ...]`` to ``[B * choices, ...]``."""
     if given is None:
         return None
     batch, choices, *rest = jnp.shape(given)
@@ -368,6 +371,6 @@ class FlaxRoFormerForQuestionAnswering(FlaxRoFormerPreTrainedModel):
         starts, ends, loss = logits[..., 0], logits[..., 1], None
         if start_positions is not None and end_positions is not None:
             loss = losses.span_loss(starts, ends, jnp.asarray(start_positions), jnp.asarray(end_positions))
-        chosen = _chosen(self.config, states, weights, output_hidden_states, output_attentions)
-        output: SpanOutput[Array] = SpanOutput(loss=loss, start_logits=starts, end_logits=ends, **chosen)
+        asked_for = _asked_for(self.config, states, weights, output_hidden_states, output_attentions)
+        output: SpanOutput[Array] = SpanOutput(loss=loss, start_logits=starts, end_logits=ends, **asked_for)
         return output.as_asked(return_dict, self.config)

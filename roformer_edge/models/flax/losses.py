@@ -9,7 +9,7 @@ IGNORED = -100
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array, ignored: int = IGNORED) -> jax.Array:
-    """Mean over the labels that count; logits ``[..., classes]``, labels ``[...]``."""
+    """Average over the labels that count; logits ``[..., classes]``, labels ``[...]``."""
     counts = labels != ignored
     chosen = jnp.where(counts, labels, 0)[..., None]
     likelihood = jnp.take_along_axis(jax.nn.log_softmax(logits), chosen, axis=-1)[..., 0]
@@ -17,7 +17,7 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, ignored: int = IGNORED) 
 
 
 def sequence_loss(logits: jax.Array, labels: jax.Array, problem_type: str | None) -> jax.Array:
-    """Of whole-text labels; ``problem_type`` as in the config, derived from logits and labels where ``None``."""
+    """Compute the loss of labels of whole texts; ``None`` derives ``problem_type`` as in torch."""
     if problem_type is None:
         single = jnp.issubdtype(labels.dtype, jnp.integer)
         problem_type = "single_label_classification" if single else "multi_label_classification"
@@ -30,7 +30,7 @@ def sequence_loss(logits: jax.Array, labels: jax.Array, problem_type: str | None
 
 
 def span_loss(start_logits: jax.Array, end_logits: jax.Array, starts: jax.Array, ends: jax.Array) -> jax.Array:
-    """Mean of the cross-entropies of both ends; positions outside the ``S`` tokens do not count."""
+    """Average the cross-entropies of both ends; positions outside the ``S`` tokens do not count."""
     length = start_logits.shape[1]
 
     def one(logits: jax.Array, positions: jax.Array) -> jax.Array:

@@ -14,7 +14,7 @@ Tree = dict[str, Any]
 
 
 def to_tree(arrays: Mapping[str, NDArray[np.float32]], *, bare: bool) -> Tree:
-    """The nested dictionaries of a Flax model.
+    """Make the nested dictionaries of a Flax model.
 
     Args:
         arrays: Canonical arrays; the rotary table is no parameter there and is left out.
@@ -36,7 +36,7 @@ def to_tree(arrays: Mapping[str, NDArray[np.float32]], *, bare: bool) -> Tree:
 
 
 def from_tree(tree: Mapping[str, Any], *, bare: bool) -> dict[str, NDArray[np.float32]]:
-    """The inverse of :func:`to_tree`."""
+    """Make canonical arrays of a tree: the inverse of :func:`to_tree`."""
     arrays: dict[str, NDArray[np.float32]] = {}
     for path, leaf in _leaves(tree, ()):
         *modules, kind = path

@@ -11,11 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from roformer_edge.checkpoint.loading import load_architecture, save_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import shapes_of
+from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import UnsupportedModelError
-from roformer_edge.models.flax.encoder import Array
+from roformer_edge.models.flax.attention import Array
 from roformer_edge.models.flax.parameter_tree import from_tree, to_tree
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class FlaxRoFormerPreTrainedModel:
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
                 another number of labels; without it that is an error.
-            seed: Of that head.
+            seed: Seed of the random numbers of that head.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
@@ -87,7 +88,7 @@ class FlaxRoFormerPreTrainedModel:
         return save_checkpoint(directory, self.config, self.architecture, self.canonical_arrays(params))
 
     def canonical_arrays(self, params: Params | None = None) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-        """The parameters, or those given, under their canonical names; matrices as torch stores them."""
+        """Return the parameters, or those given, under their canonical names; matrices as torch stores them."""
         return from_tree(self.params if params is None else params, bare=self.architecture == "RoFormerModel")
 
     def _random(self, seed: int) -> Params:

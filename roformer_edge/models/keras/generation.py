@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,50 +11,12 @@ from numpy.typing import NDArray
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.stopping import new_tokens, stop_tokens
+from roformer_edge.sampling import Sampling
 
 Ids = NDArray[np.int64]
-Logits = NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """How the next token is chosen from logits, in numpy; fields as in the torch module."""
-
-    do_sample: bool = False
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.repetition_penalty <= 0:
-            raise ValueError(f"temperature and repetition_penalty must be > 0, top_k >= 0, 0 < top_p <= 1: {self}")
-
-    def next_tokens(self, logits: Logits, ids: Ids, generator: np.random.Generator) -> Ids:
-        """The next token of every row: logits ``[B, V]`` and ids ``[B, T]`` give ``[B]``."""
-        if self.repetition_penalty != 1.0:
-            logits = logits.copy()
-            found = np.take_along_axis(logits, ids, axis=1)
-            factor = np.where(found < 0, self.repetition_penalty, 1 / self.repetition_penalty)
-            np.put_along_axis(logits, ids, found * factor, axis=1)
-        if not self.do_sample:
-            return np.asarray(logits.argmax(axis=1))
-        return np.array([self._draw(row / self.temperature, generator) for row in logits])
-
-    def _draw(self, logits: Logits, generator: np.random.Generator) -> int:
-        if 0 < self.top_k < len(logits):
-            logits = np.where(logits < np.sort(logits)[-self.top_k], -np.inf, logits)
-        probabilities = np.exp(logits - logits.max())
-        probabilities /= probabilities.sum()
-        if self.top_p < 1:
-            order = np.argsort(probabilities, kind="stable")
-            dropped = order[:-1][np.cumsum(probabilities[order])[:-1] <= 1 - self.top_p]
-            probabilities[dropped] = 0  # the most likely token always stays
-            probabilities /= probabilities.sum()
-        return int(generator.choice(len(probabilities), p=probabilities))
-
-
-class Generator:
+class GenerationMixin:
     """Adds :meth:`generate` to a causal model."""
 
     config: RoFormerConfig
@@ -99,7 +60,7 @@ class Generator:
             top_p: Sample among the fewest tokens whose probabilities sum to at least this.
             repetition_penalty: Above 1 makes every token that the row already holds less likely.
             use_cache: Keep keys and values from step to step: the same tokens, sooner.
-            seed: Of the sampling; ``None`` draws anew every time.
+            seed: Seed of the random numbers when sampling; ``None`` draws anew every time.
 
         Returns:
             int64 numpy ``[B, S + new]``: the prompts and their continuations.
@@ -108,7 +69,7 @@ class Generator:
             ValueError: The model is no decoder, the mask pads on the right, or an option is out of range.
             TextTooLongError: Prompt and continuation may not fit into the model's positions.
         """
-        choice = Choice(
+        sampling = Sampling(
             do_sample=do_sample,
             temperature=temperature,
             top_k=top_k,
@@ -138,7 +99,10 @@ class Generator:
                 return_dict=True,
             )
             past = output.past_key_values
-            tokens = choice.next_tokens(np.asarray(output.logits[:, -1], dtype=np.float64), ids, generator)
+            logits = np.asarray(output.logits[:, -1])
+            tokens = np.array(
+                [sampling.next_token(row, held, generator) for row, held in zip(logits, ids, strict=True)]
+            )
             tokens = np.where(finished, pad, tokens)
             ids = np.concatenate((ids, tokens[:, None]), axis=1)
             mask = np.concatenate((mask, np.ones_like(mask[:, :1])), axis=1)

@@ -18,8 +18,9 @@ from keras import ops
 from roformer_edge.checkpoint.names import DECODER_WEIGHT, check_language_model
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.models.keras import losses
-from roformer_edge.models.keras.encoder import ACTIVATIONS, Book, LayerNorm, Linear, Part, Tensor
-from roformer_edge.models.keras.generation import Generator
+from roformer_edge.models.keras.attention import LayerNorm, Linear, NamedLayer, Tensor, VariableRegistry
+from roformer_edge.models.keras.encoder import ACTIVATIONS
+from roformer_edge.models.keras.generation import GenerationMixin
 from roformer_edge.models.keras.pretrained import TFRoFormerPreTrainedModel
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, SpanOutput
 
@@ -41,7 +42,7 @@ class TFRoFormerModel(TFRoFormerPreTrainedModel):
     output_class = EncoderOutput
 
     def add_head(self, config: RoFormerConfig) -> None:
-        """There is none."""
+        """Create nothing: there is no head."""
 
     def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
         return encoded
@@ -60,18 +61,18 @@ def _with_logits(
     )
 
 
-class RoFormerPredictions(Part):
+class RoFormerPredictions(NamedLayer):
     """From hidden states to the vocabulary: ``[B, S, H] -> [B, S, V]``; RoFormerV2 has the tied matrix only."""
 
-    def __init__(self, config: RoFormerConfig, book: Book, words: Any) -> None:
-        super().__init__(config, book)
+    def __init__(self, config: RoFormerConfig, registry: VariableRegistry, words: Any) -> None:
+        super().__init__(config, registry)
         check_language_model(config)
         width, path = config.width_of_embeddings, "cls.predictions"
         self.table = words if config.tie_word_embeddings else self.matrix(DECODER_WEIGHT, config.vocab_size, width)
         self.plain = config.is_v2
         if not self.plain:
-            self.dense = Linear(config, book, f"{path}.transform.dense", config.hidden_size, width)
-            self.norm = LayerNorm(config, book, f"{path}.transform.LayerNorm", width)
+            self.dense = Linear(config, registry, f"{path}.transform.dense", config.hidden_size, width)
+            self.norm = LayerNorm(config, registry, f"{path}.transform.LayerNorm", width)
             self.bias = self.vector(f"{path}.bias", config.vocab_size)
             self.activation = ACTIVATIONS[config.hidden_act]
 
@@ -86,7 +87,7 @@ class _LanguageModel(TFRoFormerPreTrainedModel):
     """What masked and causal language models share."""
 
     def add_head(self, config: RoFormerConfig) -> None:
-        self.predictions = RoFormerPredictions(config, self.book, self.roformer.embeddings.words)
+        self.predictions = RoFormerPredictions(config, self.registry, self.roformer.embeddings.words)
 
 
 class TFRoFormerForMaskedLM(_LanguageModel):
@@ -101,7 +102,7 @@ class TFRoFormerForMaskedLM(_LanguageModel):
         )
 
 
-class TFRoFormerForCausalLM(Generator, _LanguageModel):
+class TFRoFormerForCausalLM(GenerationMixin, _LanguageModel):
     """Every token from the tokens before it; logits ``[B, S, V]``. Causal only with ``is_decoder`` in the config."""
 
     architecture = "RoFormerForCausalLM"
@@ -124,8 +125,8 @@ class TFRoFormerForSequenceClassification(TFRoFormerPreTrainedModel):
 
     def add_head(self, config: RoFormerConfig) -> None:
         hidden = config.hidden_size
-        self.dense = Linear(config, self.book, "classifier.dense", hidden, hidden)
-        self.out_proj = Linear(config, self.book, "classifier.out_proj", hidden, config.num_labels)
+        self.dense = Linear(config, self.registry, "classifier.dense", hidden, hidden)
+        self.out_proj = Linear(config, self.registry, "classifier.out_proj", hidden, config.num_labels)
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
         self.activation = ACTIVATIONS[config.hidden_act]
 
@@ -140,7 +141,7 @@ class TFRoFormerForSequenceClassification(TFRoFormerPreTrainedModel):
 
 
 def pool(states: Tensor, attention_mask: Tensor | None, summary_type: str) -> Tensor:
-    """One state for a whole text: ``[B, S, H] -> [B, H]``; see :func:`roformer_edge.models.torch.heads.pool`."""
+    """Take one state for a whole text, ``[B, S, H] -> [B, H]``; see :func:`roformer_edge.models.torch.heads.pool`."""
     if summary_type == "last_token" and attention_mask is not None:
         positions = ops.cast(ops.not_equal(attention_mask, 0), "int32") * ops.arange(ops.shape(states)[1])
         return ops.take_along_axis(states, ops.max(positions, axis=1)[:, None, None], axis=1)[:, 0]
@@ -156,7 +157,7 @@ class TFRoFormerForMultipleChoice(TFRoFormerPreTrainedModel):
 
     def add_head(self, config: RoFormerConfig) -> None:
         self.summary_type = config.summary_type
-        self.classifier = Linear(config, self.book, "classifier", config.hidden_size, 1)
+        self.classifier = Linear(config, self.registry, "classifier", config.hidden_size, 1)
 
     def call(  # type: ignore[override]  # no decoder
         self,
@@ -191,13 +192,13 @@ class TFRoFormerForMultipleChoice(TFRoFormerPreTrainedModel):
         return dataclasses.replace(output, loss=loss, logits=logits).as_asked(return_dict, self.config)
 
     def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
-        """With logits ``[B * choices, 1]``."""
+        """Make logits ``[B * choices, 1]``."""
         summary = pool(encoded.last_hidden_state, given["attention_mask"], self.summary_type)
         return _with_logits(encoded, self.classifier(summary), None, losses.cross_entropy)
 
 
 def _flat(given: Tensor | None) -> Tensor | None:
-    """``[B, choices, ...] -> [B * choices, ...]``."""
+    """Flatten ``[B, choices, ...]`` to ``[B * choices, ...]``."""
     return None if given is None else ops.reshape(given, (-1, *ops.shape(given)[2:]))
 
 
@@ -208,7 +209,7 @@ class TFRoFormerForTokenClassification(TFRoFormerPreTrainedModel):
 
     def add_head(self, config: RoFormerConfig) -> None:
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
-        self.classifier = Linear(config, self.book, "classifier", config.hidden_size, config.num_labels)
+        self.classifier = Linear(config, self.registry, "classifier", config.hidden_size, config.num_labels)
 
     def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
         logits = self.classifier(self.dropout(encoded.last_hidden_state, training=given["training"]))
@@ -222,7 +223,7 @@ class TFRoFormerForQuestionAnswering(TFRoFormerPreTrainedModel):
     output_class = SpanOutput
 
     def add_head(self, config: RoFormerConfig) -> None:
-        self.qa_outputs = Linear(config, self.book, "qa_outputs", config.hidden_size, 2)
+        self.qa_outputs = Linear(config, self.registry, "qa_outputs", config.hidden_size, 2)
 
     def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
         logits = self.qa_outputs(encoded.last_hidden_state)

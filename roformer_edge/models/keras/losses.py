@@ -10,7 +10,7 @@ IGNORED = -100
 
 
 def cross_entropy(logits: Any, labels: Any, ignored: int | Any = IGNORED) -> Any:
-    """Mean over the labels that count; logits ``[..., classes]``, labels ``[...]``."""
+    """Average over the labels that count; logits ``[..., classes]``, labels ``[...]``."""
     counts = ops.not_equal(labels, ignored)
     chosen = ops.where(counts, labels, ops.zeros_like(labels))[..., None]
     likelihood = ops.take_along_axis(ops.log_softmax(logits, axis=-1), chosen, axis=-1)[..., 0]
@@ -19,7 +19,7 @@ def cross_entropy(logits: Any, labels: Any, ignored: int | Any = IGNORED) -> Any
 
 
 def sequence_loss(logits: Any, labels: Any, problem_type: str | None) -> Any:
-    """Of whole-text labels; ``problem_type`` as in the config, derived from logits and labels where ``None``."""
+    """Compute the loss of labels of whole texts; ``None`` derives ``problem_type`` as in torch."""
     integers = "int" in str(labels.dtype)
     if problem_type is None:
         problem_type = "single_label_classification" if integers else "multi_label_classification"
@@ -33,12 +33,12 @@ def sequence_loss(logits: Any, labels: Any, problem_type: str | None) -> Any:
 
 
 def next_token_loss(logits: Any, labels: Any) -> Any:
-    """Of each position's ``[B, S, V]`` logits against the label of the position after it."""
+    """Compare each position's ``[B, S, V]`` logits with the label of the position after it."""
     return cross_entropy(logits[:, :-1], labels[:, 1:])
 
 
 def span_loss(start_logits: Any, end_logits: Any, starts: Any, ends: Any) -> Any:
-    """Mean of the cross-entropies of both ends; positions outside the ``S`` tokens do not count."""
+    """Average the cross-entropies of both ends; positions outside the ``S`` tokens do not count."""
     length = ops.shape(start_logits)[1]  # int32 where it is not known before the function runs
 
     def one(logits: Any, positions: Any) -> Any:

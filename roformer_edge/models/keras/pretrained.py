@@ -10,10 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from roformer_edge.checkpoint.loading import load_architecture, save_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture
+from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CheckpointError
-from roformer_edge.models.keras.encoder import Book, Cache, RoFormerEncoder, Surroundings, Tensor, additive_mask
+from roformer_edge.models.keras.attention import Cache, LayerInputs, Tensor, VariableRegistry, additive_mask
+from roformer_edge.models.keras.encoder import RoFormerEncoder
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, flag
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ INPUT_NAMES = ("input_ids", "attention_mask", "token_type_ids", "head_mask", "in
 
 
 def named_inputs(inputs: Any) -> dict[str, Any]:
-    """Inputs by name, from a mapping of them, a list in the order of :data:`INPUT_NAMES`, or the ids alone."""
+    """Name inputs given as a mapping, as a list in the order of :data:`INPUT_NAMES`, or as the ids alone."""
     if isinstance(inputs, Mapping):
         return dict(inputs)
     if not isinstance(inputs, (list, tuple)):
@@ -49,8 +51,8 @@ class TFRoFormerPreTrainedModel(keras.Model):
     def __init__(self, config: RoFormerConfig) -> None:
         super().__init__()
         self.config = config
-        self.book = Book()
-        self.roformer = RoFormerEncoder(config, self.book)
+        self.registry = VariableRegistry()
+        self.roformer = RoFormerEncoder(config, self.registry)
         self.add_head(config)
         self.built = True
 
@@ -59,7 +61,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
         raise NotImplementedError
 
     def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
-        """From the encoder's output to the model's.
+        """Make the model's output of the encoder's.
 
         Args:
             encoded: With ``last_hidden_state`` ``[B, S, H]``.
@@ -119,7 +121,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
         if encoder_hidden_states is not None and not self.config.add_cross_attention:
             raise ValueError("encoder_hidden_states need a config with is_decoder and add_cross_attention")
         past = ops.shape(past_key_values[0][0])[2] if past_key_values else 0
-        around = Surroundings(
+        shared = LayerInputs(
             rotation=self.roformer.rotation(past, ops.shape(states)[1]),
             mask=self.roformer.self_mask(attention_mask, states, past),
             encoder_states=encoder_hidden_states,
@@ -129,17 +131,17 @@ class TFRoFormerPreTrainedModel(keras.Model):
         if head_mask is not None:  # one factor [1, A, 1, 1] a layer
             shape = (self.config.num_hidden_layers, self.config.num_attention_heads)
             head_mask = ops.broadcast_to(ops.cast(head_mask, "float32"), shape)[:, None, :, None, None]
-        layers = self.roformer.run(states, head_mask, past_key_values, around)
+        layers = self.roformer.run(states, head_mask, past_key_values, shared)
         cached = self.config.is_decoder and flag(use_cache, self.config.use_cache)
         all_states = flag(output_hidden_states, self.config.output_hidden_states)
         all_weights = flag(output_attentions, self.config.output_attentions)
-        crossed = all_weights and encoder_hidden_states is not None
+        cross = all_weights and encoder_hidden_states is not None
         encoded: EncoderOutput[Tensor] = EncoderOutput(
             last_hidden_state=layers[-1].states,
             past_key_values=tuple(layer.cache for layer in layers) if cached else None,
             hidden_states=(states, *(layer.states for layer in layers)) if all_states else None,
             attentions=tuple(layer.weights for layer in layers) if all_weights else None,
-            cross_attentions=tuple(layer.cross_weights for layer in layers) if crossed else None,
+            cross_attentions=tuple(layer.cross_weights for layer in layers) if cross else None,
         )
         given = {
             "attention_mask": attention_mask,
@@ -151,21 +153,21 @@ class TFRoFormerPreTrainedModel(keras.Model):
         return self.answer(encoded, given).as_asked(return_dict, self.config)
 
     def train_step(self, data: Any) -> Any:
-        """A step of ``fit``; without a ``loss`` in ``compile``, the labels beside the inputs go into the model."""
+        """Do a step of ``fit``; without a ``loss`` in ``compile``, the labels beside the inputs go into the model."""
         return super().train_step(self._with_labels(data))
 
     def test_step(self, data: Any) -> Any:
-        """A step of ``evaluate``, with the labels as in :meth:`train_step`."""
+        """Do a step of ``evaluate``, with the labels as in :meth:`train_step`."""
         return super().test_step(self._with_labels(data))
 
     def predict_step(self, data: Any) -> dict[str, Any]:
-        """A step of ``predict``, without the loss: it is a number for all batches."""
+        """Do a step of ``predict``, without the loss: it is a number for all batches."""
         inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         output = self(named_inputs(inputs) | {"return_dict": True}, training=False)
         return {name: field for name, field in output.items() if name != "loss"}
 
     def predict(self, *args: Any, **options: Any) -> ModelOutput:
-        """Named results over all batches, as numpy arrays; arguments as in Keras."""
+        """Return named results over all batches, as numpy arrays; arguments as in Keras."""
         return self.output_class(**super().predict(*args, **options))
 
     def _with_labels(self, data: Any) -> Any:
@@ -178,7 +180,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """The head's own loss where the inputs held labels; otherwise what ``compile`` was given, on the logits."""
+        """Return the head's own loss where the inputs held labels; else what ``compile`` was given, on the logits."""
         if isinstance(y_pred, ModelOutput) and "loss" in y_pred:
             if sample_weight is not None:
                 raise ValueError("the model's own loss takes no weights of samples or classes: give compile a loss")
@@ -186,7 +188,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
         return super().compute_loss(x, y, _logits_of(y_pred), sample_weight, training)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Of the logits, where there are labels to compare them with."""
+        """Update the metrics with the logits, where there are labels to compare them with."""
         if y is None:
             metrics: dict[str, Any] = self.get_metrics_result()
             return metrics
@@ -213,7 +215,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
             directory, cls.architecture, config=config, changes=changes, head_may_miss=new_head
         )
         model = cls(checkpoint.config)
-        for name, (variable, transposed) in model.book.variables.items():
+        for name, (variable, transposed) in model.registry.entries.items():
             if name in checkpoint.arrays:
                 array = checkpoint.arrays[name]
                 variable.assign(array.T if transposed else array)
@@ -226,9 +228,9 @@ class TFRoFormerPreTrainedModel(keras.Model):
         return save_checkpoint(directory, self.config, self.architecture, self.canonical_arrays())
 
     def canonical_arrays(self) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-        """The weights under their canonical names, matrices as torch stores them."""
+        """Return the weights under their canonical names, matrices as torch stores them."""
         found = {}
-        for name, (variable, transposed) in self.book.variables.items():
+        for name, (variable, transposed) in self.registry.entries.items():
             array = ops.convert_to_numpy(variable.value)
             found[name] = np.ascontiguousarray(array.T) if transposed else array
         return found

@@ -22,7 +22,7 @@ Cache: TypeAlias = Sequence[LayerCache]
 
 
 class RMSNorm(nn.Module):
-    """Division by the root mean square, without gain: the norm of RoFormerV2."""
+    """Division by the root mean square, without weight and bias: the norm of RoFormerV2."""
 
     def __init__(self, eps: float) -> None:
         super().__init__()
@@ -33,38 +33,38 @@ class RMSNorm(nn.Module):
 
 
 def norm(config: RoFormerConfig, width: int) -> nn.Module:
-    """A norm of the encoder: without gain and shift in RoFormerV2."""
+    """Make a norm of the encoder: without weight and bias in RoFormerV2."""
     return RMSNorm(config.layer_norm_eps) if config.is_v2 else nn.LayerNorm(width, eps=config.layer_norm_eps)
 
 
 def linear(config: RoFormerConfig, inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer of the encoder: without bias in RoFormerV2."""
-    return nn.Linear(inputs, outputs, bias=not config.is_v2)
+    """Make a linear layer of the encoder: with bias where the config has them."""
+    return nn.Linear(inputs, outputs, bias=config.use_bias)
 
 
 def rotate(states: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pairs (0, 1), (2, 3) ... of ``[B, A, S, D]`` by angles given as sines and cosines ``[S, D / 2]``."""
+    """Rotate the pairs (0, 1), (2, 3) ... of ``[B, A, S, D]`` by angles given as sines and cosines ``[S, D / 2]``."""
     sines, cosines = angles
     even, odd = states[..., 0::2], states[..., 1::2]
     return torch.stack((even * cosines - odd * sines, odd * cosines + even * sines), dim=-1).flatten(-2)
 
 
-def _unturned(states: Tensor) -> Tensor:
+def _unrotated(states: Tensor) -> Tensor:
     return states
 
 
 def additive_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """``[B, T]`` or ``[B, S, T]`` with ones to attend to -> ``[B, 1, 1 or S, T]`` with the lowest number elsewhere.
+    """Make of ``[B, T]`` or ``[B, S, T]`` with ones to attend to what is added to scores, ``[B, 1, 1 or S, T]``.
 
-    The lowest finite number, not minus infinity: a row in which everything is masked then attends to everything
-    equally and stays finite, as in the original.
+    Elsewhere it is the lowest finite number, not minus infinity: a row in which everything is masked then attends to
+    everything equally and stays finite, as in the original.
     """
     mask = mask[:, None, None, :] if mask.dim() == 2 else mask[:, None]
     return (1.0 - mask.to(dtype)) * torch.finfo(dtype).min
 
 
-class Surroundings(NamedTuple):
-    """What every layer sees besides the states of the layer before."""
+class LayerInputs(NamedTuple):
+    """What every layer reads besides the states of the layer before."""
 
     rotation: tuple[Tensor, Tensor]
     mask: Tensor | None
@@ -88,31 +88,31 @@ class RoFormerSelfAttention(nn.Module):
         self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
 
     def forward(
-        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings, crossed: bool
+        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, shared: LayerInputs, cross: bool
     ) -> tuple[Tensor, Tensor | None, LayerCache]:
-        """Attend from ``states`` to themselves or, ``crossed``, to the encoder's states.
+        """Attend from ``states`` to themselves or, with ``cross``, to the encoder's states.
 
         Returns:
             The context ``[B, S, H]``, the weights ``[B, A, S, T]`` where they are wanted, keys and values.
         """
-        query, mask = self._split(self.query(states)), around.encoder_mask if crossed else around.mask
-        if crossed and past is not None:  # the encoder's states do not change from token to token
+        query, mask = self._split(self.query(states)), shared.encoder_mask if cross else shared.mask
+        if cross and past is not None:  # the encoder's states do not change from token to token
             key, value = past
         else:
-            source = around.encoder_states if crossed else states
+            source = shared.encoder_states if cross else states
             key, value = self._split(self.key(source)), self._split(self.value(source))
-        turn = _unturned if crossed else partial(rotate, angles=around.rotation)
-        value = turn(value) if self.rotary_value else value
-        if around.linear:
-            context = linear_attention(query, key, value, turn, mask, self.is_decoder and not crossed)
+        rotated = _unrotated if cross else partial(rotate, angles=shared.rotation)
+        value = rotated(value) if self.rotary_value else value
+        if shared.linear:
+            context = linear_attention(query, key, value, rotated, mask, self.is_decoder and not cross)
             context = context if head_mask is None else context * head_mask
             return context.transpose(1, 2).flatten(2), None, (key, value)
-        query = turn(query)
-        if not crossed:
-            key = turn(key)
+        query = rotated(query)
+        if not cross:
+            key = rotated(key)
             if past is not None:
                 key, value = torch.cat((past[0], key), dim=2), torch.cat((past[1], value), dim=2)
-        context, weights = self._attend(query, key, value, mask, head_mask, around.want_weights)
+        context, weights = self._attend(query, key, value, mask, head_mask, shared.want_weights)
         return context.transpose(1, 2).flatten(2), weights, (key, value)
 
     def _attend(
@@ -137,7 +137,7 @@ class RoFormerSelfAttention(nn.Module):
         return weights @ value, weights
 
     def _split(self, states: Tensor) -> Tensor:
-        """``[B, S, H] -> [B, A, S, D]``."""
+        """Split ``[B, S, H]`` into heads, ``[B, A, S, D]``."""
         batch, length, hidden = states.shape
         return states.view(batch, length, self.heads, hidden // self.heads).transpose(1, 2)
 
@@ -165,7 +165,7 @@ class RoFormerAttention(nn.Module):
         self.output = RoFormerResidual(config, config.hidden_size)
 
     def forward(
-        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings, crossed: bool
+        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, shared: LayerInputs, cross: bool
     ) -> tuple[Tensor, Tensor | None, LayerCache]:
-        context, weights, pair = self.self(states, head_mask, past, around, crossed)
+        context, weights, pair = self.self(states, head_mask, past, shared, cross)
         return self.output(context, states), weights, pair

@@ -22,9 +22,9 @@ from roformer_edge.models.outputs import EncoderOutput, flag
 from roformer_edge.models.torch.attention import (
     Cache,
     LayerCache,
+    LayerInputs,
     RoFormerAttention,
     RoFormerResidual,
-    Surroundings,
     additive_mask,
     linear,
     norm,
@@ -74,7 +74,7 @@ class RotaryTable(nn.Module):
         self.register_buffer("weight", torch.from_numpy(table))
 
     def forward(self, start: int, length: int) -> tuple[Tensor, Tensor]:
-        """Sines and cosines ``[length, D / 2]`` from position ``start``."""
+        """Return sines and cosines ``[length, D / 2]`` from position ``start``."""
         positions = self.weight.shape[0]
         if start + length > positions:
             raise TextTooLongError(
@@ -119,18 +119,18 @@ class RoFormerLayer(nn.Module):
         self.output = RoFormerResidual(config, config.intermediate_size)
 
     def forward(
-        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, around: Surroundings
+        self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, shared: LayerInputs
     ) -> LayerOutput:
-        own, crossed = (None, None) if past is None else (past[:2], past[2:])
-        states, weights, cache = self.attention(states, head_mask, own, around, False)
+        cached, cached_cross = (None, None) if past is None else (past[:2], past[2:])
+        states, weights, cache = self.attention(states, head_mask, cached, shared, False)
         cross_weights = None
-        if around.encoder_states is not None:
-            states, cross_weights, pair = self.crossattention(states, head_mask, crossed or None, around, True)
+        if shared.encoder_states is not None:
+            states, cross_weights, pair = self.crossattention(states, head_mask, cached_cross or None, shared, True)
             cache += pair
         return LayerOutput(self._feed_forward(states), cache, weights, cross_weights)
 
     def _feed_forward(self, states: Tensor) -> Tensor:
-        """In pieces of ``chunk_size_feed_forward`` tokens where that is set: the same numbers in less memory."""
+        """Apply it to ``chunk_size_feed_forward`` tokens at a time, where set: the same numbers in less memory."""
         pieces = torch.split(states, self.chunk, dim=1) if self.chunk > 0 else (states,)
         done = [self.output(self.intermediate(piece), piece) for piece in pieces]
         return done[0] if len(done) == 1 else torch.cat(done, dim=1)
@@ -146,12 +146,12 @@ class RoFormerEncoder(nn.Module):
         self.gradient_checkpointing = False
 
     def forward(
-        self, states: Tensor, head_masks: Sequence[Tensor | None], past: Cache | None, around: Surroundings
+        self, states: Tensor, head_masks: Sequence[Tensor | None], past: Cache | None, shared: LayerInputs
     ) -> list[LayerOutput]:
         """Run all layers and return what each gave."""
         outputs: list[LayerOutput] = []
         for index, layer in enumerate(self.layer):
-            arguments = (states, head_masks[index], None if past is None else past[index], around)
+            arguments = (states, head_masks[index], None if past is None else past[index], shared)
             if self.gradient_checkpointing and self.training:
                 output: LayerOutput = checkpoint(layer, *arguments, use_reentrant=False)
             else:
@@ -221,7 +221,7 @@ class RoFormerModel(RoFormerPreTrainedModel):
         if self.config.has_projection:
             states = self.embeddings_project(states)
         past = past_key_values[0][0].shape[2] if past_key_values else 0
-        around = Surroundings(
+        shared = LayerInputs(
             rotation=self.encoder.embed_positions(past, states.shape[1]),
             mask=self._self_mask(attention_mask, states, past),
             encoder_states=self._checked_source(encoder_hidden_states),
@@ -229,22 +229,20 @@ class RoFormerModel(RoFormerPreTrainedModel):
             want_weights=output_attentions,
             linear=self.linear,
         )
-        layers = self.encoder(states, self._head_masks(head_mask, states.dtype), past_key_values, around)
-        crossed = encoder_hidden_states is not None
+        layers = self.encoder(states, self._head_masks(head_mask, states.dtype), past_key_values, shared)
+        cross = encoder_hidden_states is not None
         all_states = flag(output_hidden_states, self.config.output_hidden_states)
         output: EncoderOutput[Tensor] = EncoderOutput(
             last_hidden_state=layers[-1].states,
             past_key_values=tuple(layer.cache for layer in layers) if self._caches(use_cache) else None,
             hidden_states=(states, *(layer.states for layer in layers)) if all_states else None,
             attentions=_weights(layer.weights for layer in layers) if output_attentions else None,
-            cross_attentions=_weights(layer.cross_weights for layer in layers)
-            if output_attentions and crossed
-            else None,
+            cross_attentions=_weights(layer.cross_weights for layer in layers) if output_attentions and cross else None,
         )
         return output.as_asked(return_dict, self.config)
 
     def _self_mask(self, mask: Tensor | None, states: Tensor, past: int) -> Tensor | None:
-        """The additive mask of the self-attention: padding, and in a decoder the future."""
+        """Make the additive mask of the self-attention: padding, and in a decoder the future."""
         batch, new = states.shape[:2]
         total = past + new
         if mask is not None and (mask.shape[0] != batch or mask.shape[-1] != total or mask.dim() not in (2, 3)):
@@ -264,7 +262,7 @@ class RoFormerModel(RoFormerPreTrainedModel):
         return additive_mask(mask, dtype)
 
     def _head_masks(self, head_mask: Tensor | None, dtype: torch.dtype) -> Sequence[Tensor | None]:
-        """One factor ``[1, A, 1, 1]`` a layer."""
+        """Make one factor ``[1, A, 1, 1]`` a layer."""
         layers = self.config.num_hidden_layers
         if head_mask is None:
             return [None] * layers
@@ -282,7 +280,7 @@ class RoFormerModel(RoFormerPreTrainedModel):
 
 
 def _padding_only(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """Linear attention has no scores to mask: it takes ``[B, T]`` factors of the keys."""
+    """Check a mask for linear attention, which has no scores to mask: it takes ``[B, T]`` factors of the keys."""
     if mask is not None and mask.dim() != 2:
         raise ValueError("linear attention takes an attention mask of [batch, tokens] only")
     return None if mask is None else mask.to(dtype)

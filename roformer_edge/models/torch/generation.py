@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,69 +12,55 @@ from torch import Tensor
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.stopping import new_tokens, stop_tokens
+from roformer_edge.sampling import Sampling
 
 
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """How the next token is chosen from logits; neutral values switch a step off.
+def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Choose the next token of every row.
 
-    Attributes:
-        do_sample: Draw at random; otherwise take the most likely token.
-        temperature: Divides the logits when sampling; below 1 favours likely tokens.
-        top_k: Sample among the k most likely tokens; 0 means all.
-        top_p: Sample among the fewest tokens whose probabilities sum to at least this; 1 means all.
-        repetition_penalty: Above 1 makes every token that the row already holds less likely.
+    Args:
+        sampling: The rules; the same as :meth:`Sampling.next_token` follows in numpy.
+        logits: ``[B, V]``.
+        ids: ``[B, T]``, the tokens so far.
+        generator: The source of randomness; ``None`` means torch's own.
+
+    Returns:
+        int64 ``[B]``.
     """
-
-    do_sample: bool = False
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.temperature <= 0 or self.top_k < 0 or not 0 < self.top_p <= 1 or self.repetition_penalty <= 0:
-            raise ValueError(f"temperature and repetition_penalty must be > 0, top_k >= 0, 0 < top_p <= 1: {self}")
-
-    def next_tokens(self, logits: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
-        """The next token of every row.
-
-        Args:
-            logits: ``[B, V]``.
-            ids: ``[B, T]``, the tokens so far.
-            generator: The source of randomness; ``None`` means torch's own.
-
-        Returns:
-            int64 ``[B]``.
-        """
-        if self.repetition_penalty != 1.0:
-            logits = self._penalise(logits, ids)
-        if not self.do_sample:
-            return logits.argmax(dim=-1)
-        logits = self._keep_top_p(self._keep_top_k(logits / self.temperature))
-        return torch.multinomial(F.softmax(logits, dim=-1), 1, generator=generator)[:, 0]
-
-    def _penalise(self, logits: Tensor, ids: Tensor) -> Tensor:
-        found = logits.gather(1, ids)
-        penalised = torch.where(found < 0, found * self.repetition_penalty, found / self.repetition_penalty)
-        return logits.scatter(1, ids, penalised)
-
-    def _keep_top_k(self, logits: Tensor) -> Tensor:
-        if not 0 < self.top_k < logits.shape[-1]:
-            return logits
-        least = logits.topk(self.top_k).values[:, -1:]
-        return logits.masked_fill(logits < least, -torch.inf)
-
-    def _keep_top_p(self, logits: Tensor) -> Tensor:
-        if self.top_p == 1.0:
-            return logits
-        ascending, order = logits.sort()
-        dropped = F.softmax(ascending, dim=-1).cumsum(dim=-1) <= 1 - self.top_p
-        dropped[:, -1] = False  # the most likely token always stays
-        return logits.masked_fill(dropped.scatter(1, order, dropped), -torch.inf)
+    logits = penalise(logits, ids, sampling.repetition_penalty)
+    if not sampling.do_sample:
+        return logits.argmax(dim=-1)
+    logits = keep_top_p(keep_top_k(logits / sampling.temperature, sampling.top_k), sampling.top_p)
+    return torch.multinomial(F.softmax(logits, dim=-1), 1, generator=generator)[:, 0]
 
 
-class Generator:
+def penalise(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
+    """Make the tokens ``ids`` less likely: divide a positive logit by the penalty, multiply a negative one."""
+    if penalty == 1.0:
+        return logits
+    found = logits.gather(1, ids)
+    return logits.scatter(1, ids, torch.where(found < 0, found * penalty, found / penalty))
+
+
+def keep_top_k(logits: Tensor, k: int) -> Tensor:
+    """Set all logits below the k-th largest of their row to minus infinity; 0 keeps all."""
+    if not 0 < k < logits.shape[-1]:
+        return logits
+    least = logits.topk(k).values[:, -1:]
+    return logits.masked_fill(logits < least, -torch.inf)
+
+
+def keep_top_p(logits: Tensor, p: float) -> Tensor:
+    """Set the logits of all but the fewest tokens whose probabilities sum to at least ``p`` to minus infinity."""
+    if p == 1.0:
+        return logits
+    ascending, order = logits.sort()
+    dropped = F.softmax(ascending, dim=-1).cumsum(dim=-1) <= 1 - p
+    dropped[:, -1] = False  # the most likely token always stays
+    return logits.masked_fill(dropped.scatter(1, order, dropped), -torch.inf)
+
+
+class GenerationMixin:
     """Adds :meth:`generate` to a causal model."""
 
     config: RoFormerConfig
@@ -114,11 +99,11 @@ class Generator:
             eos_token_id: The token or tokens that end a row; the row keeps it and is padded after it. Absent: the
                 config's, where it has one; ``()`` means none.
             pad_token_id: What a finished row is filled with; absent: the config's.
-            do_sample: See :class:`Choice`, as for the next four.
-            temperature: See there.
-            top_k: See there.
-            top_p: See there.
-            repetition_penalty: See there.
+            do_sample: Draw at random; otherwise take the most likely token.
+            temperature: Divides the logits when sampling; below 1 favours likely tokens.
+            top_k: Sample among the k most likely tokens; 0 means all.
+            top_p: Sample among the fewest tokens whose probabilities sum to at least this; 1 means all.
+            repetition_penalty: Above 1 makes every token that the row already holds less likely.
             use_cache: Keep keys and values from step to step: the same tokens, sooner.
             generator: The source of randomness when sampling; ``None`` means torch's own.
 
@@ -129,7 +114,7 @@ class Generator:
             ValueError: The model is no decoder, the mask pads on the right, or an option is out of range.
             TextTooLongError: Prompt and continuation may not fit into the model's positions.
         """
-        choice = Choice(
+        sampling = Sampling(
             do_sample=do_sample,
             temperature=temperature,
             top_k=top_k,
@@ -158,7 +143,7 @@ class Generator:
                 return_dict=True,
             )
             past = output.past_key_values
-            tokens = choice.next_tokens(output.logits[:, -1].float(), ids, generator).masked_fill(finished, pad)
+            tokens = next_tokens(sampling, output.logits[:, -1].float(), ids, generator).masked_fill(finished, pad)
             ids = torch.cat((ids, tokens[:, None]), dim=1)
             mask = torch.cat((mask, torch.ones_like(mask[:, :1])), dim=1)
             types = torch.cat((types, types[:, -1:]), dim=1)

@@ -16,7 +16,7 @@ from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, SpanOutput
 from roformer_edge.models.torch import losses
 from roformer_edge.models.torch.attention import Cache
 from roformer_edge.models.torch.encoder import ACTIVATIONS, RoFormerModel
-from roformer_edge.models.torch.generation import Generator
+from roformer_edge.models.torch.generation import GenerationMixin
 from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel
 
 __all__ = [
@@ -44,11 +44,11 @@ class _HeadedModel(RoFormerPreTrainedModel):
         raise NotImplementedError
 
     def head(self, states: Tensor) -> Tensor:
-        """From the encoder's last states ``[B, S, H]`` to logits."""
+        """Make logits of the encoder's last states ``[B, S, H]``."""
         raise NotImplementedError
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The training loss."""
+        """Compute the training loss."""
         raise NotImplementedError
 
     def forward(
@@ -146,7 +146,7 @@ class RoFormerForMaskedLM(_LanguageModel):
     architecture = "RoFormerForMaskedLM"
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return losses.token_loss(logits, labels)
+        return losses.cross_entropy(logits, labels)
 
     def forward(  # type: ignore[override]  # the original's order of arguments
         self,
@@ -180,7 +180,7 @@ class RoFormerForMaskedLM(_LanguageModel):
         return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
 
 
-class RoFormerForCausalLM(Generator, _LanguageModel):
+class RoFormerForCausalLM(GenerationMixin, _LanguageModel):
     """Every token from the tokens before it; logits ``[B, S, V]``. Causal only with ``is_decoder`` in the config."""
 
     architecture = "RoFormerForCausalLM"
@@ -261,7 +261,7 @@ class RoFormerForSequenceClassification(_HeadedModel):
 
 
 def pool(states: Tensor, attention_mask: Tensor | None, summary_type: str) -> Tensor:
-    """One state for a whole text: ``[B, S, H] -> [B, H]``.
+    """Take one state for a whole text, ``[B, S, H] -> [B, H]``.
 
     Args:
         states: The encoder's last states.
@@ -290,12 +290,12 @@ class RoFormerForMultipleChoice(_HeadedModel):
         self.classifier = nn.Linear(config.hidden_size, 1)
 
     def head(self, states: Tensor) -> Tensor:
-        """``[B * choices, H] -> [B * choices, 1]``."""
+        """Make logits ``[B * choices, 1]`` of summaries ``[B * choices, H]``."""
         logits: Tensor = self.classifier(states)
         return logits
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return losses.choice_loss(logits, labels)
+        return losses.cross_entropy(logits, labels)
 
     def forward(
         self,
@@ -329,7 +329,7 @@ class RoFormerForMultipleChoice(_HeadedModel):
 
 
 def _flat(given: Tensor | None) -> Tensor | None:
-    """``[B, choices, ...] -> [B * choices, ...]``."""
+    """Flatten ``[B, choices, ...]`` to ``[B * choices, ...]``."""
     return None if given is None else given.flatten(0, 1)
 
 
@@ -347,7 +347,7 @@ class RoFormerForTokenClassification(_HeadedModel):
         return logits
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return losses.token_loss(logits, labels)
+        return losses.cross_entropy(logits, labels)
 
 
 class RoFormerForQuestionAnswering(RoFormerPreTrainedModel):

@@ -21,7 +21,7 @@ CHUNK = 64
 
 
 def linear_attention(
-    query: Tensor, key: Tensor, value: Tensor, turn: Callable[[Tensor], Tensor], keep: Tensor | None, causal: bool
+    query: Tensor, key: Tensor, value: Tensor, rotated: Callable[[Tensor], Tensor], keep: Tensor | None, causal: bool
 ) -> Tensor:
     """Attend in linear time.
 
@@ -29,7 +29,7 @@ def linear_attention(
         query: ``[B, A, S, D]``, not rotated.
         key: ``[B, A, T, D]``, not rotated.
         value: ``[B, A, T, D]``.
-        turn: The rotation by position; the identity in cross-attention.
+        rotated: Rotates by position; the identity in cross-attention.
         keep: ``[B, T]`` with 0 for padding; absent: all ones.
         causal: Position m sees the positions up to m only; needs S = T.
 
@@ -39,20 +39,20 @@ def linear_attention(
     query, key = F.elu(query) + 1, F.elu(key) + 1
     if keep is not None:
         key = key * keep[:, None, :, None]
-    turned_query, turned_key = turn(query), turn(key)
+    rotated_query, rotated_key = rotated(query), rotated(key)
     if causal:
         sums, weights = (
-            _causal_sums(turned_query, turned_key, value),
+            _causal_sums(rotated_query, rotated_key, value),
             _causal_sums(query, key, torch.ones_like(value[..., :1])),
         )
     else:
-        sums = turned_query @ (turned_key.transpose(-1, -2) @ value)
+        sums = rotated_query @ (rotated_key.transpose(-1, -2) @ value)
         weights = query @ key.sum(dim=2, keepdim=True).transpose(-1, -2)
     return sums / torch.where(weights > 0, weights, 1.0)
 
 
 def _causal_sums(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """``sum_{n <= m} (q_m . k_n) v_n`` for every m: quadratic within a chunk, one running sum between chunks."""
+    """Compute ``sum_{n <= m} (q_m . k_n) v_n`` for every m: quadratic in a chunk, one running sum between chunks."""
     batch, heads, _, width = key.shape
     memory = key.new_zeros(batch, heads, width, value.shape[-1])
     parts = []

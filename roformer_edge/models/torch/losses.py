@@ -6,9 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+IGNORED = -100
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, ignored: int = IGNORED) -> Tensor:
+    """Average over the labels that count; logits ``[..., classes]``, labels ``[...]``."""
+    return F.cross_entropy(logits.flatten(0, -2), labels.flatten().long(), ignore_index=ignored)
+
 
 def sequence_loss(logits: Tensor, labels: Tensor, problem_type: str | None) -> Tensor:
-    """Of whole-text labels.
+    """Compute the loss of labels of whole texts.
 
     Args:
         logits: ``[B, labels]``.
@@ -26,29 +33,19 @@ def sequence_loss(logits: Tensor, labels: Tensor, problem_type: str | None) -> T
         return F.mse_loss(logits.squeeze(), labels.squeeze()) if count == 1 else F.mse_loss(logits, labels)
     if problem_type == "multi_label_classification":
         return F.binary_cross_entropy_with_logits(logits, labels)
-    return F.cross_entropy(logits, labels.view(-1).long())
-
-
-def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of ``[B, S, classes]`` logits against ``[B, S]`` labels."""
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten().long())
-
-
-def choice_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of ``[B, choices]`` logits against ``[B]`` labels."""
-    return F.cross_entropy(logits, labels.long())
+    return cross_entropy(logits, labels)
 
 
 def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of each position's ``[B, S, V]`` logits against the label of the position after it."""
-    return token_loss(logits[:, :-1].float(), labels[:, 1:])
+    """Compare each position's ``[B, S, V]`` logits with the label of the position after it."""
+    return cross_entropy(logits[:, :-1].float(), labels[:, 1:])
 
 
 def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
-    """Mean of the cross-entropies of both ends; positions outside the ``S`` tokens do not count."""
+    """Average the cross-entropies of both ends; positions outside the ``S`` tokens do not count."""
     length = start_logits.shape[1]
 
     def one(logits: Tensor, positions: Tensor) -> Tensor:
-        return F.cross_entropy(logits, positions.view(-1).clamp(0, length), ignore_index=length)
+        return cross_entropy(logits, positions.flatten().clamp(0, length), length)
 
     return (one(start_logits, starts) + one(end_logits, ends)) / 2

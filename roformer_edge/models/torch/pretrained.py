@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from roformer_edge.checkpoint.loading import fit_rotary_table, load_architecture, save_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
+from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class RoFormerPreTrainedModel(nn.Module):
 
     @classmethod
     def from_arrays(cls, config: RoFormerConfig, arrays: Mapping[str, object], *, attention: str = "softmax") -> Self:
-        """A model with the given canonical weights, in evaluation mode; see :meth:`load_canonical`."""
+        """Make a model with the given canonical weights, in evaluation mode; see :meth:`load_canonical`."""
         # no memory and no random numbers for weights that are about to be replaced
         with torch.device("meta"), _NoInitialisation():
             model = cls(config, attention=attention)  # type: ignore[call-arg]  # of every subclass
@@ -118,7 +120,7 @@ class RoFormerPreTrainedModel(nn.Module):
             module, _, attribute = name.rpartition(".")
             old: Tensor = self.get_buffer(name)
             config = self.config.replace(max_position_embeddings=length)
-            new = torch.from_numpy(fit_rotary_table(old.float().cpu().numpy(), config)).to(old)
+            new = torch.from_numpy(fit_rotary_table(old.float().cpu().numpy(), length)).to(old)
             setattr(self.get_submodule(module), attribute, new)
             for owner in self.modules():
                 if isinstance(owner, RoFormerPreTrainedModel):
@@ -130,7 +132,7 @@ class RoFormerPreTrainedModel(nn.Module):
         return self.get_input_embeddings().weight.device
 
     def get_input_embeddings(self) -> nn.Embedding:
-        """The word embeddings."""
+        """Return the word embeddings."""
         module = self.get_submodule(self._own_names()[WORD_EMBEDDINGS].removesuffix(".weight"))
         assert isinstance(module, nn.Embedding)
         return module
@@ -147,7 +149,7 @@ class RoFormerPreTrainedModel(nn.Module):
         """Make shared parameters one again; the language-model heads override it."""
 
     def initialise_weights(self) -> None:
-        """Random weights as the original starts training with."""
+        """Draw random weights as the original starts training with."""
         for child in self.children():
             if not isinstance(child, RoFormerPreTrainedModel):  # the encoder of a headed model has done it already
                 child.apply(self._initialise)
@@ -166,7 +168,7 @@ class RoFormerPreTrainedModel(nn.Module):
             nn.init.zeros_(bias)
 
     def _own_names(self) -> dict[str, str]:
-        """Canonical name -> the name of the same tensor in this model's state dict."""
+        """Map canonical names to those of the same tensors in this model's state dict."""
         bare = self.architecture == "RoFormerModel"
         names = self.state_dict().keys()
         return {(PREFIX + name if bare else name): name for name in names if name != "cls.predictions.decoder.bias"}

@@ -1,1 +1,1 @@
-"""Inference engines behind the ``Session`` protocol, one module an engine; ``loading.BACKENDS`` is their table."""
+"""Inference engines behind the ``Session`` protocol, one module an engine; rows of ``formats.FORMATS`` name them."""

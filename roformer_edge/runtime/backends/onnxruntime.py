@@ -14,12 +14,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as binding
 from roformer_edge.errors import BackendError
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import SessionOptions
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
 PROCESSOR = "CPUExecutionProvider"
-# The engine's own rewriting puts Add and LayerNormalization together into an operator that is several times slower
-# on processors than the two.
-DISABLED_OPTIMIZERS = ("SkipLayerNormFusion",)
+# The session options that a bundle may set: entries of the engine's session configuration, by their names there. Others
+# may write files or load code, so that a bundle that asks for them is refused.
+SESSION_OPTIONS = ("optimization.disable_specified_optimizers",)
 
 _LEVELS = {
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -44,20 +44,26 @@ class OnnxRuntimeSession:
     Args:
         model: The path of an ``.onnx`` file, or its bytes. Loading from a path needs one copy of the weights less.
         options: How to run it.
+        session: Options of the engine that the answers depend on, as a bundle keeps them.
 
     Raises:
-        BackendError: The engine refuses the graph, or has none of the providers asked for.
+        BackendError: The engine refuses the graph, has none of the providers asked for, or a session option is none
+            that a bundle may set.
     """
 
-    def __init__(self, model: str | Path | bytes, options: SessionOptions | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path | bytes,
+        options: SessionOptions | None = None,
+        session: Mapping[str, str] | None = None,
+    ) -> None:
         options = options or SessionOptions()
         usable, missing = _split_providers(options)
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
                 model if isinstance(model, bytes) else str(model),
-                _session_options(options),
+                _session_options(options, session or {}),
                 providers=usable,
-                disabled_optimizers=list(DISABLED_OPTIMIZERS),
             )
         except _ENGINE_ERRORS as error:
             raise BackendError(f"onnxruntime {ort.__version__} cannot load the graph: {one_line(error)}") from None
@@ -73,37 +79,39 @@ class OnnxRuntimeSession:
             *(f"{name}: not in this build of onnxruntime" for name in missing),
             *(f"{name}: could not be started" for name in idle),
         )
-        self.inputs = tuple(map(_spec, self._session.get_inputs()))
-        self.outputs = tuple(map(_spec, self._session.get_outputs()))
+        self._outputs = tuple(map(_spec, self._session.get_outputs()))
+        self.signatures = {
+            DEFAULT: Signature(inputs=tuple(map(_spec, self._session.get_inputs())), outputs=self._outputs)
+        }
 
-    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the graph once; see ``Session.run``."""
         session = self._session
         if session is None:
             raise BackendError("the session is closed")
         try:
-            values = session.run(None, fit_feeds(feeds, self.inputs))
+            values = session.run(None, fit_feeds(feeds, self.signatures, signature))
         except _ENGINE_ERRORS as error:
             raise BackendError(f"onnxruntime could not run the graph: {one_line(error)}") from None
-        return {spec.name: value for spec, value in zip(self.outputs, values, strict=True)}
+        return {spec.name: value for spec, value in zip(self._outputs, values, strict=True)}
 
     def close(self) -> None:
         """Free the graph's memory."""
         self._session = None
 
 
-def engine_version() -> str:
-    """The version of the engine."""
-    return str(ort.__version__)
+def engine() -> tuple[str, str]:
+    """Return the package of the engine and its version."""
+    return "onnxruntime", str(ort.__version__)
 
 
 def available_providers() -> tuple[str, ...]:
-    """The providers in this build of the engine."""
+    """Return the providers in this build of the engine."""
     return tuple(ort.get_available_providers())
 
 
 def one_line(error: Exception, limit: int = 300) -> str:
-    """An engine's message without line breaks and with no more than its beginning."""
+    """Cut an engine's message to its beginning, without line breaks."""
     message = " ".join(str(error).split())
     return message if len(message) <= limit else message[: limit - 3] + "..."
 
@@ -126,7 +134,7 @@ def _name(provider: str | tuple[str, Mapping[str, str]]) -> str:
     return provider if isinstance(provider, str) else provider[0]
 
 
-def _session_options(options: SessionOptions) -> ort.SessionOptions:
+def _session_options(options: SessionOptions, entries: Mapping[str, str]) -> ort.SessionOptions:
     native = ort.SessionOptions()
     native.intra_op_num_threads = options.threads or 0
     native.inter_op_num_threads = 1
@@ -136,9 +144,20 @@ def _session_options(options: SessionOptions) -> ort.SessionOptions:
     native.log_severity_level = _ERRORS_ONLY
     native.add_session_config_entry("session.intra_op.allow_spinning", "1" if options.spinning else "0")
     native.add_session_config_entry("session.force_spinning_stop", "1")  # between runs threads sleep
+    for name, value in entries.items():
+        if name not in SESSION_OPTIONS:
+            raise BackendError(
+                f"the bundle sets the session option {name!r:.80}, which this version does not know; a bundle may set "
+                f"{', '.join(SESSION_OPTIONS)}: upgrade roformer-edge, or make the bundle anew"
+            )
+        native.add_session_config_entry(name, value)
     return native
 
 
 def _spec(value: ort.NodeArg) -> TensorSpec:
     dtype = _DTYPES.get(value.type) or value.type.removeprefix("tensor(").removesuffix(")")
-    return TensorSpec(name=value.name, dtype=dtype, axes=tuple(str(axis) for axis in value.shape))
+    return TensorSpec(
+        name=value.name,
+        dtype=dtype,
+        axes=tuple(str(axis or f"{value.name}_{place}") for place, axis in enumerate(value.shape)),
+    )

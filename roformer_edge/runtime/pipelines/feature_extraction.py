@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import UnknownNameError
-from roformer_edge.runtime.inference import Encoded, Outputs
-from roformer_edge.runtime.pipeline import Pipeline
+from roformer_edge.runtime.inference import EncodedRow, Outputs
+from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.texts import TextInput
 
 Features = NDArray[np.float32]
@@ -36,7 +36,7 @@ POOLING: dict[str | None, Callable[[Features], Features]] = {None: _every, "mean
 
 
 class FeatureExtractor(Pipeline):
-    """Answers texts with states; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of."""
+    """Answers texts with states; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of."""
 
     task = "feature-extraction"
     form = "a str, a tuple of two"
@@ -85,10 +85,10 @@ class FeatureExtractor(Pipeline):
             raise UnknownNameError("pooling", pooling, [str(name) for name in POOLING])
         reduce = POOLING[pooling]
 
-        def pick(encoding: Encoded, outputs: Outputs) -> Outputs:
+        def pick(encoding: EncodedRow, outputs: Outputs) -> Outputs:
             return {_OUTPUT: reduce(outputs[_OUTPUT])}
 
-        def respond(encodings: Sequence[Encoded], size: int) -> Iterator[Features]:
+        def respond(encodings: Sequence[EncodedRow], size: int) -> Iterator[Features]:
             return (row[_OUTPUT] for row in self._model.run(encodings, size, pick))
 
         return self._respond(texts, self._reader(truncation=truncation), respond, batch_size)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextError
-from roformer_edge.runtime.inference import Decoder, Encoded, Limits, Located, Outputs
-from roformer_edge.runtime.pipeline import Pipeline, check_count, known_token
+from roformer_edge.runtime.inference import DecodingTokenizer, EncodedRow, Limits, OffsetEncoding, Outputs
+from roformer_edge.runtime.pipelines.base import Pipeline, check_count, known_token
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
 from roformer_edge.scores import largest, softmax
@@ -40,12 +40,12 @@ class _Masked:
     """A text that holds masks, and where it does: ``places`` are characters."""
 
     text: str
-    encoding: Located
+    encoding: OffsetEncoding
     places: tuple[tuple[int, int], ...]
 
 
 class FillMask(Pipeline):
-    """Answers texts with tokens; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of.
+    """Answers texts with tokens; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of.
 
     Raises:
         VocabularyError: The tokenizer has no mask token.
@@ -54,7 +54,7 @@ class FillMask(Pipeline):
     task = "fill-mask"
 
     def __init__(
-        self, session: Session, tokenizer: Decoder, config: RoFormerConfig, *, limits: Limits | None = None
+        self, session: Session, tokenizer: DecodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
     ) -> None:
         super().__init__(session, tokenizer, config, limits=limits)
         self._decoder = tokenizer
@@ -118,7 +118,7 @@ class FillMask(Pipeline):
             )
         return _Masked(text, encoding, places)
 
-    def _at_masks(self, encoding: Encoded, outputs: Outputs) -> Outputs:
+    def _at_masks(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
         """Logits ``[masks, vocabulary]`` out of ``[tokens, vocabulary]``; ids that no token has are left out."""
         places = [index for index, token in enumerate(encoding.ids) if token == self._mask]
         return {"logits": outputs["logits"][places, : len(self._decoder)]}

@@ -11,8 +11,9 @@ import numpy as np
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextError, UnsupportedModelError
-from roformer_edge.runtime.inference import Encoded, Limits
-from roformer_edge.runtime.pipeline import Pipeline, check_count
+from roformer_edge.runtime.inference import EncodedRow, EncodingTokenizer, Limits
+from roformer_edge.runtime.pipelines.base import Pipeline, check_count
+from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text, split_fields
 from roformer_edge.scores import largest, softmax
 from roformer_edge.tasks import Task, input_rows
@@ -43,24 +44,35 @@ class Choice:
 @dataclass(frozen=True)
 class _Asked:
     choices: Sequence[str]
-    rows: Sequence[Encoded]
+    rows: Sequence[EncodedRow]
 
 
 class MultipleChoice(Pipeline):
-    """Chooses; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of.
+    """Chooses; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of.
 
     Rows are padded on the left, because the model reads its answer off the last position. Where padding would change
     answers all the same (``rotary_value``, or a ``summary_type`` of ``first`` or ``mean`` in the config), only rows of
     one length are computed together, and nothing is padded.
 
     Raises:
-        UnsupportedModelError: Such a model in a bundle with length buckets, which are padding.
+        UnsupportedModelError: Such a model as a graph of fixed lengths, which cannot do without padding.
     """
 
     task = "multiple-choice"
     single = (tuple, Mapping)
     form = "a tuple of context, question and choices, a dict with these keys"
     noun = "input"
+
+    def __init__(
+        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
+    ) -> None:
+        super().__init__(session, tokenizer, config, limits=limits)
+        lengths = self._model.lengths
+        if self._model.limits.alike and lengths:
+            raise UnsupportedModelError(
+                f"padding changes the answers of this model (rotary_value {config.rotary_value}, summary_type "
+                f"{_summary(config)!r}), and its graph pads to lengths of {lengths}; export it for any length"
+            )
 
     @overload
     def __call__(
@@ -138,15 +150,13 @@ class MultipleChoice(Pipeline):
 
     @classmethod
     def _bound(cls, limits: Limits, task: Task, config: RoFormerConfig) -> Limits:
-        summary = config.extra.get("summary_type", "last")
-        if summary in _AT_THE_END and not config.rotary_value:
+        if _summary(config) in _AT_THE_END and not config.rotary_value:
             return limits
-        if limits.length_buckets:
-            raise UnsupportedModelError(
-                f"padding changes the answers of this model (rotary_value {config.rotary_value}, summary_type "
-                f"{summary!r}), and the bundle pads to lengths of {limits.length_buckets}; export it without buckets"
-            )
         return dataclasses.replace(limits, alike=True)
+
+
+def _summary(config: RoFormerConfig) -> str:
+    return str(config.extra.get("summary_type", "last"))
 
 
 def check_question(value: object, where: str) -> dict[str, Any]:

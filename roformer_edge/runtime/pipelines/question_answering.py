@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import OptionError, TextError, TextTooLongError
 from roformer_edge.runtime.inference import Outputs
-from roformer_edge.runtime.pipeline import Pipeline, check_count
+from roformer_edge.runtime.pipelines.base import Pipeline, check_count
 from roformer_edge.runtime.texts import check_text, split_fields
 from roformer_edge.scores import largest, softmax
 
@@ -56,7 +56,7 @@ class _Asked:
 
 
 class QuestionAnswerer(Pipeline):
-    """Answers from a context; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of."""
+    """Answers from a context; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of."""
 
     task = "question-answering"
     single = (tuple, Mapping)
@@ -216,11 +216,11 @@ class QuestionAnswerer(Pipeline):
 
 
 def span_scores(starts: Scores, ends: Scores, longest: int) -> Scores:
-    """Products of the probabilities of every start and the ends that it may have.
+    """Multiply the probabilities of every start and the ends that it may have.
 
     Args:
-        starts: Of each token to be the first one, ``[tokens]``.
-        ends: Of each token to be the last one, ``[tokens]``.
+        starts: The probability of each token to be the first one, ``[tokens]``.
+        ends: The probability of each token to be the last one, ``[tokens]``.
         longest: The most tokens of a span.
 
     Returns:
@@ -260,6 +260,6 @@ def _best_spans(window: _Window, outputs: Outputs, count: int, longest: int) -> 
 
 
 def _probabilities(logits: NDArray[np.float32], window: _Window) -> Scores:
-    """Of every token of the context; the share of ``[CLS]`` is taken out of them and left out."""
+    """Compute the probability of every token of the context, among them and ``[CLS]``, which is left out."""
     context = logits[window.first : window.first + len(window.offsets)]
     return softmax(np.concatenate((logits[:1], context)).astype(np.float64))[1:]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import BackendError
-from roformer_edge.runtime.inference import Encoded, Encoder, Limits
-from roformer_edge.runtime.pipeline import Pipeline, check_count
+from roformer_edge.runtime.inference import EncodedRow, EncodingTokenizer, Limits
+from roformer_edge.runtime.pipelines.base import Pipeline, check_count
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import TextInput
 from roformer_edge.scores import identity, sigmoid, softmax
@@ -43,7 +43,7 @@ SCORES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 
 class TextClassifier(Pipeline):
-    """Answers texts with classes; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of.
+    """Answers texts with classes; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of.
 
     Attributes:
         labels: Names of the classes in the order of the logits.
@@ -55,7 +55,7 @@ class TextClassifier(Pipeline):
     form = "a str, a tuple of two"
 
     def __init__(
-        self, session: Session, tokenizer: Encoder, config: RoFormerConfig, *, limits: Limits | None = None
+        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
     ) -> None:
         super().__init__(session, tokenizer, config, limits=limits)
         self.labels = config.labels
@@ -117,7 +117,7 @@ class TextClassifier(Pipeline):
         if top_k is not None:
             check_count("top_k", top_k)
 
-        def respond(encodings: Sequence[Encoded], size: int) -> Iterator[Classification | list[Classification]]:
+        def respond(encodings: Sequence[EncodedRow], size: int) -> Iterator[Classification | list[Classification]]:
             return (self._answer(row["logits"], top_k) for row in self._model.run(encodings, size))
 
         return self._respond(texts, self._reader(truncation=truncation), respond, batch_size)
@@ -126,7 +126,7 @@ class TextClassifier(Pipeline):
         """The graph's float32 logits ``[texts, labels]`` in the order of ``texts``; errors as for a call."""
         check_count("batch_size", batch_size)
 
-        def respond(encodings: Sequence[Encoded], size: int) -> Iterator[Logits]:
+        def respond(encodings: Sequence[EncodedRow], size: int) -> Iterator[Logits]:
             return (row["logits"] for row in self._model.run(encodings, size))
 
         rows = list(self._stream(self._iterate(texts), self._reader(truncation=truncation), respond, batch_size))

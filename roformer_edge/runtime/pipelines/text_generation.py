@@ -10,8 +10,8 @@ import numpy as np
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import OptionError, TextTooLongError
-from roformer_edge.runtime.inference import Decoder, Encoded, Limits, Outputs
-from roformer_edge.runtime.pipeline import Pipeline, check_count, known_token
+from roformer_edge.runtime.inference import DecodingTokenizer, EncodedRow, Limits, Outputs
+from roformer_edge.runtime.pipelines.base import Pipeline, check_count, known_token
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
 from roformer_edge.sampling import Sampling, join_tokens
@@ -63,7 +63,7 @@ class _Row:
 
 
 class TextGenerator(Pipeline):
-    """Continues prompts; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of.
+    """Continues prompts; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of.
 
     The graph keeps nothing from step to step: every token costs a run over all tokens before it. Prompts of different
     length are computed together and padded on the right, where a causal model does not look, so that a continuation
@@ -76,7 +76,7 @@ class TextGenerator(Pipeline):
     task = "text-generation"
 
     def __init__(
-        self, session: Session, tokenizer: Decoder, config: RoFormerConfig, *, limits: Limits | None = None
+        self, session: Session, tokenizer: DecodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
     ) -> None:
         super().__init__(session, tokenizer, config, limits=limits)
         self._decoder = tokenizer
@@ -155,8 +155,8 @@ class TextGenerator(Pipeline):
             top_k: See there.
             top_p: See there.
             repetition_penalty: See there.
-            seed: Of the randomness. Every prompt begins with it anew, so what is drawn for it does not depend on the
-                prompts around it, and equal prompts are continued alike; ``None`` for other tokens each time.
+            seed: The seed of the randomness. Every prompt begins with it anew, so what is drawn for it does not depend on
+                the prompts around it, and equal prompts are continued alike; ``None`` for other tokens each time.
             stop_token_ids: Tokens that end a continuation; ``None`` for ``[SEP]`` alone.
             batch_size: The most prompts that are computed at once.
 
@@ -204,7 +204,7 @@ class TextGenerator(Pipeline):
             )
         return ids
 
-    def _last(self, encoding: Encoded, outputs: Outputs) -> Outputs:
+    def _last(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
         """Logits of the last position, out of those of all; ids that no token has are left out."""
         return {"logits": outputs["logits"][-1, : len(self._decoder)].copy()}
 

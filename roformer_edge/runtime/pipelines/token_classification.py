@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import BackendError, UnknownNameError
-from roformer_edge.runtime.inference import Encoder, Limits, Located
-from roformer_edge.runtime.pipeline import Pipeline
+from roformer_edge.runtime.inference import EncodingTokenizer, Limits, OffsetEncoding
+from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
 from roformer_edge.scores import softmax
@@ -65,7 +65,7 @@ class _Unit:
 
 
 class TokenClassifier(Pipeline):
-    """Answers texts with entities; see :class:`~roformer_edge.runtime.pipeline.Pipeline` for what it is made of.
+    """Answers texts with entities; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of.
 
     Attributes:
         labels: Names of the classes in the order of the logits.
@@ -74,7 +74,7 @@ class TokenClassifier(Pipeline):
     task = "token-classification"
 
     def __init__(
-        self, session: Session, tokenizer: Encoder, config: RoFormerConfig, *, limits: Limits | None = None
+        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
     ) -> None:
         super().__init__(session, tokenizer, config, limits=limits)
         self.labels = config.labels
@@ -129,10 +129,10 @@ class TokenClassifier(Pipeline):
         if aggregation not in AGGREGATIONS:
             raise UnknownNameError("aggregation", aggregation, AGGREGATIONS)
 
-        def read(value: object, where: str) -> tuple[str, Located]:
+        def read(value: object, where: str) -> tuple[str, OffsetEncoding]:
             return check_text(value, where), self._model.encode(value, truncation=truncation, where=where)
 
-        def respond(texts: Sequence[tuple[str, Located]], size: int) -> Iterator[list[Entity]]:
+        def respond(texts: Sequence[tuple[str, OffsetEncoding]], size: int) -> Iterator[list[Entity]]:
             rows = self._model.run([encoding for _, encoding in texts], size)
             return (
                 self._answer(text, encoding, row["logits"], aggregation)
@@ -141,7 +141,9 @@ class TokenClassifier(Pipeline):
 
         return self._respond(texts, read, respond, batch_size)
 
-    def _answer(self, text: str, encoding: Located, logits: NDArray[np.float32], aggregation: str) -> list[Entity]:
+    def _answer(
+        self, text: str, encoding: OffsetEncoding, logits: NDArray[np.float32], aggregation: str
+    ) -> list[Entity]:
         if logits.shape[1:] != (len(self.labels),):
             raise BackendError(
                 f"the graph gave {logits.shape[1:]} logits for a token, and there are {len(self.labels)} labels"
@@ -191,7 +193,7 @@ def split_label(label: str) -> tuple[str, bool, bool]:
     return label, False, False
 
 
-def _units(encoding: Located, scores: NDArray[np.float64], aggregation: str) -> list[_Unit]:
+def _units(encoding: OffsetEncoding, scores: NDArray[np.float64], aggregation: str) -> list[_Unit]:
     """Tokens of the text, or its words, with their probabilities."""
     offsets, tokens = encoding.offsets, encoding.tokens
     words: list[list[int]] = []

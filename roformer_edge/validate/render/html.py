@@ -1,127 +1,173 @@
-"""The report as one self-contained HTML page: no script, no request, and nothing unescaped."""
+"""The report as one self-contained HTML page: no script, no request, and nothing unescaped.
+
+The page itself is in ``templates/``, escaped by Jinja; what is computed for it is here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, wraps
+from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from roformer_edge.validate import format as formats
+from roformer_edge.validate.changes import ChangedExample
+from roformer_edge.validate.excerpts import Excerpt, Mark
 from roformer_edge.validate.render import svg
-from roformer_edge.validate.render.evidence import (
-    accuracy_section,
-    changes_section,
-    classes_section,
-    cost_section,
-    examples_section,
-    logits_section,
+from roformer_edge.validate.render.escape import JOINTS, clipped, visible
+from roformer_edge.validate.render.summary import (
+    capital,
+    confused_pairs,
+    effect_headings,
+    headlines,
+    interval_words,
+    judged,
+    p_value,
+    shown_of,
+    task_sections,
+    verdict,
 )
-from roformer_edge.validate.render.format import as_html, counted, moment, size
-from roformer_edge.validate.render.style import CSS
-from roformer_edge.validate.render.summary import Headline, headlines, verdict
-from roformer_edge.validate.report import Report, Side
+from roformer_edge.validate.report import Figure, Report
+from roformer_edge.validate.sections import Breakdown
+from roformer_edge.validate.tasks import MEASURES
+from roformer_edge.validate.tasks.measure import Effect
 
-_SIGNS = {
-    "passed": '<path d="M7.5 13.5l4 4 7-8.5"/>',
-    "failed": '<path d="M8.5 8.5l9 9M17.5 8.5l-9 9"/>',
-    "open": '<path d="M8 13h10"/>',
-}
+MATRIX_NAMES = 12  # a matrix with more is shown as its most frequent pairs
+PAIRS_SHOWN = 15
+PARTS_SHOWN = 30  # of a breakdown; the rest is folded away
+_SHADES = 5
 
 
 def to_html(report: Report) -> str:
     """A whole page; every chart is inline SVG."""
-    name = as_html(report.candidate.name, 120)
-    body = "".join(section(report) for section in _SECTIONS)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>Validation of {name}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n{body}</main>\n"
-        "</body>\n</html>\n"
-    )
-
-
-def _header(report: Report) -> str:
-    examples, labels = report.data.examples, len(report.labels)
-    facts = [
-        counted(examples, "example"),
-        f"{labels} labels",
-        as_html(report.data.name, 120),
-        as_html(moment(report.provenance.created)),
+    measure = MEASURES[report.measure]
+    groups = [
+        ExampleGroup(
+            effect=effect,
+            heading=heading,
+            number=shown_of(report, effect),
+            rows=[row for row in report.changes if row.effect == effect],
+        )
+        for effect, heading in effect_headings(report).items()
     ]
     return (
-        f'<header><p class="eyebrow">Validation · {as_html(report.task)}</p>'
-        f"<h1>{as_html(report.candidate.name, 120)} <small>against {as_html(report.reference.name, 120)}</small></h1>"
-        f'<p class="lede">{" · ".join(facts)}</p></header>\n'
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            verdict=verdict(report),
+            headlines=headlines(report),
+            sections=task_sections(report),
+            groups=[group for group in groups if group.rows],
+            layout=measure.layout,
+            moved=measure.moved,
+            judged=judged(report),
+        )
     )
 
 
-def _verdict(report: Report) -> str:
-    words = verdict(report)
-    sign = '<svg class="sign" viewBox="0 0 26 26" aria-hidden="true"><circle cx="13" cy="13" r="13"/>'
-    return (
-        f'<section class="verdict {words.state}"><div><h2>{sign}{_SIGNS[words.state]}</svg>{as_html(words.title)}</h2>'
-        f'<p class="sentence">{as_html(words.sentence)}</p><p class="lede">{as_html(words.caution)}</p></div>'
-        f"<div>{svg.drop_chart(report.drop.points, report.drop.interval, report.budget)}"
-        f'<p class="note">Drop in {as_html(report.metric)}, percentage points; left is better.</p></div></section>\n'
+@dataclass(frozen=True, kw_only=True)
+class ExampleGroup:
+    """The listed examples of one effect, under a heading with their number."""
+
+    effect: Effect
+    heading: str
+    number: str
+    rows: Sequence[ChangedExample]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("roformer_edge.validate.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-
-
-def _tiles(report: Report) -> str:
-    return f'<section class="tiles">{"".join(_tile(figure) for figure in headlines(report))}</section>\n'
-
-
-def _tile(figure: Headline) -> str:
-    lines = []
-    if figure.change != "–":
-        lines.append(f"<dd>{as_html(figure.change)}</dd>")
-    if figure.reference != "–":
-        lines.append(f'<dd class="was">reference {as_html(figure.reference)}</dd>')
-    if figure.note:
-        lines.append(f'<dd class="was">{as_html(figure.note, 80)}</dd>')
-    return (
-        f'<dl class="tile"><dt>{as_html(figure.label)}</dt><dd class="big">{as_html(figure.candidate)}</dd>'
-        f"{''.join(lines)}</dl>"
+    environment.filters.update(
+        shown=lambda text, limit=400: visible(clipped(text, limit)),
+        label_parts=lambda text: JOINTS.split(visible(clipped(text, 60))),
+        capital=capital,
+        size=formats.size,
+        ms=formats.milliseconds,
+        moment=formats.moment,
+        significant=formats.significant,
+        percent=formats.percent,
     )
-
-
-def _provenance(report: Report) -> str:
-    made, drop = report.provenance, report.drop
-    facts = (
-        ("Reference", _facts(report.reference, made.reference_batch_size)),
-        ("Candidate", _facts(report.candidate, made.batch_size)),
-        ("Data", f"{as_html(report.data.name)}<br><code>sha256 {report.data.sha256}</code>"),
-        (
-            "Intervals",
-            f"{100 * drop.confidence:g} %; Wilson for accuracy, paired bootstrap of {drop.resamples:,} resamples "
-            f"(seed {drop.seed}) for the rest",
-        ),
-        (
-            "Made by",
-            f"roformer-edge {as_html(made.version)}, Python {as_html(made.python)}, numpy {as_html(made.numpy)}, "
-            f"{as_html(made.machine)}, {as_html(moment(made.created))}",
-        ),
+    environment.globals.update(
+        counted=formats.counted,
+        valued=formats.valued,
+        change_of=formats.change,
+        signed=formats.signed,
+        interval_words=interval_words,
+        p_value=p_value,
+        confused_pairs=lambda confusion: confused_pairs(confusion, PAIRS_SHOWN),
+        pieces=pieces,
+        shade=shade,
+        figure_scale=figure_scale,
+        breakdown_scale=breakdown_scale,
+        tone=tone,
+        matrix_names=MATRIX_NAMES,
+        parts_shown=PARTS_SHOWN,
     )
-    items = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
-    return f'<section><h2 class="spaced">How this was measured</h2><dl class="facts">{items}</dl></section>\n'
+    # the charts escape the few texts in them themselves
+    environment.globals.update({chart.__name__: _markup(chart) for chart in svg.CHARTS})
+    return environment
 
 
-def _facts(side: Side, batch_size: int) -> str:
-    facts = side.facts
-    threads = "" if facts.threads is None else f", {counted(facts.threads, 'thread')}"
-    files = ", ".join(f"{as_html(file.path)} {size(file.bytes)}" for file in facts.files)
-    line = f"{as_html(facts.recipe)} on {as_html(facts.engine)}, {as_html(facts.provider)}{threads}"
-    cut = ", long texts cut" if facts.truncates else ""
-    return f"{line}, batches of {batch_size}{cut}{'<br>' + files if files else ''}"
+def _markup(draw: Callable[..., str]) -> Callable[..., Markup]:
+    @wraps(draw)
+    def drawn(*arguments: Any, **options: Any) -> Markup:
+        return Markup(draw(*arguments, **options))
+
+    return drawn
 
 
-_SECTIONS: tuple[Callable[[Report], str], ...] = (
-    _header,
-    _verdict,
-    _tiles,
-    accuracy_section,
-    classes_section,
-    logits_section,
-    cost_section,
-    changes_section,
-    examples_section,
-    _provenance,
-)
+def pieces(excerpt: Excerpt, limit: int) -> list[tuple[str, Mark | None]]:
+    """The text of an excerpt in pieces, each with its mark or without one; at most ``limit`` characters of it."""
+    found: list[tuple[str, Mark | None]] = []
+    at = 0
+    for mark in excerpt.marks:
+        found += [(excerpt.text[at : mark.start], None), (excerpt.text[mark.start : mark.end], mark)]
+        at = mark.end
+    found.append((excerpt.text[at:], None))
+    kept: list[tuple[str, Mark | None]] = []
+    for text, marked in found:
+        if text and limit > 0:
+            kept.append((visible(clipped(text, limit)), marked))
+            limit -= len(text)
+    return kept
+
+
+def shade(count: int, row: Sequence[int]) -> int:
+    """How dark a cell of a matrix is, from 0 to 5, by its share of its row."""
+    return 0 if not count else 1 + min(_SHADES - 1, int(_SHADES * count / sum(row)))
+
+
+def figure_scale(figures: Sequence[Figure], factor: float) -> svg.Scale:
+    """One axis for some figures with their intervals, each value times ``factor``."""
+    ends = [
+        factor * value
+        for figure in figures
+        for interval in (figure.reference_interval, figure.candidate_interval)
+        for value in (figure.reference, figure.candidate, interval.low, interval.high)
+    ]
+    return svg.Scale.around([*ends, *([100.0] if factor == 100 else [])], most=4)
+
+
+def breakdown_scale(block: Breakdown) -> svg.Scale:
+    """One axis for all parts of a breakdown."""
+    factor = 100 if block.unit == "percent" else 1
+    values = [factor * value for part in block.parts for value in (part.reference, part.candidate)]
+    return svg.Scale.around([*values, *([90, 100] if factor == 100 else [])], most=4)
+
+
+def tone(change: float, *, higher_is_better: bool = True) -> str:
+    """The class of a change: a loss, a gain, or neither where it rounds to 0."""
+    if f"{abs(change):.1f}" == "0.0":
+        return "dim"
+    return "loss-text" if (change < 0) == higher_is_better else "gain-text"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from roformer_edge.validate.render.format import (
-    as_markdown,
+from roformer_edge.validate.changes import ChangedExample
+from roformer_edge.validate.excerpts import Excerpt
+from roformer_edge.validate.format import (
+    change,
     counted,
     decimal,
     milliseconds,
@@ -13,21 +16,28 @@ from roformer_edge.validate.render.format import (
     signed,
     significant,
     size,
+    valued,
 )
+from roformer_edge.validate.render.escape import as_markdown, clipped
 from roformer_edge.validate.render.summary import (
-    EFFECTS,
-    answer_changes,
-    effect_total,
+    capital,
+    confused_pairs,
+    effect_headings,
     headlines,
-    interval_text,
+    interval_words,
+    judged,
     p_value,
+    shown_of,
+    task_sections,
     title,
     verdict,
 )
-from roformer_edge.validate.report import ChangedExample, Report, Side
+from roformer_edge.validate.report import Report, Side
+from roformer_edge.validate.sections import Breakdown, Confusion, Distribution, Scatter, Section, Table
 
-_CHANGES_SHOWN = 15
 _SIGNS = {"passed": "✓", "failed": "✗", "open": "–"}
+_MARKS = {True: "✓", False: "✗", None: ""}
+_CONFUSED_SHOWN = 15
 
 
 def to_markdown(report: Report) -> str:
@@ -36,18 +46,16 @@ def to_markdown(report: Report) -> str:
     parts = [
         f"# {as_markdown(title(report))}",
         f"**{_SIGNS[words.state]} {words.title}.** {as_markdown(words.sentence)} {as_markdown(words.caution, 300)}",
-        f"{counted(report.data.examples, 'example')}, {len(report.labels)} labels, {as_markdown(report.data.name)}, "
-        f"{moment(report.provenance.created)}",
+        f"{counted(report.data.examples, 'example')}, {as_markdown(report.measure)}, "
+        f"{as_markdown(report.data.name)}, {moment(report.provenance.created)}",
         _table(
             ("", "reference", "candidate", "change"),
             [(row.label, row.reference, row.candidate, as_markdown(row.remark)) for row in headlines(report)],
         ),
-        *_answers(report),
-        *_logits(report),
-        *_latency(report),
-        *_classes(report),
-        *_changes(report),
+        *_figures(report),
+        *(part for section in task_sections(report) for part in _section(section)),
         *_examples(report),
+        *_latency(report),
         *_provenance(report),
     ]
     return "\n\n".join(parts) + "\n"
@@ -59,40 +67,123 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 3)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
-def _answers(report: Report) -> list[str]:
-    def cell(reference_right: bool, candidate_right: bool) -> str:
-        return f"{report.count(reference_right=reference_right, candidate_right=candidate_right):,}"
-
-    ours, theirs, drop = report.reference, report.candidate, report.drop
-    return [
-        "## Right answers",
-        _table(
-            ("", "candidate right", "candidate wrong"),
-            [
-                ("reference right", cell(True, True), cell(True, False)),
-                ("reference wrong", cell(False, True), cell(False, False)),
-            ],
-            numbers=2,
-        ),
-        f"{100 * drop.confidence:g} % intervals: accuracy of the reference {_interval(ours)}, of the candidate "
-        f"{_interval(theirs)}; drop {decimal(drop.interval.low)} to {decimal(drop.interval.high)} points. "
-        f"McNemar's test, mid-p: {p_value(report)}.",
+def _figures(report: Report) -> list[str]:
+    rows = [
+        (
+            capital(figure.name),
+            *(
+                f"{valued(value, figure.unit)} ({interval_words(figure, interval.low, interval.high)})"
+                for value, interval in (
+                    (figure.reference, figure.reference_interval),
+                    (figure.candidate, figure.candidate_interval),
+                )
+            ),
+            f"{decimal(figure.drop)} ({decimal(figure.drop_interval.low)} to {decimal(figure.drop_interval.high)})",
+        )
+        for figure in report.figures
     ]
-
-
-def _interval(side: Side) -> str:
-    return interval_text(side.accuracy_interval.low, side.accuracy_interval.high)
-
-
-def _logits(report: Report) -> list[str]:
-    agreement = report.agreement
-    return [
-        "## Logits",
-        f"Difference {significant(agreement.mean_difference)} on average and "
-        f"{significant(agreement.worst_difference)} at most, where the reference's logits have a standard deviation of "
-        f"{significant(agreement.spread)}. Cosine {decimal(agreement.mean_cosine, 4)} on average, "
-        f"{decimal(agreement.worst_cosine, 4)} at worst.",
+    parts = [
+        "## Figures",
+        _table(("", "reference", "candidate", "drop"), rows),
+        f"In brackets: {100 * report.uncertainty.confidence:g} % intervals. A positive drop is a loss.",
     ]
+    found = judged(report)
+    if found is not None:
+        figure, verdicts = found
+        square = [
+            ("reference right", f"{verdicts.both:,}", f"{verdicts.only_reference:,}"),
+            ("reference wrong", f"{verdicts.only_candidate:,}", f"{verdicts.neither:,}"),
+        ]
+        parts += [
+            _table((f"{figure.name}", "candidate right", "candidate wrong"), square, numbers=2),
+            f"McNemar's test, mid-p: {p_value(verdicts)}.",
+        ]
+    return parts
+
+
+def _section(section: Section) -> list[str]:
+    parts = [f"## {section.title}", *([as_markdown(section.lede, 400)] if section.lede else [])]
+    return parts + [text for block in section.blocks if (text := _BLOCKS[block.kind](block))]
+
+
+def _breakdown(block: Breakdown) -> str:
+    def cell(value: float) -> str:
+        return f"{100 * value:.1f}" if block.unit == "percent" else significant(value)
+
+    unit = ", %" if block.unit == "percent" else ""
+    rows = [
+        (
+            as_markdown(part.name),
+            f"{part.count:,}",
+            cell(part.reference),
+            cell(part.candidate),
+            signed(100 * (part.candidate - part.reference), 1)
+            if block.unit == "percent"
+            else change(part.candidate - part.reference, block.unit),
+            *part.more,
+        )
+        for part in block.parts
+    ]
+    head = (block.noun, block.counted, f"{block.figure}{unit}: reference", "candidate", "change", *block.columns)
+    return _table(tuple(map(as_markdown, head)), rows, numbers=len(head) - 1)
+
+
+def _plain_table(block: Table) -> str:
+    rows = [[f"{cell:,}" if isinstance(cell, int) else _excerpt(cell) for cell in row] for row in block.rows]
+    numbers = sum(isinstance(cell, int) for cell in block.rows[0]) if block.rows else 0
+    return _table(block.head, rows, numbers=numbers)
+
+
+def _confusion(block: Confusion) -> str:
+    rows = [
+        (as_markdown(gold), as_markdown(answer), f"{ours:,}", f"{theirs:,}")
+        for gold, answer, ours, theirs in confused_pairs(block, _CONFUSED_SHOWN)
+    ]
+    return _table(("gold", "answer", "reference", "candidate"), rows, numbers=2)
+
+
+def _nothing(_block: Distribution | Scatter) -> str:
+    return ""
+
+
+_BLOCKS: dict[str, Callable[[Any], str]] = {
+    Breakdown.kind: _breakdown,
+    Table.kind: _plain_table,
+    Confusion.kind: _confusion,
+    # charts, whose numbers stand in the sentence above them
+    Distribution.kind: _nothing,
+    Scatter.kind: _nothing,
+}
+
+
+def _excerpt(excerpt: Excerpt | str) -> str:
+    if isinstance(excerpt, str):
+        return as_markdown(excerpt)
+    text, at = "", 0
+    for mark in excerpt.marks:
+        name = f"/{as_markdown(mark.name, 60)}" if mark.name else ""
+        text += as_markdown(excerpt.text[at : mark.start])
+        text += f"**{_MARKS[mark.right]}{as_markdown(excerpt.text[mark.start : mark.end])}{name}**"
+        at = mark.end
+    text += as_markdown(excerpt.text[at:])
+    return text if excerpt.score is None else f"{text} ({100 * excerpt.score:.1f} %)"
+
+
+def _examples(report: Report) -> list[str]:
+    parts = []
+    for effect, heading in effect_headings(report).items():
+        rows = [_example(row) for row in report.changes if row.effect == effect]
+        if rows and (effect != "drifted" or not report.changed_answers):
+            head = ("line", "asked", "gold", "reference", "candidate", "moved by")
+            parts += [f"### {heading} ({shown_of(report, effect)})", _table(head, rows, numbers=1)]
+    return ["## Worth reading", *parts] if parts else []
+
+
+def _example(row: ChangedExample) -> tuple[str, ...]:
+    asked = " · ".join(as_markdown(clipped(passage.text, 200)) for passage in row.asked)
+    place = f"{row.line or row.number}{f' ({as_markdown(row.id, 40)})' if row.id else ''}"
+    answers = [_excerpt(answer) for answer in (row.gold, row.reference, row.candidate)]
+    return (place, asked, *answers, significant(row.difference))
 
 
 def _latency(report: Report) -> list[str]:
@@ -104,85 +195,27 @@ def _latency(report: Report) -> list[str]:
     return [
         "## Latency",
         _table(("", "median", "90th percentile", "99th percentile"), rows),
-        f"One text at a time, {counted(timing.texts, 'text')}, the two sides in turn, the fastest of "
-        f"{counted(timing.rounds, 'run')}; on the median text the candidate "
+        f"One input at a time, {counted(timing.inputs, 'input')}, the two sides in turn, the fastest of "
+        f"{counted(timing.rounds, 'run')}; on the median input the candidate "
         f"takes {timing.ratio:.2f} times as long as the reference.",
     ]
 
 
-def _classes(report: Report) -> list[str]:
-    pairs = sorted(
-        zip(report.reference.classes, report.candidate.classes, strict=True),
-        key=lambda pair: (pair[1].f1 - pair[0].f1, pair[0].label),
-    )
-    rows = [
-        (
-            as_markdown(ours.label),
-            f"{ours.support:,}",
-            f"{100 * ours.f1:.1f}",
-            f"{100 * theirs.f1:.1f}",
-            signed(100 * (theirs.f1 - ours.f1), 1),
-        )
-        for ours, theirs in pairs
-    ]
-    return [
-        "## F1 of each label, %",
-        _table(("label", "examples", "reference", "candidate", "change"), rows, numbers=4),
-    ]
-
-
-def _changes(report: Report) -> list[str]:
-    changes = answer_changes(report)
-    if not changes:
-        return []
-    rows = [
-        (as_markdown(row.reference), as_markdown(row.candidate), f"{row.count:,}", f"{row.broke:,}", f"{row.fixed:,}")
-        for row in changes[:_CHANGES_SHOWN]
-    ]
-    head = ("reference", "candidate", "examples", "broken", "fixed")
-    return ["## Changed answers", _table(head, rows, numbers=3)]
-
-
-def _examples(report: Report) -> list[str]:
-    parts = []
-    for effect, heading in EFFECTS.items():
-        rows = [_example(change) for change in report.changes if change.effect == effect]
-        if rows and (effect != "drifted" or not report.disagreements):
-            total = effect_total(report, effect)
-            number = f"{total:,}" if total == len(rows) else f"{len(rows):,} of {total:,}"
-            head = ("text", "gold", "reference", "candidate", "moved by")
-            parts += [f"### {heading} ({number})", _table(head, rows, numbers=1)]
-    return ["## Worth reading", *parts] if parts else []
-
-
-def _example(change: ChangedExample) -> tuple[str, ...]:
-    return (
-        as_markdown(change.text),
-        as_markdown(change.gold),
-        f"{as_markdown(change.reference.label)} ({100 * change.reference.score:.1f} %)",
-        f"{as_markdown(change.candidate.label)} ({100 * change.candidate.score:.1f} %)",
-        significant(change.difference),
-    )
-
-
 def _provenance(report: Report) -> list[str]:
-    made, drop = report.provenance, report.drop
-    sides = (
-        ("reference", report.reference, made.reference_batch_size),
-        ("candidate", report.candidate, made.batch_size),
-    )
+    made, uncertainty = report.provenance, report.uncertainty
+    sides = (("reference", report.reference), ("candidate", report.candidate))
     lines = [
         f"- {who}: {as_markdown(side.facts.recipe)} on {as_markdown(side.facts.engine)}, "
-        f"{as_markdown(side.facts.provider)}, batches of {batch}"
+        f"{as_markdown(side.facts.provider)}, batches of {side.batch_size}"
         f"{', long texts cut' if side.facts.truncates else ''}{_files(side)}"
-        for who, side, batch in sides
+        for who, side in sides
     ]
     lines += [
         f"- peak memory: reference {as_markdown(report.reference.memory.note)}; candidate "
         f"{as_markdown(report.candidate.memory.note)}",
         f"- data: sha256 {report.data.sha256}",
-        f"- intervals: Wilson for accuracy, paired bootstrap of {drop.resamples:,} resamples (seed {drop.seed}) "
-        "for the rest",
+        f"- intervals: Wilson for shares of right answers, paired bootstrap of {uncertainty.resamples:,} resamples "
+        f"(seed {uncertainty.seed}) for the rest",
         f"- made by roformer-edge {as_markdown(made.version)}, Python {as_markdown(made.python)}, numpy "
         f"{as_markdown(made.numpy)}, {as_markdown(made.machine)}",
     ]

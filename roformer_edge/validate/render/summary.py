@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from roformer_edge.validate.render.format import counted, decimal, milliseconds, percent, signed, significant, size
-from roformer_edge.validate.report import Effect, Report, points_beside
+from roformer_edge.validate.format import (
+    both,
+    change,
+    counted,
+    decimal,
+    milliseconds,
+    percent,
+    significant,
+    size,
+    valued,
+)
+from roformer_edge.validate.report import Figure, Report, Slice, points_beside
+from roformer_edge.validate.sections import Breakdown, Confusion, Part, Section
+from roformer_edge.validate.statistics import Verdicts as VerdictCounts
+from roformer_edge.validate.tasks import MEASURES
+from roformer_edge.validate.tasks.measure import Effect
 
-# effect -> how a heading puts it
-EFFECTS: dict[Effect, str] = {
-    "broke": "Only the reference was right",
-    "fixed": "Only the candidate was right",
-    "moved": "Both wrong, in different ways",
-    "drifted": "Same answer, logits moved most",
-}
+_HEADED_FIGURES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +45,18 @@ class Verdict:
 
 def verdict(report: Report) -> Verdict:
     """Put the verdict of the report into words."""
-    metric, points = report.metric.capitalize(), report.drop.points
-    moved = f"{metric} did not change"
-    if points:
-        verb = "dropped" if points > 0 else "rose"
-        moved = f"{metric} {verb} by {points_beside(abs(points), report.budget if points > 0 else None)} points"
+    figure = report.gated
+    name = capital(figure.name)
+    moved = f"{name} did not change"
+    if figure.drop:
+        verb = "dropped" if figure.change < 0 else "rose"
+        size_of_change = abs(figure.drop)
+        if figure.unit == "percent":
+            moved = (
+                f"{name} {verb} by {points_beside(size_of_change, report.budget if figure.drop > 0 else None)} points"
+            )
+        else:
+            moved = f"{name} {verb} by {valued(size_of_change, figure.unit)}"
     if report.budget is None:
         return Verdict(state="open", title="No budget set", sentence=f"{moved}.", caution=_caution(report))
     return Verdict(
@@ -53,13 +68,16 @@ def verdict(report: Report) -> Verdict:
 
 
 def _caution(report: Report) -> str:
-    interval, budget = report.drop.interval, report.budget
+    figure, budget = report.gated, report.budget
+    interval = figure.drop_interval
     examples = counted(report.data.examples, "example")
-    if not effect_total(report, "broke") + effect_total(report, "fixed"):
+    if not report.effect_count("broke") + report.effect_count("fixed"):
+        if figure.verdicts is None:
+            return f"No answer became better or worse on {examples}."
         unseen = min(100.0, 300 / report.data.examples)  # the rule of three
         return f"No verdict changed. On {examples}, a drop of up to {significant(unseen, 2)} points could go unseen."
     span = (
-        f"The {100 * report.drop.confidence:g} % interval of the drop on {examples} is "
+        f"The {100 * report.uncertainty.confidence:g} % interval of the drop on {examples} is "
         f"{decimal(interval.low)} to {decimal(interval.high)} points"
     )
     if budget is None:
@@ -90,29 +108,28 @@ class Headline:
 
 def headlines(report: Report) -> tuple[Headline, ...]:
     """The figures that every rendering starts with, most important first."""
-    ours, theirs, drop = report.reference, report.candidate, report.drop
+    agreement = report.agreement
     return (
+        *(figure_headline(figure) for figure in report.figures[:_HEADED_FIGURES]),
         Headline(
-            label="Accuracy",
-            reference=percent(ours.accuracy),
-            candidate=percent(theirs.accuracy),
-            change=f"{signed(-drop.points)} points",
-        ),
-        Headline(
-            label="Macro-F1",
-            reference=percent(ours.macro_f1),
-            candidate=percent(theirs.macro_f1),
-            change=f"{signed(-drop.macro_f1_points)} points",
-        ),
-        Headline(
-            label="Same answer",
+            label=f"Same {agreement.noun}",
             reference="–",
-            candidate=percent(report.agreement.top1),
-            change=f"{report.disagreements:,} of {report.data.examples:,} differ",
+            candidate=percent(agreement.share),
+            change=f"{agreement.total - agreement.equal:,} of {agreement.total:,} differ",
         ),
         _size(report),
         _latency(report),
         _memory(report),
+    )
+
+
+def figure_headline(figure: Figure) -> Headline:
+    """A figure of both sides and its change."""
+    return Headline(
+        label=capital(figure.name),
+        reference=valued(figure.reference, figure.unit),
+        candidate=valued(figure.candidate, figure.unit),
+        change=change(figure.change, figure.unit),
     )
 
 
@@ -160,52 +177,69 @@ def _times(before: float | None, after: float | None, better: str, worse: str) -
     return f"{factor:.2f}× {better if after < before else worse}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AnswerChange:
-    """How often one answer of the reference became another of the candidate, and what that did."""
-
-    reference: str
-    candidate: str
-    count: int
-    broke: int
-    fixed: int
+def effect_headings(report: Report) -> Mapping[Effect, str]:
+    """How headings put each effect, in the order in which they are shown."""
+    return MEASURES[report.measure].effects
 
 
-def answer_changes(report: Report) -> tuple[AnswerChange, ...]:
-    """All changes of answer, most frequent first."""
-    total: Counter[tuple[int, int]] = Counter()
-    broke: Counter[tuple[int, int]] = Counter()
-    fixed: Counter[tuple[int, int]] = Counter()
-    for outcome in report.outcomes:
-        pair = (outcome.reference, outcome.candidate)
-        if outcome.reference != outcome.candidate:
-            total[pair] += outcome.count
-            broke[pair] += outcome.count * (outcome.gold == outcome.reference)
-            fixed[pair] += outcome.count * (outcome.gold == outcome.candidate)
-    return tuple(
-        AnswerChange(
-            reference=report.labels[pair[0]],
-            candidate=report.labels[pair[1]],
-            count=count,
-            broke=broke[pair],
-            fixed=fixed[pair],
+def shown_of(report: Report, effect: Effect) -> str:
+    """How many examples of an effect are listed, and of how many; of drifted ones the listed are all that matter."""
+    shown = sum(row.effect == effect for row in report.changes)
+    total = shown if effect == "drifted" else report.effect_count(effect)
+    return f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
+
+
+def task_sections(report: Report) -> Sequence[Section]:
+    """What is particular to the task, then the slices."""
+    return [*MEASURES[report.measure].sections(report), *slice_sections(report)]
+
+
+def slice_sections(report: Report) -> list[Section]:
+    """The gated figure by slices, one section for each property that the data was cut by."""
+    cuts: dict[str, list[Slice]] = {}
+    for part in report.slices:
+        cuts.setdefault(part.by, []).append(part)
+    figure, others = report.gated, report.figures[1:]
+    return [
+        Section(
+            title=f"By {by}",
+            blocks=(
+                Breakdown(
+                    noun=by,
+                    counted="examples",
+                    figure=figure.name,
+                    unit=figure.unit,
+                    higher_is_better=figure.higher_is_better,
+                    columns=tuple(other.name for other in others),
+                    parts=tuple(
+                        Part(
+                            name=part.name,
+                            count=part.examples,
+                            reference=part.figures[0].reference,
+                            candidate=part.figures[0].candidate,
+                            more=tuple(
+                                both(found.reference, found.candidate, other.unit)
+                                for found, other in zip(part.figures[1:], others, strict=True)
+                            ),
+                        )
+                        for part in parts
+                    ),
+                ),
+            ),
         )
-        for pair, count in sorted(total.items(), key=lambda item: (-item[1], item[0]))
-    )
+        for by, parts in cuts.items()
+    ]
 
 
-def effect_total(report: Report, effect: Effect) -> int:
-    """Number of examples with this effect in the data, listed or not; of drifted ones, those that are listed."""
-    broke = report.count(reference_right=True, candidate_right=False)
-    fixed = report.count(reference_right=False, candidate_right=True)
-    if effect == "drifted":
-        return sum(change.effect == effect for change in report.changes)
-    return {"broke": broke, "fixed": fixed, "moved": report.disagreements - broke - fixed}[effect]
-
-
-def p_value(report: Report) -> str:
-    """McNemar's p, with four decimals."""
-    return "below 0.0001" if report.drop.p_value < 1e-4 else f"{report.drop.p_value:.4f}"
+def confused_pairs(confusion: Confusion, most: int) -> list[tuple[str, str, int, int]]:
+    """The pairs (gold, wrong answer, times by the reference, times by the candidate) that are most frequent."""
+    pairs = [
+        (gold, answer, confusion.reference[row][column], confusion.candidate[row][column])
+        for row, gold in enumerate(confusion.names)
+        for column, answer in enumerate(confusion.names)
+        if row != column and (confusion.reference[row][column] or confusion.candidate[row][column])
+    ]
+    return sorted(pairs, key=lambda pair: (-max(pair[2:]), -pair[3], pair[:2]))[:most]
 
 
 def title(report: Report) -> str:
@@ -213,6 +247,23 @@ def title(report: Report) -> str:
     return f"{report.candidate.name} against {report.reference.name}"
 
 
-def interval_text(low: float, high: float) -> str:
-    """An interval of shares, in percent."""
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
+def interval_words(figure: Figure, low: float, high: float) -> str:
+    """An interval of a figure, in its unit."""
+    if figure.unit == "percent":
+        return f"{100 * low:.1f} to {100 * high:.1f} %"
+    return f"{valued(low, figure.unit)} to {valued(high, figure.unit)}"
+
+
+def judged(report: Report) -> tuple[Figure, VerdictCounts] | None:
+    """The first figure that counts right answers, and who was right where; ``None`` where none does."""
+    return next(((figure, figure.verdicts) for figure in report.figures if figure.verdicts is not None), None)
+
+
+def p_value(verdicts: VerdictCounts) -> str:
+    """McNemar's p, with four decimals."""
+    return "below 0.0001" if verdicts.p_value < 1e-4 else f"{verdicts.p_value:.4f}"
+
+
+def capital(name: str) -> str:
+    """A name at the beginning of a sentence."""
+    return name[:1].upper() + name[1:]

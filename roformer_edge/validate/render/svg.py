@@ -12,8 +12,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from roformer_edge.validate.render.format import MINUS, as_html, decimal, significant
-from roformer_edge.validate.report import Histogram, Interval
+from roformer_edge.validate.differences import DifferenceHistogram
+from roformer_edge.validate.format import MINUS, decimal, significant
+from roformer_edge.validate.render.escape import as_html
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +92,10 @@ def _dot(x: float, y: float, css: str, radius: float = 5) -> str:
     return f'<circle class="{css}" cx="{x:.2f}%" cy="{y:g}" r="{radius:g}"/>'
 
 
-def drop_chart(points: float, interval: Interval, budget: float | None) -> str:
-    """The drop with its interval on an axis, beside the budget."""
+def drop_chart(points: float, low: float, high: float, budget: float | None, name: str) -> str:
+    """The drop of a figure with its interval on an axis, beside the budget."""
     room = 0.5 if budget is None else 1.2 * budget
-    scale = Scale.around([-0.1 * room, points, interval.low, interval.high, room or 0.5], most=7)
+    scale = Scale.around([-0.1 * room, points, low, high, room or 0.5], most=7)
     parts = [_line(scale.at(tick), 22, scale.at(tick), 54, "grid") for tick in scale.ticks]
     parts += [_text(scale.at(tick), 72, scale.label(tick)) for tick in scale.ticks]
     if budget is not None:
@@ -102,13 +103,13 @@ def drop_chart(points: float, interval: Interval, budget: float | None) -> str:
         parts.append(_line(scale.at(budget), 16, scale.at(budget), 54, "budget"))
         parts.append(_text(scale.at(budget), 11, f"budget {budget:g}", "tick strong"))
     parts.append(_line(scale.at(0), 22, scale.at(0), 54, "zero"))
-    parts.append(_line(scale.at(interval.low), 38, scale.at(interval.high), 38, "range verdict"))
+    parts.append(_line(scale.at(low), 38, scale.at(high), 38, "range verdict"))
     parts.append(_dot(scale.at(points), 38, "verdict", 7))
     return figure(
         "".join(parts),
         height=78,
-        title="Drop in accuracy, in percentage points",
-        description=f"Drop {decimal(points)}, interval {decimal(interval.low)} to {decimal(interval.high)}, "
+        title=f"Drop in {name}",
+        description=f"Drop {decimal(points)}, interval {decimal(low)} to {decimal(high)}, "
         + (f"budget {budget:g}." if budget is not None else "no budget."),
         key="drop",
     )
@@ -119,16 +120,16 @@ def _gridlines(scale: Scale) -> str:
     return "".join(_line(scale.at(tick), -10, scale.at(tick), 34, "grid") for tick in scale.ticks)
 
 
-def interval_track(value: float, interval: Interval, scale: Scale, side: str) -> str:
+def interval_track(value: float, low: float, high: float, scale: Scale, side: str) -> str:
     """A figure with its interval."""
-    body = _gridlines(scale) + _line(scale.at(interval.low), 12, scale.at(interval.high), 12, f"range {side}")
+    body = _gridlines(scale) + _line(scale.at(low), 12, scale.at(high), 12, f"range {side}")
     return track(body + _dot(scale.at(value), 12, side))
 
 
-def dumbbell_track(reference: float, candidate: float, scale: Scale) -> str:
+def dumbbell_track(reference: float, candidate: float, scale: Scale, *, higher_is_better: bool = True) -> str:
     """Two figures of one class, joined; the reference hollow, the candidate filled."""
     body = _gridlines(scale)
-    direction = "loss" if candidate < reference else "gain"
+    direction = "loss" if (candidate < reference) == higher_is_better else "gain"
     if candidate != reference:
         body += _line(scale.at(reference), 12, scale.at(candidate), 12, f"join {direction}")
     return track(body + _dot(scale.at(reference), 12, "ref") + _dot(scale.at(candidate), 12, "cand", 4))
@@ -149,7 +150,7 @@ def bar_track(parts: Sequence[tuple[float, str]], most: float) -> str:
     return track(body)
 
 
-def histogram_chart(histogram: Histogram) -> str:
+def histogram_chart(histogram: DifferenceHistogram, title: str, key: str) -> str:
     """Counts as bars over a symmetric axis."""
     most, bins, height = max(histogram.counts), len(histogram.counts), 300
     bars = []
@@ -168,15 +169,15 @@ def histogram_chart(histogram: Histogram) -> str:
     return figure(
         _line(50, 0, 50, height, "grid") + "".join(bars) + _line(0, height, 100, height, "zero") + axis,
         height=height + 24,
-        title="Logit differences, candidate minus reference",
+        title=title,
         description=f"{sum(histogram.counts):,} differences, the largest of {significant(limit)}; "
         f"the fullest of {bins} bins holds {most:,}.",
-        key="histogram",
+        key=key,
     )
 
 
-def scatter_chart(pairs: Sequence[tuple[float, float]]) -> str:
-    """Candidate's over reference's logits; on the diagonal they are equal. Drawn square by the style sheet."""
+def scatter_chart(pairs: Sequence[tuple[float, float]], title: str, key: str) -> str:
+    """The candidate's numbers over the reference's; on the diagonal they are equal. Drawn square by the style sheet."""
     scale = Scale.around(itertools.chain.from_iterable(pairs), most=6)
     parts = []
     for tick in scale.ticks:
@@ -195,8 +196,12 @@ def scatter_chart(pairs: Sequence[tuple[float, float]]) -> str:
     return figure(
         "".join(parts),
         height=340,
-        title="Logits of the candidate over logits of the reference",
-        description=f"{len(pairs):,} of all logits; equal ones lie on the diagonal.",
-        key="scatter",
+        title=title,
+        description=f"{len(pairs):,} pairs; equal ones lie on the diagonal.",
+        key=key,
         css="square",
     )
+
+
+# what templates may draw
+CHARTS = (drop_chart, interval_track, dumbbell_track, axis_track, bar_track, histogram_chart, scatter_chart)

@@ -6,30 +6,34 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-from roformer_edge.validate.render.format import counted, signed, visible
-from roformer_edge.validate.render.summary import headlines, title, verdict
+from roformer_edge.validate.format import change, counted, signed, significant
+from roformer_edge.validate.render.escape import visible
+from roformer_edge.validate.render.summary import figure_headline, headlines, task_sections, title, verdict
 from roformer_edge.validate.report import Report
+from roformer_edge.validate.sections import Breakdown, Part
 
 COLUMNS = 100
 
-_LABELS_SHOWN = 5
+_PARTS_SHOWN = 5
 # terminals that speak no Unicode still print the table
-_PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "’": "'", "…": "~"})
+_PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "’": "'", "…": "~", "→": ">"})
 
 
 def summary_table(report: Report) -> str:
-    """The headline figures, the labels that lost most and the verdict; lines end in newlines, without colours."""
+    """The headline figures, the parts that lost most and the verdict; lines end in newlines, without colours."""
     words, examples = verdict(report), report.data.examples
+    headed = headlines(report)
+    others = [row for row in map(figure_headline, report.figures) if row not in headed]
     parts = [
         fit(title(report), COLUMNS),
         fit(f"{counted(examples, 'example')}, {report.data.name}", COLUMNS),
         "",
         *aligned(
             [("", "reference", "candidate", "change")]
-            + [(row.label, row.reference, row.candidate, fit(row.remark, 40)) for row in headlines(report)],
+            + [(fit(row.label, 30), row.reference, row.candidate, fit(row.remark, 40)) for row in (*headed, *others)],
             align="<>><",
         ),
-        *_losses(report),
+        *(line for block in _breakdowns(report) for line in _losses(block)),
         "",
         *textwrap.wrap(f"{words.title}. {words.sentence}", COLUMNS),
         *textwrap.wrap(words.caution, COLUMNS),
@@ -37,20 +41,34 @@ def summary_table(report: Report) -> str:
     return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
 
 
-def _losses(report: Report) -> list[str]:
-    """The labels whose F1 fell most."""
-    pairs = zip(report.reference.classes, report.candidate.classes, strict=True)
+def _breakdowns(report: Report) -> list[Breakdown]:
+    blocks = [block for section in task_sections(report) for block in section.blocks]
+    return [block for block in blocks if isinstance(block, Breakdown)]
+
+
+def _losses(block: Breakdown) -> list[str]:
+    """The parts that lost most."""
+    sign = 1 if block.higher_is_better else -1
     losses = sorted(
-        ((theirs.f1 - ours.f1, ours.label, ours, theirs) for ours, theirs in pairs if theirs.f1 < ours.f1),
-        key=lambda row: row[:2],
-    )[:_LABELS_SHOWN]
+        (part for part in block.parts if sign * (part.candidate - part.reference) < 0),
+        key=lambda part: (sign * (part.candidate - part.reference), part.name),
+    )[:_PARTS_SHOWN]
     if not losses:
         return []
-    rows = [
-        (fit(label, 40), f"{100 * ours.f1:.1f}", f"{100 * theirs.f1:.1f}", f"{signed(100 * change, 1)} points")
-        for change, label, ours, theirs in losses
+    unit = ", %" if block.unit == "percent" else ""
+    head = fit(f"{block.figure} of what lost most, by {block.noun}{unit}", 50)
+    return [
+        "",
+        *aligned([(head, "reference", "candidate", "change"), *(_loss(block, part) for part in losses)], "<>><"),
     ]
-    return ["", *aligned([("F1 of the labels that lost most, %", "reference", "candidate", "change"), *rows], "<>><")]
+
+
+def _loss(block: Breakdown, part: Part) -> tuple[str, ...]:
+    name, moved = fit(part.name, 40), part.candidate - part.reference
+    if block.unit == "percent":
+        points = f"{signed(100 * moved, 1)} points"
+        return name, f"{100 * part.reference:.1f}", f"{100 * part.candidate:.1f}", points
+    return name, significant(part.reference), significant(part.candidate), change(moved, block.unit)
 
 
 def aligned(rows: Sequence[Sequence[str]], align: str) -> list[str]:

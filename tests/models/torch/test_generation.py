@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from roformer_edge.errors import TextTooLongError
-from roformer_edge.models.torch.generation import Choice
+from roformer_edge.models.torch.generation import next_tokens, penalise
 from roformer_edge.models.torch.heads import RoFormerForCausalLM
+from roformer_edge.sampling import Sampling
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
 IDS = torch.tensor([[0, 3]])
@@ -19,42 +20,42 @@ def model(tiny_config) -> RoFormerForCausalLM:
     return model.eval()
 
 
-def drawn(choice: Choice, rows: int = 400) -> set[int]:
+def drawn(sampling: Sampling, rows: int = 400) -> set[int]:
     generator = torch.Generator().manual_seed(0)
-    return set(choice.next_tokens(LOGITS.expand(rows, -1), IDS.expand(rows, -1), generator).tolist())
+    return set(next_tokens(sampling, LOGITS.expand(rows, -1), IDS.expand(rows, -1), generator).tolist())
 
 
-class TestChoice:
+class TestSampling:
     def test_greedy_takes_the_most_likely(self):
-        assert Choice().next_tokens(LOGITS, IDS, None).tolist() == [0]
+        assert next_tokens(Sampling(), LOGITS, IDS, None).tolist() == [0]
 
     def test_a_penalty_divides_positive_and_multiplies_negative_logits(self):
         """2 / 2.5 falls below 1, so the second token wins; tokens that did not occur stay."""
-        assert Choice(repetition_penalty=2.5).next_tokens(LOGITS, IDS, None).tolist() == [1]
-        assert Choice(repetition_penalty=2.5)._penalise(LOGITS, IDS)[0].tolist() == pytest.approx([0.8, 1.0, 0.0, -2.5])
+        assert next_tokens(Sampling(repetition_penalty=2.5), LOGITS, IDS, None).tolist() == [1]
+        assert penalise(LOGITS, IDS, 2.5)[0].tolist() == pytest.approx([0.8, 1.0, 0.0, -2.5])
 
     def test_all_tokens_can_be_drawn(self):
-        assert drawn(Choice(do_sample=True)) == {0, 1, 2, 3}
+        assert drawn(Sampling(do_sample=True)) == {0, 1, 2, 3}
 
     def test_top_k(self):
-        assert drawn(Choice(do_sample=True, top_k=2)) == {0, 1}
-        assert drawn(Choice(do_sample=True, top_k=99)) == {0, 1, 2, 3}
+        assert drawn(Sampling(do_sample=True, top_k=2)) == {0, 1}
+        assert drawn(Sampling(do_sample=True, top_k=99)) == {0, 1, 2, 3}
 
     def test_top_p(self):
         """The probabilities are 0.644, 0.237, 0.087 and 0.032."""
-        assert drawn(Choice(do_sample=True, top_p=0.01)) == {0}
-        assert drawn(Choice(do_sample=True, top_p=0.64)) == {0}
-        assert drawn(Choice(do_sample=True, top_p=0.65)) == {0, 1}
-        assert drawn(Choice(do_sample=True, top_p=0.9)) == {0, 1, 2}
+        assert drawn(Sampling(do_sample=True, top_p=0.01)) == {0}
+        assert drawn(Sampling(do_sample=True, top_p=0.64)) == {0}
+        assert drawn(Sampling(do_sample=True, top_p=0.65)) == {0, 1}
+        assert drawn(Sampling(do_sample=True, top_p=0.9)) == {0, 1, 2}
 
     def test_a_low_temperature_is_greedy(self):
-        assert drawn(Choice(do_sample=True, temperature=0.01)) == {0}
+        assert drawn(Sampling(do_sample=True, temperature=0.01)) == {0}
 
     def test_frequencies_follow_the_probabilities(self):
         rows = 20000
         generator = torch.Generator().manual_seed(1)
-        tokens = Choice(do_sample=True, temperature=2.0).next_tokens(
-            LOGITS.expand(rows, -1), IDS.expand(rows, -1), generator
+        tokens = next_tokens(
+            Sampling(do_sample=True, temperature=2.0), LOGITS.expand(rows, -1), IDS.expand(rows, -1), generator
         )
         found = torch.bincount(tokens, minlength=4) / rows
         torch.testing.assert_close(found, torch.softmax(LOGITS[0] / 2, dim=0), rtol=0, atol=0.02)
@@ -63,8 +64,8 @@ class TestChoice:
         "options", [{"temperature": 0.0}, {"top_k": -1}, {"top_p": 0.0}, {"top_p": 1.1}, {"repetition_penalty": 0.0}]
     )
     def test_options_out_of_range(self, options):
-        with pytest.raises(ValueError, match="must be > 0"):
-            Choice(**options)
+        with pytest.raises(ValueError, match=r"must be a (whole )?number (above|of at least) 0"):
+            Sampling(**options)
 
 
 class TestGenerate:

@@ -12,17 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roformer_edge.validate.datasets import Example
+import roformer_edge.validate.render
+from roformer_edge.validate.data.examples import Example
+from roformer_edge.validate.predictors import Facts, FileFact
 from roformer_edge.validate.render import RENDERERS, write_report
-from roformer_edge.validate.render.format import as_html, as_markdown, visible
+from roformer_edge.validate.render.escape import as_html, as_markdown, visible
 from roformer_edge.validate.render.html import to_html
-from roformer_edge.validate.render.style import CSS
 from roformer_edge.validate.render.terminal import COLUMNS, summary_table, width
-from roformer_edge.validate.report import Facts, FileFact, Memory, Report
+from roformer_edge.validate.report import Memory, Report
 from roformer_edge.validate.runner import compare
 from tests.validate.render.golden import FILES, FOLDER
 from tests.validate.render.reading import Page
-from tests.validate.tables import UNTIMED, example_rows, example_sides, table_predictor
+from tests.validate.tables import UNTIMED, example_rows, example_sides, table_predictor, text_example
+
+CSS = (Path(roformer_edge.validate.render.__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -56,8 +59,11 @@ def hostile_report() -> Report:
     report = compare(
         table_predictor(HOSTILE[0], labels, ours, facts),
         table_predictor(HOSTILE[1], labels, theirs, facts),
-        [Example(text=text, label=labels[index % count]) for index, text in enumerate(texts)],
-        dataclasses.replace(UNTIMED, data_name=HOSTILE[2], max_drop=1),
+        [
+            Example(inputs={"text": text}, gold=labels[index % count], id=HOSTILE[index % count], others={"key": text})
+            for index, text in enumerate(texts)
+        ],
+        dataclasses.replace(UNTIMED, data_name=HOSTILE[2], max_drop=1, slices=("key", "length")),
     )
     side = dataclasses.replace(report.candidate, memory=Memory(peak=1, note=HOSTILE[4]))
     return dataclasses.replace(report, candidate=side)
@@ -81,9 +87,9 @@ def reports(small_report, hostile_report) -> dict[str, Report]:
 
 def _many_labels() -> Report:
     labels = [f"label_{index}" for index in range(300)]
-    examples = [Example(text=f"text {index}", label=labels[index]) for index in range(150)]
-    table = {e.text: [float(i == n) for i in range(300)] for n, e in enumerate(examples)}
-    shifted = {e.text: [float(i == n + (n % 3 == 0)) for i in range(300)] for n, e in enumerate(examples)}
+    examples = [text_example(f"text {index}", labels[index]) for index in range(150)]
+    table = {e.inputs["text"]: [float(i == n) for i in range(300)] for n, e in enumerate(examples)}
+    shifted = {e.inputs["text"]: [float(i == n + (n % 3 == 0)) for i in range(300)] for n, e in enumerate(examples)}
     return compare(table_predictor("a", labels, table), table_predictor("b", labels, shifted), examples, UNTIMED)
 
 
@@ -137,7 +143,7 @@ def test_charts_have_names_and_ids_are_unique(reports, shape):
             assert attributes["role"] == "img"
             assert set(attributes["aria-labelledby"].split()) <= set(ids)
             named += 1
-    assert named >= (1 if shape == "perfect" else 3)
+    assert named >= (1 if shape == "perfect" else 3), shape
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -203,7 +209,7 @@ def test_columns_line_up_with_chinese_labels():
     labels = ("天气", "turn_on")
     rows = {"一": (1.0, 0.0), "二": (1.0, 0.0), "三": (0.0, 1.0), "四": (0.0, 1.0)}
     worse = {"一": (0.0, 1.0), "二": (1.0, 0.0), "三": (1.0, 0.0), "四": (0.0, 1.0)}
-    examples = [Example(text=text, label=labels[int(logits[1])]) for text, logits in rows.items()]
+    examples = [text_example(text, labels[int(logits[1])]) for text, logits in rows.items()]
     table = summary_table(
         compare(table_predictor("参考", labels, rows), table_predictor("b", labels, worse), examples, UNTIMED)
     )

@@ -1,0 +1,45 @@
+"""Reading TensorFlow 1 checkpoints with the variable names of BERT."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roformer_edge._extras import require
+from roformer_edge.checkpoint.tensorflow_names import with_torch_names
+from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
+
+
+def open_tensorflow1(path: Path) -> WeightFile:
+    """Open a checkpoint; ``path`` is its ``.index`` file.
+
+    Raises:
+        CheckpointError: A file of it is missing or damaged.
+    """
+    tensorflow = require("tensorflow", f"to read {path.name}")
+    try:
+        reader = tensorflow.train.load_checkpoint(str(path.with_suffix("")))
+    except (tensorflow.errors.OpError, ValueError, RuntimeError):
+        raise damaged(path) from None
+    dtypes = reader.get_variable_to_dtype_map()
+    variables = {
+        name: StoredTensor(
+            name=name,
+            dtype=dtypes[name].name,
+            shape=tuple(shape),
+            load=partial(_load, path, partial(reader.get_tensor, name), tensorflow.errors.OpError),
+        )
+        for name, shape in reader.get_variable_to_shape_map().items()
+    }
+    return with_torch_names(path, variables)
+
+
+def _load(path: Path, read: Any, error_type: type[Exception]) -> NDArray[Any]:
+    try:
+        return np.asarray(read())
+    except error_type:
+        raise damaged(path) from None

@@ -1,0 +1,74 @@
+"""The one list of formats: what the model file is called, who writes it, who runs it, and what running it needs.
+
+Adding a format is one row of ``FORMATS``, one builder and one backend. Rows name them by address, so that a format
+costs nothing where it is not used; tables and addresses are looked up when they are needed, and not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from roformer_edge.errors import UnknownNameError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """What is particular to one format. Addresses are written ``module:attribute``; :func:`resolve` imports them.
+
+    Attributes:
+        name: As in a manifest's ``format``.
+        file_name: The model file in new bundles.
+        builder: The address of the function that makes the model out of weights; see ``export.artifact.Builder``.
+        backend: The address of the class that implements ``runtime.session.Session``. It is made of a path or bytes,
+            ``SessionOptions``, and the bundle's session options.
+        engine: The address of the function that gives the package of the installed engine and its version, such as
+            ``("onnxruntime", "1.32.0")``.
+        minimum_runtime: Package -> the lowest version that runs new bundles of this format.
+        session: Options of the engine that the answers of new bundles depend on, as text; a bundle keeps them.
+    """
+
+    name: str
+    file_name: str
+    builder: str
+    backend: str
+    engine: str
+    minimum_runtime: Mapping[str, str]
+    session: Mapping[str, str] = field(default_factory=dict)
+
+
+_ROWS = (
+    Format(
+        name="onnx",
+        file_name="model.onnx",
+        builder="roformer_edge.export.onnx.emitter:build_graph",
+        backend="roformer_edge.runtime.backends.onnxruntime:OnnxRuntimeSession",
+        engine="roformer_edge.runtime.backends.onnxruntime:engine",
+        # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option
+        minimum_runtime={"onnxruntime": "1.18"},
+        # the engine's own rewriting puts Add and LayerNormalization together into an operator that is several times
+        # slower on processors than the two, and rounds otherwise
+        session={"optimization.disable_specified_optimizers": "SkipLayerNormFusion"},
+    ),
+)
+
+FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
+
+
+def get_format(name: str) -> Format:
+    """Return the row of ``FORMATS`` with this name.
+
+    Raises:
+        UnknownNameError: No such format; the message lists the formats there are.
+    """
+    if name not in FORMATS:
+        raise UnknownNameError("format", name, FORMATS)
+    return FORMATS[name]
+
+
+def resolve(address: str) -> Any:
+    """Import what an address ``module:attribute`` names."""
+    module, _, attribute = address.partition(":")
+    return getattr(import_module(module), attribute)

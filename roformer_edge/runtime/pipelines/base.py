@@ -1,0 +1,182 @@
+"""What the pipelines of all tasks share.
+
+One input, a collection or an iterator in; one answer, a list or a generator out; windows of inputs, sorted by length
+and answered together; the inputs before a bad one answered first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import OptionError, TextError, VocabularyError
+from roformer_edge.runtime.inference import (
+    EncodedRow,
+    EncodingTokenizer,
+    Limits,
+    OffsetEncoding,
+    Outputs,
+    Pick,
+    TextModel,
+)
+from roformer_edge.runtime.packing import window_size, windows
+from roformer_edge.runtime.session import Session
+from roformer_edge.tasks import Task, get_task
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+# (an input, what it is called in messages) -> what is computed of it
+Read = Callable[[object, str], Q]
+# (a few of those, batch size) -> their answers, in order
+Respond = Callable[[Sequence[Q], int], Iterable[A]]
+
+# Numbers in one output of a batch, 64 MB as float32: with logits over a vocabulary that comes before the token budget.
+OUTPUT_BUDGET = 1 << 24
+
+
+class Pipeline(ABC):
+    """Answers one task. Calls from several threads at once are safe.
+
+    A pipeline is called with one input, a list (or another collection) of inputs, or an iterator over them, and gives
+    one answer, a list, or a generator. The generator reads 32 batches ahead and holds no more than that; with
+    ``batch_size=1`` it answers each input before it reads the next. An input that cannot be used, or an iterator that
+    fails, is an error where its turn comes, after the answers to those before it.
+
+    Args:
+        session: The loaded graph.
+        tokenizer: The tokenizer of the model.
+        config: The config of the model.
+        limits: Lengths and batches; by default the model's positions bound the length.
+    """
+
+    task: ClassVar[str]
+    # the types of one input; anything else that can be iterated holds several
+    single: ClassVar[tuple[type, ...]] = (str, tuple)
+    # what one input is and what it is called, for messages
+    form: ClassVar[str] = "a str"
+    noun: ClassVar[str] = "text"
+
+    def __init__(
+        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
+    ) -> None:
+        task = get_task(self.task)
+        limits = limits or Limits(max_length=config.max_position_embeddings, pad_id=config.pad_token_id or 0)
+        self._model = TextModel(session, tokenizer, task, self._bound(limits, task, config))
+        self._types = config.type_vocab_size
+
+    @abstractmethod
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer one input, a collection of inputs or an iterator over them."""
+
+    @property
+    def provider(self) -> str:
+        """Where the engine really runs the graph."""
+        return self._model.session.provider
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """What was asked of the engine and is not used, with the reason; empty when all went as asked."""
+        return self._model.session.fallbacks
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of one text or pair, special tokens included."""
+        return self._model.limits.max_length
+
+    @property
+    def model(self) -> TextModel:
+        """The tokenizer and the graph, for those who want ids or raw outputs."""
+        return self._model
+
+    def close(self) -> None:
+        """Free the graph's memory; calls fail from here on."""
+        self._model.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # for the pipelines
+
+    @classmethod
+    def _bound(cls, limits: Limits, task: Task, config: RoFormerConfig) -> Limits:
+        """The limits that this task needs."""
+        if not any("vocabulary" in spec.axes for spec in task.outputs):
+            return limits
+        budget = max(1, OUTPUT_BUDGET // config.vocab_size)
+        return dataclasses.replace(limits, token_budget=min(limits.token_budget, budget))
+
+    def _reader(self, *, truncation: bool) -> Read[OffsetEncoding]:
+        """Reads a text or a pair."""
+
+        def read(value: object, where: str) -> OffsetEncoding:
+            if isinstance(value, tuple) and self._types < 2:
+                raise TextError(f"{where} is a pair, and the model was made for single texts (type_vocab_size 1)")
+            return self._model.encode(value, truncation=truncation, where=where)
+
+        return read
+
+    def _respond(self, inputs: object, read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Any:
+        """One answer for one input, a list for a collection, a generator for an iterator."""
+        check_count("batch_size", batch_size)
+        if isinstance(inputs, self.single):
+            (answer,) = respond([read(inputs, f"the {self.noun}")], 1)
+            return answer
+        answers = self._stream(self._iterate(inputs), read, respond, batch_size)
+        return answers if isinstance(inputs, Iterator) else list(answers)
+
+    def _stream(self, inputs: Iterator[object], read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Iterator[A]:
+        """The answers in order, window by window."""
+        questions = (read(value, f"{self.noun} {number}") for number, value in enumerate(inputs))
+        for window in windows(questions, window_size(batch_size)):
+            yield from respond(window, batch_size)
+
+    def _iterate(self, inputs: object) -> Iterator[object]:
+        if isinstance(inputs, (str, bytes, Mapping)) or not isinstance(inputs, Iterable):
+            raise TextError(
+                f"what is asked must be {self.form}, a list or an iterator of such, found {type(inputs).__name__}"
+            )
+        return iter(inputs)
+
+    def _run_groups(
+        self, groups: Sequence[Sequence[EncodedRow]], batch_size: int, pick: Pick | None = None
+    ) -> Iterator[list[Outputs]]:
+        """Run inputs that are several rows each, ``batch_size`` inputs at once; the outputs of the rows of each."""
+        most = max(map(len, groups), default=1)
+        rows = iter(self._model.run([row for group in groups for row in group], batch_size * most, pick))
+        for group in groups:
+            yield [next(rows) for _ in group]
+
+
+def check_count(name: str, value: object) -> None:
+    """Refuse what is no whole number of at least 1.
+
+    Raises:
+        OptionError: The name, what was found and what is allowed.
+    """
+    if not isinstance(value, int) or value < 1:
+        raise OptionError(name, value)
+
+
+def known_token(token_id: int | None, name: str, task: str) -> int:
+    """The id of a special token that a task cannot do without.
+
+    Raises:
+        VocabularyError: The tokenizer has none.
+    """
+    if token_id is None:
+        raise VocabularyError(
+            f"the tokenizer has no {name} token, which {task} needs; set one and make the bundle anew"
+        )
+    return token_id

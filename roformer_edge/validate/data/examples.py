@@ -1,0 +1,105 @@
+"""Labelled examples of a task, and the check of their length before any work starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roformer_edge.errors import DatasetError
+from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+from roformer_edge.validate.data.inputs import Inputs
+from roformer_edge.validate.data.lines import Line, read_lines
+
+if TYPE_CHECKING:
+    from roformer_edge.validate.tasks.measure import Measure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One labelled example.
+
+    Attributes:
+        inputs: What the model is asked, by the names of the task's fields.
+        gold: The right answer, in the form that the task's measure reads and compares.
+        where: ``path:line``; empty for examples that were made in Python.
+        line: Number of the line in its file, or 0.
+        id: The data's own name of the example, or ``None``.
+        others: The other keys of the line whose values are single ones; slices are cut along them.
+    """
+
+    inputs: Inputs
+    gold: Any
+    where: str = ""
+    line: int = 0
+    id: str | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_examples(path: str | Path, measure: Measure[Any, Any], fields: FieldNames = BY_NAME) -> Iterator[Example]:
+    """Read the labelled examples of a task, one by one.
+
+    Args:
+        path: A file, or ``"-"``; see :func:`~roformer_edge.validate.data.lines.read_lines`.
+        measure: Of the task; it decides what a line must hold.
+        fields: Which key of the file is which field.
+
+    Raises:
+        DatasetError: While iterating: the file cannot be read, holds no example, or has a line that cannot be used.
+    """
+    return (_example(line, measure) for line in read_lines(path, fields))
+
+
+def _example(line: Line, measure: Measure[Any, Any]) -> Example:
+    inputs, gold = measure.read(line)
+    known = line.value("id") if line.holds("id") else None
+    return Example(
+        inputs=inputs,
+        gold=gold,
+        where=line.where,
+        line=line.number,
+        id=str(known) if isinstance(known, (str, int)) else None,
+        others={key: value for key, value in line.values.items() if isinstance(value, (str, int, float, bool))},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why a model could not take an input.
+
+    Attributes:
+        reason: What was found, and what is allowed.
+        remedy: What to do; examples with the same remedy are counted together.
+    """
+
+    reason: str
+    remedy: str
+
+
+def check_inputs(examples: Iterable[Example], find_problem: Callable[[Inputs], Problem | None]) -> None:
+    """Refuse examples that a model could not take, before anything is computed.
+
+    Args:
+        examples: The labelled examples.
+        find_problem: Tells what is wrong with an input, such as more tokens than the model takes.
+
+    Raises:
+        DatasetError: There are such examples; the message names the first, and how many there are.
+    """
+    found = [(example, problem) for example in examples if (problem := find_problem(example.inputs)) is not None]
+    if found:
+        example, first = found[0]
+        number = sum(problem.remedy == first.remedy for _, problem in found)
+        several = f" ({number} such texts)" if number > 1 else ""
+        raise DatasetError(f"{example.where or 'an example'}: {first.reason}; {first.remedy}{several}")
+
+
+def digest_of(examples: Sequence[Example]) -> str:
+    """SHA-256 of inputs and gold answers, so that the same data in another layout is the same."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(json.dumps([*example.inputs.values(), example.gold]).encode("ascii") + b"\n")
+    return digest.hexdigest()

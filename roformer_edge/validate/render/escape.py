@@ -1,0 +1,43 @@
+"""Hostile text, made fit to be read."""
+
+from __future__ import annotations
+
+import html
+import re
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# these would turn the text around them; a reader must see that they are there
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# where a label may break into two lines: HassTurnOn, ask_hotel
+JOINTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_./:-])(?=\w)")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]#!|~$@])")
+
+
+def clipped(text: str, limit: int) -> str:
+    """At most ``limit`` characters, with an ellipsis where something was cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """``text`` on one line that any encoder takes: controls become their pictures, bidi marks their code points."""
+    text = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = _CONTROLS.sub(_picture, text)
+    return _BIDI.sub(lambda match: f"<U+{ord(match[0]):04X}>", text.replace("\u2028", "␤").replace("\u2029", "␤"))
+
+
+def as_html(text: str, limit: int = 400) -> str:
+    """``text`` for the content or a quoted attribute of an HTML element."""
+    return html.escape(visible(clipped(text, limit)))
+
+
+def as_markdown(text: str, limit: int = 200) -> str:
+    """``text`` for a cell of a Markdown table, with nothing left that Markdown or HTML would act on."""
+    return _MARKDOWN.sub(r"\\\1", html.escape(visible(clipped(text, limit)), quote=False))
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\N{SYMBOL FOR DELETE}" if code == 0x7F else f"<U+{code:04X}>"

@@ -1,0 +1,55 @@
+"""How every task is measured: one table, one file a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import ComparisonError
+from roformer_edge.tasks import get_task
+from roformer_edge.validate.tasks.measure import Measure
+from roformer_edge.validate.tasks.multi_label import MultiLabel
+from roformer_edge.validate.tasks.regression import Regression
+from roformer_edge.validate.tasks.text_classification import SingleLabel
+
+_MEASURES: tuple[type[Measure[Any, Any]], ...] = (SingleLabel, MultiLabel, Regression)
+
+# what a measure is called in reports -> its class
+MEASURES: dict[str, type[Measure[Any, Any]]] = {row().name: row for row in _MEASURES}
+# problem_type of config.json -> variant of a measure, where it is not the usual one
+VARIANTS = {"multi_label_classification": "multi-label", "regression": "regression"}
+
+
+def measure_of(task: str, labels: Sequence[str] = (), problem_type: str | None = None) -> Measure[Any, Any]:
+    """How a model of a task is measured.
+
+    Args:
+        task: A name of ``tasks.TASKS``.
+        labels: Names of what the model chooses from, in the order of its outputs.
+        problem_type: Of a text classifier, as in ``config.json``; ``None`` for one label of several.
+
+    Raises:
+        ComparisonError: What is lost in the task cannot be measured.
+        UnknownNameError: No such task.
+    """
+    get_task(task)
+    variant = VARIANTS.get(problem_type or "") if task == SingleLabel.task else None
+    name = f"{task}/{variant}" if variant else task
+    if name not in MEASURES:
+        raise ComparisonError(f"what is lost in {name} cannot be measured; measured are: {', '.join(MEASURES)}")
+    return MEASURES[name](labels)
+
+
+def measure_of_model(task: str, config: RoFormerConfig) -> Measure[Any, Any]:
+    """How a model is measured that a config describes; see :func:`measure_of`."""
+    labelled = get_task(task).labelled
+    return measure_of(task, config.labels if labelled else (), problem_type_of(config) if labelled else None)
+
+
+def problem_type_of(config: RoFormerConfig) -> str:
+    """What a classifier was trained for; where its config leaves it open, one output means a regression.
+
+    This is what transformers trains such a model as.
+    """
+    return config.problem_type or ("regression" if config.num_labels == 1 else "single_label_classification")

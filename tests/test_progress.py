@@ -1,0 +1,56 @@
+"""One protocol of progress: whoever works long speaks it, whoever shows progress understands it."""
+
+from __future__ import annotations
+
+import inspect
+from io import StringIO
+
+import pytest
+from roformer_edge.export.to_onnx import export_onnx
+
+from roformer_edge.cli.progress import ProgressLine
+from roformer_edge.demo.journey import run_demo
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.progress import SILENT, ProgressListener, Silent
+from roformer_edge.quantize.calibrate import calibrate
+from roformer_edge.runtime.bench import bench_bundle
+from roformer_edge.validate.runner import compare
+
+WORKERS = (run_demo, deploy_checkpoint, export_onnx, calibrate, bench_bundle, compare)
+
+
+@pytest.mark.parametrize("worker", WORKERS, ids=lambda worker: worker.__name__)
+def test_whoever_works_long_takes_the_same_listener_and_is_silent_by_default(worker):
+    assert inspect.signature(worker, eval_str=True).parameters["progress"].annotation is ProgressListener
+    assert inspect.signature(worker).parameters["progress"].default is SILENT
+
+
+@pytest.mark.parametrize("listener", [Silent, ProgressLine])
+def test_listeners_have_the_methods_of_the_protocol(listener):
+    for name in ("stage", "step"):
+        wanted = list(inspect.signature(getattr(ProgressListener, name)).parameters)
+        assert list(inspect.signature(getattr(listener, name)).parameters) == wanted
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_stage_and_share_and_is_cleared():
+    stream = Terminal()
+    with ProgressLine(stream) as line:
+        line.stage("validate")
+        line.step(300, 300)
+    text = stream.getvalue()
+    assert "validate ..." in text
+    assert "validate     [########################] 300/300" in text
+    assert text.endswith("\r\x1b[K")
+
+
+def test_a_pipe_shows_nothing():
+    stream = StringIO()
+    with ProgressLine(stream) as line:
+        line.stage("validate")
+        line.step(1, None)
+    assert stream.getvalue() == ""

@@ -1,0 +1,51 @@
+"""Numbers as a reader wants them."""
+
+from __future__ import annotations
+
+import pytest
+
+from roformer_edge.validate.format import (
+    both,
+    change,
+    counted,
+    decimal,
+    milliseconds,
+    percent,
+    signed,
+    significant,
+    size,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (percent(0.98105), "98.11 %"),  # noqa: RUF100
+        (signed(-0.5), "−0.50"),
+        (signed(0.5), "+0.50"),
+        (signed(-0.001), "0.00"),
+        (decimal(-0.5), "−0.50"),
+        (decimal(2), "2.00"),
+        (significant(1234.5), "1234"),
+        (significant(12.345), "12.3"),
+        (significant(0.012345), "0.0123"),
+        (significant(0.000012345), "1.23e-05"),
+        (significant(-2.5), "−2.50"),
+        (significant(0), "0"),
+        (size(999), "999 B"),
+        (size(61_233), "61.2 kB"),
+        (size(4_096_000_000), "4.10 GB"),
+        (milliseconds(0.9714), "0.971 ms"),
+        (counted(1, "text"), "1 text"),
+        (counted(1200, "text"), "1,200 texts"),
+        (change(-0.5, "percent"), "−0.50 points"),
+        (change(0.25, "number"), "+0.250"),
+        (change(-12.5, "number"), "−12.5"),
+        (change(0, "number"), "0"),
+        (both(0.5, 0.25), "50.0 → 25.0"),
+        (both(0.5, 0.5), "50.0"),
+        (both(3.0, 4.0, "number"), "3.00 → 4.00"),
+    ],
+)
+def test_numbers(text, wanted):
+    assert text == wanted
