@@ -200,7 +200,7 @@ NUMPY = Format(
     builder=f"{__name__}:build_numpy",
     backend=f"{__name__}:NumpySession",
     engine=f"{__name__}:numpy_engine",
-    minimum_runtime={"numpy": "1.24"},
+    runtimes={"numpy-1.24": {"numpy": "1.24"}},
 )
 
 

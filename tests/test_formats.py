@@ -35,7 +35,7 @@ def test_every_address_leads_somewhere(name: str) -> None:
     assert callable(resolve(row.builder))
     assert {"run", "close"} <= set(dir(resolve(row.backend)))
     package, version = resolve(row.engine)()
-    assert version_tuple(version) >= version_tuple(row.minimum_runtime[package])
+    assert version_tuple(version) >= version_tuple(row.minimum_runtime()[package])
 
 
 def test_an_unknown_format_lists_those_there_are() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.formats import FORMATS
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -26,7 +27,21 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
-    parser.add_argument("--format", default="onnx", help="of the model file; one of: onnx")
+    parser.add_argument(
+        "--format", default="onnx", help=f"of the model file; one of: {', '.join(FORMATS)} (default: onnx)"
+    )
+    parser.add_argument(
+        "--runtime",
+        help="what the bundle is to run on; "
+        + "; ".join(f"{row.name}: {', '.join(row.runtimes)}" for row in FORMATS.values()),
+    )
+    parser.add_argument(
+        "--lengths",
+        type=numbers,
+        default=(),
+        metavar="N,N",
+        help="tokens that a TFLite model is made for, for delegates that want to know (default: any number)",
+    )
     parser.add_argument(
         "--tokenizer",
         default="auto",
@@ -38,7 +53,9 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="the most tokens of a text (default: the model's positions; more of them follow from a formula)",
     )
-    parser.add_argument("--inputs", default="int64", help="integer type of the graph's inputs: int64 or int32")
+    parser.add_argument(
+        "--inputs", help="integer type of the graph's inputs: int64 or int32 (default: int64 in ONNX, int32 in TFLite)"
+    )
 
 
 def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
@@ -93,6 +110,8 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         task=args.task,
         max_length=args.max_length,
         format=args.format,
+        runtime=args.runtime,
+        lengths=args.lengths,
         recipe="fp32",
         index_dtype=args.inputs,
         tokenizer=args.tokenizer,
@@ -109,6 +128,8 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         task=args.task,
         max_length=args.max_length,
         format=args.format,
+        runtime=args.runtime,
+        lengths=args.lengths,
         recipe=args.recipe,
         keep_float=tuple(args.keep_float),
         preset=args.preset,
@@ -143,3 +164,11 @@ def print_deployment(deployment: Deployment) -> None:
     if deployment.report_files:
         line["report"] = [str(path) for path in deployment.report_files]
     print(json.dumps(line, ensure_ascii=False))
+
+
+def numbers(value: str) -> tuple[int, ...]:
+    """Read whole numbers of at least 1 with commas between."""
+    parts = value.split(",")
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise argparse.ArgumentTypeError(f"must be whole numbers of at least 1 with commas between, found {value!r}")
+    return tuple(map(int, parts))

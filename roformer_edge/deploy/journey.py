@@ -79,11 +79,14 @@ class DeployOptions:
     Attributes:
         task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
         format: The format of the model file; a key of ``formats.FORMATS``.
+        runtime: What the bundle is to run on, one of the format's ``runtimes``; ``None`` for the first.
+        lengths: Numbers of tokens that the model is made for, ascending; texts are padded to the next. Empty for a
+            model that takes any number.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor.
         observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges.
-        index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``.
+        index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for what is usual in the format.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
             cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
@@ -101,11 +104,13 @@ class DeployOptions:
 
     task: str | None = None
     format: str = "onnx"
+    runtime: str | None = None
+    lengths: tuple[int, ...] = ()
     recipe: str = "int8-dynamic"
     keep_float: tuple[str, ...] = ()
     preset: str = SAFE_PRESET
     observer: str = "percentile"
-    index_dtype: str = "int64"
+    index_dtype: str | None = None
     tokenizer: str = "auto"
     max_length: int | None = None
     calibration: Path | None = None
@@ -120,7 +125,11 @@ class DeployOptions:
     keep_weights: bool = False
 
     def __post_init__(self) -> None:
-        get_format(self.format)
+        get_format(self.format).minimum_runtime(self.runtime)
+        if any(type(length) is not int or length < _SHORTEST for length in self.lengths) or sorted(
+            set(self.lengths)
+        ) != list(self.lengths):
+            raise OptionError("lengths", self.lengths, f"ascending whole numbers of at least {_SHORTEST}")
         if self.max_drop is not None and self.evaluation is None:
             raise ComparisonError("a largest drop was given, but no labelled data to measure it on (--eval)")
         get_observer(self.observer)
@@ -182,10 +191,16 @@ def deploy_checkpoint(
         preset=get_preset(options.preset),
         index_dtype=options.index_dtype,
         observer=options.observer,
+        runtime=options.runtime,
+        lengths=options.lengths,
     )
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
         made_of = open_source(source, task, options.tokenizer, max_length=options.max_length)
+        if options.lengths:
+            _check_lengths(options.lengths, made_of)
+            options = dataclasses.replace(options, max_length=options.lengths[-1])
+            made_of = open_source(source, task, options.tokenizer, max_length=options.max_length)
         examples = _examples(options, task, made_of)
         exported = export_checkpoint(
             made_of.checkpoint,
@@ -278,6 +293,13 @@ def _examples(options: DeployOptions, task: Task, made_of: Source) -> tuple[Exam
     return examples
 
 
+def _check_lengths(lengths: tuple[int, ...], made_of: Source) -> None:
+    positions = made_of.checkpoint.config.max_position_embeddings
+    if lengths[-1] > positions:
+        allowed = f"at most {positions}, the model's number of positions (--max-length gives it more)"
+        raise OptionError("lengths", lengths[-1], allowed)
+
+
 def _batches(
     options: DeployOptions, task: Task, made_of: Source
 ) -> Callable[[], Iterable[Mapping[str, np.ndarray]]] | None:
@@ -298,7 +320,7 @@ def _batches(
 def _manifest(made_of: Source, task: Task, row: Format, export: ExportOptions, exported: Exported) -> Manifest:
     config = made_of.checkpoint.config
     calibration, parity = exported.calibration, exported.parity
-    tools = ("numpy", "onnx", "onnxruntime", *(("torch",) if parity.checked else ()))
+    tools = ("numpy", *row.tools, *(("torch",) if parity.checked else ()))
     return Manifest(
         task=task.name,
         format=row.name,
@@ -322,7 +344,7 @@ def _manifest(made_of: Source, task: Task, row: Format, export: ExportOptions, e
         )
         if parity.checked
         else ParityRecord(checked=False, reason=parity.reference),
-        minimum_runtime=row.minimum_runtime,
+        minimum_runtime=row.minimum_runtime(export.runtime),
         provenance=Provenance(
             version=__version__,
             source=made_of.name,

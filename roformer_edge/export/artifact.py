@@ -27,17 +27,17 @@ class ExportOptions:
     Attributes:
         recipe: Which parts are quantised, and how.
         preset: Integer types that suit the processor.
-        index_dtype: Of the graph's inputs, ``int64`` or ``int32``.
+        index_dtype: Of the graph's inputs, ``int64`` or ``int32``; ``None`` for what is usual in the format.
         observer: How calibration turns the values it saw into a range; a key of ``observers.OBSERVERS``.
-        runtime: The engine that the model is for, where a format has several; "" for the format's own choice.
+        runtime: What the model is to run on, one of the format's ``runtimes``; ``None`` for the first.
         lengths: Numbers of tokens that the model is made for, ascending; empty for any number.
     """
 
     recipe: Recipe
     preset: Preset
-    index_dtype: str = "int64"
+    index_dtype: str | None = None
     observer: str = "percentile"
-    runtime: str = ""
+    runtime: str | None = None
     lengths: tuple[int, ...] = ()
 
 

@@ -69,6 +69,12 @@ def _fill(
 
 def _cast(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     try:
-        return array.astype(spec.dtype, casting="same_kind", copy=False)
+        cast = array.astype(spec.dtype, casting="same_kind", copy=False)
     except TypeError:
         raise BackendError(f"the graph takes {spec.name} as {spec.dtype}, and was given {array.dtype}") from None
+    # a number that is too large for fewer bits would become another one
+    if cast.itemsize < array.itemsize and cast.dtype.kind in "iu" and not np.array_equal(cast, array):
+        raise BackendError(
+            f"the graph takes {spec.name} as {spec.dtype}, and was given numbers from {array.min()} to {array.max()}"
+        )
+    return cast

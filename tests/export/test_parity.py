@@ -79,5 +79,5 @@ def test_what_padding_answers_is_its_own_affair_as_long_as_it_is_a_number(make_c
         one["logits"][mask.all(axis=1)] += 1
     assert check_parity(Answering(found), expected(config), config, TASK).absolute_difference == 0
     found[0]["layer.0"][padding[0]] = np.nan
-    with pytest.raises(ParityError, match="'layer.0'"):
+    with pytest.raises(ParityError, match=r"'layer\.0'"):
         check_parity(Answering(found), expected(config), config, TASK)

@@ -55,7 +55,7 @@ class Product:
         bias: float32 ``[out]``, or none.
         scheme: How the recipe wants it computed.
         range: The calibrated range of its input, for a scheme that fixes it beforehand.
-        output_maxima: Calibrated largest magnitude of every channel of its output, for a format that rounds outputs too.
+        output_maxima: Calibrated largest magnitude of every channel of its output, for formats that round outputs too.
         table: Scope of an embedding that holds the same numbers in the same scheme; the product then multiplies by
             that, and the file holds them once.
     """

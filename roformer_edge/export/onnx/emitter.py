@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import UnknownNameError
+from roformer_edge.errors import ExportError, UnknownNameError
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.emitter import Attention, Norm, Product, Table
 from roformer_edge.export.network.heads import emit_network
@@ -35,14 +35,18 @@ def build_graph(weights: Weights, task: Task, options: ExportOptions) -> Graph:
         options: Gives the integer types of inputs and weights.
 
     Raises:
-        ExportError: A static range is missing, or the model looks at other positions than ``task`` does.
+        ExportError: A static range is missing, fixed lengths are asked for, or the model looks at other positions than
+            ``task`` does.
         UnknownNameError: The index dtype is not offered.
     """
-    if options.index_dtype not in INDEX_DTYPES:
-        raise UnknownNameError("index dtype", options.index_dtype, INDEX_DTYPES)
+    index_dtype = options.index_dtype or INDEX_DTYPES[0]
+    if index_dtype not in INDEX_DTYPES:
+        raise UnknownNameError("index dtype", index_dtype, INDEX_DTYPES)
+    if options.lengths:
+        raise ExportError("an ONNX graph takes texts of any length; leave the lengths out (--lengths)")
     emitter = OnnxEmitter(task, options.preset)
     emit_network(emitter, weights, task)
-    return emitter.finish(weights.config, options.index_dtype)
+    return emitter.finish(weights.config, index_dtype)
 
 
 class OnnxEmitter:

@@ -16,7 +16,6 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-
 # An axis that is as long as the input; an exact size otherwise.
 Shape: TypeAlias = tuple[int, ...]
 DYNAMIC_AXIS = -1
@@ -222,9 +221,7 @@ class Graph:
         **options: Any,
     ) -> tuple[Tensor, ...]:
         """Add an operator with these outputs."""
-        operator = _Operator(
-            code=code, version=version, inputs=tuple(inputs), outputs=tuple(outputs), options=options
-        )
+        operator = _Operator(code=code, version=version, inputs=tuple(inputs), outputs=tuple(outputs), options=options)
         self.operators.append(operator)
         return operator.outputs
 
@@ -292,7 +289,7 @@ class _Model:
         yield bytes(head)
         for padding, array in layout:
             yield bytes(padding) + array.nbytes.to_bytes(4, "little")
-            yield memoryview(np.ascontiguousarray(array).reshape(-1)).cast("B")
+            yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
     def _head(self) -> tuple[bytearray, list[int | None]]:
         """The flatbuffer without arrays, and where the offset of each buffer's data stands in it."""
@@ -305,7 +302,7 @@ class _Model:
         packed = schema.Model.GetRootAs(head)
         places = []
         for number in range(packed.BuffersLength()):
-            table = packed.Buffers(number)._tab  # noqa: SLF001 - the generated readers do not say where a field lies
+            table = packed.Buffers(number)._tab
             slot = table.Offset(4)
             places.append(table.Pos + slot if slot else None)
         return head, places

@@ -9,14 +9,14 @@ Products are ``FULLY_CONNECTED`` throughout, with float32 in and out:
   point want. An output has one scale, so each of its channels is divided by its own calibrated size in the weights and
   multiplied by it afterwards.
 
-Runtimes of before 2025 know no scale for each row, and would take the first for all of them. For these (``tflite-2.14``)
-the integers have scale 1, and the scales are multiplied in float32 behind the product, which is the same.
+Runtimes of before 2025 know no scale for each row, and would take the first for all of them. For these
+(``tflite-2.14``) the integers have scale 1, and the scales are multiplied in float32 behind the product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,15 +170,13 @@ def _static(graph: Graph, x: Tensor, product: Product) -> Tensor:
     return graph.op("MUL", f"{name}.steps", [y, graph.constant(f"{name}/steps", steps)], shape)
 
 
-def _hybrid(
-    graph: Graph, x: Tensor, weight: Tensor, product: Product, version: int, *, biased: bool = True
-) -> Tensor:
+def _hybrid(graph: Graph, x: Tensor, weight: Tensor, product: Product, version: int, *, biased: bool = True) -> Tensor:
     # engines' own kernels measure both ends of a range only if told to; XNNPACK does in any case
     return _fully_connected(graph, x, weight, product, version, biased=biased, asymmetricQuantizeInputs=True)
 
 
 def _fully_connected(
-    graph: Graph, x: Tensor, weight: Tensor, product: Product, version: int, *, biased: bool = True, **options: bool
+    graph: Graph, x: Tensor, weight: Tensor, product: Product, version: int, *, biased: bool = True, **options: Any
 ) -> Tensor:
     has_bias = biased and product.bias is not None
     bias = graph.constant(f"{product.name}/bias", product.bias) if has_bias else None

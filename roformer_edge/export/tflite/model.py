@@ -13,9 +13,11 @@ from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.tflite.emitter import TFLiteEmitter
 from roformer_edge.export.tflite.flatbuffer import Constants, Graph, Tensor, write_model
 from roformer_edge.export.tflite.linear import RUNTIMES
-from roformer_edge.tasks import Task, TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
+from roformer_edge.tasks import Task
 
-_DEFAULT = "default"
+# ids of 64 bits cost a conversion, and no delegate takes them
+INDEX_DTYPE = "int32"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,22 +25,25 @@ class TFLiteModel:
     """A finished model with its weights beside it; an ``Artifact``.
 
     Attributes:
-        graphs: One for each signature.
-        inputs: Of the signature ``default``.
-        outputs: Of the same.
-        marks: Name of an inner value of the network -> its tensor in that graph.
-        description: What the model is, for people.
+        task: What it is for.
+        graphs: One for each signature, ``default`` first.
+        signatures: By name, in the same order.
+        tensors: Name of an inner value of the network -> its tensor in each graph.
     """
 
+    task: Task
     graphs: tuple[Graph, ...]
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    marks: Mapping[str, Tensor]
-    description: str
+    signatures: Mapping[str, Signature]
+    tensors: tuple[Mapping[str, Tensor], ...]
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The names that :meth:`open` knows."""
+        return frozenset(self.tensors[0])
 
     def pieces(self) -> Iterator[bytes | memoryview]:
-        """Write the model file piece by piece; no piece is a copy of more than a few kilobytes."""
-        return write_model(self.graphs, self.description)
+        """Write the model file piece by piece; the weights are handed out as they lie in memory."""
+        return write_model(self.graphs, f"RoFormer for {self.task.name}")
 
     def to_bytes(self) -> bytes:
         """Write the model file."""
@@ -48,47 +53,60 @@ class TFLiteModel:
         """Make it ready to run; see ``Artifact.open``."""
         from roformer_edge.export.tflite.session import ModelSession  # the engine, which writing does without
 
-        graph = self.graphs[0].with_outputs({name: self.marks[name] for name in marks})
-        return ModelSession(write_model([graph, *self.graphs[1:]], self.description))
+        graphs = [
+            graph.with_outputs({name: tensors[name] for name in marks})
+            for graph, tensors in zip(self.graphs, self.tensors, strict=True)
+        ]
+        return ModelSession(write_model(graphs, "to be run once"), self.task)
 
 
 def build_model(weights: Weights, task: Task, options: ExportOptions) -> TFLiteModel:
-    """Build the model of one task; a signature computes one text or pair.
+    """Build the model of one task; each signature computes one text or pair.
 
     Args:
         weights: The network and what was decided about its parts.
         task: Decides the head, the inputs and the outputs.
-        options: For how many tokens, and for which engine.
+        options: For which engine the model is, and for which lengths.
 
     Raises:
         ExportError: TFLite cannot say what was decided, or the model looks at other positions than ``task`` does.
+        UnknownNameError: The index dtype or the runtime is not offered.
     """
     runtime = options.runtime or RUNTIMES[0]
     if runtime not in RUNTIMES:
-        raise UnknownNameError("runtime of TFLite models", runtime, RUNTIMES)
-    graph = Graph(name=_DEFAULT, constants=Constants())
-    emitter = TFLiteEmitter(graph, task, runtime)
-    emit_network(emitter, weights, task)
-    sizes = _sizes(weights.config)
+        raise UnknownNameError("runtime for TFLite", runtime, RUNTIMES)
+    if options.index_dtype not in (None, INDEX_DTYPE):
+        raise UnknownNameError("index dtype of TFLite", options.index_dtype, (INDEX_DTYPE,))
+    *shorter, longest = options.lengths or (None,)
+    names = {DEFAULT: longest, **{f"length_{length}": length for length in shorter}}
+    constants, graphs, marks = Constants(), [], []
+    for name, length in names.items():
+        graph = Graph(name=name, constants=constants)
+        emitter = TFLiteEmitter(graph, task, runtime, length)
+        emit_network(emitter, weights, task)
+        graphs.append(graph)
+        marks.append(emitter.marks)
     return TFLiteModel(
-        graphs=(graph,),
-        inputs=tuple(TensorSpec(name=s.name, dtype="int32", axes=_axes(s, sizes)) for s in task.inputs),
-        outputs=tuple(TensorSpec(name=s.name, dtype=s.dtype, axes=_axes(s, sizes)) for s in task.outputs),
-        marks=emitter.marks,
-        description=f"RoFormer for {task.name}",
+        task=task,
+        graphs=tuple(graphs),
+        signatures={name: _signature(task, weights.config, length) for name, length in names.items()},
+        tensors=tuple(marks),
     )
 
 
-def _sizes(config: RoFormerConfig) -> dict[str, str]:
-    """The axes that have a size in every graph."""
-    return {
+def _signature(task: Task, config: RoFormerConfig, length: int | None) -> Signature:
+    sizes = {
         "batch": "1",
         "choices": "1",
+        "sequence": "sequence" if length is None else str(length),
         "labels": str(config.num_labels),
         "vocabulary": str(config.vocab_size),
         "hidden": str(config.hidden_size),
     }
+    inputs = (TensorSpec(name=spec.name, dtype=INDEX_DTYPE, axes=_sized(spec, sizes)) for spec in task.inputs)
+    outputs = (TensorSpec(name=spec.name, dtype=spec.dtype, axes=_sized(spec, sizes)) for spec in task.outputs)
+    return Signature(inputs=tuple(inputs), outputs=tuple(outputs))
 
 
-def _axes(spec: TensorSpec, sizes: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(sizes.get(axis, axis) for axis in spec.axes)
+def _sized(spec: TensorSpec, sizes: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sizes[axis] for axis in spec.axes)

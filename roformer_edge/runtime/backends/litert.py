@@ -1,14 +1,11 @@
-"""LiteRT, under any of the names that its interpreter has had: ai_edge_litert, tflite_runtime, tensorflow.lite.
-
-A graph computes one row at a time. Several rows are computed one after the other: nothing is padded, and all threads
-work on each.
-"""
+"""LiteRT, under any of the names that its interpreter has had: ai_edge_litert, tflite_runtime, tensorflow.lite."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -20,7 +17,7 @@ from numpy.typing import NDArray
 from roformer_edge.errors import BackendError, MissingDependencyError
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import SessionOptions
-from roformer_edge.tasks import TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
 # package -> the module that holds its interpreter, and its distribution; the first that is installed runs the model
 ENGINES = {
@@ -28,8 +25,10 @@ ENGINES = {
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
     "tensorflow": ("tensorflow.lite", "tensorflow"),
 }
-DEFAULT = "default"
-PROCESSOR = "XNNPACK"
+PROCESSOR = "CPU"
+
+# the processors of one core, on Linux
+_SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 # what the engine raises, whatever is wrong
 _ENGINE_ERRORS = (RuntimeError, ValueError)
@@ -38,79 +37,63 @@ _ENGINE_ERRORS = (RuntimeError, ValueError)
 class LiteRTSession:
     """A model loaded by LiteRT; implements ``roformer_edge.runtime.session.Session``.
 
-    The interpreter computes one call at a time, so that threads that call at once wait for each other: another
-    interpreter would hold all weights once more.
+    An interpreter computes one call at a time, so that threads that call at once wait for each other: a second one
+    would hold all weights once more.
 
     Args:
         model: The path of a ``.tflite`` file, which is mapped, or its bytes.
         options: How to run it.
+        session: Options of the engine that the answers depend on, as a bundle keeps them; LiteRT has none.
 
     Raises:
-        BackendError: The engine refuses the model.
+        BackendError: The engine refuses the model, or a session option is set.
         MissingDependencyError: There is no engine.
     """
 
-    def __init__(self, model: str | Path | bytes, options: SessionOptions | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path | bytes,
+        options: SessionOptions | None = None,
+        session: Mapping[str, str] | None = None,
+    ) -> None:
         options = options or SessionOptions()
+        if session:
+            raise BackendError(
+                f"the bundle sets the session option {next(iter(session))!r:.80}, and LiteRT has none that a bundle "
+                "may set: upgrade roformer-edge, or make the bundle anew"
+            )
         self._lock = Lock()
-        self._name = "{} {}".format(*engine())
+        self._name = " ".join(engine())
         source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         try:
-            interpreter = _interpreter_class()(**source, num_threads=options.threads or 1)
+            interpreter = _interpreter_class()(**source, num_threads=options.threads or usable_cores())
             self._runners = {key: interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()}
+            self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
         except _ENGINE_ERRORS as error:
             raise BackendError(f"{self._name} cannot load the model: {one_line(error)}") from None
-        if DEFAULT not in self._runners:
-            raise BackendError(f"the model has the signatures {', '.join(self._runners) or 'none'}, and no {DEFAULT!r}")
-        self.inputs = _specs(self._runners[DEFAULT].get_input_details())
-        self.outputs = _specs(self._runners[DEFAULT].get_output_details())
         self.provider = PROCESSOR
         self.fallbacks: tuple[str, ...] = ()
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
-        """Run the graph once for each row; see ``Session.run``."""
-        fitted = fit_feeds(feeds, self.inputs)
-        shape = next(iter(fitted.values())).shape
-        self._check(fitted, shape)
-        rows = [
-            self._run_row({name: array.reshape(-1, shape[-1])[index] for name, array in fitted.items()}, signature)
-            for index in range(int(np.prod(shape[:-1])))
-        ]
-        if len(rows) == 1:
-            return rows[0]
-        outputs = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-        # of a row that is one of several choices there is one number
-        return {
-            name: values.reshape(shape[:-1]) if len(shape) == 3 and values.shape[1:] == (1,) else values
-            for name, values in outputs.items()
-        }
+        """Run the graph once; see ``Session.run``."""
+        # the engine takes arrays of other shapes too, and computes something else with them
+        fitted = fit_feeds(feeds, self.signatures, signature)
+        if any(array.size == 0 for array in fitted.values()):
+            raise BackendError(f"there is nothing to compute in feeds of {_shapes(fitted)}")
+        with self._lock:
+            if not self._runners:
+                raise BackendError("the session is closed")
+            try:
+                return dict(self._runners[signature](**fitted))
+            except _ENGINE_ERRORS as error:
+                raise BackendError(
+                    f"{self._name} could not run the model on {_shapes(fitted)}: {one_line(error)}"
+                ) from None
 
     def close(self) -> None:
         """Free the model's memory."""
         with self._lock:
             self._runners = {}
-
-    def _check(self, feeds: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> None:
-        """Refuse what the engine would compute to something else, or refuse in words of its own."""
-        for spec in self.inputs:
-            found = feeds[spec.name].shape
-            if found != shape or len(found) != len(spec.axes):
-                raise BackendError(f"the model takes {spec.name} as [{', '.join(spec.axes)}], found the shape {found}")
-            if 0 in found:
-                raise BackendError(f"{spec.name} of the shape {found} holds nothing to compute")
-            if spec.axes[-1].isdecimal() and found[-1] != int(spec.axes[-1]):
-                raise BackendError(f"the model takes {spec.axes[-1]} tokens, found {found[-1]}")
-
-    def _run_row(self, feeds: Mapping[str, NDArray[Any]], signature: str) -> dict[str, NDArray[np.float32]]:
-        ones = (1,) * (len(self.inputs[0].axes) - 1)
-        with self._lock:
-            if not self._runners:
-                raise BackendError("the session is closed")
-            try:
-                outputs = self._runners[signature](**{name: row.reshape(*ones, -1) for name, row in feeds.items()})
-            except _ENGINE_ERRORS as error:
-                raise BackendError(f"{self._name} could not run the model: {one_line(error)}") from None
-        return dict(outputs)
 
 
 def engine() -> tuple[str, str]:
@@ -119,29 +102,47 @@ def engine() -> tuple[str, str]:
     Raises:
         MissingDependencyError: None is installed.
     """
-    for package, (_, distribution) in ENGINES.items():
-        if importlib.util.find_spec(package) is not None:
-            try:
-                return distribution, importlib.metadata.version(distribution)
-            except importlib.metadata.PackageNotFoundError:
-                return distribution, "unknown"
-    raise MissingDependencyError("ai-edge-litert", "tflite", "to run a TFLite model")
+    distribution = ENGINES[_package()][1]
+    try:
+        return distribution, importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        # tensorflow has several distributions; importing it for its version alone takes seconds
+        return distribution, "unknown"
+
+
+def usable_cores() -> int:
+    """Count the physical cores that this process may use; where the system does not tell, those it has."""
+    try:
+        usable = os.sched_getaffinity(0)
+        return len({Path(_SIBLINGS.format(number)).read_text() for number in usable})
+    except (AttributeError, OSError):
+        return os.cpu_count() or 1
 
 
 def one_line(error: Exception, limit: int = 300) -> str:
-    """An engine's message without line breaks and with no more than its end: messages of one interpreter add up."""
+    """Cut an engine's message to its end, without line breaks: messages of one interpreter add up."""
     message = " ".join(str(error).split())
     return message if len(message) <= limit else "..." + message[3 - limit :]
 
 
+def _package() -> str:
+    for package in ENGINES:
+        if importlib.util.find_spec(package) is not None:
+            return package
+    raise MissingDependencyError("ai-edge-litert", "tflite", "to run a TFLite model")
+
+
 def _interpreter_class() -> Any:
-    package = next(name for name in ENGINES if importlib.util.find_spec(name) is not None)
-    return importlib.import_module(ENGINES[package][0]).Interpreter
+    return importlib.import_module(ENGINES[_package()][0]).Interpreter
+
+
+def _signature(runner: Any) -> Signature:
+    return Signature(inputs=_specs(runner.get_input_details()), outputs=_specs(runner.get_output_details()))
 
 
 def _specs(details: Mapping[str, Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
     """Describe inputs or outputs in the order in which the file defines them; the engine sorts them by name."""
-    ordered = sorted(details.items(), key=lambda item: item[1]["index"])
+    ordered = sorted(details.items(), key=lambda item: int(item[1]["index"]))
     return tuple(
         TensorSpec(name=name, dtype=np.dtype(one["dtype"]).name, axes=tuple(map(_axis, one["shape_signature"])))
         for name, one in ordered
@@ -150,3 +151,7 @@ def _specs(details: Mapping[str, Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
 
 def _axis(size: int) -> str:
     return "sequence" if size < 0 else str(size)
+
+
+def _shapes(feeds: Mapping[str, NDArray[Any]]) -> str:
+    return ", ".join(f"{name} {list(array.shape)}" for name, array in feeds.items())
