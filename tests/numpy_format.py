@@ -24,7 +24,7 @@ from roformer_edge.formats import Format
 from roformer_edge.quantize.affine import quantize_weight
 from roformer_edge.quantize.recipe import FLOAT, ROWS, Decision
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.scopes import scopes_of
 from roformer_edge.scores import softmax
 from roformer_edge.signatures import DEFAULT, Signature
@@ -168,8 +168,7 @@ class NumpyModel:
 class NumpySession:
     """The backend: implements ``runtime.session.Session`` on a model that was written as bytes."""
 
-    provider = "numpy"
-    fallbacks: tuple[str, ...] = ()
+    report = BackendReport(engine="numpy", version=np.__version__, used="numpy")
 
     def __init__(self, model: Path | bytes, options: SessionOptions, session: Mapping[str, str]) -> None:
         arrays = dict(np.load(io.BytesIO(model) if isinstance(model, bytes) else model))

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.texts import add_texts, print_json, read_questions
 from roformer_edge.errors import OptionError
+from roformer_edge.runtime.delegates import DELEGATES
+
+if TYPE_CHECKING:
+    from roformer_edge.runtime.session import BackendReport
 
 # task -> the options of its pipeline that can be set here, by the names of their arguments
 OPTIONS = {
@@ -43,18 +47,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pooling", metavar="NAME", help="of feature-extraction: mean or first (default: every token)")
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
-    parser.add_argument("--self-test", action="store_true", help="first compare the engine with the recorded answers")
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        default=None,
+        help="first compare the engine with the recorded answers, though nothing speaks against it",
+    )
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """How the engine is to run."""
     parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a physical core)")
     parser.add_argument(
-        "--providers",
+        "--delegate",
         type=lambda value: tuple(value.split(",")),
         metavar="NAMES",
-        help="of the engine, most wanted first, with commas between (default: CPUExecutionProvider)",
+        help=f"what is to compute, most wanted first, with commas between: {', '.join(DELEGATES)}, a name as the "
+        "engine knows it, or the path of a delegate library (default: cpu)",
     )
+
+
+def notes_on(report: BackendReport) -> list[str]:
+    """List what a person should know about the engine, a line each."""
+    checked = "" if report.self_test is None else "; its answers are those recorded in the bundle"
+    return [
+        *(f"not used: {fallback}" for fallback in report.fallbacks),
+        *(f"{note}{checked}" for note in report.notes),
+    ]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,11 +81,11 @@ def run(args: argparse.Namespace) -> int:
     from roformer_edge.runtime.loading import load
     from roformer_edge.validate.data.inputs import text_or_pair
 
-    with load(args.bundle, threads=args.threads, providers=args.providers, self_test=args.self_test) as pipeline:
+    with load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test) as pipeline:
         task = pipeline.model.task
         options = _options(args, task.name)
-        for fallback in pipeline.fallbacks:
-            print(f"note: not used: {fallback}", file=sys.stderr)
+        for note in notes_on(pipeline.backend_report()):
+            print(f"note: {note}", file=sys.stderr)
         asked: list[Mapping[str, Any]] = []
 
         def remember() -> Iterator[Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from roformer_edge._extras import require
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.session import BackendReport
 from roformer_edge.signatures import DEFAULT
 from roformer_edge.tasks import Task
 
@@ -31,9 +32,6 @@ class TorchSession:
         MissingDependencyError: torch is not installed.
     """
 
-    provider = "CPU"
-    fallbacks: tuple[str, ...] = ()
-
     def __init__(
         self, directory: str | Path, task: Task, threads: int, *, config: RoFormerConfig | None = None
     ) -> None:
@@ -43,6 +41,8 @@ class TorchSession:
         self._model = getattr(heads, task.model_class).from_pretrained(directory, config=config)
         self._threads = threads
         self.signatures = {DEFAULT: task.signature}
+        version = str(self._torch.__version__)
+        self.report = BackendReport(engine="torch", version=version, used="CPU", threads=threads)
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the model once; see ``Session.run``."""
@@ -58,8 +58,3 @@ class TorchSession:
 
     def close(self) -> None:
         """Nothing to free that garbage collection does not."""
-
-    @property
-    def engine(self) -> str:
-        """Name and version of what computes."""
-        return f"torch {self._torch.__version__}"

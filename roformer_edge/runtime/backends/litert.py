@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,9 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.errors import BackendError, MissingDependencyError
+from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError
+from roformer_edge.runtime.delegates import (
+    BUILTIN,
+    CPU,
+    DELEGATES,
+    PROCESSOR,
+    XNNPACK,
+    Wish,
+    is_library,
+    name_of,
+    options_of,
+)
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
 # package -> the module that holds its interpreter, and its distribution; the first that is installed runs the model
@@ -25,12 +37,11 @@ ENGINES = {
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
     "tensorflow": ("tensorflow.lite", "tensorflow"),
 }
-PROCESSOR = "CPU"
-
+# engines whose XNNPACK packs all weights again whenever a length changes
+_SLOW_TO_RESIZE = ("tflite-runtime",)
 # the processors of one core, on Linux
 _SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
-
-# what the engine raises, whatever is wrong
+# what the engine raises, whatever is wrong; a library that is not there is an OSError
 _ENGINE_ERRORS = (RuntimeError, ValueError)
 
 
@@ -42,12 +53,15 @@ class LiteRTSession:
 
     Args:
         model: The path of a ``.tflite`` file, which is mapped, or its bytes.
-        options: How to run it.
+        options: How to run it. Memory arenas, spinning and levels of optimisation are not LiteRT's to choose: what is
+            asked of these is reported as a fallback.
         session: Options of the engine that the answers depend on, as a bundle keeps them; LiteRT has none.
 
     Raises:
-        BackendError: The engine refuses the model, or a session option is set.
+        BackendError: The engine refuses the model, nothing of what is asked for can compute it, or a session option is
+            set.
         MissingDependencyError: There is no engine.
+        UnknownNameError: A delegate is none of the table, and no library.
     """
 
     def __init__(
@@ -62,17 +76,33 @@ class LiteRTSession:
                 f"the bundle sets the session option {next(iter(session))!r:.80}, and LiteRT has none that a bundle "
                 "may set: upgrade roformer-edge, or make the bundle anew"
             )
+        package, version = engine()
         self._lock = Lock()
-        self._name = " ".join(engine())
-        source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
-        try:
-            interpreter = _interpreter_class()(**source, num_threads=options.threads or usable_cores())
-            self._runners = {key: interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()}
-            self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
-        except _ENGINE_ERRORS as error:
-            raise BackendError(f"{self._name} cannot load the model: {one_line(error)}") from None
-        self.provider = PROCESSOR
-        self.fallbacks: tuple[str, ...] = ()
+        self._package = package
+        self._name = f"{package} {version}"
+        self._threads = options.threads or physical_cores()
+        self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        self._interpreter: Any
+        used, refused = self._open(options.delegates or (CPU,))
+        self._runners = {
+            key: self._interpreter.get_signature_runner(key) for key in self._interpreter.get_signature_list()
+        }
+        self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
+        self._report = BackendReport(
+            engine=package,
+            version=version,
+            asked=tuple(map(name_of, options.delegates or ())),
+            used=used,
+            on_processor=used in PROCESSOR,
+            fallbacks=(*refused, *_without_effect(options)),
+            threads=self._threads,
+        )
+
+    @property
+    def report(self) -> BackendReport:
+        """What computes the model; the number of partitions is known from the first run on."""
+        with self._lock:
+            return replace(self._report, partitions=_partitions(self._interpreter))
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the graph once; see ``Session.run``."""
@@ -81,7 +111,7 @@ class LiteRTSession:
         if any(array.size == 0 for array in fitted.values()):
             raise BackendError(f"there is nothing to compute in feeds of {_shapes(fitted)}")
         with self._lock:
-            if not self._runners:
+            if self._interpreter is None:
                 raise BackendError("the session is closed")
             try:
                 return dict(self._runners[signature](**fitted))
@@ -94,6 +124,72 @@ class LiteRTSession:
         """Free the model's memory."""
         with self._lock:
             self._runners = {}
+            self._interpreter = None
+
+    def _open(self, wishes: tuple[Wish, ...]) -> tuple[str, list[str]]:
+        """Open an interpreter with the first wish that can be had.
+
+        Returns:
+            What it is with, and why it is not with those before.
+        """
+        refused = []
+        for wish in wishes:
+            name = name_of(wish)
+            if name not in DELEGATES and not is_library(name):
+                raise UnknownNameError("delegate of LiteRT", name, (*DELEGATES, "the path of a library"))
+            try:
+                self._interpreter = self._with(wish)
+            except _RefusedError as refusal:
+                refused.append(f"{name}: {refusal}")
+            else:
+                return name, refused
+        raise BackendError(
+            f"{self._name} can use nothing of what is asked for: {'; '.join(refused)}; with {CPU!r} at the end of the "
+            "list the processor computes then"
+        )
+
+    def _with(self, wish: Wish) -> Any:
+        """Open an interpreter with one wish.
+
+        Raises:
+            _RefusedError: It cannot be had.
+            BackendError: The engine refuses the model.
+        """
+        name = name_of(wish)
+        if name == BUILTIN:
+            return self._interpreter_with(experimental_op_resolver_type=_resolver_without_delegates())
+        if name in (CPU, XNNPACK):
+            interpreter = self._interpreter_with()
+            if self._package in _SLOW_TO_RESIZE and _takes_any_length(interpreter):
+                if name == XNNPACK:
+                    raise _RefusedError(
+                        "this engine packs all weights again for every length; deploy for fixed ones (--lengths)"
+                    )
+                return self._interpreter_with(experimental_op_resolver_type=_resolver_without_delegates())
+            if name == XNNPACK and not _allocated(interpreter):
+                raise _RefusedError("this build of the engine is without it, or it takes no part of the model")
+            return interpreter
+        row = DELEGATES.get(name)
+        libraries = (name,) if row is None else row.libraries
+        if not libraries:
+            raise _RefusedError("LiteRT has no such delegate that Python can load")
+        if row is not None and row.fixed_lengths and _takes_any_length(self._interpreter_with()):
+            raise _RefusedError("it needs to know the number of tokens; deploy for fixed ones (--lengths)")
+        delegate = _load_delegate(libraries, options_of(wish))
+        try:
+            return self._interpreter_with(experimental_delegates=[delegate])
+        except BackendError as error:
+            raise _RefusedError(str(error)) from None
+
+    def _interpreter_with(self, **options: Any) -> Any:
+        try:
+            return _module().Interpreter(**self._source, num_threads=self._threads, **options)
+        except _ENGINE_ERRORS as error:
+            raise BackendError(f"{self._name} cannot load the model: {one_line(error)}") from None
+
+
+class _RefusedError(Exception):
+    """A wish cannot be had; says why."""
 
 
 def engine() -> tuple[str, str]:
@@ -106,15 +202,14 @@ def engine() -> tuple[str, str]:
     try:
         return distribution, importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        # tensorflow has several distributions; importing it for its version alone takes seconds
+        # tensorflow comes from distributions of several names
         return distribution, "unknown"
 
 
-def usable_cores() -> int:
-    """Count the physical cores that this process may use; where the system does not tell, those it has."""
+def physical_cores() -> int:
+    """Count the physical cores that this process may use; where the system does not tell, all processors."""
     try:
-        usable = os.sched_getaffinity(0)
-        return len({Path(_SIBLINGS.format(number)).read_text() for number in usable})
+        return len({Path(_SIBLINGS.format(number)).read_text() for number in os.sched_getaffinity(0)})
     except (AttributeError, OSError):
         return os.cpu_count() or 1
 
@@ -132,8 +227,50 @@ def _package() -> str:
     raise MissingDependencyError("ai-edge-litert", "tflite", "to run a TFLite model")
 
 
-def _interpreter_class() -> Any:
-    return importlib.import_module(ENGINES[_package()][0]).Interpreter
+def _module() -> Any:
+    return importlib.import_module(ENGINES[_package()][0])
+
+
+def _resolver_without_delegates() -> Any:
+    module = _module()
+    types = module.OpResolverType if hasattr(module, "OpResolverType") else module.experimental.OpResolverType
+    return types.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+
+def _load_delegate(libraries: tuple[str, ...], options: Mapping[str, str]) -> Any:
+    """Load the first library that is there."""
+    module = _module()
+    load = module.load_delegate if hasattr(module, "load_delegate") else module.experimental.load_delegate
+    reasons = []
+    for library in libraries:
+        try:
+            return load(library, options)
+        except (OSError, *_ENGINE_ERRORS) as error:
+            reasons.append(one_line(error) or f"{library} could not be loaded")
+    raise _RefusedError("; ".join(reasons))
+
+
+def _takes_any_length(interpreter: Any) -> bool:
+    return any(-1 in one["shape_signature"] for one in interpreter.get_input_details())
+
+
+def _allocated(interpreter: Any) -> bool:
+    """Let the engine distribute the graph, and tell whether a delegate took a part of it."""
+    interpreter.allocate_tensors()
+    return _partitions(interpreter) != 0
+
+
+def _partitions(interpreter: Any) -> int | None:
+    """Count the parts of the graph that a delegate computes; the engine has no public way to tell."""
+    details = getattr(interpreter, "_get_ops_details", None)
+    return None if details is None else sum(one["op_name"] == "DELEGATE" for one in details())
+
+
+def _without_effect(options: SessionOptions) -> list[str]:
+    """List what was asked for and is not LiteRT's to choose."""
+    usual = SessionOptions()
+    asked = (("arena", options.arena), ("spinning", options.spinning), ("optimization", options.optimization))
+    return [f"{name}={value!r}: LiteRT has no such choice" for name, value in asked if value != getattr(usual, name)]
 
 
 def _signature(runner: Any) -> Signature:
