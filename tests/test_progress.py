@@ -6,17 +6,17 @@ import inspect
 from io import StringIO
 
 import pytest
-from roformer_edge.export.to_onnx import export_onnx
 
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.demo.journey import run_demo
 from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.export.exporter import export_checkpoint
 from roformer_edge.progress import SILENT, ProgressListener, Silent
 from roformer_edge.quantize.calibrate import calibrate
 from roformer_edge.runtime.bench import bench_bundle
 from roformer_edge.validate.runner import compare
 
-WORKERS = (run_demo, deploy_checkpoint, export_onnx, calibrate, bench_bundle, compare)
+WORKERS = (run_demo, deploy_checkpoint, export_checkpoint, calibrate, bench_bundle, compare)
 
 
 @pytest.mark.parametrize("worker", WORKERS, ids=lambda worker: worker.__name__)

@@ -17,7 +17,7 @@ from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.runtime.session import BackendReport, Session
 from roformer_edge.signatures import Signature, TensorSpec
 from roformer_edge.tokenizer import WORDS_PATH, RoFormerTokenizer, Vocabulary
-from roformer_edge.tokenizer.tables import UNICODE_PATH
+from roformer_edge.tokenizer.unicode_tables import UNICODE_PATH
 from tests.tiny_bundle import manifest
 
 VOCABULARY = 500

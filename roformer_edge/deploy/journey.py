@@ -43,8 +43,7 @@ from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.scopes import ARITHMETIC
 from roformer_edge.tasks import Task, get_task, input_rows, task_of
-from roformer_edge.tokenizer import WORDS_PATH
-from roformer_edge.tokenizer.tables import UNICODE_PATH
+from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
 from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.data.inputs import read_inputs

@@ -96,10 +96,10 @@ def _open_bundle(path: Path, task: Task, max_length: int | None) -> Source:
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
             arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
-        vocabulary, words = bundle.read_bytes("vocabulary"), bundle.read_bytes("words")
+        vocabulary, words, unicode = (bundle.read_bytes(role) for role in ("vocabulary", "words", "unicode"))
     return Source(
         checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),
-        tokenizer=from_settings(manifest.tokenizer, vocabulary, words=words),
+        tokenizer=from_settings(manifest.tokenizer, vocabulary, words=words, unicode=unicode),
         name=manifest.provenance.source,
         digest=manifest.provenance.checkpoint_sha256,
     )

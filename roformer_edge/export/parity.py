@@ -145,7 +145,8 @@ def difference_of(wanted: np.ndarray, found: np.ndarray) -> Difference:
         return Difference(absolute=float("inf"), relative=float("inf"))
     absolute = float(np.abs(wanted - found).max(initial=0.0))
     size = float(np.abs(wanted).max(initial=0.0))
-    return Difference(absolute=absolute, relative=absolute / size if size else (float("inf") if absolute else 0.0))
+    # beside a reference of nothing but zeros the ratio means nothing, and must stay a number that JSON can hold
+    return Difference(absolute=absolute, relative=absolute / max(size, float(np.finfo(np.float32).tiny)))
 
 
 def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:

@@ -215,12 +215,15 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
 def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     from roformer_edge.tokenizer.loading import from_settings
 
-    words = bundle.file_path("words") or bundle.read_bytes("words")
-    tokenizer = from_settings(bundle.manifest.tokenizer, bundle.read_bytes("vocabulary"), words=words)
+    words, unicode = bundle.file_path("words") or bundle.read_bytes("words"), bundle.read_bytes("unicode")
+    vocabulary = bundle.read_bytes("vocabulary")
+    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words, unicode=unicode)
     if len(tokenizer) > config.vocab_size:
         raise VocabularyError(
             f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
         )
+    # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
+    tokenizer.encode_text("今")
     return tokenizer
 
 

@@ -1,4 +1,4 @@
-"""What a text becomes: ``Analysis`` (its tokens), ``Encoding`` (a row for the model), ``BatchEncoding`` (many rows)."""
+"""What a text becomes: ``TokenizedText`` (its tokens), ``Encoding`` (a row for the model)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,35 @@ from collections.abc import Callable, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Protocol
 
-# words and the place of each of their characters in the original text; the last item is the id of an added token
-# (which is the one word then) or None
-Run = tuple[list[str], Sequence[int], "int | None"]
-# ids, tokens and places in the word of what one word becomes
-Pieces = tuple[tuple[int, ...], tuple[str, ...], tuple[tuple[int, int], ...]]
+    # words, the place of each of their characters in the original text (or what computes that when it is asked for),
+    # and the id of an added token, which is the one word then, or None
+    Places = Sequence[int] | Callable[[], Sequence[int]]
+    Run = tuple[list[str], Places, int | None]
+    # ids, tokens, spans in the word, and for every token the part of the word it is of, counted from 0
+    Pieces = tuple[tuple[int, ...], tuple[str, ...], tuple[tuple[int, int], ...], tuple[int, ...]]
+    Span = tuple[int, int]
+
+    class Tokenized(Protocol):
+        """Tokens of a text, or of a text that came in words."""
+
+        ids: list[int]
+
+        @property
+        def tokens(self) -> list[str]:
+            """The tokens as strings."""
+
+        @property
+        def offsets(self) -> list[Span]:
+            """``(start, end)`` of every token in the original text, or word, in characters."""
+
+        @property
+        def word_ids(self) -> list[int]:
+            """The number of the word that every token is of."""
 
 
-class Analysis:
+class TokenizedText:
     """One text in tokens: ids at once, the rest when it is asked for.
 
     Args:
@@ -27,14 +46,15 @@ class Analysis:
         ids: The ids of its tokens.
     """
 
-    __slots__ = ("_offsets", "_pieces", "_runs", "_tokens", "ids")
+    __slots__ = ("_offsets", "_pieces", "_runs", "_tokens", "_word_ids", "ids")
 
     def __init__(self, ids: list[int], runs: list[Run], pieces: Callable[[str], Pieces]) -> None:
         self.ids = ids
         self._runs = runs
         self._pieces = pieces
-        self._offsets: list[tuple[int, int]] | None = None
+        self._offsets: list[Span] | None = None
         self._tokens: list[str] | None = None
+        self._word_ids: list[int] | None = None
 
     @property
     def tokens(self) -> list[str]:
@@ -47,21 +67,70 @@ class Analysis:
         return self._tokens
 
     @property
-    def offsets(self) -> list[tuple[int, int]]:
+    def offsets(self) -> list[Span]:
         """``(start, end)`` of every token in the original text, in characters."""
         if self._offsets is None:
             self._offsets = []
-            for words, positions, index in self._runs:
+            for words, places, index in self._runs:
+                positions = places() if callable(places) else places
                 begin = 0
                 for word in words:
                     spans = ((0, len(word)),) if index is not None else self._pieces(word)[2]
                     for start, end in spans:
-                        places = positions[begin + start : begin + end]
-                        # only a list may be out of order: the fast mode reorders combining characters
-                        ordered = places if isinstance(places, range) else sorted(places)
+                        part = positions[begin + start : begin + end]
+                        # only a list may be out of order: the fast family reorders combining characters
+                        ordered = part if isinstance(part, range) else sorted(part)
                         self._offsets.append((ordered[0], ordered[-1] + 1))
                     begin += len(word)
         return self._offsets
+
+    @property
+    def word_ids(self) -> list[int]:
+        """The number of the word that every token is of: what the text was cut into before word pieces were made."""
+        if self._word_ids is None:
+            self._word_ids = []
+            number = 0
+            for words, _, index in self._runs:
+                for word in words:
+                    parts = (0,) if index is not None else self._pieces(word)[3]
+                    self._word_ids += [number + part for part in parts]
+                    number += parts[-1] + 1 if parts else 0
+        return self._word_ids
+
+    def __getstate__(self) -> tuple[list[int], list[str], list[Span], list[int]]:
+        return self.ids, self.tokens, self.offsets, self.word_ids
+
+    def __setstate__(self, state: tuple[list[int], list[str], list[Span], list[int]]) -> None:
+        self.ids, self._tokens, self._offsets, self._word_ids = state
+
+
+class TokenizedWords:
+    """A text that came in words; each was tokenized by itself, and its offsets are places in it.
+
+    Args:
+        words: The tokens of every word.
+    """
+
+    __slots__ = ("_words", "ids")
+
+    def __init__(self, words: list[TokenizedText]) -> None:
+        self._words = words
+        self.ids = [index for word in words for index in word.ids]
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens as strings."""
+        return [token for word in self._words for token in word.tokens]
+
+    @property
+    def offsets(self) -> list[Span]:
+        """``(start, end)`` of every token in its word, in characters."""
+        return [span for word in self._words for span in word.offsets]
+
+    @property
+    def word_ids(self) -> list[int]:
+        """The number of the word that every token is of."""
+        return [number for number, word in enumerate(self._words) for _ in word.ids]
 
 
 class Segment:
@@ -70,21 +139,21 @@ class Segment:
     Args:
         ids: Its ids.
         type_id: The token type of all of them.
-        analysis: The text that they belong to, or None for special tokens and padding.
-        start: Where in the analysis the stretch begins.
+        source: The text that they belong to, or None for special tokens and padding.
+        start: Where in the source the stretch begins.
         text: 0 for the first text, 1 for the second.
         token: The special token.
         attended: Whether the model may look at it; false for padding.
     """
 
-    __slots__ = ("analysis", "attended", "ids", "start", "text", "token", "type_id")
+    __slots__ = ("attended", "ids", "source", "start", "text", "token", "type_id")
 
     def __init__(
         self,
         ids: list[int],
         type_id: int,
         *,
-        analysis: Analysis | None = None,
+        source: Tokenized | None = None,
         start: int = 0,
         text: int = 0,
         token: str = "",
@@ -92,7 +161,7 @@ class Segment:
     ) -> None:
         self.ids = ids
         self.type_id = type_id
-        self.analysis = analysis
+        self.source = source
         self.start = start
         self.text = text
         self.token = token
@@ -104,23 +173,26 @@ class Encoding:
 
     Args:
         segments: What it is made of, in order.
+        typed: Whether the model is fed the token types; if not, all of them are 0.
 
     Attributes:
         ids: The token ids.
         segments: What it is made of.
-        overflowing: Further rows with what truncation took away, of the fast mode.
+        typed: Whether the model is fed the token types.
+        overflowing: Further rows with what truncation took away, of the fast family.
         dropped: The ids that truncation took away, of the slow mode, with ``stride`` of those kept before them.
         surplus: How many tokens more than ``max_length`` there were before truncation, of the slow mode.
     """
 
-    __slots__ = ("dropped", "ids", "overflowing", "segments", "surplus")
+    __slots__ = ("dropped", "ids", "overflowing", "segments", "surplus", "typed")
 
-    def __init__(self, segments: Sequence[Segment]) -> None:
+    def __init__(self, segments: Sequence[Segment], typed: bool = True) -> None:
         ids: list[int] = []
         for segment in segments:
             ids += segment.ids
         self.ids = ids
         self.segments = segments
+        self.typed = typed
         self.overflowing: Sequence[Encoding] = ()
         self.dropped: Sequence[int] = ()
         self.surplus = 0
@@ -130,7 +202,9 @@ class Encoding:
 
     @property
     def type_ids(self) -> list[int]:
-        """For every token 0 or 1: the first text or the second."""
+        """The token types that the model is fed: 0 for the first text and 1 for the second, or 0 everywhere."""
+        if not self.typed:
+            return [0] * len(self.ids)
         types: list[int] = []
         for segment in self.segments:
             types += [segment.type_id] * len(segment.ids)
@@ -149,7 +223,7 @@ class Encoding:
         """1 for the tokens that were put around the texts and for padding, else 0."""
         mask: list[int] = []
         for segment in self.segments:
-            mask += [int(segment.analysis is None)] * len(segment.ids)
+            mask += [int(segment.source is None)] * len(segment.ids)
         return mask
 
     @property
@@ -157,19 +231,19 @@ class Encoding:
         """Which text a token is of, 0 or 1; None for those put around the texts and for padding."""
         texts: list[int | None] = []
         for segment in self.segments:
-            texts += [None if segment.analysis is None else segment.text] * len(segment.ids)
+            texts += [None if segment.source is None else segment.text] * len(segment.ids)
         return texts
 
     @property
-    def offsets(self) -> list[tuple[int, int]]:
+    def offsets(self) -> list[Span]:
         """``(start, end)`` of every token in its original text, in characters; ``(0, 0)`` for tokens put around."""
-        offsets: list[tuple[int, int]] = []
+        offsets: list[Span] = []
         for segment in self.segments:
             length = len(segment.ids)
-            if segment.analysis is None:
+            if segment.source is None:
                 offsets += [(0, 0)] * length
             else:
-                offsets += segment.analysis.offsets[segment.start : segment.start + length]
+                offsets += segment.source.offsets[segment.start : segment.start + length]
         return offsets
 
     @property
@@ -178,46 +252,67 @@ class Encoding:
         tokens: list[str] = []
         for segment in self.segments:
             length = len(segment.ids)
-            if segment.analysis is None:
+            if segment.source is None:
                 tokens += [segment.token] * length
             else:
-                tokens += segment.analysis.tokens[segment.start : segment.start + length]
+                tokens += segment.source.tokens[segment.start : segment.start + length]
         return tokens
+
+    @property
+    def word_ids(self) -> list[int | None]:
+        """The number of the word that every token is of; None for tokens put around the texts and for padding."""
+        numbers: list[int | None] = []
+        for segment in self.segments:
+            length = len(segment.ids)
+            if segment.source is None:
+                numbers += [None] * length
+            else:
+                numbers += segment.source.word_ids[segment.start : segment.start + length]
+        return numbers
+
+    @property
+    def n_sequences(self) -> int:
+        """How many texts it was made of: 1 or 2."""
+        return len({segment.text for segment in self.segments if segment.source is not None})
+
+    # from tokens to texts and back, as the encodings of the crate tokenizers answer
+
+    def token_to_sequence(self, token_index: int) -> int | None:
+        """The text that a token is of, 0 or 1."""
+        texts = self.sequence_ids
+        return texts[token_index] if 0 <= token_index < len(texts) else None
+
+    def token_to_chars(self, token_index: int) -> Span | None:
+        """``(start, end)`` of a token in its text; None for tokens put around."""
+        return None if self.token_to_sequence(token_index) is None else self.offsets[token_index]
+
+    def token_to_word(self, token_index: int) -> int | None:
+        """The number of the word that a token is of; None for tokens put around."""
+        return None if self.token_to_sequence(token_index) is None else self.word_ids[token_index]
+
+    def word_to_tokens(self, word_index: int, sequence_index: int = 0) -> Span | None:
+        """``(start, end)`` of the tokens of a word; None where it has none."""
+        numbers, texts = self.word_ids, self.sequence_ids
+        places = [at for at, text in enumerate(texts) if text == sequence_index and numbers[at] == word_index]
+        return (places[0], places[-1] + 1) if places else None
+
+    def word_to_chars(self, word_index: int, sequence_index: int = 0) -> Span | None:
+        """``(start, end)`` of a word in its text; None where it has no tokens."""
+        span = self.word_to_tokens(word_index, sequence_index)
+        offsets = self.offsets
+        return None if span is None else (offsets[span[0]][0], offsets[span[1] - 1][1])
+
+    def char_to_token(self, char_index: int, sequence_index: int = 0) -> int | None:
+        """The first token of a text that holds a character; None where no token does."""
+        for place, (text, (start, end)) in enumerate(zip(self.sequence_ids, self.offsets, strict=True)):
+            if text == sequence_index and start <= char_index < end:
+                return place
+        return None
+
+    def char_to_word(self, char_index: int, sequence_index: int = 0) -> int | None:
+        """The number of the word that holds a character."""
+        token = self.char_to_token(char_index, sequence_index)
+        return None if token is None else self.token_to_word(token)
 
     def __repr__(self) -> str:
         return f"Encoding(tokens={self.tokens})"
-
-
-class BatchEncoding(dict[str, "Any"]):
-    """What calling a tokenizer gives: a mapping from the names of the model's inputs to lists or tensors.
-
-    The values are also attributes. ``encodings`` holds the rows themselves, one for every text, followed, in the fast
-    mode with ``return_overflowing_tokens``, by the rows of what did not fit.
-    """
-
-    encodings: list[Encoding]
-
-    def __init__(self, data: dict[str, Any], encodings: list[Encoding]) -> None:
-        super().__init__(data)
-        object.__setattr__(self, "encodings", encodings)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"there is no {name!r} in this batch; it holds {', '.join(self)}") from None
-
-    def tokens(self, batch_index: int = 0) -> list[str]:
-        """The tokens of one row as strings."""
-        return self.encodings[batch_index].tokens
-
-    def sequence_ids(self, batch_index: int = 0) -> list[int | None]:
-        """Which text every token of one row is of; None for special tokens."""
-        return self.encodings[batch_index].sequence_ids
-
-    def to(self, device: Any) -> BatchEncoding:
-        """Move tensors that can be moved (those of torch) to a device, in place."""
-        for name, value in self.items():
-            if hasattr(value, "to"):
-                self[name] = value.to(device)
-        return self

@@ -1,21 +1,318 @@
-"""The ids of the fast tokenizer of transformers, ``RoFormerTokenizerFast``."""
+"""The ids of the fast tokenizers of transformers: ``RoFormerTokenizerFast``, ``BertTokenizerFast`` and others."""
 
 from __future__ import annotations
 
-from roformer_edge.tokenizer.added import AddedToken, FastMatcher
-from roformer_edge.tokenizer.base import Tokenizer
-from roformer_edge.tokenizer.batching import Lengths, keep, windows
-from roformer_edge.tokenizer.encoding import Analysis, Encoding, Pieces, Run, Segment
-from roformer_edge.tokenizer.normalise import FastNormaliser, fast_fields
-from roformer_edge.tokenizer.tokens import tidy
-from roformer_edge.tokenizer.wordpiece import PREFIX, WordPiece
+import os
+
+from roformer_edge.errors import TextError, VocabularyError
+from roformer_edge.tokenizer.added_tokens import AddedToken, FastMatcher
+from roformer_edge.tokenizer.base import STORED, Tokenizer
+from roformer_edge.tokenizer.detokenize import join_as_fast
+from roformer_edge.tokenizer.lengths import truncate_to_windows
+from roformer_edge.tokenizer.models import MAX_WORD, WordPiece
+from roformer_edge.tokenizer.normalizers import BertNormalizer
+from roformer_edge.tokenizer.pre_tokenizers import BertPreTokenizer, WordsPreTokenizer, ideographs_apart
+from roformer_edge.tokenizer.settings import read_token
+from roformer_edge.tokenizer.template import Template
+from roformer_edge.tokenizer.token_table import SPECIAL_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-# what the decoder of the crate tidies besides
-_TIDY_MORE = ((" do not", " don't"),)
+    from roformer_edge.tokenizer.backend import BackendOptions
+    from roformer_edge.tokenizer.encoding import Encoding, Pieces, Run, Tokenized
+    from roformer_edge.tokenizer.lengths import Lengths
+    from roformer_edge.tokenizer.models import Model
+    from roformer_edge.tokenizer.normalizers import Normalizer
+    from roformer_edge.tokenizer.pre_tokenizers import PreTokenizer
+    from roformer_edge.tokenizer.token_table import Token, TokenTable
+    from roformer_edge.tokenizer.vocab import Vocabulary
+
+
+class Pipeline:
+    """The steps from a text to tokens, as ``tokenizer.json`` names them.
+
+    Args:
+        normalizer: Changes the text first; None leaves it.
+        pre_tokenizer: Cuts it into words; None takes it for one word.
+        model: Makes tokens of a word.
+        template: Puts special tokens around.
+        unknown: The token that stands for words that the model does not know.
+        longest: The most characters of a word that can be a token whole; None where there is no such limit.
+        joins: Whether decoding joins word pieces; else all tokens are joined with spaces.
+        tidies: Whether decoding removes spaces before English punctuation.
+    """
+
+    __slots__ = ("joins", "longest", "model", "normalizer", "pre_tokenizer", "template", "tidies", "unknown")
+
+    def __init__(
+        self,
+        *,
+        normalizer: Normalizer | None,
+        pre_tokenizer: PreTokenizer | None,
+        model: Model,
+        template: Template,
+        unknown: str,
+        longest: int | None = MAX_WORD,
+        joins: bool = True,
+        tidies: bool = True,
+    ) -> None:
+        self.normalizer = normalizer
+        self.pre_tokenizer = pre_tokenizer
+        self.model = model
+        self.template = template
+        self.unknown = unknown
+        self.longest = longest
+        self.joins = joins
+        self.tidies = tidies
+
+
+class FastBackend:
+    """Cut out added tokens, normalise what lies between, cut it into words, and make tokens of them.
+
+    Args:
+        table: The tokens.
+        options: What else it is made from.
+
+    Attributes:
+        lookup: Ids of words that are tokens.
+        template: Puts special tokens around.
+    """
+
+    def __init__(self, table: TokenTable, options: BackendOptions) -> None:
+        self._table = table
+        self._options = options
+        # in the order in which they were added, with the flags that they had then
+        self._specials: list[AddedToken] = []
+        self._others: list[AddedToken] = []
+        # words that are kept whole by the cutter
+        self._whole: frozenset[str] = frozenset()
+        self._next_id = len(table.vocabulary)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            name: getattr(self, name) for name in ("_table", "_options", "_specials", "_others", "_whole", "_next_id")
+        }
+
+    # tokens
+
+    def register(self, added: Mapping[int, AddedToken]) -> None:
+        """Take in the added tokens of a saved tokenizer, and the special tokens."""
+        table = self._table
+        stored = (self._options.pipeline or {}).get(STORED, ())
+        self.add([read_token(token, "tokenizer.json") for token in stored], False)
+        tokens: list[Token] = [token for _, token in sorted(added.items())]
+        present = {*table.added_ids, *map(str, tokens)}
+        tokens += [token for token in table.all_special() if str(token) not in present]
+        specials = set(table.all_special_tokens())
+        self.add([_to_added(token, str(token) in specials) for token in tokens], False)
+        # those that are added later are not among them
+        self._whole = frozenset(table.added_ids)
+
+    def add(self, tokens: Sequence[Token], special: bool) -> int:
+        """Add tokens; return how many are new to the vocabulary or differ from the token that was there."""
+        table = self._table
+        items = [_to_added(token, special) for token in tokens]
+        special_contents = {token.content for token in self._specials}
+        for token in items:
+            if token.special and token.content and token.content not in special_contents:
+                self._specials.append(token)
+                special_contents.add(token.content)
+        ignored = 0
+        for token in items:
+            content = token.content
+            index = table.find(content)
+            if not content or (index is not None and table.added.get(index) == token):
+                ignored += 1
+                continue
+            if index is None:
+                index = self._next_id
+            self._next_id = max(self._next_id, index + 1)
+            table.added_ids[content] = index
+            table.added[index] = token
+            if content not in special_contents:
+                self._others.append(token)
+        return len(items) - ignored
+
+    def refresh(self) -> None:
+        """Derive anew what depends on special and added tokens."""
+        table, options = self._table, self._options
+        if options.pipeline is None:
+            self._pipeline = pipeline = STANDARD[options.mode](table, options)
+        else:
+            from roformer_edge.tokenizer.tokenizer_json import build_pipeline
+
+            self._pipeline = pipeline = build_pipeline(options.pipeline, table, options)
+        self.template = pipeline.template
+        self.lookup = _short(table.vocabulary.index, pipeline.longest)
+        raw: dict[str, tuple[int, AddedToken]] = {}
+        normal: dict[str, tuple[int, AddedToken]] = {}
+        for token in (*self._specials, *self._others):
+            at = table.added_ids[token.content]
+            entry = at, table.added[at]
+            if token.normalized and pipeline.normalizer is not None:
+                normal.setdefault(pipeline.normalizer.normalize(token.content), entry)
+            else:
+                (normal if token.normalized else raw).setdefault(token.content, entry)
+        # a token that normalises to nothing is never found
+        normal.pop("", None)
+        special = frozenset(token.content for token in self._specials)
+        self._special_contents = special
+        self._raw = FastMatcher(raw, special, options.unicode)
+        self._normal = FastMatcher(normal, special, options.unicode)
+
+    # texts
+
+    def runs(self, text: str, split_special: bool) -> list[Run]:
+        """Cut a text into added tokens and words."""
+        if not self._raw.may_match(text):
+            return self._words(text, 0, split_special) if text else []
+        runs: list[Run] = []
+        for index, start, end in self._raw.split(text, split_special):
+            if index is None:
+                runs += self._words(text[start:end], start, split_special)
+            else:
+                runs.append(([text[start:end]], range(start, end), index))
+        return runs
+
+    def _words(self, text: str, start: int, split_special: bool) -> list[Run]:
+        """Normalise a piece that begins at ``start`` of the whole text, and cut it into added tokens and words."""
+        normalizer = self._pipeline.normalizer
+        normal = text if normalizer is None else normalizer.normalize(text)
+        if not self._normal.may_match(normal):
+            return [(self._cut(normal), lambda: self._places(text, start, normal), None)]
+        positions = [start + at for at in (range(len(text)) if normalizer is None else normalizer.places(text))]
+        runs: list[Run] = []
+        for index, begin, stop in self._normal.split(normal, split_special):
+            piece, places = normal[begin:stop], positions[begin:stop]
+            if index is None:
+                runs.append((self._cut(piece), self._kept(piece, places), None))
+            else:
+                runs.append(([piece], places, index))
+        return runs
+
+    def _cut(self, normal: str) -> list[str]:
+        cutter = self._pipeline.pre_tokenizer
+        if cutter is None:
+            return [normal] if normal else []
+        return cutter.words(normal)
+
+    def _places(self, text: str, start: int, normal: str) -> Sequence[int]:
+        """For every character of the words of a piece its place in the whole text."""
+        normalizer = self._pipeline.normalizer
+        places: Sequence[int] = range(len(text)) if normalizer is None else normalizer.places(text)
+        if isinstance(places, range):
+            places = range(start, start + len(text))
+        elif start:
+            places = [start + at for at in places]
+        return self._kept(normal, places)
+
+    def _kept(self, normal: str, places: Sequence[int]) -> Sequence[int]:
+        """The places of those characters that the pre-tokenizer does not drop."""
+        cutter = self._pipeline.pre_tokenizer
+        if cutter is None or isinstance(cutter, WordsPreTokenizer):
+            return places
+        return [places[at] for begin, stop in cutter.spans(normal) for at in range(begin, stop)]
+
+    def pieces(self, word: str) -> Pieces:
+        """What a word becomes.
+
+        Raises:
+            TextError: The model does not know the word, and there is no token that stands for such words.
+        """
+        table, pipeline = self._table, self._pipeline
+        if word in self.lookup:
+            return (self.lookup[word],), (word,), ((0, len(word)),), (0,)
+        ids: list[int] = []
+        tokens: list[str] = []
+        spans: list[tuple[int, int]] = []
+        numbers: list[int] = []
+        cut = isinstance(pipeline.pre_tokenizer, WordsPreTokenizer)
+        whole = not cut or word in self._whole or word in table.vocabulary.index
+        parts = [(0, len(word))] if whole else ideographs_apart(word, self._options.unicode)
+        for number, (begin, stop) in enumerate(parts):
+            for token, start, end in pipeline.model.split(word[begin:stop]) or [(pipeline.unknown, 0, stop - begin)]:
+                index = table.find(token)
+                if index is None:
+                    raise TextError(
+                        f"the vocabulary does not hold {word!r:.80}, nor {token!r:.80} that stands for such words"
+                    )
+                ids.append(index)
+                tokens.append(token)
+                spans.append((begin + start, begin + end))
+                numbers.append(number)
+        return tuple(ids), tuple(tokens), tuple(spans), tuple(numbers)
+
+    def truncate(
+        self, first: Tokenized, second: Tokenized | None, lengths: Lengths, *, special: bool, typed: bool
+    ) -> Encoding:
+        """Make a row of one text or two."""
+        return truncate_to_windows(self.template, first, second, lengths, special=special, typed=typed)
+
+    def check_overflow(self, lengths: Lengths) -> None:
+        """Any strategy can give back what truncation takes away."""
+
+    # ids to text
+
+    def token_of(self, index: int) -> str | None:
+        """The token of an id, or None."""
+        return self._table.token_of(index)
+
+    def join_tokens(self, tokens: Sequence[str]) -> str:
+        """Join tokens: pieces of a word without, words with a space between, none before English punctuation."""
+        return join_as_fast(tokens, self._pipeline.tidies) if self._pipeline.joins else " ".join(tokens)
+
+    def decode(self, ids: Sequence[int], skip_special: bool) -> str:
+        """Join the tokens of ids; ids that there are not are left out."""
+        skipped = self._special_contents if skip_special else ()
+        tokens = (self._table.token_of(index) for index in ids)
+        return self.join_tokens([token for token in tokens if token is not None and token not in skipped])
+
+
+def _to_added(token: Token, special: bool) -> AddedToken:
+    if isinstance(token, str):
+        return AddedToken(token, special=special)
+    return token.as_special() if special else token
+
+
+def _short(index: dict[str, int], longest: int | None) -> dict[str, int]:
+    """The tokens that a word can be: WordPiece does not look up longer ones."""
+    if longest is None or all(map(longest.__ge__, map(len, index))):
+        return index
+    return {token: at for token, at in index.items() if len(token) <= longest}
+
+
+def _roformer_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
+    return _standard(table, options, WordsPreTokenizer(options.open_segmenter()), ideographs=False)
+
+
+def _bert_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
+    return _standard(table, options, BertPreTokenizer(options.unicode), ideographs=options.tokenize_chinese_chars)
+
+
+def _standard(table: TokenTable, options: BackendOptions, cutter: PreTokenizer, ideographs: bool) -> Pipeline:
+    strip = options.do_lower_case if options.strip_accents is None else options.strip_accents
+    cls, sep = str(table.special["cls_token"]), str(table.special["sep_token"])
+    return Pipeline(
+        normalizer=BertNormalizer(
+            clean=True,
+            ideographs=ideographs,
+            decompose=strip,
+            strip=strip,
+            lower=options.do_lower_case,
+            unicode=options.unicode,
+        ),
+        pre_tokenizer=cutter,
+        model=WordPiece(table.vocabulary.index),
+        template=Template.of_bert((cls, table.id_of(cls)), (sep, table.id_of(sep))),
+        unknown=str(table.special["unk_token"]),
+    )
+
+
+# mode -> the steps that its class has where no tokenizer.json describes others
+STANDARD = {"fast": _roformer_pipeline, "bert": _bert_pipeline}
 
 
 class RoFormerTokenizerFast(Tokenizer):
@@ -26,131 +323,60 @@ class RoFormerTokenizerFast(Tokenizer):
     :class:`~roformer_edge.tokenizer.base.Tokenizer`.
     """
 
-    is_fast = True
-    _derived = Tokenizer._derived.union(("_normaliser", "_raw", "_normal"))
+    mode = "fast"
+    _backend_class = FastBackend
 
-    def _start_added(self, added: Mapping[int, AddedToken]) -> None:
-        self._specials: list[AddedToken] = []
-        self._others: list[AddedToken] = []
-        tokens: list[str | AddedToken] = [token for _, token in sorted(added.items())]
-        present = {str(token) for token in tokens}
-        tokens += [token for token in self._all_special() if str(token) not in present]
-        specials = set(self.all_special_tokens)
-        self._add([self._to_added(token, str(token) in specials) for token in tokens], False)
-        # words that are kept whole; tokens that are added later are not among them
-        self._whole = frozenset(self._added_ids)
+    def _check_options(self) -> Iterable[str]:
+        for name in _slow_options(self._options):
+            yield f"{name} has no effect in the fast mode, as in RoFormerTokenizerFast; the slow mode follows it"
 
-    def _add(self, tokens: Sequence[str | AddedToken], special: bool) -> int:
-        items = [self._to_added(token, special) for token in tokens]
-        special_contents = {token.content for token in self._specials}
-        for token in items:
-            if token.special and token.content and token.content not in special_contents:
-                self._specials.append(token)
-                special_contents.add(token.content)
-        ignored = 0
-        size = len(self._vocabulary)
-        for token in items:
-            content = token.content
-            if not content or token in self._added.values():
-                ignored += 1
-                continue
-            index = self._added_ids.get(content, self._vocabulary.index.get(content))
-            if index is None:
-                index = max(size, max(self._added_ids.values(), default=0) + 1)
-            self._added_ids[content] = index
-            self._added[index] = token
-            if content not in special_contents:
-                self._others.append(token)
-        self._refresh()
-        return len(items) - ignored
 
-    @staticmethod
-    def _to_added(token: str | AddedToken, special: bool) -> AddedToken:
-        if isinstance(token, str):
-            return AddedToken(token, special=special)
-        return token.as_special() if special else token
+class BertTokenizer(Tokenizer):
+    """Text to ids as ``BertTokenizerFast`` of transformers does it, which is what its ``AutoTokenizer`` gives for BERT.
 
-    def _refresh(self) -> None:
-        self._forget()
-        self._lookup = self._vocabulary.index
-        self._wordpiece = WordPiece(self._lookup)
-        strip = self.do_lower_case if self.strip_accents is None else self.strip_accents
-        self._normaliser = FastNormaliser(strip=strip, lower=self.do_lower_case)
-        raw: dict[str, tuple[int, AddedToken]] = {}
-        normal: dict[str, tuple[int, AddedToken]] = {}
-        for token in (*self._specials, *self._others):
-            index = self._added_ids[token.content]
-            entry = index, self._added[index]
-            if token.normalized:
-                normal.setdefault(self._normaliser.normalise(token.content)[0], entry)
-            else:
-                raw.setdefault(token.content, entry)
-        # a token that normalises to nothing is never found
-        normal.pop("", None)
-        special = frozenset(token.content for token in self._specials)
-        self._raw = FastMatcher(raw, special)
-        self._normal = FastMatcher(normal, special)
+    Ideographs and punctuation are words of their own; there is no dictionary of words. ``BertTokenizer`` of
+    transformers gives the same ids except for characters that its Python does not know yet, which it drops. Arguments
+    are those of :class:`~roformer_edge.tokenizer.base.Tokenizer`.
+    """
 
-    def _runs(self, text: str, split_special: bool) -> list[Run]:
-        runs: list[Run] = []
-        for index, start, end in self._raw.split(text, split_special):
-            places = range(start, end)
-            if index is not None:
-                runs.append(([text[start:end]], places, index))
-                continue
-            normal, inner = self._normaliser.normalise(text[start:end])
-            positions = places if isinstance(inner, range) else [start + place for place in inner]
-            for found, begin, stop in self._normal.split(normal, split_special):
-                piece = normal[begin:stop]
-                words = self._cut(piece) if found is None else [piece]
-                runs.append((words, positions[begin:stop], found))
-        return runs
+    mode = "bert"
+    _cleans_up = True
+    _backend_class = FastBackend
 
-    def _pieces(self, word: str) -> Pieces:
-        index = self._vocabulary.index
-        if word in index:
-            return (index[word],), (word,), ((0, len(word)),)
-        unknown = str(self._special["unk_token"])
-        ids: list[int] = []
-        tokens: list[str] = []
-        spans: list[tuple[int, int]] = []
-        for begin, stop in [(0, len(word))] if word in self._whole else fast_fields(word):
-            for token, start, end in self._wordpiece.split(word[begin:stop]) or [(unknown, 0, stop - begin)]:
-                ids.append(self._token_to_id(token))
-                tokens.append(token)
-                spans.append((begin + start, begin + end))
-        return tuple(ids), tuple(tokens), tuple(spans)
+    def _check_options(self) -> Iterable[str]:
+        for name in _slow_options(self._options):
+            raise VocabularyError(
+                f"{name} changes the ids of BertTokenizer and not those of BertTokenizerFast, which are the ones given "
+                f"here; take it out of tokenizer_config.json, or pass {name}={_SLOW_DEFAULTS[name]}, if the model was "
+                "trained with the latter"
+            )
+        return ()
 
-    def _fit(self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool) -> Encoding:
-        analyses = [first] if second is None else [first, second]
-        room = (lengths.max_length or 0) - (self.num_special_tokens_to_add(second is not None) if special else 0)
-        counts = [len(analysis.ids) for analysis in analyses]
-        sizes = counts
-        # as in transformers, a max_length below the special tokens' number leaves the texts whole
-        if lengths.truncation and sum(counts) > room >= 0:
-            sizes = list(keep(counts[0], counts[1] if second is not None else None, room, lengths))
-        parts: list[list[Segment]] = []
-        for text, (analysis, size) in enumerate(zip(analyses, sizes, strict=False)):
-            cuts = windows(len(analysis.ids), size, lengths.stride, lengths.truncation_side)
-            parts.append([Segment(analysis.ids[a:b], text, analysis=analysis, start=a, text=text) for a, b in cuts])
-        seconds: list[Segment | None] = [None] if second is None else [*parts[1]]
-        # the windows of the first text, each with all of the second; the kept one comes first and leads with its own
-        pairs = [(one, two) for one in parts[0][1:] for two in seconds]
-        pairs += [(parts[0][0], two) for two in seconds[1:]]
-        row = self._row(parts[0][0], seconds[0], special)
-        row.overflowing = [self._row(one, two, special) for one, two in pairs]
-        return row
 
-    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
-        """Join tokens: pieces of a word without, words with a space between, none before English punctuation."""
-        text = ""
-        for place, token in enumerate(tokens):
-            if place:
-                token = token.removeprefix(PREFIX) if token.startswith(PREFIX) else f" {token}"  # noqa: PLW2901
-            text += tidy(token, _TIDY_MORE)
-        return text
+class PreTrainedTokenizerFast(Tokenizer):
+    """Text to ids as a ``tokenizer.json`` describes it, without a dictionary of words.
 
-    def _join(self, ids: list[int], skip_special: bool) -> str:
-        special = {token.content for token in self._specials} if skip_special else set()
-        tokens = (self._id_to_token(index) for index in ids)
-        return self.convert_tokens_to_string([token for token in tokens if token is not None and token not in special])
+    Args:
+        vocab_file: The path of a ``vocab.txt``, or a vocabulary that was read before.
+        pipeline: The steps as ``tokenizer.json`` describes them.
+        options: Other arguments of :class:`~roformer_edge.tokenizer.base.Tokenizer`; no special token has a default.
+    """
+
+    mode = "plain"
+    _needed = ()
+    _defaults = ()
+    _backend_class = FastBackend
+
+    def __init__(
+        self, vocab_file: str | os.PathLike[str] | Vocabulary, *, pipeline: Mapping[str, Any], **options: Any
+    ) -> None:
+        super().__init__(vocab_file, pipeline=pipeline, **{**dict.fromkeys(SPECIAL_NAMES), **options})
+
+
+# options that only the slow tokenizers of transformers follow -> what changes nothing
+_SLOW_DEFAULTS: dict[str, object] = {"do_basic_tokenize": True, "never_split": None}
+
+
+def _slow_options(options: BackendOptions) -> list[str]:
+    changed = {"do_basic_tokenize": not options.do_basic_tokenize, "never_split": bool(options.never_split)}
+    return [name for name in _SLOW_DEFAULTS if changed[name]]

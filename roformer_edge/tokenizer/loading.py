@@ -6,12 +6,11 @@ import os
 from collections.abc import Mapping
 
 from roformer_edge.errors import UnknownNameError
-from roformer_edge.tokenizer.base import Tokenizer
-from roformer_edge.tokenizer.fast import RoFormerTokenizerFast
-from roformer_edge.tokenizer.files import is_fast_directory, read_token
-from roformer_edge.tokenizer.settings import ADDED, MODE, check_settings
+from roformer_edge.tokenizer.base import ADDED, MODE, Tokenizer
+from roformer_edge.tokenizer.fast import BertTokenizer, PreTrainedTokenizerFast, RoFormerTokenizerFast
+from roformer_edge.tokenizer.settings import check_settings, read_token
 from roformer_edge.tokenizer.slow import RoFormerTokenizer
-from roformer_edge.tokenizer.tokens import SPECIAL_NAMES
+from roformer_edge.tokenizer.token_table import SPECIAL_NAMES
 from roformer_edge.tokenizer.vocab import Vocabulary
 
 TYPE_CHECKING = False
@@ -19,25 +18,32 @@ if TYPE_CHECKING:
     from typing import Any
 
     from roformer_edge.tokenizer.segment import Words
+    from roformer_edge.tokenizer.unicode_tables import Source
 
-MODES: dict[str, type[Tokenizer]] = {"slow": RoFormerTokenizer, "fast": RoFormerTokenizerFast}
+MODES: dict[str, type[Tokenizer]] = {
+    kind.mode: kind for kind in (RoFormerTokenizer, RoFormerTokenizerFast, BertTokenizer, PreTrainedTokenizerFast)
+}
 
 
 def load_tokenizer(directory: str | os.PathLike[str], mode: str = "auto", segmenter: str = "words") -> Tokenizer:
     """Open the tokenizer of a directory.
 
+    What its files say and is not followed, or is odd, stands in ``notes`` of what is returned.
+
     Args:
-        directory: What transformers or ``save_pretrained`` wrote; ``vocab.txt`` at least.
-        mode: ``"slow"``, ``"fast"``, or ``"auto"``: fast where the directory holds a ``tokenizer.json`` or its
-            ``tokenizer_config.json`` names the fast class, else slow.
+        directory: What transformers or ``save_pretrained`` wrote; ``vocab.txt`` or ``tokenizer.json`` at least.
+        mode: ``"slow"``, ``"fast"``, ``"bert"``, ``"plain"``, or ``"auto"`` for what the files say:
+            ``tokenizer_class`` of ``tokenizer_config.json`` or else of ``config.json``, and ``tokenizer.json``.
         segmenter: ``"words"``, or ``"rjieba"`` for the Rust package with equal words.
 
     Raises:
         UnknownNameError: No such mode or segmenter.
-        VocabularyError: A file is missing or malformed, or the directory is another model's.
+        VocabularyError: A file is missing or malformed, says what cannot be followed, or is another model's.
     """
     if mode == "auto":
-        mode = "fast" if is_fast_directory(directory) else "slow"
+        from roformer_edge.tokenizer.files import choose_mode
+
+        mode = choose_mode(directory)
     return _class_of(mode, ("auto", *MODES)).from_pretrained(directory, segmenter=segmenter)
 
 
@@ -46,6 +52,7 @@ def from_settings(
     vocabulary: bytes | Vocabulary,
     words: Words | None = None,
     segmenter: str = "words",
+    unicode: Source | None = None,
 ) -> Tokenizer:
     """Restore a tokenizer from ``to_settings()``: equal ids, whatever the interpreter.
 
@@ -54,21 +61,21 @@ def from_settings(
         vocabulary: The content of ``vocab.txt``.
         words: The packed dictionary: a path or its bytes; the one of this package when left out.
         segmenter: ``"words"``, or ``"rjieba"`` for the Rust package with equal words.
+        unicode: The Unicode tables: a path or their bytes; those of this package when left out.
 
     Raises:
-        VocabularyError: The settings or the vocabulary are malformed.
+        VocabularyError: The settings or a file are malformed.
     """
     check_settings(settings)
     options = {name: value for name, value in settings.items() if name not in (MODE, ADDED)}
-    added = {int(index): read_token(token) for index, token in settings[ADDED].items()}
+    added = {int(index): read_token(token, ADDED) for index, token in settings[ADDED].items()}
+    by_content = {token.content: token for token in added.values()}
     for name in SPECIAL_NAMES:
-        options[name] = next(
-            (token for token in added.values() if token.content == options.get(name)), options.get(name)
-        )
+        options[name] = by_content.get(options[name], options[name])
     if not isinstance(vocabulary, Vocabulary):
         vocabulary = Vocabulary(vocabulary)
     kind = _class_of(str(settings[MODE]), MODES)
-    return kind(vocabulary, added_tokens_decoder=added, words=words, segmenter=segmenter, **options)
+    return kind(vocabulary, added_tokens_decoder=added, words=words, segmenter=segmenter, unicode=unicode, **options)
 
 
 def _class_of(mode: str, allowed: tuple[str, ...] | Mapping[str, object]) -> type[Tokenizer]:

@@ -2,122 +2,155 @@
 
 from __future__ import annotations
 
-from roformer_edge.errors import TextError
-from roformer_edge.tokenizer.added import AddedToken, SlowMatcher, first_of
+from roformer_edge.errors import TextError, VocabularyError
+from roformer_edge.tokenizer.added_tokens import AddedToken, Alternatives, SlowMatcher
 from roformer_edge.tokenizer.base import Tokenizer
-from roformer_edge.tokenizer.batching import Lengths, drop
-from roformer_edge.tokenizer.encoding import Analysis, Encoding, Pieces, Run, Segment
-from roformer_edge.tokenizer.normalise import BasicSplitter, fields, lower_case, lower_token
-from roformer_edge.tokenizer.wordpiece import WordPiece
+from roformer_edge.tokenizer.detokenize import join_as_slow
+from roformer_edge.tokenizer.lengths import truncate_by_dropping
+from roformer_edge.tokenizer.models import WordPiece
+from roformer_edge.tokenizer.normalizers import BasicTokenizer, LowerCase, fields
+from roformer_edge.tokenizer.template import Template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from roformer_edge.tokenizer.normalise import Piece
+    from roformer_edge.tokenizer.backend import BackendOptions
+    from roformer_edge.tokenizer.encoding import Encoding, Pieces, Run, Tokenized
+    from roformer_edge.tokenizer.lengths import Lengths
+    from roformer_edge.tokenizer.normalizers import Piece
+    from roformer_edge.tokenizer.token_table import Token, TokenTable
 
 
-class RoFormerTokenizer(Tokenizer):
-    """Text to ids as the slow tokenizer of transformers does it.
+class SlowBackend:
+    """Lower-case, cut out added tokens, cut the rest into words, and make word pieces of what is in no vocabulary.
 
-    Lower-case, cut out special and added tokens, cut the rest into words; a word that the vocabulary holds is a
-    token, every other one is cleaned, stripped of accents, split at punctuation and ideographs and handed to
-    WordPiece. Arguments are those of :class:`~roformer_edge.tokenizer.base.Tokenizer`.
+    Args:
+        table: The tokens.
+        options: What else it is made from.
+
+    Attributes:
+        lookup: Ids of words that are tokens.
+        template: Puts special tokens around.
     """
 
-    _derived = Tokenizer._derived.union(("_matcher", "_basic", "_cased", "_heads", "_kept"))
+    def __init__(self, table: TokenTable, options: BackendOptions) -> None:
+        self._table = table
+        self._options = options
+        # transformers looks for the option on the step that do_basic_tokenize switches off
+        self._lowers = options.do_lower_case and options.do_basic_tokenize
+        self._lower_case = LowerCase(options.unicode)
+        self._cut = options.open_segmenter().cut
+        self._wordpiece = WordPiece(table.vocabulary.index)
 
-    def _start_added(self, added: Mapping[int, AddedToken]) -> None:
-        self._added.update(added)
-        self._added_ids.update({token.content: index for index, token in added.items()})
-        self._add([token for token in self._all_special() if token not in self._added_ids], True)
+    def __reduce__(self) -> tuple[type[SlowBackend], tuple[TokenTable, BackendOptions]]:
+        # all that it learned about tokens stands in the table
+        return type(self), (self._table, self._options)
 
-    def _add(self, tokens: Sequence[str | AddedToken], special: bool) -> int:
-        index, size, new = self._vocabulary.index, len(self), 0
-        specials = set(self.all_special_tokens)
+    # tokens
+
+    def register(self, added: Mapping[int, AddedToken]) -> None:
+        """Take in the added tokens of a saved tokenizer, and the special tokens."""
+        self._table.added.update(added)
+        self._table.added_ids.update({token.content: index for index, token in added.items()})
+        # as in transformers, a special token with flags of its own is never found among texts, and added again
+        self.add([token for token in self._table.all_special() if token not in self._table.added_ids], True)
+
+    def add(self, tokens: Sequence[Token], special: bool) -> int:
+        """Add tokens; return how many are new to the vocabulary."""
+        table = self._table
+        index, size, new = table.vocabulary.index, len(table), 0
+        specials = set(table.all_special_tokens())
         for item in tokens:
             content = str(item)
-            if not content or (isinstance(item, str) and item in self._added_ids):
+            if not content or (isinstance(item, str) and item in table.added_ids):
                 continue
             if isinstance(item, str):
                 token = AddedToken(item, special=special or item in specials)
             else:
                 token = AddedToken(**{**item.to_dict(), "special": item.special or special})
             if not token.special and token.normalized and self._lowers:
-                token.content = content = lower_token(content)
-            at = self._added_ids.get(content, index.get(content))
+                token.content = content = self._lower_case.of_token(content)
+            at = table.added_ids.get(content, index.get(content))
             if at is None:
                 at = size + new
                 new += 1
             if token.special and content not in specials:
-                self._more_special.append(token)
+                table.more.append(token)
                 specials.add(content)
-            self._added[at] = token
-            self._added_ids[content] = at
-        self._refresh()
+            table.added[at] = token
+            table.added_ids[content] = at
         return new
 
-    @property
-    def _lowers(self) -> bool:
-        # transformers looks for the option on the step that do_basic_tokenize switches off
-        return self.do_lower_case and self.do_basic_tokenize
-
-    def _refresh(self) -> None:
-        self._forget()
-        index = self._vocabulary.index
-        moved = {token: at for token, at in self._added_ids.items() if index.get(token, at) != at}
-        self._lookup = {**index, **moved} if moved else index
-        self._wordpiece = WordPiece(index)
-        self._matcher = SlowMatcher(self._added_ids)
-        specials = self.all_special_tokens
-        self._kept = frozenset(self.never_split or ())
-        strip = self.strip_accents if not self.do_lower_case else self.strip_accents is not False
-        self._basic = BasicSplitter(
-            lower=self.do_lower_case,
+    def refresh(self) -> None:
+        """Derive anew what depends on special and added tokens."""
+        table, options = self._table, self._options
+        index = table.vocabulary.index
+        moved = {token: at for token, at in table.added_ids.items() if index.get(token, at) != at}
+        self.lookup = {**index, **moved} if moved else index
+        self._matcher = SlowMatcher(table.added_ids)
+        specials = table.all_special_tokens()
+        self._kept = frozenset(options.never_split or ())
+        strip = options.strip_accents if not options.do_lower_case else options.strip_accents is not False
+        self._basic = BasicTokenizer(
+            lower=options.do_lower_case,
             strip=bool(strip),
-            ideographs=self.tokenize_chinese_chars,
+            ideographs=options.tokenize_chinese_chars,
             never_split=self._kept.union(specials),
+            unicode=options.unicode,
         )
-        self._cased = [
-            *specials,
-            *(token.content for token in self._added.values() if not token.special and token.normalized),
-        ]
-        self._heads = {token[0] for token in self._cased if token}
+        normalized = (token.content for token in table.added.values() if not token.special and token.normalized)
+        self._cased = Alternatives([*specials, *normalized])
+        cls, sep = str(table.special["cls_token"]), str(table.special["sep_token"])
+        self.template = Template.of_bert((cls, table.id_of(cls)), (sep, table.id_of(sep)))
 
-    def _runs(self, text: str, split_special: bool) -> list[Run]:
-        lowered, positions = self._lower_case(text) if self._lowers else (text, range(len(text)))
+    # texts
+
+    def runs(self, text: str, split_special: bool) -> list[Run]:
+        """Cut a text into added tokens and words."""
+        cased = list(self._cased.find(text)) if self._lowers else []
+        lowered = self._lower(text, cased)
         if split_special or not self._matcher.may_match(lowered):
-            return [(self._cut(lowered), positions, None)]
+            return [(self._cut(lowered), lambda: self._places(text, cased), None)]
         runs: list[Run] = []
-        for piece, places in self._separate(lowered, positions):
-            index = self._added_ids.get(piece)
+        for piece, places in self._separate(lowered, self._places(text, cased)):
+            index = self._table.added_ids.get(piece)
             runs.append(([piece] if index is not None else self._cut(piece), places, index))
         return runs
 
-    def _lower_case(self, text: str) -> Piece:
+    def _lower(self, text: str, cased: list[tuple[int, int]]) -> str:
         """The text in lower case, special and added tokens as they are."""
-        found = any(head in text for head in self._heads)
-        cased = [token for token in self._cased if token in text] if found else []
-        if not cased:
-            return lower_case(text)
-        lowered, positions, start = "", [], 0
-        while start < len(text):
-            place, token = first_of(cased, text, start) or (len(text), "")
-            part, places = lower_case(text[start:place])
-            end = place + len(token)
-            lowered += part + token
-            positions += [start + at for at in places]
-            positions += range(place, end)
+        if not self._lowers:
+            return text
+        parts: list[str] = []
+        start = 0
+        for place, end in cased:
+            parts += self._lower_case.normalize(text[start:place]), text[place:end]
             start = end
-        return lowered, positions
+        return "".join(parts) + self._lower_case.normalize(text[start:] if start else text)
+
+    def _places(self, text: str, cased: list[tuple[int, int]]) -> Sequence[int]:
+        """For every character of what ``_lower`` gives its place in ``text``."""
+        if not self._lowers:
+            return range(len(text))
+        if not cased:
+            return self._lower_case.places(text)
+        places: list[int] = []
+        start = 0
+        for place, end in (*cased, (len(text), len(text))):
+            places += [start + at for at in self._lower_case.places(text[start:place])]
+            places += range(place, end)
+            start = end
+        return places
 
     def _separate(self, text: str, positions: Sequence[int]) -> list[Piece]:
         """Cut at added tokens; their options move white space and words over the cuts, in the order of the pieces."""
         spans = self._matcher.cut(text)
         pieces = [text[start:end] for start, end in spans]
         places: list[Sequence[int]] = [positions[start:end] for start, end in spans]
+        table = self._table
         for at in range(len(pieces)):
-            token = self._added.get(self._added_ids.get(pieces[at], -1))
+            token = table.added.get(table.added_ids.get(pieces[at], -1))
             if token is None:
                 continue
             left = pieces[at - 1] if at else ""
@@ -136,69 +169,88 @@ class RoFormerTokenizer(Tokenizer):
                 pieces[at], places[at] = "", ()
         return [(piece, place) for piece, place in zip(pieces, places, strict=True) if piece]
 
-    def _pieces(self, word: str) -> Pieces:
-        if word in self._vocabulary.index:
-            return (self._lookup[word],), (word,), ((0, len(word)),)
+    def pieces(self, word: str) -> Pieces:
+        """What a word becomes."""
+        if word in self._table.vocabulary.index:
+            return (self.lookup[word],), (word,), ((0, len(word)),), (0,)
         ids: list[int] = []
         tokens: list[str] = []
         spans: list[tuple[int, int]] = []
-        unknown = str(self._special["unk_token"])
-        basic = self._basic.split(word) if self.do_basic_tokenize else fields(word, range(len(word)))
-        for text, places in basic:
+        numbers: list[int] = []
+        unknown = str(self._table.special["unk_token"])
+        basic = self._basic.split(word) if self._options.do_basic_tokenize else fields(word, range(len(word)))
+        for number, (text, places) in enumerate(basic):
             parts = [(text, 0, len(text))] if text in self._kept else self._wordpiece.split(text)
             for token, start, end in parts or [(unknown, 0, len(text))]:
-                ids.append(self._token_to_id(token))
+                ids.append(self._table.id_of(token))
                 tokens.append(token)
                 spans.append((places[start], places[end - 1] + 1))
-        return tuple(ids), tuple(tokens), tuple(spans)
+                numbers.append(number)
+        return tuple(ids), tuple(tokens), tuple(spans), tuple(numbers)
 
-    def _check_overflow(self, lengths: Lengths) -> None:
+    def truncate(
+        self, first: Tokenized, second: Tokenized | None, lengths: Lengths, *, special: bool, typed: bool
+    ) -> Encoding:
+        """Make a row of one text or two."""
+        return truncate_by_dropping(self.template, first, second, lengths, special=special, typed=typed)
+
+    def check_overflow(self, lengths: Lengths) -> None:
+        """Refuse to give back what truncation takes from a pair, where nobody could say from which text it was."""
         if lengths.truncation == "longest_first":
             raise TextError(
                 "the slow mode cannot return what 'longest_first' takes from a pair; "
                 "use truncation='only_first' or 'only_second', or the fast mode"
             )
 
-    def _fit(self, first: Analysis, second: Analysis | None, lengths: Lengths, special: bool) -> Encoding:
-        counts = len(first.ids), None if second is None else len(second.ids)
-        around = self.num_special_tokens_to_add(second is not None) if special else 0
-        surplus = counts[0] + (counts[1] or 0) + around - (lengths.max_length or 0)
-        cuts = (0, 0)
-        if lengths.truncation and lengths.max_length and surplus > 0:
-            cuts = drop(*counts, surplus, lengths)
-        dropped: list[int] = []
-        segments: list[Segment] = []
-        for text, analysis in enumerate((first, second)):
-            if analysis is None:
-                continue
-            ids, cut, start = analysis.ids, cuts[text], 0
-            if cut:
-                window = min(len(ids), lengths.stride + cut)
-                if lengths.truncation_side == "right":
-                    dropped, ids = ids[len(ids) - window :], ids[: max(0, len(ids) - cut)]
-                else:
-                    dropped, ids, start = ids[:window], ids[cut:], cut
-            segments.append(Segment(ids, text if special else 0, analysis=analysis, start=start, text=text))
-        row = self._row(segments[0], None if second is None else segments[1], special)
-        row.dropped = dropped
-        row.surplus = surplus if lengths.max_length is not None else 0
-        return row
+    # ids to text
 
-    def _join(self, ids: list[int], skip_special: bool) -> str:
-        specials = set(self.all_special_tokens)
-        apart = set(self._added_ids) - specials
-        apart |= {token for token in self.additional_special_tokens if self._token_to_id(token) >= self.vocab_size}
+    def token_of(self, index: int) -> str | None:
+        """The token of an id; the unknown token where there is none."""
+        token = self._table.token_of(index)
+        return str(self._table.special["unk_token"]) if token is None else token
+
+    def join_tokens(self, tokens: Sequence[str]) -> str:
+        """Join tokens: pieces of a word without, words with a space between."""
+        return join_as_slow(tokens)
+
+    def decode(self, ids: Sequence[int], skip_special: bool) -> str:
+        """Join the tokens of ids; added tokens stand apart."""
+        table = self._table
+        specials = set(table.all_special_tokens())
+        apart = set(table.added_ids) - specials
+        apart |= {str(token) for token in table.more if table.id_of(str(token)) >= len(table.vocabulary)}
+        skipped = {table.id_of(token) for token in specials} if skip_special else ()
         texts: list[str] = []
         words: list[str] = []
-        for token in self._ids_to_tokens(ids, skip_special):
+        for token in [self.token_of(index) for index in ids if index not in skipped]:
             if token is None or (skip_special and token in specials):
                 continue
             if token not in apart:
                 words.append(token)
                 continue
-            texts += [text for text in (self.convert_tokens_to_string(words),) if text]
+            texts += [text for text in (self.join_tokens(words),) if text]
             words = []
             texts.append(token)
         if words:
-            texts.append(self.convert_tokens_to_string(words))
+            texts.append(self.join_tokens(words))
         return " ".join(texts)
+
+
+class RoFormerTokenizer(Tokenizer):
+    """Text to ids as the slow tokenizer of transformers does it.
+
+    Lower-case, cut out special and added tokens, cut the rest into words; a word that the vocabulary holds is a
+    token, every other one is cleaned, stripped of accents, split at punctuation and ideographs and handed to
+    WordPiece. Arguments are those of :class:`~roformer_edge.tokenizer.base.Tokenizer`.
+    """
+
+    mode = "slow"
+    is_fast = False
+    _backend_class = SlowBackend
+
+    def _check_options(self) -> Iterable[str]:
+        if self._options.pipeline is not None:
+            raise VocabularyError(
+                "the slow mode cannot follow a pipeline of tokenizer.json; use mode='fast' or 'plain'"
+            )
+        return ()

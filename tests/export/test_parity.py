@@ -23,6 +23,7 @@ def test_large_tensors_are_held_to_the_relative_difference_and_small_ones_to_the
     assert difference_of(4 * ONES, 4 * ONES + 2).scaled == 0.5
     assert difference_of(ONES / 4, ONES / 4 + 0.125).scaled == 0.125
     assert difference_of(0 * ONES, 0 * ONES + 0.125).scaled == 0.125
+    assert np.isfinite(difference_of(0 * ONES, 0 * ONES + 0.125).relative)  # a manifest holds no infinity
 
 
 @pytest.mark.parametrize("found", [np.array([1, np.nan, 1]), np.array([1, np.inf, 1]), np.ones(2)], ids=str)

@@ -33,6 +33,7 @@ from roformer_edge.runtime.self_test import record_self_test, run_self_test
 from roformer_edge.signatures import Signature, TensorSpec
 from roformer_edge.tasks import TASKS
 from roformer_edge.tokenizer import WORDS_PATH
+from roformer_edge.tokenizer.unicode_tables import UNICODE_PATH
 from tests.tiny_bundle import listed, read_manifest, relist, rewrite_manifest
 from tests.tiny_runtime import LABELS, SELF_TEST_TEXTS, config, fixed_signatures, graph, write_runnable
 
@@ -132,7 +133,7 @@ def test_a_number_of_threads_that_no_machine_has_is_refused(runnable: Path, thre
         load(runnable, threads=threads)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "words.bin", "config.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "words.bin", "unicode.bin", "config.json"])
 def test_every_file_that_is_used_is_verified_first(own: Path, name: str) -> None:
     data = bytearray((own / name).read_bytes())
     data[len(data) // 3] ^= 4
@@ -358,11 +359,31 @@ def test_a_session_option_that_is_not_known_is_refused(own: Path) -> None:
         load(own)
 
 
-def test_unicode_tables_of_the_bundle_are_used(own: Path) -> None:
-    """They decide what a character becomes, whatever version of this package opens the bundle."""
+def without_capital_omega(data: bytes) -> bytes:
+    """Unicode tables in which a capital omega is lower-cased to an "x"."""
+    items = np.frombuffer(data[8:], np.uint32).copy()
+    ends = 18 + np.concatenate([[0], np.cumsum(items[:18])]).astype(int)
+    keys, stops, texts = (items[ends[place] : ends[place + 1]] for place in (1, 2, 3))
+    texts[stops[np.searchsorted(keys, ord("Ω"))] - 1] = ord("x")
+    return data[:8] + items.tobytes()
+
+
+def test_the_unicode_tables_are_those_of_the_bundle(own: Path) -> None:
+    """They decide what a character becomes, whatever tables the package that opens the bundle has."""
     with load(own) as classify:
-        before = classify.model.tokenizer.encode_text("Ａ今天").tokens
-    assert before == ["[CLS]", "a", "今天", "[SEP]"]
+        before = classify.model.tokenizer.encode_text("今天Ω").tokens
+    replace_file(own, "unicode.bin", without_capital_omega((own / "unicode.bin").read_bytes()))
+    with load(own) as classify:
+        assert classify.model.tokenizer.encode_text("今天Ω").tokens == ["[CLS]", "今天", "x", "[SEP]"] != before
+    with load(pack_directory(own, own.parent / "other.rfe")) as classify:
+        assert classify.model.tokenizer.encode_text("今天Ω").tokens == ["[CLS]", "今天", "x", "[SEP]"]
+
+
+def test_a_bundle_without_unicode_tables_says_so(own: Path) -> None:
+    values = read_manifest(own)
+    rewrite_manifest(own, {**values, "files": [entry for entry in values["files"] if entry["role"] != "unicode"]})
+    with pytest.raises(BundleFormatError, match="has no file with the role 'unicode', which is needed here"):
+        load(own)
 
 
 @pytest.mark.parametrize(
@@ -398,6 +419,11 @@ def test_a_vocabulary_larger_than_the_model_is_refused(own: Path) -> None:
         ("words.bin", b"\xff\xfe"),
         ("words.bin", b"not a dictionary" * 10),
         ("words.bin", Path(WORDS_PATH).read_bytes()[:100_000]),
+        ("unicode.bin", b""),
+        ("unicode.bin", b"rfunicd1" + bytes(71)),
+        ("unicode.bin", b"rfunicd1" + bytes(72)),
+        ("unicode.bin", Path(UNICODE_PATH).read_bytes()[:-4]),
+        ("unicode.bin", Path(UNICODE_PATH).read_bytes().replace(b"\x61\0\0\0", b"\xff\xff\xff\x7f")),
     ],
 )
 def test_a_broken_vocabulary_or_dictionary_is_one_line(own: Path, name: str, content: bytes) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from roformer_edge.errors import TextError, UnknownNameError
 from roformer_edge.tokenizer import Tokenizer
-from roformer_edge.tokenizer.batching import Lengths, drop, keep, windows
+from roformer_edge.tokenizer.lengths import Lengths, drop, keep, windows
 
 A, B = "明天音乐非常好", "我们去公园"  # 明天 音乐 非常 好 | 我们 去 公园
 
@@ -206,7 +206,7 @@ def test_tensorflow_is_asked_for_only_when_needed(tokenizer: Tokenizer, monkeypa
         ({"padding": "left"}, "unknown padding 'left'; choose one of: True, longest, max_length"),
         ({"truncation": "first"}, "unknown truncation 'first'"),
         ({"padding_side": "top"}, "unknown padding_side 'top'; choose one of: right, left"),
-        ({"return_tensors": "jax"}, "unknown return_tensors 'jax'; choose one of: np, pt, tf"),
+        ({"return_tensors": "mlx"}, "unknown return_tensors 'mlx'; choose one of: np, pt, tf, jax"),
     ],
 )
 def test_unknown_options(tokenizer: Tokenizer, options: dict[str, str], message: str):

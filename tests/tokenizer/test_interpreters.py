@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roformer_edge.tokenizer import Vocabulary
-from roformer_edge.tokenizer.tables import fast_tables, slow_tables
+from roformer_edge.tokenizer.unicode_tables import UNICODE
 
 SCRIPT = Path(__file__).parent / "interpreter_ids.py"
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
@@ -30,8 +30,8 @@ def telling_vocabulary() -> Iterator[str]:
     for code in range(0x110000):
         if not 0xD800 <= code < 0xE000 and code not in (0x0A, 0x0D):
             character = chr(code)
-            if any(table.lower(character) != character for table in (slow_tables(), fast_tables())):
-                yield from {lowered for table in (slow_tables(), fast_tables()) for lowered in table.lower(character)}
+            if any(table.lower(character) != character for table in (UNICODE.slow, UNICODE.fast)):
+                yield from {lowered for table in (UNICODE.slow, UNICODE.fast) for lowered in table.lower(character)}
             elif (
                 0x80 <= code < 0x3000
                 or 0xA640 <= code < 0xAC00

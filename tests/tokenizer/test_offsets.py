@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roformer_edge.tokenizer import Encoding, Tokenizer, load_tokenizer
-from roformer_edge.tokenizer.normalise import BasicSplitter, FastNormaliser
+from roformer_edge.tokenizer.normalizers import BasicTokenizer, BertNormalizer
+from roformer_edge.tokenizer.unicode_tables import UNICODE
 from tests.tokenizer.conftest import CLASSES
 from tests.tokenizer.sentences import SENTENCES
 
+NORMALIZER = BertNormalizer(clean=True, ideographs=False, decompose=True, strip=True, lower=True, unicode=UNICODE)
 VOCAB = Path(__file__).parent / "data" / "vocab.txt"
 TEXTS = st.text(
     st.one_of(
@@ -25,12 +27,12 @@ TEXTS = st.text(
 
 
 def slow_fold(text: str) -> str:
-    split = BasicSplitter(lower=True, strip=True, ideographs=True, never_split=frozenset()).split
+    split = BasicTokenizer(lower=True, strip=True, ideographs=True, never_split=frozenset(), unicode=UNICODE).split
     return "".join(part for part, _ in split(text))
 
 
 def fast_fold(text: str) -> str:
-    return FastNormaliser(strip=True, lower=True).normalise(text)[0].replace(" ", "")
+    return NORMALIZER.normalize(text).replace(" ", "")
 
 
 FOLDS: dict[str, Callable[[str], str]] = {"slow": slow_fold, "fast": fast_fold}
@@ -90,10 +92,11 @@ def test_literal_offsets(tokenizer: Tokenizer, mode: str, text: str, offsets: di
 def test_reordered_marks_keep_their_places():
     # in canonical order, the mark of the lower class goes first
     text = "\u1100\u302e\u302a"
-    normal, places = FastNormaliser(strip=True, lower=True).normalise(text)
+    normal, places = NORMALIZER.normalize(text), NORMALIZER.places(text)
     assert [text[place] for place in places] == list(normal)
     assert normal == "\u1100\u302e"  # U+302A is a mark without width and goes with the accents
-    normal, places = FastNormaliser(strip=True, lower=True).normalise("x\U0001d16d\U0001d165")
+    text = "x\U0001d16d\U0001d165"
+    normal, places = NORMALIZER.normalize(text), NORMALIZER.places(text)
     assert (normal, list(places)) == ("x\U0001d165\U0001d16d", [0, 2, 1])
 
 

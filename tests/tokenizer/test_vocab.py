@@ -30,8 +30,6 @@ def test_any_line_ends_and_saved_as_it_was(data: bytes, tmp_path: Path):
     [
         (b"", "it is empty"),
         (b"\n", "it is empty"),
-        (b"a\nb\na\n", "lines 1 and 3 hold the same token 'a'"),
-        (b"a\n\nb\n\n", "lines 2 and 4 hold the same token ''"),
         (b"a\n\xff\n", "line 2 is not UTF-8"),
     ],
 )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from roformer_edge._extras import require
 from roformer_edge.errors import BackendError
+from roformer_edge.formats import get_format
 from roformer_edge.signatures import TensorSpec
 
 if TYPE_CHECKING:  # which imports this module when it is opened
@@ -42,6 +43,9 @@ class GraphSession:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.disable_prepacking", "1")
+        # what the answers of a bundle depend on
+        for name, value in get_format("onnx").session.items():
+            options.add_session_config_entry(name, value)
         if self._weights:
             values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
             options.add_external_initializers(list(self._weights), values)
@@ -50,7 +54,6 @@ class GraphSession:
                 model,
                 options,
                 providers=["CPUExecutionProvider"],
-                disabled_optimizers=["SkipLayerNormFusion"],
             )
         except ort.capi.onnxruntime_pybind11_state.Fail as error:
             raise BackendError(f"onnxruntime refuses the graph: {error}") from None

@@ -155,8 +155,8 @@ class TextGenerator(Pipeline):
             top_k: See there.
             top_p: See there.
             repetition_penalty: See there.
-            seed: The seed of the randomness. Every prompt begins with it anew, so what is drawn for it does not depend on
-                the prompts around it, and equal prompts are continued alike; ``None`` for other tokens each time.
+            seed: The seed of the randomness. Every prompt begins with it anew, so what is drawn does not depend on the
+                prompts around it, and equal prompts are continued alike; ``None`` for other tokens each time.
             stop_token_ids: Tokens that end a continuation; ``None`` for ``[SEP]`` alone.
             batch_size: The most prompts that are computed at once.
 

@@ -170,7 +170,7 @@ def test_memo_does_not_outlive_what_it_depends_on(tokenizer: Tokenizer):
 
 
 def test_memo_is_bounded(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("roformer_edge.tokenizer.rows.MEMO_LIMIT", 50)
+    monkeypatch.setattr("roformer_edge.tokenizer.base.MEMO_LIMIT", 50)
     words = [f"w{number}" for number in range(200)]
     ids = [tokenizer.encode(word) for word in words]
     assert len(tokenizer._memo) <= 50

@@ -10,8 +10,16 @@ from pathlib import Path
 import pytest
 
 from roformer_edge.errors import VocabularyError
-from roformer_edge.tokenizer import tables
-from roformer_edge.tokenizer.tables import IDEOGRAPH, MARK, PUNCTUATION, REMOVE, SPACE, WORD, fast_tables, slow_tables
+from roformer_edge.tokenizer.unicode_tables import (
+    IDEOGRAPH,
+    MARK,
+    PUNCTUATION,
+    REMOVE,
+    SPACE,
+    UNICODE,
+    WORD,
+    UnicodeData,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
@@ -19,7 +27,7 @@ EVERY = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code <
 
 @pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="the slow tables are those of Python 3.11")
 def test_slow_tables_are_those_of_python_3_11():
-    table = slow_tables()
+    table = UNICODE.slow
     for character in EVERY:
         category = unicodedata.category(character)
         kind = table.kind(character)
@@ -34,7 +42,7 @@ def test_slow_tables_are_those_of_python_3_11():
 
 
 def test_some_characters():
-    slow, fast = slow_tables(), fast_tables()
+    slow, fast = UNICODE.slow, UNICODE.fast
     for table in (slow, fast):
         assert table.lower("A") == "a"
         assert table.lower("İ") == "i\u0307"
@@ -54,17 +62,17 @@ def test_some_characters():
 
 def test_characters_newer_than_the_tables_are_unassigned():
     # U+A7CB came with Unicode 16 and has a lower case there; U+1FAE8 came with Unicode 15
-    assert slow_tables().lower("\ua7cb") == "\ua7cb"
-    assert slow_tables().kind("\ua7cb") & REMOVE
-    assert slow_tables().kind("\U0001fae8") & REMOVE
+    assert UNICODE.slow.lower("\ua7cb") == "\ua7cb"
+    assert UNICODE.slow.kind("\ua7cb") & REMOVE
+    assert UNICODE.slow.kind("\U0001fae8") & REMOVE
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_damaged_file_is_refused(tmp_path: Path):
     (tmp_path / "unicode.bin").write_bytes(b"something else")
-    monkeypatch.setattr(tables, "UNICODE_PATH", str(tmp_path / "unicode.bin"))
-    monkeypatch.setattr(tables, "_loaded", [])
-    with pytest.raises(VocabularyError, match="is damaged; reinstall"):
-        slow_tables()
+    with pytest.raises(VocabularyError, match=r"unicode\.bin is damaged"):
+        _ = UnicodeData(tmp_path / "unicode.bin").slow
+    with pytest.raises(VocabularyError, match=r"cannot read the Unicode tables .*: No such file"):
+        _ = UnicodeData(tmp_path / "nowhere.bin").fast
 
 
 @pytest.mark.oracle

@@ -1,17 +1,20 @@
-"""Truncation, padding and tensors: how rows are brought to a length, once for both tokenizers.
+"""Truncation and padding: how rows are brought to a length.
 
-The two modes truncate differently, as their originals do: the slow one drops tokens and may give back a text that is
+The two families truncate differently, as their originals do: the slow one drops tokens and may give back a text that is
 still too long, the fast one cuts the text into overlapping windows and refuses what cannot be done.
 """
 
 from __future__ import annotations
 
 from roformer_edge.errors import TextError, UnknownNameError
+from roformer_edge.tokenizer.encoding import Encoding, Segment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+
+    from roformer_edge.tokenizer.encoding import Tokenized
+    from roformer_edge.tokenizer.template import Template
 
 PADDING: dict[bool | str, str | None] = {
     True: "longest",
@@ -179,44 +182,86 @@ def windows(length: int, size: int, stride: int, side: str) -> list[tuple[int, i
     return [(max(0, length - start - size), length - start) for start in starts]
 
 
-def to_tensors(name: str, rows: list[list[int]] | list[int]) -> Any:
-    """Rows of equal length as a tensor of int64.
+def truncate_by_dropping(
+    template: Template,
+    first: Tokenized,
+    second: Tokenized | None,
+    lengths: Lengths,
+    *,
+    special: bool,
+    typed: bool,
+) -> Encoding:
+    """Make a row as the slow tokenizer of transformers does, without the tokens that are too many.
 
     Args:
-        name: ``"np"``, ``"pt"`` or ``"tf"``.
-        rows: The numbers.
-
-    Raises:
-        TextError: The rows differ in length.
-        UnknownNameError: No such kind of tensor.
-        MissingDependencyError: The package is not installed.
+        template: Puts special tokens around.
+        first: The first text.
+        second: The second, or None.
+        lengths: How long the row may be.
+        special: Whether they are wanted.
+        typed: Whether the model is fed the token types.
     """
-    if name not in TENSORS:
-        raise UnknownNameError("return_tensors", name, TENSORS)
-    if len({len(row) if isinstance(row, list) else 0 for row in rows}) > 1:
-        raise TextError("rows of different lengths do not make a tensor; ask for padding=True, or truncation too")
-    return TENSORS[name](rows)
+    counts = len(first.ids), None if second is None else len(second.ids)
+    around = template.count(second is not None) if special else 0
+    surplus = counts[0] + (counts[1] or 0) + around - (lengths.max_length or 0)
+    cuts = (0, 0)
+    if lengths.truncation and lengths.max_length and surplus > 0:
+        cuts = drop(*counts, surplus, lengths)
+    types = template.types(second is not None)
+    dropped: list[int] = []
+    segments: list[Segment] = []
+    for text, source in enumerate((first, second)):
+        if source is None:
+            continue
+        ids, cut, start = source.ids, cuts[text], 0
+        if cut:
+            window = min(len(ids), lengths.stride + cut)
+            if lengths.truncation_side == "right":
+                dropped, ids = ids[len(ids) - window :], ids[: max(0, len(ids) - cut)]
+            else:
+                dropped, ids, start = ids[:window], ids[cut:], cut
+        segments.append(Segment(ids, types[text] if special else 0, source=source, start=start, text=text))
+    row = template.row(segments[0], None if second is None else segments[1], special, typed)
+    row.dropped = dropped
+    row.surplus = surplus if lengths.max_length is not None else 0
+    return row
 
 
-def _numpy(rows: Any) -> Any:
-    from roformer_edge._extras import require
+def truncate_to_windows(
+    template: Template,
+    first: Tokenized,
+    second: Tokenized | None,
+    lengths: Lengths,
+    *,
+    special: bool,
+    typed: bool,
+) -> Encoding:
+    """Make a row as the fast tokenizers of transformers do; what does not fit follows in overlapping windows.
 
-    numpy = require("numpy", "for return_tensors='np'")
-    return numpy.asarray(rows, dtype=numpy.int64)
-
-
-def _torch(rows: Any) -> Any:
-    from roformer_edge._extras import require
-
-    torch = require("torch", "for return_tensors='pt'")
-    return torch.tensor(rows, dtype=torch.int64)
-
-
-def _tensorflow(rows: Any) -> Any:
-    from roformer_edge._extras import require
-
-    tensorflow = require("tensorflow", "for return_tensors='tf'")
-    return tensorflow.constant(rows)
-
-
-TENSORS = {"np": _numpy, "pt": _torch, "tf": _tensorflow}
+    Args:
+        template: Puts special tokens around.
+        first: The first text.
+        second: The second, or None.
+        lengths: How long the row may be.
+        special: Whether they are wanted.
+        typed: Whether the model is fed the token types.
+    """
+    sources = [first] if second is None else [first, second]
+    room = (lengths.max_length or 0) - (template.count(second is not None) if special else 0)
+    counts = [len(source.ids) for source in sources]
+    sizes = counts
+    # as in transformers, a max_length below the special tokens' number leaves the texts whole
+    if lengths.truncation and sum(counts) > room >= 0:
+        sizes = list(keep(counts[0], counts[1] if second is not None else None, room, lengths))
+    types = template.types(second is not None)
+    parts: list[list[Segment]] = []
+    for text, (source, size) in enumerate(zip(sources, sizes, strict=False)):
+        cuts = windows(len(source.ids), size, lengths.stride, lengths.truncation_side)
+        parts.append([Segment(source.ids[a:b], types[text], source=source, start=a, text=text) for a, b in cuts])
+    seconds: list[Segment | None] = [None] if second is None else [*parts[1]]
+    # the windows of the first text, each with all of the second; the kept one comes first and leads with its own
+    pairs = [(one, two) for one in parts[0][1:] for two in seconds]
+    pairs += [(parts[0][0], two) for two in seconds[1:]]
+    row = template.row(parts[0][0], seconds[0], special, typed)
+    row.overflowing = [template.row(one, two, special, typed) for one, two in pairs]
+    return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roformer_edge.tokenizer.wordpiece import MAX_WORD, WordPiece
+from roformer_edge.tokenizer.models import MAX_WORD, WordPiece
 
 PIECES = frozenset(("un", "una", "##ff", "##f", "##able", "##ble", "a", "b", "##a", "##b", "x" * 101))
 

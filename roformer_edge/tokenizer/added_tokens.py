@@ -6,18 +6,16 @@ The slow and the fast tokenizer of transformers find them in different ways, bot
 
 from __future__ import annotations
 
-from roformer_edge.tokenizer.tables import WORD, fast_tables
+from roformer_edge.tokenizer.unicode_tables import WHITE_SPACE, WORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
     from typing import Any
 
+    from roformer_edge.tokenizer.unicode_tables import UnicodeData
+
 _END = ""
-# what the regular expression \s matches in the crate: White_Space, which is stable in Unicode
-_WHITE = frozenset("\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | frozenset(
-    map(chr, range(0x2000, 0x200B))
-)
 
 # the fields of an added token in Hugging Face files
 FIELDS = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
@@ -94,24 +92,21 @@ def _plant(contents: Iterable[str]) -> _Node:
 
 
 class _Starts:
-    """Where in a text the next first character of any token stands."""
+    """The places in a text where any token may begin, asked for from left to right."""
 
-    __slots__ = ("_next", "_text")
+    __slots__ = ("_length", "_next", "_places")
 
-    def __init__(self, text: str, characters: Iterable[str]) -> None:
-        self._text = text
-        self._next = {character: text.find(character) for character in characters}
+    def __init__(self, text: str, heads: Container[str]) -> None:
+        self._places = [place for place, character in enumerate(text) if character in heads]
+        self._next = 0
+        self._length = len(text)
 
     def after(self, position: int) -> int:
-        """The first such place at or after ``position``, or the end of the text."""
-        found = len(self._text)
-        for character, place in self._next.items():
-            here = place
-            if 0 <= place < position:
-                here = self._next[character] = self._text.find(character, position)
-            if 0 <= here < found:
-                found = here
-        return found
+        """The first such place at or after ``position``, or the end of the text; positions must not fall."""
+        places, count = self._places, len(self._places)
+        while self._next < count and places[self._next] < position:
+            self._next += 1
+        return places[self._next] if self._next < count else self._length
 
 
 class SlowMatcher:
@@ -193,18 +188,53 @@ def _spans(cuts: list[int], length: int) -> list[tuple[int, int]]:
     return spans
 
 
+class Alternatives:
+    """Finds the leftmost of several texts, of two at one place the one named earlier: an alternation of literals.
+
+    Args:
+        texts: What to look for; empty ones are left out.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._by_head: dict[str, list[str]] = {}
+        for text in texts:
+            if text:
+                self._by_head.setdefault(text[0], []).append(text)
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """``(start, end)`` of every occurrence, from left to right, none inside another."""
+        if not any(head in text for head in self._by_head):
+            return
+        starts = _Starts(text, self._by_head)
+        position = starts.after(0)
+        while position < len(text):
+            found = next((each for each in self._by_head[text[position]] if text.startswith(each, position)), "")
+            end = position + len(found)
+            if found:
+                yield position, end
+            position = starts.after(max(end, position + 1))
+
+
 class FastMatcher:
     """Finds tokens in a text the way the fast tokenizer does: the leftmost, longest, one behind the other.
 
     Args:
         tokens: By the text to look for, the id and the token.
         special: The contents that count as special tokens.
+        unicode: Says which characters are part of a word.
     """
 
-    def __init__(self, tokens: dict[str, tuple[int, AddedToken]], special: frozenset[str]) -> None:
+    def __init__(
+        self, tokens: dict[str, tuple[int, AddedToken]], special: frozenset[str], unicode: UnicodeData
+    ) -> None:
         self._tokens = tokens
         self._special = special
+        self._unicode = unicode
         self._root = _plant(tokens)
+
+    def may_match(self, text: str) -> bool:
+        """Whether any token could begin in ``text``; cheap, and false for nearly all texts."""
+        return any(character in text for character in self._root)
 
     def split(self, text: str, skip_special: bool) -> Iterator[tuple[int | None, int, int]]:
         """Split ``text`` into tokens and what lies between them.
@@ -216,22 +246,24 @@ class FastMatcher:
         Yields:
             ``(id or None, start, end)`` of every piece that is not empty, in order.
         """
-        done = 0
+        done = white = 0
         for start, end in self._matches(text):
             index, token = self._tokens[text[start:end]]
             if skip_special and token.content in self._special:
                 continue
-            if token.single_word and not _stands_alone(text, start, end):
+            if token.single_word and not self._stands_alone(text, start, end):
                 continue
             if token.lstrip:
                 # up to what the token before took away already
-                while start > done and text[start - 1] in _WHITE:
+                while start > done and text[start - 1] in WHITE_SPACE:
                     start -= 1  # noqa: PLW2901
                 start = max(start, done)  # noqa: PLW2901
             if token.rstrip:
-                end = max(end, done)  # noqa: PLW2901
-                while end < len(text) and text[end] in _WHITE:
+                # white space that was run over once is not run over again for every token in it
+                end = max(end, done, white)  # noqa: PLW2901
+                while end < len(text) and text[end] in WHITE_SPACE:
                     end += 1  # noqa: PLW2901
+                white = end
             if done < start:
                 yield None, done, start
             if start < end:
@@ -254,17 +286,6 @@ class FastMatcher:
                 yield position, end
             position = starts.after(max(end, position + 1))
 
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    kind = fast_tables().kind
-    return not (start and kind(text[start - 1]) & WORD) and not (end < len(text) and kind(text[end]) & WORD)
-
-
-def first_of(texts: Sequence[str], text: str, position: int) -> tuple[int, str] | None:
-    """The leftmost occurrence of any of ``texts`` from ``position`` on; of two at one place the one named earlier."""
-    found: tuple[int, str] | None = None
-    for candidate in texts:
-        place = text.find(candidate, position, len(text) if found is None else found[0] + len(candidate) - 1)
-        if place >= 0:
-            found = place, candidate
-    return found
+    def _stands_alone(self, text: str, start: int, end: int) -> bool:
+        kind = self._unicode.fast.kind
+        return not (start and kind(text[start - 1]) & WORD) and not (end < len(text) and kind(text[end]) & WORD)

@@ -1,0 +1,282 @@
+"""What happens to characters before look-up, each with its place in the original text.
+
+The slow mode lower-cases a whole text and cleans, word by word, what the vocabulary does not hold. Its words are
+dictionary words of ideographs and ASCII, runs of ASCII, or single characters, so nothing there depends on a character's
+neighbours. The fast family normalises a whole text at once, where canonical reordering does.
+"""
+
+from __future__ import annotations
+
+from roformer_edge.tokenizer.unicode_tables import IDEOGRAPH, MARK, PUNCTUATION, REMOVE, SPACE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Protocol
+
+    from roformer_edge.tokenizer.unicode_tables import UnicodeData, UnicodeTables
+
+    # a piece of text with the place of each of its characters in the original text
+    Piece = tuple[str, Sequence[int]]
+
+    class Normalizer(Protocol):
+        """Changes a text, and knows where every character of the changed one came from."""
+
+        def normalize(self, text: str) -> str:
+            """The changed text."""
+
+        def places(self, text: str) -> Sequence[int]:
+            """For every character of the changed text its place in ``text``."""
+
+
+# characters remembered with what they become, a few MB at most
+_LIMIT = 1 << 15
+_CAPITAL_SIGMA = "\u03a3"
+# a block in which nothing is unassigned, decomposes or has a lower case
+_FIRST_IDEOGRAPH, _LAST_IDEOGRAPH = "\u4e00", "\u9fff"
+
+
+class CharacterMap(dict[str, "str | None"]):
+    """What characters become, each by itself, remembered.
+
+    Args:
+        change: What a character becomes, or None where that depends on its neighbours.
+    """
+
+    __slots__ = ("_change",)
+
+    def __init__(self, change: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._change = change
+
+    def __missing__(self, character: str) -> str | None:
+        text = self._change(character)
+        if len(self) >= _LIMIT:
+            self.clear()
+        self[character] = text
+        return text
+
+    def apply(self, text: str) -> str | None:
+        """What ``text`` becomes; None where that depends on neighbours."""
+        try:
+            return "".join(map(self.__getitem__, text))  # type: ignore[arg-type]  # a None in it is the TypeError
+        except TypeError:
+            return None
+
+    def places(self, text: str) -> Sequence[int]:
+        """For every character of what ``text`` becomes its place in ``text``."""
+        lengths = [len(part) for part in map(self.__getitem__, text) if part is not None]
+        if lengths.count(1) == len(text):
+            return range(len(text))
+        return [place for place, length in enumerate(lengths) for _ in range(length)]
+
+
+class LowerCase:
+    """The lower case of a text, character by character, as the slow mode has it.
+
+    Args:
+        unicode: The tables.
+    """
+
+    def __init__(self, unicode: UnicodeData) -> None:
+        self._characters = CharacterMap(lambda character: unicode.slow.lower(character))  # noqa: PLW0108 - loads no tables yet
+
+    def normalize(self, text: str) -> str:
+        """``text`` in lower case."""
+        return text.lower() if text.isascii() else self._characters.apply(text) or ""
+
+    def places(self, text: str) -> Sequence[int]:
+        """For every character of the lower case its place in ``text``."""
+        return range(len(text)) if text.isascii() else self._characters.places(text)
+
+    def of_token(self, content: str) -> str:
+        """An added token in lower case: a capital sigma at the end of a word is a final one there."""
+        return content.lower() if _CAPITAL_SIGMA in content else self.normalize(content)
+
+
+def fields(characters: Iterable[str], places: Iterable[int]) -> list[Piece]:
+    """Split at white space, as ``str.split`` does."""
+    found: list[Piece] = []
+    text, spots = "", []
+    for character, place in zip((*characters, " "), (*places, 0), strict=True):
+        if not character.isspace():
+            text += character
+            spots.append(place)
+        elif text:
+            found.append((text, spots))
+            text, spots = "", []
+    return found
+
+
+class BasicTokenizer:
+    """What the slow mode does to a word before WordPiece: clean, lower-case, strip accents, split.
+
+    Args:
+        lower: Lower-case.
+        strip: Drop accents.
+        ideographs: Take every ideograph for a word.
+        never_split: Words that are left as they are.
+        unicode: The tables.
+    """
+
+    def __init__(
+        self, *, lower: bool, strip: bool, ideographs: bool, never_split: frozenset[str], unicode: UnicodeData
+    ) -> None:
+        self._lower = lower
+        self._strip = strip
+        self._ideographs = ideographs
+        self._never_split = never_split
+        self._unicode = unicode
+
+    def split(self, word: str) -> list[Piece]:
+        """The parts of a word, with places in it."""
+        if word and self._ideographs and min(word) >= _FIRST_IDEOGRAPH and max(word) <= _LAST_IDEOGRAPH:
+            return [(character, (place,)) for place, character in enumerate(word)]
+        if word.isascii() and word.isalnum():
+            return [(word.lower() if self._lower and word not in self._never_split else word, range(len(word)))]
+        tables = self._unicode.slow
+        found: list[Piece] = []
+        for text, spots in fields(*_spread(word, range(len(word)), lambda character: self._clean(tables, character))):
+            if text in self._never_split:
+                found.append((text, spots))
+                continue
+            folded, places = _spread(text, spots, lambda character: self._fold(tables, character))
+            if "".join(folded) not in self._never_split:
+                folded, places = _spread(folded, places, lambda character: _apart(tables, character))
+            found += fields(folded, places)
+        return found
+
+    def _clean(self, tables: UnicodeTables, character: str) -> str:
+        kind = tables.kind(character)
+        if kind & (REMOVE | SPACE):
+            return "" if kind & REMOVE else " "
+        text = tables.compose(character)
+        return f" {text} " if kind & IDEOGRAPH and self._ideographs else text
+
+    def _fold(self, tables: UnicodeTables, character: str) -> str:
+        text = tables.lower(character) if self._lower else character
+        if self._strip:
+            text = "".join(part for part in "".join(map(tables.decompose, text)) if not tables.kind(part) & MARK)
+        return text
+
+
+def _apart(tables: UnicodeTables, character: str) -> str:
+    return f" {character} " if tables.kind(character) & PUNCTUATION else character
+
+
+def _spread(text: Iterable[str], places: Iterable[int], change: Callable[[str], str]) -> tuple[list[str], list[int]]:
+    """Change every character; what it becomes has its place."""
+    characters: list[str] = []
+    spots: list[int] = []
+    for character, place in zip(text, places, strict=True):
+        changed = change(character)
+        characters += changed
+        spots += [place] * len(changed)
+    return characters, spots
+
+
+class BertNormalizer:
+    """What the fast family does to a text before it is cut: ``BertNormalizer`` of the crate, and parts of it.
+
+    Args:
+        clean: Drop control characters, and make every white space a space.
+        ideographs: Put spaces around every ideograph.
+        decompose: Decompose canonically (NFD).
+        strip: Drop marks without width.
+        lower: Lower-case.
+        unicode: The tables.
+    """
+
+    def __init__(
+        self, *, clean: bool, ideographs: bool, decompose: bool, strip: bool, lower: bool, unicode: UnicodeData
+    ) -> None:
+        self._clean = clean
+        self._ideographs = ideographs
+        self._decompose = decompose
+        self._strip = strip
+        self._lower = lower
+        self._unicode = unicode
+        self._characters = CharacterMap(self._alone)
+
+    def normalize(self, text: str) -> str:
+        """The changed text."""
+        changed = self._characters.apply(text)
+        return self.closely(text)[0] if changed is None else changed
+
+    def places(self, text: str) -> Sequence[int]:
+        """For every character of the changed text its place in ``text``."""
+        if None in map(self._characters.__getitem__, text):
+            return self.closely(text)[1]
+        return self._characters.places(text)
+
+    def closely(self, text: str) -> Piece:
+        """The changed text and its places, step by step over the whole text."""
+        tables = self._unicode.fast
+        characters, places = _spread(text, range(len(text)), lambda character: self._cleaned(tables, character))
+        if self._decompose:
+            characters, places = _spread(characters, places, tables.decompose)
+            places = _reorder(tables, characters, places)
+        if self._strip:
+            characters, places = _spread(
+                characters, places, lambda character: "" if tables.kind(character) & MARK else character
+            )
+        if self._lower:
+            characters, places = _spread(characters, places, tables.lower)
+        return "".join(characters), places
+
+    def _cleaned(self, tables: UnicodeTables, character: str) -> str:
+        kind = tables.kind(character)
+        if self._clean and kind & (REMOVE | SPACE):
+            return "" if kind & REMOVE else " "
+        return f" {character} " if self._ideographs and kind & IDEOGRAPH else character
+
+    def _alone(self, character: str) -> str | None:
+        """What a character becomes whatever its neighbours are, or None."""
+        tables = self._unicode.fast
+        text = self._cleaned(tables, character)
+        if self._decompose:
+            text = "".join(map(tables.decompose, text))
+            kept = (part for part in text if not (self._strip and tables.kind(part) & MARK))
+            if any(map(tables.order, kept)):
+                return None
+        if self._strip:
+            text = "".join(part for part in text if not tables.kind(part) & MARK)
+        return "".join(map(tables.lower, text)) if self._lower else text
+
+
+class Normalizers:
+    """Several normalizers, one after the other.
+
+    Args:
+        steps: The normalizers, in order.
+    """
+
+    def __init__(self, steps: Sequence[Normalizer]) -> None:
+        self._steps = steps
+
+    def normalize(self, text: str) -> str:
+        """The changed text."""
+        for step in self._steps:
+            text = step.normalize(text)
+        return text
+
+    def places(self, text: str) -> Sequence[int]:
+        """For every character of the changed text its place in ``text``."""
+        places: Sequence[int] = range(len(text))
+        for step in self._steps:
+            places = [places[at] for at in step.places(text)]
+            text = step.normalize(text)
+        return places
+
+
+def _reorder(tables: UnicodeTables, characters: list[str], places: list[int]) -> list[int]:
+    """Sort every run of combining characters by class, in place; return the places in the new order."""
+    orders = [tables.order(character) for character in characters]
+    start = 0
+    for end in [place for place, order in enumerate(orders) if not order] + [len(orders)]:
+        if end - start > 1:
+            run = sorted(range(start, end), key=orders.__getitem__)
+            characters[start:end] = [characters[place] for place in run]
+            places[start:end] = [places[place] for place in run]
+        start = end + 1
+    return places

@@ -1,0 +1,118 @@
+"""Which tokens a tokenizer has: the vocabulary, special tokens, added tokens; from tokens to ids and back."""
+
+from __future__ import annotations
+
+from roformer_edge.errors import VocabularyError
+from roformer_edge.tokenizer.added_tokens import AddedToken
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
+
+    from roformer_edge.tokenizer.vocab import Vocabulary
+
+    Token: TypeAlias = str | AddedToken
+
+# in the order in which transformers lists them
+SPECIAL_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+MORE_SPECIAL = "additional_special_tokens"
+EXTRA_SPECIAL = "extra_special_tokens"
+
+
+class TokenTable:
+    """The tokens of a tokenizer.
+
+    Args:
+        vocabulary: The tokens of the model.
+        special: The special tokens by name; None for one that there is not.
+        more: Special tokens without a name.
+        extra: Special tokens whose names the tokenizer brings.
+        needed: The names of special tokens that cannot be left out.
+        known: Contents of added tokens that special tokens may be, besides the vocabulary.
+
+    Attributes:
+        vocabulary: The tokens of the model.
+        special: The special tokens by name.
+        more: Special tokens without a name.
+        extra: Special tokens whose names the tokenizer brings.
+        added: Added tokens by id; special tokens are among them.
+        added_ids: Ids by added token.
+
+    Raises:
+        VocabularyError: A special token is neither in the vocabulary nor among the added tokens, or a needed one is
+            left out.
+    """
+
+    __slots__ = ("added", "added_ids", "extra", "more", "special", "vocabulary")
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        special: dict[str, Token | None],
+        *,
+        more: Iterable[Token],
+        extra: Mapping[str, Token],
+        needed: Iterable[str],
+        known: Iterable[str],
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.special = special
+        self.more = list(more)
+        self.extra = dict(extra)
+        self.added: dict[int, AddedToken] = {}
+        self.added_ids: dict[str, int] = {}
+        for name in needed:
+            if special[name] is None:
+                raise VocabularyError(f"a tokenizer needs a {name}; it was set to null")
+        others = set(known)
+        for name, token in special.items():
+            if token is not None and str(token) not in vocabulary.index and str(token) not in others:
+                raise VocabularyError(
+                    f"{name} {str(token)!r:.80} is not among the {len(vocabulary)} tokens of the vocabulary; "
+                    f"add it there, or name another with {name}="
+                )
+
+    def all_special(self) -> list[Token]:
+        """All special tokens, each once, in the order in which transformers lists them."""
+        found: dict[str, Token] = {}
+        for token in (*self.special.values(), *self.more, *self.extra.values()):
+            if token:
+                found.setdefault(str(token), token)
+        return list(found.values())
+
+    def all_special_tokens(self) -> list[str]:
+        """The texts of all special tokens, each once."""
+        return [str(token) for token in self.all_special()]
+
+    def find(self, token: str) -> int | None:
+        """The id of a token, or None."""
+        index = self.added_ids.get(token)
+        return self.vocabulary.index.get(token) if index is None else index
+
+    def id_of(self, token: str) -> int:
+        """The id of a token, or of the unknown token.
+
+        Raises:
+            VocabularyError: There is neither.
+        """
+        index = self.find(token)
+        if index is None and self.special["unk_token"] is not None:
+            index = self.find(str(self.special["unk_token"]))
+        if index is None:
+            raise VocabularyError(f"there is no token {token!r:.80}, and no unknown token to stand for it")
+        return index
+
+    def token_of(self, index: int) -> str | None:
+        """The token that has an id, or None."""
+        token = self.added.get(index)
+        return self.vocabulary.token(index) if token is None else token.content
+
+    def __len__(self) -> int:
+        """Number of different tokens, added ones included."""
+        return len(self.vocabulary) + sum(token not in self.vocabulary.index for token in self.added_ids)
+
+    @property
+    def rows(self) -> int:
+        """The least number of rows of an embedding that has one for every id."""
+        return max(len(self.vocabulary.tokens), 1 + max(self.added, default=-1))
