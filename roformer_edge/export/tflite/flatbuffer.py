@@ -16,6 +16,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from roformer_edge.errors import ExportError
+
 # An axis that is as long as the input; an exact size otherwise.
 Shape: TypeAlias = tuple[int, ...]
 DYNAMIC_AXIS = -1
@@ -285,7 +287,10 @@ class _Model:
             layout.append((start - end, array))
             end = start + 4 + array.nbytes
         if end > MOST_BYTES:
-            raise ValueError(f"a model file holds at most {MOST_BYTES} bytes, and this one would have {end}")
+            raise ExportError(
+                f"a TFLite file holds at most {MOST_BYTES} bytes, and this one would have {end}; choose a recipe that "
+                "makes it smaller"
+            )
         yield bytes(head)
         for padding, array in layout:
             yield bytes(padding) + array.nbytes.to_bytes(4, "little")

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip install 'roformer-edge[tflite]'")
+
 from roformer_edge.config import SUMMARIES
-from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import check_parity, torch_answers
 from roformer_edge.tasks import TASKS, get_task
 from tests.export.conftest import SHAPES
-from tests.onnx_export import recipe_options
-
-pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip install 'roformer-edge[tflite]'")
-
-from roformer_edge.export.tflite.model import build_model
-
-
-def float_model(checkpoint, task):
-    return build_model(Weights(config=checkpoint.config, arrays=checkpoint.arrays), task, recipe_options("fp32"))
+from tests.tflite_export import float_model
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
