@@ -9,11 +9,15 @@ import numpy as np
 import tflite
 
 from roformer_edge.checkpoint.loading import Checkpoint
+from roformer_edge.checkpoint.names import shapes_of
+from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.calibration import Batches
 from roformer_edge.export.exporter import Exported, export_checkpoint
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.tflite.model import TFLiteModel, build_model
-from roformer_edge.tasks import Task
+from roformer_edge.quantize.recipe import resolve
+from roformer_edge.scopes import scopes_of
+from roformer_edge.tasks import Task, get_task
 from tests.onnx_export import recipe_options
 
 
@@ -53,3 +57,25 @@ def tensors(model: tflite.Model, graph: int = 0) -> dict[str, tflite.Tensor]:
 def data(model: tflite.Model, tensor: tflite.Tensor) -> np.ndarray:
     """The bytes of a constant."""
     return model.Buffers(tensor.Buffer()).DataAsNumpy()
+
+
+def build_tiny(task: str = "text-classification", recipe: str = "fp32", **options: object) -> TFLiteModel:
+    """A model of random weights that no checkpoint holds: a vocabulary of 40, 32 positions, 3 labels."""
+    chosen = get_task(task)
+    config = RoFormerConfig(
+        vocab_size=40,
+        embedding_size=12,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=24,
+        max_position_embeddings=32,
+        is_decoder=chosen.causal,
+        id2label={0: "off", 1: "on", 2: "dim"},
+    )
+    random = np.random.default_rng(7)
+    shapes = shapes_of(config, chosen.model_class)
+    arrays = {name: random.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+    settings = dataclasses.replace(recipe_options(recipe), **options)
+    weights = Weights(config=config, arrays=arrays, decisions=resolve(settings.recipe, scopes_of(config, chosen)))
+    return build_model(weights, chosen, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.metadata
 import importlib.util
@@ -244,6 +245,8 @@ def _load_delegate(libraries: tuple[str, ...], options: Mapping[str, str]) -> An
     reasons = []
     for library in libraries:
         try:
+            # first here: of a library that is not there the engine leaves half an object, which complains to the end
+            ctypes.CDLL(library)
             return load(library, options)
         except (OSError, *_ENGINE_ERRORS) as error:
             reasons.append(one_line(error) or f"{library} could not be loaded")
