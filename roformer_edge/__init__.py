@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from roformer_edge import errors as errors
     from roformer_edge.config import RoFormerConfig
-    from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
+    from roformer_edge.deploy.journey import deploy_checkpoint
+    from roformer_edge.deploy.options import DeployOptions
     from roformer_edge.errors import RoformerEdgeError
     from roformer_edge.models.flax.heads import (
         FlaxRoFormerForMaskedLM,
@@ -94,7 +95,7 @@ def _names_of(prefix: str) -> list[str]:
 
 # name -> the module that it is loaded from
 _HOMES = {
-    "DeployOptions": "roformer_edge.deploy.journey",
+    "DeployOptions": "roformer_edge.deploy.options",
     "RoFormerConfig": "roformer_edge.config",
     "RoFormerTokenizer": "roformer_edge.tokenizer",
     "RoFormerTokenizerFast": "roformer_edge.tokenizer",

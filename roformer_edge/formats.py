@@ -28,7 +28,7 @@ class Format:
             ``("onnxruntime", "1.32.0")``.
         runtimes: What a bundle can be made to run on -> package -> the lowest version that does. The first is taken
             where nobody chooses.
-        tools: Packages that take part in making a model, beside numpy; their versions are recorded.
+        tools: Packages that a builder needs besides the engine; their versions are recorded in the bundle.
         session: Options of the engine that the answers of new bundles depend on, as text; a bundle keeps them.
     """
 
@@ -62,7 +62,7 @@ _ROWS = (
         engine="roformer_edge.runtime.backends.onnxruntime:engine",
         # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option
         runtimes={"onnxruntime-1.18": {"onnxruntime": "1.18"}},
-        tools=("onnx", "onnxruntime"),
+        tools=("onnx",),
         # the engine's own rewriting puts Add and LayerNormalization together into an operator that is several times
         # slower on processors than the two, and rounds otherwise
         session={"optimization.disable_specified_optimizers": "SkipLayerNormFusion"},
@@ -79,11 +79,12 @@ _ROWS = (
             "litert-2": {"ai-edge-litert": "1.4"},
             "tflite-2.14": {"tflite-runtime": "2.14", "ai-edge-litert": "1.4", "tensorflow": "2.19"},
         },
-        tools=("ai-edge-litert",),
     ),
 )
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
+# what is made where none is asked for
+DEFAULT_FORMAT = "onnx"
 
 
 def get_format(name: str) -> Format:

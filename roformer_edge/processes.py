@@ -130,7 +130,7 @@ def _wait(child: subprocess.Popen[bytes]) -> int | None:
 
 
 def peak_resident_bytes() -> int | None:
-    """The largest resident memory of this process so far, in bytes; ``None`` where the system does not tell.
+    """Ask for the largest resident memory of this process so far, in bytes; ``None`` where the system does not tell.
 
     Linux is asked for the figure of this very program: that of ``getrusage`` begins with the memory of the process
     which started this one.
@@ -149,5 +149,5 @@ def peak_resident_bytes() -> int | None:
 
 
 def _maxrss_unit() -> int:
-    """Bytes of one unit of ``ru_maxrss``."""
+    """Return the bytes of one unit of ``ru_maxrss``."""
     return 1 if sys.platform == "darwin" else 1024

@@ -9,10 +9,10 @@ class ProgressListener(Protocol):
     """Is told how far some work has come."""
 
     def stage(self, name: str) -> None:
-        """A stage of the work begins; the steps that follow are steps of it."""
+        """Hear that a stage of the work begins; the steps that follow are steps of it."""
 
     def step(self, done: int, total: int | None) -> None:
-        """``done`` of ``total`` steps of the stage are finished; ``None`` where the total is not known."""
+        """Hear that ``done`` of ``total`` steps of the stage are finished; ``None`` where the total is not known."""
 
 
 class Silent:

@@ -54,7 +54,7 @@ class Constraint:
 
 
 def one_of(allowed: Iterable[str]) -> Constraint:
-    """The constraint that a string is one of ``allowed``."""
+    """Make the constraint that a string is one of ``allowed``."""
     names = tuple(allowed)
     return Constraint(f"one of: {', '.join(names)}", names.__contains__)
 
@@ -112,7 +112,7 @@ def read_record(cls: type[T], values: object, where: str, error: MakeError) -> T
 
 
 def to_values(record: Any) -> Any:
-    """The JSON values of a record: dataclasses and mappings become objects, tuples become lists."""
+    """Turn a record into JSON values: dataclasses and mappings become objects, tuples become lists."""
     if dataclasses.is_dataclass(record):
         return {field.name: to_values(getattr(record, field.name)) for field in dataclasses.fields(record)}
     if isinstance(record, Mapping):
@@ -123,7 +123,7 @@ def to_values(record: Any) -> Any:
 
 
 def to_json(record: Any, indent: int = 2) -> str:
-    """A record as JSON text, its keys in the order of the fields, with a final newline."""
+    """Write a record as JSON text, its keys in the order of the fields, with a final newline."""
     return json.dumps(to_values(record), ensure_ascii=False, indent=indent, allow_nan=False) + "\n"
 
 
@@ -347,7 +347,7 @@ def _place(where: str, path: list[str | int]) -> str:
 
 
 def _found(value: object) -> str:
-    """A value as a message shows it: short, and in one line whatever it holds."""
+    """Show a value in a message: short, and in one line whatever it holds."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if type(value) is int and not _LOWEST <= value <= _HIGHEST:

@@ -17,6 +17,13 @@ DEFAULT = "default"
 # numpy's names of what an input or an output may hold
 DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "bool")
 
+# which rows may be computed together -> when that is so
+BATCHING = {
+    "any": "answers differ by no more than rounding does",
+    "equal_lengths": "equal rows get equal answers where nothing is padded: inputs are rounded to fixed ranges",
+    "single": "the range of an input is measured at each run, so whatever is computed beside a row changes its answer",
+}
+
 _AXIS = Constraint("a name or a size of at least 1", re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[1-9][0-9]{0,8}").fullmatch)
 
 
@@ -59,25 +66,25 @@ class Signature:
         return fixed_size(self.inputs[0].axes[-1])
 
     def computes_as(self, other: Signature) -> bool:
-        """Whether the two have the same inputs and outputs by name, and so differ in sizes only."""
+        """Tell whether the two have the same inputs and outputs by name, and so differ in sizes only."""
         return [spec.name for spec in (*self.inputs, *self.outputs)] == [
             spec.name for spec in (*other.inputs, *other.outputs)
         ]
 
 
 def fixed_size(axis: str) -> int | None:
-    """The size that an axis is fixed to; ``None`` for one that only has a name."""
+    """Read the size that an axis is fixed to; ``None`` for one that only has a name."""
     return int(axis) if axis.isascii() and axis.isdecimal() else None
 
 
 def alternatives(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
-    """The signatures that compute what ``default`` computes, itself among them, shortest first, any length last."""
+    """Find the signatures that compute what ``default`` does, itself among them, shortest first, any length last."""
     found = [(name, one) for name, one in signatures.items() if one.computes_as(signatures[DEFAULT])]
     return dict(sorted(found, key=lambda item: (item[1].length is None, item[1].length or 0)))
 
 
 def choose(signatures: Mapping[str, Signature], tokens: int) -> tuple[str, int]:
-    """The signature for rows of at most ``tokens`` tokens: the shortest that holds them, or one of any length.
+    """Choose for rows of at most ``tokens`` tokens: the shortest signature that holds them, or one of any length.
 
     Args:
         signatures: As :func:`alternatives` gives them.
@@ -92,5 +99,5 @@ def choose(signatures: Mapping[str, Signature], tokens: int) -> tuple[str, int]:
 
 
 def longest(signatures: Mapping[str, Signature]) -> int | None:
-    """The most tokens that ``signatures``, as :func:`alternatives` gives them, take; ``None`` for any number."""
+    """Tell the most tokens that ``signatures``, as :func:`alternatives` gives them, take; ``None`` for any number."""
     return [one.length for one in signatures.values()][-1]

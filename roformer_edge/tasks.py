@@ -1,12 +1,12 @@
 """The one list of tasks. Exporters, runtime, validation and the command line read a task's facts from here.
 
-Adding a task is one row of ``TASKS``, one head in each model file, one pipeline and one dataset reader.
+Adding a task is one row of ``TASKS``, one head in each model file, one pipeline and one measure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from roformer_edge.errors import UnknownNameError
@@ -23,11 +23,15 @@ class Task:
         inputs: The graph's inputs; the dtype is the widest one offered, exporters may narrow it.
         outputs: The graph's outputs. The axes ``labels``, ``vocabulary`` and ``hidden`` have the model's own sizes.
         tolerance: Largest absolute difference of the outputs allowed between a float32 graph and its reference.
-        metric: The name of the figure of merit whose drop is budgeted, in percent.
         fields: The keys of one JSON line that hold the input texts.
         optional: Keys of input texts that a line may leave out.
         sample: An input that the runtime takes, as Python source, for model cards.
         causal: Whether a position sees only those before it (``is_decoder`` in the config).
+        masked: Whether an input holds the mask token.
+        words: The key of a line that may hold a list of words in place of ``text``, or none.
+        echoed: What of the inputs a printed answer repeats -> under which name. Contexts are long, and choices stand in
+            the answer.
+        answer: The name under which an answer that is no object is printed.
         pad_left: Whether shorter texts of a batch are filled up before their first token: where the answer is read off
             the last position, that must be a token.
     """
@@ -37,12 +41,17 @@ class Task:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     tolerance: float
-    metric: str
     fields: tuple[str, ...]
     optional: tuple[str, ...] = ()
     sample: str = '"今天天气很好"'
     causal: bool = False
     pad_left: bool = False
+    masked: bool = False
+    words: str | None = None
+    echoed: Mapping[str, str] = field(
+        default_factory=lambda: {"text": "text", "text_pair": "text_pair", "question": "question"}
+    )
+    answer: str = "answers"
 
     @property
     def signature(self) -> Signature:
@@ -74,9 +83,9 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("last_hidden_state", "batch", "sequence", "hidden"),),
         tolerance=_TOLERANCE,
-        metric="cosine similarity",
         fields=("text",),
         optional=("text_pair",),
+        answer="features",
     ),
     Task(
         name="fill-mask",
@@ -84,9 +93,9 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("logits", "batch", "sequence", "vocabulary"),),
         tolerance=_TOLERANCE,
-        metric="accuracy",
         fields=("text",),
         sample='"今天[MASK]气很好"',
+        masked=True,
     ),
     Task(
         name="text-generation",
@@ -94,9 +103,9 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("logits", "batch", "sequence", "vocabulary"),),
         tolerance=_TOLERANCE,
-        metric="accuracy",
         fields=("text",),
         causal=True,
+        echoed={"text": "prompt"},  # "text" is the whole text in the answer
     ),
     Task(
         name="text-classification",
@@ -104,7 +113,6 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("logits", "batch", "labels"),),
         tolerance=_TOLERANCE,
-        metric="accuracy",
         fields=("text",),
         optional=("text_pair",),
     ),
@@ -114,8 +122,9 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("logits", "batch", "sequence", "labels"),),
         tolerance=_TOLERANCE,
-        metric="F1",
         fields=("text",),
+        words="tokens",
+        answer="entities",
     ),
     Task(
         name="question-answering",
@@ -123,7 +132,6 @@ _ROWS = (
         inputs=_TEXT,
         outputs=(_output("start_logits", "batch", "sequence"), _output("end_logits", "batch", "sequence")),
         tolerance=_TOLERANCE,
-        metric="F1",
         fields=("question", "context"),
         sample='("谁打开了灯？", "妈妈打开了客厅的灯。")',
     ),
@@ -133,7 +141,6 @@ _ROWS = (
         inputs=_inputs("batch", "choices", "sequence"),
         outputs=(_output("logits", "batch", "choices"),),
         tolerance=_TOLERANCE,
-        metric="accuracy",
         fields=("context", "choices"),
         optional=("question",),
         sample='("春眠不觉晓", "下一句是什么？", ["处处闻啼鸟", "千里共婵娟"])',
@@ -156,14 +163,14 @@ def get_task(name: str) -> Task:
 
 
 def task_of(architectures: Sequence[str]) -> Task | None:
-    """The task that the first known of these model classes answers, whatever framework it is of."""
+    """Find the task that the first known of these model classes answers, whatever framework it is of."""
     classes = {row.model_class: row for row in _ROWS}
     names = (name.removeprefix("TF").removeprefix("Flax") for name in architectures)
     return next((classes[name] for name in names if name in classes), None)
 
 
 def input_rows(task: Task, values: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    """What the fields of one example become at the tokenizer: texts, each with its pair or without.
+    """Turn the fields of one example into rows for the tokenizer: texts, each with its pair or without.
 
     One text is a row, with its pair where it has one. A question and its context are a pair. Of several choices each is
     a row: the context, and as its pair the choice, with the question before it where there is one (as transformers'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.calibration import Batches
@@ -9,6 +11,8 @@ from roformer_edge.export.exporter import Exported, export_checkpoint
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
+from roformer_edge.export.parity import torch_answers
+from roformer_edge.models.torch import heads
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.tasks import Task
@@ -19,7 +23,15 @@ def recipe_options(recipe: str, preset: str = "x86-vnni") -> ExportOptions:
 
 
 def export_onnx(checkpoint: Checkpoint, task: Task, options: ExportOptions, batches: Batches | None = None) -> Exported:
-    return export_checkpoint(checkpoint, task, options, build=build_graph, batches=batches)
+    return export_checkpoint(
+        checkpoint, task, options, build=build_graph, answers=reference_answers(checkpoint, task), batches=batches
+    )
+
+
+def reference_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:
+    """What the torch model of a checkpoint answers to the probes of parity."""
+    model = getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
+    return torch_answers(model, checkpoint.config, task)
 
 
 def float_graph(checkpoint: Checkpoint, task: Task) -> Graph:

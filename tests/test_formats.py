@@ -11,7 +11,8 @@ import pytest
 
 from roformer_edge.bundle.manifest import version_tuple
 from roformer_edge.demo.embedded import embedded_checkpoint
-from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import ExportError, UnknownNameError
 from roformer_edge.formats import FORMATS, get_format, resolve
 from roformer_edge.runtime.loading import load

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from roformer_edge.runtime.pipelines.token_classification import join_labels
 from roformer_edge.tokenizer import RoFormerTokenizer
+from roformer_edge.validate.tasks.token_classification import Span
 
 IGNORED = -100
 Arrays = dict[str, Any]
 Rows = Sequence[dict[str, Any]]
-Span = tuple[int, int, str]
 
 
 def texts(
@@ -62,19 +63,11 @@ def tagged(tokenizer: RoFormerTokenizer, rows: Rows, names: Sequence[str], lengt
 def entities(
     tokenizer: RoFormerTokenizer, rows: Rows, names: Sequence[str], tags: np.ndarray[Any, Any]
 ) -> list[set[Span]]:
-    """The entities that tags ``[rows, tokens]`` mean, as (start, end, kind) in characters."""
+    """The entities that tags ``[rows, tokens]`` mean, as (kind, start, end) in characters."""
     found: list[set[Span]] = []
     for places, row_tags in zip(_places(tokenizer, rows, tags.shape[1]), tags, strict=True):
-        spans: list[Span] = []
-        kind = ""  # of the entity that is open
-        for token, (start, end) in places:
-            place, _, name = names[row_tags[token]].partition("-")
-            if place == "I" and name == kind:
-                spans[-1] = (spans[-1][0], end, kind)
-            elif place != "O":
-                spans.append((start, end, name))
-            kind = name
-        found.append(set(spans))
+        joined = join_labels([names[row_tags[token]] for token, _ in places])
+        found.append({(kind, places[first][1][0], places[end - 1][1][1]) for kind, first, end in joined})
     return found
 
 

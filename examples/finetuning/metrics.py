@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from roformer_edge.validate.tasks.question_answering import answer_f1, exact_match
+from roformer_edge.validate.tasks.token_classification import Span, entity_f1
+
+__all__ = ["accuracy", "entity_f1", "known_entities", "largest_share", "report", "report_answers"]
+
 IGNORED = -100
-Span = tuple[int, int, str]
 
 
 def report(metric: str, value: float, guess: str, chance: float, tested: str) -> None:
@@ -31,13 +35,6 @@ def largest_share(expected: Any) -> float:
     return float(np.unique(counted, return_counts=True)[1].max() / counted.size)
 
 
-def entity_f1(found: Sequence[set[Span]], expected: Sequence[set[Span]]) -> float:
-    """Of entities with exactly the right characters and kind, over all texts."""
-    right = sum(len(one & other) for one, other in zip(found, expected, strict=True))
-    total = sum(map(len, found)) + sum(map(len, expected))
-    return 2 * right / total if total else 0.0
-
-
 def known_entities(train: Sequence[dict[str, Any]], texts: Sequence[str]) -> list[set[Span]]:
     """What a dictionary finds: every stretch of text that was an entity in training, the longest first."""
     kinds: dict[str, Counter[str]] = {}
@@ -51,28 +48,24 @@ def known_entities(train: Sequence[dict[str, Any]], texts: Sequence[str]) -> lis
         while at < len(text):
             end = next((end for end in range(at + longest, at, -1) if text[at:end] in kinds and end <= len(text)), None)
             if end is not None:
-                spans.add((at, end, kinds[text[at:end]].most_common(1)[0][0]))
+                spans.add((kinds[text[at:end]].most_common(1)[0][0], at, end))
             at = end or at + 1
         found.append(spans)
     return found
 
 
-def overlap_f1(found: str, expected: str) -> float:
-    """Of the characters that two answers share, as often as both hold them."""
-    shared = sum((Counter(found) & Counter(expected)).values())
-    return 2 * shared / (len(found) + len(expected)) if shared else 0.0
+def mean_f1(found: Sequence[str], rows: Sequence[dict[str, Any]]) -> float:
+    """The mean F1 of answers, each with the best of its row's, as the script of CMRC 2018 computes it."""
+    return float(np.mean([answer_f1(text, _texts(row)) for text, row in zip(found, rows, strict=True)]))
 
 
-def answer_f1(found: Sequence[str], rows: Sequence[dict[str, Any]]) -> float:
-    """The mean overlap with the best of each row's answers."""
-    pairs = zip(found, rows, strict=True)
-    return float(np.mean([max(overlap_f1(text, gold["text"]) for gold in row["answers"]) for text, row in pairs]))
+def exact_share(found: Sequence[str], rows: Sequence[dict[str, Any]]) -> float:
+    """The share of answers that are one of the row's, punctuation and letter case aside."""
+    return float(np.mean([exact_match(text, _texts(row)) for text, row in zip(found, rows, strict=True)]))
 
 
-def exact_match(found: Sequence[str], rows: Sequence[dict[str, Any]]) -> float:
-    """The share of answers that are one of the row's."""
-    pairs = zip(found, rows, strict=True)
-    return float(np.mean([any(text == gold["text"] for gold in row["answers"]) for text, row in pairs]))
+def _texts(row: dict[str, Any]) -> list[str]:
+    return [gold["text"] for gold in row["answers"]]
 
 
 def constant_spans(train: Sequence[dict[str, Any]], test: Sequence[dict[str, Any]]) -> list[str]:
@@ -80,7 +73,7 @@ def constant_spans(train: Sequence[dict[str, Any]], test: Sequence[dict[str, Any
     places = [(start, start + length) for start in range(0, 300, 20) for length in (5, 10, 20, 40, 80)]
 
     def score(place: tuple[int, int]) -> float:
-        return answer_f1([row["context"][slice(*place)] for row in train], train)
+        return mean_f1([row["context"][slice(*place)] for row in train], train)
 
     best = max(places, key=score)
     return [row["context"][slice(*best)] for row in test]
@@ -105,8 +98,8 @@ def report_answers(
 ) -> None:
     """How often answers are exactly right, then their overlap, each beside what needs no model."""
     likest, constant, tested = likest_clauses(rows), constant_spans(train, rows), f"{len(rows)} questions ({split})"
-    given = f"F1 {answer_f1(likest, rows):.3f}, exact {exact_match(likest, rows):.3f}"
+    given = f"F1 {mean_f1(likest, rows):.3f}, exact {exact_share(likest, rows):.3f}"
     print(f"{split}, the clause most like the question: {given}")
     guess = "the same place in every text"
-    report("exact answers", exact_match(found, rows), guess, exact_match(constant, rows), tested)
-    report("F1", answer_f1(found, rows), guess, answer_f1(constant, rows), tested)
+    report("exact answers", exact_share(found, rows), guess, exact_share(constant, rows), tested)
+    report("F1", mean_f1(found, rows), guess, mean_f1(constant, rows), tested)

@@ -32,7 +32,7 @@ model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)
 
 found = keras_training.predict(model, arrays.texts(tokenizer, test, 80))
-expected = [{(entity["start"], entity["end"], entity["label"]) for entity in row["entities"]} for row in test]
+expected = [{(entity["label"], entity["start"], entity["end"]) for entity in row["entities"]} for row in test]
 guess = metrics.entity_f1(metrics.known_entities(train, [row["text"] for row in test]), expected)
 score = metrics.entity_f1(arrays.entities(tokenizer, test, tags, found), expected)
 metrics.report("entity F1", score, "dictionary of the training entities", guess, f"{len(test)} sentences")

@@ -24,14 +24,14 @@ class Background(threading.Thread, Generic[T]):
         self.start()
 
     def run(self) -> None:
-        """What the thread does; not for callers."""
+        """Run the call in the thread; not for callers."""
         try:
             self._value.append(self._call())
         except BaseException as error:  # noqa: BLE001 - not swallowed: result() raises it where it can be handled
             self._error = error
 
     def result(self) -> T:
-        """What the call returned; raises what the call raised."""
+        """Wait for the call, and return what it returned or raise what it raised."""
         self.join()
         if self._error is not None:
             raise self._error

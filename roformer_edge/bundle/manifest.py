@@ -24,7 +24,7 @@ from roformer_edge.records import (
     to_json,
     to_values,
 )
-from roformer_edge.signatures import DEFAULT, Signature, alternatives
+from roformer_edge.signatures import BATCHING, DEFAULT, Signature, alternatives
 
 MANIFEST_NAME = "manifest.json"
 SCHEMA_VERSION: Final = 2
@@ -204,6 +204,7 @@ class Manifest:
         max_length: The most tokens that one input may have, special tokens included.
         tokenizer: Settings that the tokenizer is rebuilt from.
         session: Option of the engine -> its value, for the options that answers depend on.
+        batching: Which rows are computed together where nobody asks for more; a key of ``signatures.BATCHING``.
         files: Every file but the manifest itself.
         calibration: What calibration saw; ``None`` where the recipe needed none.
         parity: How far the float32 graph is from the reference.
@@ -222,6 +223,7 @@ class Manifest:
     max_length: PositiveInt
     tokenizer: Mapping[str, Any]
     session: Mapping[str, str]
+    batching: Annotated[str, one_of(BATCHING)] = "any"
     files: tuple[FileEntry, ...] = ()
     calibration: CalibrationRecord | None = None
     parity: ParityRecord
@@ -256,23 +258,23 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: bytes) -> Manifest:
-        """:meth:`from_dict` of UTF-8 JSON."""
+        """Read :meth:`from_dict`'s values from UTF-8 JSON."""
         return cls.from_dict(parse_object(data, MANIFEST_NAME, BundleFormatError))
 
     def to_dict(self) -> dict[str, Any]:
-        """The manifest as JSON values, every key in the order of docs/bundle.md."""
+        """Write the manifest as JSON values, every key in the order of docs/bundle.md."""
         return to_values(self)  # type: ignore[no-any-return]  # a dataclass becomes an object
 
     def to_json(self) -> str:
-        """:meth:`to_dict` as stable, indented JSON with a final newline."""
+        """Write :meth:`to_dict` as stable, indented JSON with a final newline."""
         return to_json(self)
 
     def replace(self, **changes: Any) -> Manifest:
-        """A copy with some fields changed."""
+        """Make a copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
     def find(self, role: str) -> FileEntry | None:
-        """The file with this role, or ``None``; of several notices the first."""
+        """Find the file with this role, or ``None``; of several notices the first."""
         return next((entry for entry in self.files if entry.role == role), None)
 
     @property
@@ -288,7 +290,7 @@ class Manifest:
 
 
 def creation_time() -> str:
-    """The time to record in :class:`Provenance`: now in UTC, or SOURCE_DATE_EPOCH where that is set.
+    """Tell the time to record in :class:`Provenance`: now in UTC, or SOURCE_DATE_EPOCH where that is set.
 
     Raises:
         BundleFormatError: SOURCE_DATE_EPOCH is not a number of seconds.
@@ -313,7 +315,7 @@ def check_path(value: str, where: str) -> str:
 
 
 def version_tuple(value: str) -> tuple[int, ...]:
-    """``"1.20.0"`` -> ``(1, 20, 0)``; what follows the last number, such as ``rc1``, is left out."""
+    """Turn ``"1.20.0"`` into ``(1, 20, 0)``; what follows the last number, such as ``rc1``, is left out."""
     return tuple(int(part) for part in re.match(r"[\d.]*", value)[0].split(".") if part)  # type: ignore[index]
 
 

@@ -21,8 +21,8 @@ class MemoryFile:
 
     @staticmethod
     def holding(pieces: Iterable[bytes]) -> MemoryFile | None:
-        """A file of these pieces; ``None`` where the system has no such files, does not let them be opened, or has no
-        room for this one.
+        """Make a file of these pieces; ``None`` where the system has no such files, does not let them be opened, or
+        has no room for this one.
 
         Raises what iterating over ``pieces`` raises.
         """

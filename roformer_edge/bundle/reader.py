@@ -17,7 +17,7 @@ from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrity
 
 
 def is_bundle(path: str | Path) -> bool:
-    """Whether ``path`` looks like a bundle: a file (an archive), or a directory with a manifest."""
+    """Tell whether ``path`` looks like a bundle: a file (an archive), or a directory with a manifest."""
     path = Path(path)
     return path.is_file() or (path / MANIFEST_NAME).is_file()
 
@@ -76,7 +76,7 @@ class Bundle:
                 )
 
     def entry(self, role: str) -> FileEntry:
-        """The file with this role.
+        """Find the file with this role.
 
         Raises:
             BundleFormatError: The bundle has none.
@@ -87,7 +87,7 @@ class Bundle:
         return entry
 
     def read_bytes(self, role: str) -> bytes:
-        """The content of the file with this role.
+        """Read the content of the file with this role.
 
         Raises:
             BundleFormatError: No such file.
@@ -101,7 +101,7 @@ class Bundle:
         return content.getvalue()
 
     def pieces(self, entry: FileEntry) -> Iterator[bytes]:
-        """A file's bytes in pieces, verified: the error comes after the last piece, so trust none before the end.
+        """Read a file in pieces, verified: the error comes after the last piece, so trust none before the end.
 
         Raises:
             BundleIntegrityError: It is not the file that the manifest lists.
@@ -118,7 +118,7 @@ class Bundle:
             )
 
     def file_path(self, role: str) -> Path | None:
-        """Where the content of the file with this role can be read, for readers that take a path.
+        """Tell where the content of the file with this role can be read, for readers that take a path.
 
         In a directory it is the file itself: whoever has read from it calls :meth:`check_unchanged` before trusting
         what came of it. Of an archive it is a copy in memory, which lasts until :meth:`close`; ``None`` where the

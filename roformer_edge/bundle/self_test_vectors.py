@@ -55,5 +55,5 @@ class SelfTest:
         return read_record(cls, parse_object(data, SELFTEST_NAME, BundleFormatError), SELFTEST_NAME, BundleFormatError)
 
     def to_json(self) -> str:
-        """The content of ``selftest.json``."""
+        """Write the content of ``selftest.json``."""
         return to_json(self, indent=1)

@@ -29,26 +29,26 @@ class Storage(Protocol):
     """Files by path, whose names and kinds have been checked, and whose content has not."""
 
     def names(self) -> Iterator[str]:
-        """Every file there is, the manifest included."""
+        """List every file there is, the manifest included."""
 
     def size(self, path: str) -> int:
-        """Bytes of a file; raises BundleIntegrityError where it is missing or not a plain file."""
+        """Measure a file in bytes; raises BundleIntegrityError where it is missing or not a plain file."""
 
     def chunks(self, path: str, size: int) -> Iterator[bytes]:
-        """A file's bytes in pieces; raises BundleIntegrityError as soon as there are not exactly ``size`` of them."""
+        """Read a file in pieces; raises BundleIntegrityError as soon as it has not exactly ``size`` bytes."""
 
     def local_path(self, path: str) -> Path | None:
-        """Where the file system has this very file, or ``None``."""
+        """Tell where the file system has this very file, or ``None``."""
 
     def identity(self, path: str) -> tuple[int, ...]:
-        """Figures that change when the file is written to or replaced."""
+        """Take figures that change when the file is written to or replaced."""
 
     def close(self) -> None:
         """Let go of what is open."""
 
 
 def open_storage(path: Path) -> Storage:
-    """The storage for a directory or an archive.
+    """Open the storage for a directory or an archive.
 
     Raises:
         BundleError: Nothing is there, or it cannot be read.
@@ -84,17 +84,17 @@ class DirectoryStorage:
         self._root = root
 
     def names(self) -> Iterator[str]:
-        """Every file below the directory, links included, sorted."""
+        """List every file below the directory, links included, sorted."""
         with readable(self._root):
             found = sorted(path for path in self._root.rglob("*") if path.is_symlink() or not path.is_dir())
         yield from (path.relative_to(self._root).as_posix() for path in found)
 
     def size(self, path: str) -> int:
-        """Bytes of a plain file."""
+        """Measure a plain file in bytes."""
         return self._stat(path).st_size
 
     def chunks(self, path: str, size: int) -> Iterator[bytes]:
-        """A plain file's bytes; what is opened is what was looked at."""
+        """Read a plain file in pieces; what is opened is what was looked at."""
         seen = self._stat(path)
         with readable(self._root / path), (self._root / path).open("rb", buffering=0) as stream:
             opened = os.fstat(stream.fileno())
@@ -103,16 +103,16 @@ class DirectoryStorage:
             yield from _exactly(stream, size, f"{path} in {self._root}")
 
     def local_path(self, path: str) -> Path:
-        """The file itself."""
+        """Return the path of the file itself."""
         return self._root / path
 
     def identity(self, path: str) -> tuple[int, ...]:
-        """Device, inode, size and time of the last change."""
+        """Take device, inode, size and time of the last change."""
         found = self._stat(path)
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: nothing is kept open."""
 
     def _stat(self, path: str) -> os.stat_result:
         location, result = self._root, None
@@ -153,15 +153,15 @@ class ArchiveStorage:
             raise
 
     def names(self) -> Iterator[str]:
-        """Every entry that is a file."""
+        """List every entry that is a file."""
         yield from self._entries
 
     def size(self, path: str) -> int:
-        """Bytes of an entry when unpacked, as the archive says."""
+        """Measure an entry unpacked, in bytes, as the archive says."""
         return self._entry(path).file_size
 
     def chunks(self, path: str, size: int) -> Iterator[bytes]:
-        """An entry's bytes, unpacked no further than ``size``."""
+        """Read an entry in pieces, unpacked no further than ``size``."""
         from zipfile import BadZipFile
 
         info = self._entry(path)
@@ -172,10 +172,10 @@ class ArchiveStorage:
             raise BundleIntegrityError(f"{path} in {self._path} cannot be unpacked: {error}") from None
 
     def local_path(self, path: str) -> None:
-        """An entry has no path of its own."""
+        """Return nothing: an entry has no path of its own."""
 
     def identity(self, path: str) -> tuple[int, ...]:
-        """Nothing: the archive is held open, and what was read from it stays in memory."""
+        """Take nothing: the archive is held open, and what was read from it stays in memory."""
         return ()
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ from roformer_edge.checkpoint.rotary import fit_rotary_table, rotary_table
 from roformer_edge.checkpoint.weight_file import Array, WeightFile
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, VocabularyError, shown
-from roformer_edge.tasks import Task
+from roformer_edge.tasks import TASKS, Task, task_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -130,7 +130,7 @@ def load_architecture(
         raise CheckpointError(f"no such checkpoint directory: {directory} (names of a model hub are not downloaded)")
     changes = changes or {}
     resizable = config is not None or "max_position_embeddings" in changes
-    config = (config or _read_config(directory)).replace(**changes)
+    config = (config or read_config(directory)).replace(**changes)
     weights = find_weights(directory)
     opened = weights.open()
     try:
@@ -165,6 +165,24 @@ def load_architecture(
         source_directory=directory,
         unused=tuple(sorted(found.keys() - expected.keys() - {ROTARY_TABLE, DECODER_WEIGHT})),
     )
+
+
+def task_of_config(config: RoFormerConfig) -> Task:
+    """Return the task of the model class that a config names.
+
+    Raises:
+        UnsupportedModelError: It names none, or none of RoFormer's.
+    """
+    named = config.extra.get("architectures")
+    names = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+    task = task_of(names)
+    if task is None:
+        others = f"names {shown(', '.join(names))}, which is none of RoFormer's"
+        raise UnsupportedModelError(
+            f"config.json {others if names else 'names no architecture'}, so what the checkpoint is for is not known; "
+            f"say it with --task, one of: {', '.join(TASKS)}"
+        )
+    return task
 
 
 def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> None:
@@ -235,7 +253,7 @@ class _LazyArrays(Mapping[str, Array]):
             file.close()
 
 
-def _read_config(directory: Path) -> RoFormerConfig:
+def read_config(directory: Path) -> RoFormerConfig:
     """Read ``config.json``, or the ``bert_config.json`` that lies beside a TensorFlow 1 checkpoint."""
     original = directory / "bert_config.json"
     if original.is_file() and not (directory / CONFIG_NAME).exists():

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.formats import FORMATS
+from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
-    from roformer_edge.deploy.journey import Deployment, DeployOptions
+    from roformer_edge.deploy.options import Deployment, DeployOptions
 
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
@@ -27,8 +27,9 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
+    formats = ", ".join(FORMATS)
     parser.add_argument(
-        "--format", default="onnx", help=f"of the model file; one of: {', '.join(FORMATS)} (default: onnx)"
+        "--format", default=DEFAULT_FORMAT, help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})"
     )
     parser.add_argument(
         "--runtime",
@@ -75,7 +76,8 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--preset",
         default="x86",
-        help="integer types for the target's processor: x86 (right on every processor), x86-vnni or arm (default: x86)",
+        help="integer types for the target's processor: x86 (right on every processor), x86-vnni, arm, or auto for "
+        "this machine's (default: x86)",
     )
 
 
@@ -84,9 +86,7 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
     group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines, CSV or TSV of the task's inputs")
     group.add_argument("--calibration-texts", type=int, default=512, metavar="N", help="how many to use (default: 512)")
-    group.add_argument(
-        "--observer", default="percentile", help="minmax, percentile, entropy or mse (default: percentile)"
-    )
+    group.add_argument("--observer", default="percentile", help="minmax, percentile or mse (default: percentile)")
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
     add_fields(parser)
 
@@ -104,7 +104,7 @@ def add_slices(parser: argparse._ActionsContainer) -> None:
 
 def export_options(args: argparse.Namespace) -> DeployOptions:
     """The options of a float32 export."""
-    from roformer_edge.deploy.journey import DeployOptions
+    from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
         task=args.task,
@@ -122,7 +122,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
     """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
-    from roformer_edge.deploy.journey import DeployOptions
+    from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
         task=args.task,
@@ -153,6 +153,8 @@ def print_deployment(deployment: Deployment) -> None:
     unknown = RoFormerConfig.from_pretrained(deployment.bundle).unknown_keys
     if unknown:
         print(f"note: keys of config.json that RoFormer has none of were kept: {', '.join(unknown)}", file=sys.stderr)
+    for warning in deployment.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     manifest = deployment.manifest
     line = {
         "bundle": str(deployment.bundle),

@@ -33,12 +33,12 @@ class ProgressLine:
         self._write("")
 
     def stage(self, name: str) -> None:
-        """A new stage begins."""
+        """Hear that a new stage begins."""
         self._stage = name
         self._write(f"{name} ...")
 
     def step(self, done: int, total: int | None) -> None:
-        """``done`` of ``total`` steps of the stage are finished; ``None`` where the total is not known."""
+        """Hear that ``done`` of ``total`` steps of the stage are finished; ``None`` where the total is not known."""
         now = time.monotonic()
         if now - self._last < _PAUSE and done != total:
             return

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.texts import add_texts, print_json, read_questions
-from roformer_edge.errors import OptionError
+from roformer_edge.errors import OptionError, TextError
 from roformer_edge.runtime.delegates import DELEGATES
 
 if TYPE_CHECKING:
+    from roformer_edge.runtime.pipelines.base import Pipeline
     from roformer_edge.runtime.session import BackendReport
+    from roformer_edge.validate.data.inputs import PlacedInputs
 
-# task -> the options of its pipeline that can be set here, by the names of their arguments
-OPTIONS = {
-    "feature-extraction": {"pooling": "pooling", "truncate": "truncation"},
-    "fill-mask": {"top_k": "top_k", "truncate": "truncation"},
-    "text-generation": {"max_new_tokens": "max_new_tokens"},
-    "text-classification": {"top_k": "top_k", "truncate": "truncation"},
-    "token-classification": {"truncate": "truncation"},
-    "question-answering": {"top_k": "top_k"},
-    "multiple-choice": {"top_k": "top_k", "truncate": "truncation"},
-}
-# what is printed again of what was asked -> under which name; contexts are long, choices stand in the answer
-_ASKED = {"text": "text", "text_pair": "text_pair", "question": "question"}
-# "text" is the whole text in the answer
-_PROMPT = {"text": "prompt"}
-# task -> under which name an answer stands that is no object
-_NAMES = {"feature-extraction": "features", "token-classification": "entities"}
+# argument -> the option of a pipeline that it sets
+_OPTIONS = {"top_k": "top_k", "truncate": "truncation", "pooling": "pooling", "max_new_tokens": "max_new_tokens"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,40 +72,46 @@ def run(args: argparse.Namespace) -> int:
 
     with load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test) as pipeline:
         task = pipeline.model.task
-        options = _options(args, task.name)
+        options = _options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
             print(f"note: {note}", file=sys.stderr)
-        asked: list[Mapping[str, Any]] = []
+        asked: list[PlacedInputs] = []
 
         def remember() -> Iterator[Any]:
-            for question in read_questions(args, task):
-                asked.append(question)
-                yield text_or_pair(question) if task.fields == ("text",) else question
+            for placed in read_questions(args, task):
+                asked.append(placed)
+                yield text_or_pair(placed.inputs) if task.fields == ("text",) else placed.inputs
 
-        names = _PROMPT if task.name == "text-generation" else _ASKED
-        for answer in pipeline(remember(), batch_size=args.batch_size, **options):
-            question = asked.pop(0)
-            line = {name: question[field] for field, name in names.items() if field in question}
-            plain = _plain(answer)
-            print_json(line | (plain if isinstance(plain, dict) else {_NAMES.get(task.name, "answers"): plain}))
+        try:
+            for answer in pipeline(remember(), batch_size=args.batch_size, **options):
+                inputs = asked.pop(0).inputs
+                line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
+                plain = _plain(answer)
+                print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+        except TextError as error:
+            # those before it are answered, so the first that is left is the one that cannot be
+            if asked and asked[0].where:
+                raise type(error)(f"{asked[0].where}: {error}") from None
+            raise
     return 0
 
 
-def _options(args: argparse.Namespace, task: str) -> dict[str, Any]:
-    """What the task's pipeline is told.
+def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
+    """What the pipeline is told.
 
     Raises:
-        OptionError: An option that means nothing to the task.
+        OptionError: An option that means nothing to it.
     """
+    known = inspect.signature(pipeline.__call__).parameters
     told = {}
-    for argument in ("top_k", "truncate", "pooling", "max_new_tokens"):
+    for argument, option in _OPTIONS.items():
         value = getattr(args, argument)
         if value is None:
             continue
-        if argument not in OPTIONS[task]:
+        if option not in known:
             name = f"--{argument.replace('_', '-')}"
-            raise OptionError(name, value, f"left out, because it means nothing to {task}")
-        told[OPTIONS[task][argument]] = value
+            raise OptionError(name, value, f"left out, because it means nothing to {pipeline.task}")
+        told[option] = value
     return told
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.errors import TextError
@@ -14,6 +14,7 @@ from roformer_edge.tasks import Task
 
 if TYPE_CHECKING:
     from roformer_edge.validate.data.fields import FieldNames
+    from roformer_edge.validate.data.inputs import PlacedInputs
 
 
 def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> None:
@@ -60,22 +61,25 @@ def read_inputs(args: argparse.Namespace) -> Iterator[str]:
     yield from read_texts(args.input, field_names(args))
 
 
-def read_questions(args: argparse.Namespace, task: Task) -> Iterator[Mapping[str, Any]]:
-    """What a task is asked, by the names of its fields: from the arguments, or else from the file, one at a time.
+def read_questions(args: argparse.Namespace, task: Task) -> Iterator[PlacedInputs]:
+    """Read what a task is asked, from the arguments, or else from the file, one at a time.
+
+    What is asked on the command line stands nowhere: its ``where`` is empty.
 
     Raises:
         TextError: A text stands among the arguments, and the task asks for more than one.
     """
+    from roformer_edge.validate.data.inputs import PlacedInputs
+    from roformer_edge.validate.data.inputs import read_inputs as read_lines
+
     if args.texts:
         if task.fields != ("text",):
             raise TextError(
                 f"{task.name} answers to {', '.join(task.fields)}, and a TEXT argument is one text, found "
                 f"{args.texts[0]!r:.40}; give JSON Lines with these keys in --input or on standard input"
             )
-        yield from ({"text": _checked(text)} for text in args.texts)
+        yield from (PlacedInputs(where="", inputs={"text": _checked(text)}) for text in args.texts)
         return
-    from roformer_edge.validate.data.inputs import read_inputs as read_lines
-
     _prompt(args, {field: ["好", "不好"] if field == "choices" else "你好" for field in task.fields})
     yield from read_lines(args.input, task.name, field_names(args))
 

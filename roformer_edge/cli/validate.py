@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the summary, write the report, and keep the budget."""
-    from roformer_edge.deploy.journey import open_reference
+    from roformer_edge.deploy.reference import open_reference
     from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
     from roformer_edge.validate.data.examples import check_inputs, read_examples
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     with ProgressLine() as progress:
         progress.stage("read")
         candidate = open_predictor(args.bundle, task=task.name, threads=args.threads, truncate=args.truncate)
-        with open_reference(args.reference, task, threads=args.threads, truncation=args.truncate) as reference:
+        with open_reference(args.reference, task.name, threads=args.threads, truncation=args.truncate) as reference:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)
             examples = tuple(islice(read_examples(args.data, measure, fields), args.limit))

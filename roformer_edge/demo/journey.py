@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
-from roformer_edge.deploy.journey import Deployment, DeployOptions, deploy_checkpoint
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.text_classification import Classification

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from roformer_edge._extras import available
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, calibrate_products, equalised_arrays, output_maxima
+from roformer_edge.export.calibration import (
+    Batches,
+    Treated,
+    calibrate_products,
+    split_outputs,
+    treat_embeddings,
+    treat_outliers,
+)
+from roformer_edge.export.network.emitter import FloatArray
 from roformer_edge.export.network.weights import Weights
-from roformer_edge.export.parity import Parity, check_parity, torch_answers
+from roformer_edge.export.parity import Parity, Tensors, check_parity
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, STATIC, Decision, resolve
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, INT4, ROWS, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
@@ -28,13 +36,16 @@ class Exported:
         artifact: The model.
         decisions: One per scope, in the order of the network.
         parity: Of the float32 network that the artifact was quantised from.
-        calibration: Present where the recipe needed ranges.
+        calibration: What was seen of calibration texts: the ranges where the recipe needed some, and otherwise the
+            magnitudes that outlier channels were found by.
+        warnings: What may make the artifact worse than it could be.
     """
 
     artifact: Artifact
     decisions: tuple[Decision, ...]
     parity: Parity
     calibration: Calibration | None
+    warnings: tuple[str, ...] = ()
 
 
 def export_checkpoint(
@@ -43,6 +54,7 @@ def export_checkpoint(
     options: ExportOptions,
     *,
     build: Builder,
+    answers: Sequence[Tensors] | None,
     batches: Batches | None = None,
     progress: ProgressListener = SILENT,
 ) -> Exported:
@@ -53,8 +65,9 @@ def export_checkpoint(
         task: The head, inputs and outputs.
         options: Recipe, preset, dtypes.
         build: Makes the artifact in the wanted format.
+        answers: What the reference model answers to ``parity.probe_feeds``; ``None`` where there is no reference.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
-            by recipes with the static scheme; with others they serve to equalise outlier channels, as with static ones.
+            by recipes with the static scheme; with all that quantise inputs they tell which channels are outliers.
         progress: Told of each stage as it begins, and how many calibration texts were seen.
 
     Raises:
@@ -69,33 +82,51 @@ def export_checkpoint(
             f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
             "give a JSON Lines file of texts like those that the model will see (--calibration)"
         )
-    progress.stage("parity")
-    answers = torch_answers(checkpoint, task) if available("torch") else None
+    progress.stage("float network")
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
     artifact = build(weights, task, options)
     parity = Parity(checked=False, reference=NO_TORCH)
     if answers is not None:
+        progress.stage("parity")
         parity = check_parity(artifact, answers, checkpoint.config, task)
-    quantised = [name for name, decision in decisions.items() if decision.scheme in (STATIC, DYNAMIC)]
-    calibration = None
-    if quantised and batches is not None:
-        progress.stage("calibrate")
-        weights = Weights(
-            config=weights.config, arrays=equalised_arrays(artifact, weights, quantised, batches, progress)
+    quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC, INT4)]
+    treated = Treated(weights=weights)
+    if quantised:
+        if batches is not None:
+            progress.stage("calibrate")
+        treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, progress)
+    calibration = treated.seen
+    output_maxima: dict[str, FloatArray] = {}
+    if static and batches is not None:
+        artifact = build(replace(treated.weights, decisions={}), task, options)
+        calibration = calibrate_products(
+            artifact,
+            treated.weights,
+            static,
+            batches,
+            progress,
+            grid=options.preset.activations,
+            observer=options.observer,
         )
-        if static:
-            artifact = build(weights, task, options)
-            grid = options.preset.activations
-            calibration = calibrate_products(artifact, static, batches, progress, grid=grid, observer=options.observer)
+        calibration, output_maxima = split_outputs(calibration)
+    warnings = (treated.warning,) if treated.warning else ()
+    if decisions["embeddings.word"].scheme == ROWS:
+        treated = treat_embeddings(treated)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         progress.stage("quantize")
         del artifact  # one model in memory at a time
-        weights = Weights(
-            config=weights.config,
-            arrays=weights.arrays,
-            decisions=decisions,
-            ranges=calibration.ranges if calibration else {},
-            output_maxima=output_maxima(calibration) if calibration else {},
-        )
+        ranges = calibration.ranges if calibration is not None else {}
+        weights = replace(treated.weights, decisions=decisions, ranges=ranges, output_maxima=output_maxima)
         artifact = build(weights, task, options)
-    return Exported(artifact=artifact, decisions=tuple(decisions.values()), parity=parity, calibration=calibration)
+    return Exported(
+        artifact=artifact,
+        decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),
+        parity=parity,
+        calibration=calibration,
+        warnings=warnings,
+    )
+
+
+def _with_treatment(decision: Decision, treated: Treated) -> Decision:
+    treatment = treated.treatments.get(decision.scope.name)
+    return replace(decision, reason=f"{decision.reason}; {treatment}") if treatment else decision

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ParityError
 from roformer_edge.export.artifact import Artifact
@@ -149,19 +148,21 @@ def difference_of(wanted: np.ndarray, found: np.ndarray) -> Difference:
     return Difference(absolute=absolute, relative=absolute / max(size, float(np.finfo(np.float32).tiny)))
 
 
-def torch_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:
-    """Let the PyTorch model of ``task`` answer :func:`probe_feeds`, as :func:`check_parity` wants it.
+def torch_answers(model: Any, config: RoFormerConfig, task: Task) -> list[dict[str, np.ndarray]]:
+    """Let a PyTorch model answer :func:`probe_feeds`, as :func:`check_parity` wants it.
 
-    Beside the task's outputs there is what every encoder layer makes. The model is gone when this returns: it and the
-    artifact are never in memory together.
+    Args:
+        model: An instance of the task's class in ``models.torch.heads``.
+        config: The architecture.
+        task: The task.
+
+    Returns:
+        For each probe the task's outputs, and what every encoder layer makes.
     """
     import torch
 
-    from roformer_edge.models.torch import heads
-
-    model = getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
     answers = []
-    for feeds in probe_feeds(checkpoint.config, task):
+    for feeds in probe_feeds(config, task):
         with torch.inference_mode():
             result = model(**{name: torch.from_numpy(ids) for name, ids in feeds.items()}, output_hidden_states=True)
         first, *layers = (state.numpy() for state in result.hidden_states)

@@ -17,9 +17,10 @@ from roformer_edge.errors import CalibrationError, CheckpointError, RecipeError
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 
-# The largest weight w for which two products with activations of 8 bits fit in 16: 2 * 255 * 64 <= 32767. x86
-# without VNNI adds such pairs with VPMADDUBSW, which saturates instead of overflowing.
-REDUCED_LIMIT = 64
+# The most that two neighbouring weights of one sign may sum up to so that their products with activations of 8 bits fit
+# in 16: 255 * 128 <= 32767. x86 without VNNI adds the products of channels 2i and 2i + 1 with VPMADDUBSW, which
+# saturates.
+PAIR_LIMIT = 128
 
 # A smaller scale is denormal: its reciprocal overflows, and kernels that flush denormals to zero divide by zero.
 SMALLEST_SCALE = np.finfo(np.float32).tiny
@@ -35,7 +36,7 @@ class Grid:
     Attributes:
         dtype: ``"int8"`` or ``"uint8"``, the type the integers are stored in.
         symmetric: Zero lies in the middle and the range is the same on both sides of it.
-        reduce_range: One bit less, see ``REDUCED_LIMIT``.
+        bounded_pairs: Neighbours of one sign along the last axis sum up to ``PAIR_LIMIT`` at most.
         bits: Width of the integers, 2 to 8; fewer than 8 still take a byte each.
 
     Raises:
@@ -44,7 +45,7 @@ class Grid:
 
     dtype: str = "uint8"
     symmetric: bool = False
-    reduce_range: bool = False
+    bounded_pairs: bool = False
     bits: int = 8
 
     def __post_init__(self) -> None:
@@ -52,25 +53,40 @@ class Grid:
             raise RecipeError(f"integers of type {self.dtype!r} were asked for; choose one of: int8, uint8")
         if not 2 <= self.bits <= 8:
             raise RecipeError(f"integers of {self.bits} bits were asked for; a byte holds 2 to 8")
+        if self.bounded_pairs and (self.dtype != "int8" or not self.symmetric):
+            raise RecipeError("bounded pairs were asked for of integers that are not symmetric int8")
 
     @property
     def levels(self) -> tuple[int, int]:
-        """The smallest and the largest integer."""
+        """Return the smallest and the largest integer."""
         if self.dtype == "uint8":
-            top = 2 ** (min(self.bits, 7) if self.reduce_range else self.bits) - 1
-            return (1 if self.symmetric else 0), top
+            return (1 if self.symmetric else 0), 2**self.bits - 1
         half = 2 ** (self.bits - 1)
-        low, high = (1 - half if self.symmetric else -half), half - 1
-        return (max(low, -REDUCED_LIMIT), min(high, REDUCED_LIMIT)) if self.reduce_range else (low, high)
+        return (1 - half if self.symmetric else -half), half - 1
 
     @property
     def middle(self) -> int:
-        """The integer that stands for zero when the grid is symmetric."""
+        """Return the integer that stands for zero when the grid is symmetric."""
         low, high = self.levels
         return (low + high) // 2
 
     def parameters(self, low: float, high: float) -> tuple[np.float32, np.integer[Any]]:
-        """Scale and zero point that cover ``[low, high]`` and zero; see :func:`activation_parameters`."""
+        """Choose scale and zero point for values between ``low`` and ``high``.
+
+        The range is first widened to hold zero, which is then represented exactly. A value inside the range comes back
+        with an error of at most half the scale (and float32 rounding); a value outside comes back as the nearest end.
+        A range without width, ``[0, 0]``, has scale 1. For uint8 the result equals that of DynamicQuantizeLinear.
+
+        Args:
+            low: The smallest value.
+            high: The largest value.
+
+        Returns:
+            The scale, a normal float32 above zero, and the zero point, a scalar of the grid's type.
+
+        Raises:
+            CalibrationError: A bound is not finite, or ``low`` is above ``high``.
+        """
         if not (np.isfinite(low) and np.isfinite(high) and low <= high):
             raise CalibrationError(
                 f"a range must run from a finite number up to a finite number, found [{low}, {high}]"
@@ -82,7 +98,7 @@ class Grid:
         return np.float32(scale.item()), np.dtype(self.dtype).type(zero_point.item())
 
     def parameters_of(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, IntArray]:
-        """Scales and zero points of many ranges at once.
+        """Choose scales and zero points for many ranges at once.
 
         Args:
             low: float32, finite.
@@ -107,33 +123,6 @@ class Grid:
             return scale, np.full(scale.shape, self.middle, self.dtype)
         zero_point = np.rint(np.clip(np.float32(first) - low / scale, first, last))
         return scale, np.asarray(zero_point, self.dtype)
-
-
-def activation_parameters(
-    low: float, high: float, *, dtype: DTypeLike = np.uint8, symmetric: bool = False, reduce_range: bool = False
-) -> tuple[np.float32, np.integer[Any]]:
-    """Scale and zero point for values between ``low`` and ``high``.
-
-    The range is first widened to hold zero, which is then represented exactly. A value inside the range comes back
-    with an error of at most half the scale (and float32 rounding); a value outside comes back as the nearest end.
-    A range without width, ``[0, 0]``, has scale 1. For uint8 the result equals that of DynamicQuantizeLinear.
-
-    Args:
-        low: Smallest value.
-        high: Largest value.
-        dtype: int8 or uint8.
-        symmetric: Put zero in the middle of the integers.
-        reduce_range: One bit less.
-
-    Returns:
-        The scale, a normal float32 above zero, and the zero point, a scalar of type ``dtype``.
-
-    Raises:
-        CalibrationError: A bound is not finite, or ``low`` is above ``high``.
-        RecipeError: The type is neither int8 nor uint8.
-    """
-    grid = Grid(dtype=np.dtype(dtype).name, symmetric=symmetric, reduce_range=reduce_range)
-    return grid.parameters(low, high)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -170,31 +159,15 @@ class QuantizedTensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the integers, the scales and the zero points together."""
+        """Count the bytes of the integers, the scales and the zero points together."""
         return self.values.nbytes + self.scale.nbytes + self.zero_point.nbytes
 
     def dequantize(self) -> NDArray[np.float32]:
-        """The real numbers, float32, in the shape of ``values``; equal to ONNX DequantizeLinear."""
+        """Return the real numbers, float32, in the shape of ``values``; equal to ONNX DequantizeLinear."""
         scale, zero_point = _along(self.axis, self.values.ndim, self.scale, self.zero_point)
         result = np.subtract(self.values, zero_point, dtype=np.float32)
         result *= scale
         return result
-
-
-def quantize(values: FloatArray, scale: FloatArray, zero_point: IntArray, *, axis: int | None = None) -> IntArray:
-    """Quantise with given parameters: ``clip(rint(values / scale) + zero_point)``, as ONNX QuantizeLinear does.
-
-    Args:
-        values: Floats of any shape; NaN is not allowed for.
-        scale: float32, ``[]`` or ``[values.shape[axis]]``.
-        zero_point: int8 or uint8 of the same shape; its type is that of the result, whose whole range is used.
-        axis: The axis that ``scale`` runs along.
-
-    Returns:
-        Integers of the type of ``zero_point`` and the shape of ``values``.
-    """
-    bounds = np.iinfo(zero_point.dtype)
-    return _quantize(values, scale, zero_point, axis, (bounds.min, bounds.max))
 
 
 def quantize_weight(
@@ -203,7 +176,7 @@ def quantize_weight(
     *,
     bits: int = 8,
     symmetric: bool = True,
-    reduce_range: bool = False,
+    bounded_pairs: bool = False,
     dtype: DTypeLike = np.int8,
 ) -> QuantizedTensor:
     """Quantise a weight by its own smallest and largest values.
@@ -216,14 +189,15 @@ def quantize_weight(
             embedding; None for one scale.
         bits: 2 to 8; the integers take a byte each in any case.
         symmetric: Zero point in the middle.
-        reduce_range: At most 64 in magnitude (int8) or 7 bits (uint8): exact also on x86 without VNNI.
+        bounded_pairs: Choose scales with which neighbours along the last axis sum up to ``PAIR_LIMIT`` at most, so that
+            products are exact on x86 without VNNI too. For axis 0 or None of a weight with rows, and symmetric int8.
         dtype: int8 or uint8.
 
     Raises:
         CheckpointError: The weight is empty or holds NaN or infinity.
         RecipeError: There is no such axis, type or width.
     """
-    grid = Grid(dtype=np.dtype(dtype).name, symmetric=symmetric, reduce_range=reduce_range, bits=bits)
+    grid = Grid(dtype=np.dtype(dtype).name, symmetric=symmetric, bounded_pairs=bounded_pairs, bits=bits)
     if axis is not None and not -weight.ndim <= axis < weight.ndim:
         raise RecipeError(f"axis {axis} was asked for, but the weight has {weight.ndim} axes")
     if weight.size == 0:
@@ -235,9 +209,33 @@ def quantize_weight(
         low, high = (np.asarray(reduce(weight, axis=others), np.float32) for reduce in (np.min, np.max))
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise CheckpointError(f"a weight of shape {weight.shape} holds NaN or infinity and cannot be quantised")
+    if bounded_pairs:
+        if axis not in (0, None) or weight.ndim < 2:
+            raise RecipeError(f"bounded pairs were asked for with scales on axis {axis} of {weight.ndim}; use axis 0")
+        high = np.maximum(np.maximum(-low, high), _largest_pair(weight, axis))
     scale, zero_point = grid.parameters_of(low, high)
     values = _quantize(weight, scale, zero_point, axis, grid.levels)
     return QuantizedTensor(values=values, scale=scale, zero_point=zero_point, axis=axis)
+
+
+def _largest_pair(weight: FloatArray, axis: int | None) -> FloatArray:
+    """Find the largest magnitude of a sum of neighbours, channels 2i and 2i + 1 of the last axis, in every slice.
+
+    Rounded to steps of a 127th of it, such a sum is ``PAIR_LIMIT`` at most: each half step more. A sum of unlike signs
+    is smaller than the larger of both, which counts by itself.
+    """
+    rows = np.atleast_2d(weight)
+    even = rows.shape[-1] // 2 * 2
+    sums = np.zeros(len(rows), np.float32) if axis == 0 else np.zeros((), np.float32)
+    count = max(1, _CHUNK * len(rows) // max(1, rows.size))
+    for start in range(0, len(rows), count):
+        part = rows[start : start + count]
+        pairs = np.abs(part[..., 0:even:2] + part[..., 1:even:2])
+        if axis == 0:
+            sums[start : start + count] = pairs.reshape(len(part), -1).max(axis=1, initial=0)
+        else:
+            sums = np.maximum(sums, pairs.max(initial=0))
+    return np.asarray(sums, np.float32)
 
 
 def _quantize(

@@ -21,17 +21,6 @@ Run: TypeAlias = Callable[[Arrays], Arrays]
 
 MASK = "attention_mask"
 
-# the keys of a saved calibration, and what each holds
-_KINDS: dict[str, type] = {
-    "observer": str,
-    "grid": Mapping,
-    "texts": int,
-    "tokens": int,
-    "digest": str,
-    "ranges": Mapping,
-    "channel_maxima": Mapping,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
@@ -56,18 +45,8 @@ class Calibration:
     grid: Grid
     digest: str
 
-    def range_of(self, tensor: str) -> Range:
-        """The range of one tensor.
-
-        Raises:
-            CalibrationError: The tensor was not calibrated.
-        """
-        if tensor not in self.ranges:
-            raise CalibrationError(f"{tensor!r} was not calibrated; calibrated are: {', '.join(self.ranges)}")
-        return self.ranges[tensor]
-
     def to_dict(self) -> dict[str, Any]:
-        """A dictionary that JSON can hold; :meth:`from_dict` reads it back to an equal object."""
+        """Return it as data that JSON can hold, for the record in a bundle."""
         return {
             "observer": self.observer,
             "grid": asdict(self.grid),
@@ -78,31 +57,6 @@ class Calibration:
             "channel_maxima": {name: list(maxima) for name, maxima in self.channel_maxima.items()},
         }
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
-        """Read what :meth:`to_dict` wrote.
-
-        Raises:
-            CalibrationError: A key is missing or unknown, or a value is of the wrong kind.
-        """
-        if not isinstance(values, Mapping) or set(values) != set(_KINDS):
-            raise CalibrationError(f"a saved calibration is an object with the keys {', '.join(_KINDS)}, and no others")
-        for key, kind in _KINDS.items():
-            if not isinstance(values[key], kind):
-                raise CalibrationError(f"a saved calibration holds {values[key]!r} as its {key!r}")
-        try:
-            return cls(
-                ranges={name: _range(name, bounds) for name, bounds in values["ranges"].items()},
-                channel_maxima={name: tuple(map(float, row)) for name, row in values["channel_maxima"].items()},
-                texts=values["texts"],
-                tokens=values["tokens"],
-                observer=values["observer"],
-                grid=Grid(**values["grid"]),
-                digest=values["digest"],
-            )
-        except (TypeError, ValueError) as error:
-            raise CalibrationError(f"a saved calibration is malformed: {error}") from None
-
 
 def calibrate(
     run: Run,
@@ -112,6 +66,7 @@ def calibrate(
     observer: str | ObserverFactory = "percentile",
     grid: Grid | None = None,
     channels: bool = True,
+    multipliers: Mapping[str, FloatArray] | None = None,
     progress: ProgressListener = SILENT,
 ) -> Calibration:
     """Find the range of every tensor over some texts.
@@ -128,6 +83,7 @@ def calibrate(
         observer: A row of ``OBSERVERS``, or what makes an observer from a tensor's name and the grid.
         grid: The grid that the tensors will be quantised to; asymmetric uint8 where None.
         channels: Note the largest magnitude of every channel as well.
+        multipliers: Tensor name -> what its channels are multiplied by before they are watched, ``[width]``.
         progress: Told after each batch how many texts were seen.
 
     Raises:
@@ -150,7 +106,8 @@ def calibrate(
         for tensor, watch in watches.items():
             if tensor not in outputs:
                 raise CalibrationError(f"the graph has no output {tensor!r}; it has: {', '.join(outputs)}")
-            watch.update(_without_padding(tensor, outputs[tensor], mask))
+            values = _without_padding(tensor, outputs[tensor], mask)
+            watch.update(values * multipliers[tensor] if multipliers and tensor in multipliers else values)
         progress.step(seen.texts, None)
     if not seen.tokens:
         raise CalibrationError("calibration saw no tokens; give it texts like those the model will meet")
@@ -240,10 +197,3 @@ def _without_padding(tensor: str, values: FloatArray, mask: NDArray[np.bool_]) -
         f"{tensor!r} has the shape {list(values.shape)}; it must start with [batch, sequence] = {list(mask.shape)}, "
         f"or be [batch, width] with a batch of {len(mask)}"
     )
-
-
-def _range(tensor: str, bounds: Sequence[float]) -> Range:
-    low, high = (float(bound) for bound in bounds)
-    if not (np.isfinite([low, high]).all() and low <= high):
-        raise ValueError(f"the range of {tensor!r} is [{low}, {high}]")
-    return low, high

@@ -78,13 +78,6 @@ class Histogram:
             np.floor(bins, out=bins)
             self._counts += np.bincount(bins.astype(np.intp) + SIDE, minlength=2 * SIDE)
 
-    def merge(self, other: Histogram) -> None:
-        """Add the counts of ``other``, which stays as it is; the result is that of having seen both their values."""
-        if other.low > other.high:
-            return
-        self._cover(other.low, other.high)
-        self._counts += _coarsen(other._counts, self._exponent - other._exponent)
-
     def occupied(self, most: int = 2 * SIDE) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The stretch of bins that holds all values.
 

@@ -1,7 +1,7 @@
 """Observers watch the values of one tensor go by and say which range of them to quantise.
 
 All but :class:`MinMax` keep a histogram of bounded size. What an observer answers depends on the values alone, not on
-their order nor on how they were cut into batches, and two observers that saw different values can be merged.
+their order nor on how they were cut into batches.
 """
 
 from __future__ import annotations
@@ -19,17 +19,11 @@ from roformer_edge.quantize.histogram import Histogram, extremes
 
 Range: TypeAlias = tuple[float, float]
 
-# Bins that the entropy search works on. With more of them than this, most of the divergence between a histogram and
-# its quantised form is the noise of small counts.
-_ENTROPY_BINS = 2048
-
 # Bins that the search for the smallest error works on: at least 8 a step where nothing is clipped.
 _MSE_BINS = 4096
 
-# How many octaves below the largest magnitude the search goes, and in how many steps each. The divergence jumps
-# wherever a bin changes its integer, and wants smaller steps than the squared error, which is smooth.
+# How many octaves below the largest magnitude the search goes, and in how many steps each.
 _MSE_SEARCH = (12, 8)
-_ENTROPY_SEARCH = (8, 32)
 
 # Then it moves up and down from the best of these by at most an eighth of an octave.
 _FINE = np.exp2(np.arange(-8, 9) / 64)
@@ -82,10 +76,6 @@ class MinMax:
         low, high = extremes(values, self.tensor)
         self._low, self._high = min(self._low, low), max(self._high, high)
 
-    def merge(self, other: MinMax) -> None:
-        """Take in what ``other`` saw."""
-        self._low, self._high = min(self._low, other._low), max(self._high, other._high)
-
     def range(self) -> Range:
         """See :meth:`Observer.range`."""
         if self._low > self._high:
@@ -103,10 +93,6 @@ class _HistogramObserver:
     def update(self, values: FloatArray) -> None:
         """See :meth:`Observer.update`."""
         self.histogram.add(values)
-
-    def merge(self, other: _HistogramObserver) -> None:
-        """Take in what ``other`` saw."""
-        self.histogram.merge(other.histogram)
 
 
 class Percentile(_HistogramObserver):
@@ -164,26 +150,7 @@ class MSE(_HistogramObserver):
         def loss(bounds: Range) -> float:
             return squared_error(density, edges, self.grid, bounds)
 
-        return _search(loss, self.histogram.extent, self.grid, _MSE_SEARCH)
-
-
-class Entropy(_HistogramObserver):
-    """The range whose quantised distribution diverges least (Kullback-Leibler) from that of the values.
-
-    See :func:`divergence`. It is TensorRT's criterion, for the very grid the values will be quantised to. It weighs
-    how frequent values are, not how large, and so clips rare large values readily.
-    """
-
-    settings = "entropy"
-
-    def range(self) -> Range:
-        """See :meth:`Observer.range`."""
-        counts, edges = self.histogram.occupied(_ENTROPY_BINS)
-
-        def loss(bounds: Range) -> float:
-            return divergence(counts, edges, self.grid, bounds)
-
-        return _search(loss, self.histogram.extent, self.grid, _ENTROPY_SEARCH)
+        return _search(loss, self.histogram.extent, self.grid)
 
 
 ObserverFactory: TypeAlias = Callable[[str, Grid], Observer]
@@ -191,7 +158,6 @@ ObserverFactory: TypeAlias = Callable[[str, Grid], Observer]
 OBSERVERS: dict[str, ObserverFactory] = {
     "minmax": MinMax,
     "percentile": Percentile,
-    "entropy": Entropy,
     "mse": MSE,
 }
 
@@ -231,51 +197,14 @@ def squared_error(density: FloatArray, edges: FloatArray, grid: Grid, bounds: Ra
     return float(density @ np.diff(integral)) * scale**3
 
 
-def divergence(counts: NDArray[np.int64], edges: FloatArray, grid: Grid, bounds: Range) -> float:
-    """Kullback-Leibler divergence of the values from their quantised form.
-
-    The values are counted in the bins whose centre the grid represents; the outermost filled ones of these take in
-    what lies beyond. The quantised form does not know what lies beyond, and spreads the count of every integer evenly
-    over the filled bins that become this integer.
-
-    Args:
-        counts: Of the bins, ``[bins]``.
-        edges: Of the bins, all of one width, ``[bins + 1]``.
-        grid: The grid to quantise to.
-        bounds: The range that the grid is laid over.
-
-    Returns:
-        The divergence in nats. Infinity where the grid's steps are narrower than the bins, which then tell nothing
-        about them, or where nothing lies within the grid.
-    """
-    scale, zero_point = (float(value) for value in grid.parameters(*bounds))
-    if scale < edges[1] - edges[0]:
-        return math.inf
-    first, last = grid.levels
-    filled = np.flatnonzero(counts)
-    counts = counts[filled]
-    integers = np.rint((edges[filled] + edges[filled + 1]) / (2 * scale)) + (zero_point - first)
-    start, stop = np.searchsorted(integers, (0, last - first + 1))
-    if start == stop:
-        return math.inf
-    inside = counts[start:stop].astype(np.float64)
-    which = integers[start:stop].astype(np.intp)
-    spread = np.bincount(which, inside)[which] / np.bincount(which)[which]
-    quantised = spread / inside.sum()
-    inside[0] += counts[:start].sum()
-    inside[-1] += counts[stop:].sum()
-    reference = inside / inside.sum()
-    return float(reference @ np.log(reference / quantised))
-
-
-def _search(loss: Callable[[Range], float], extent: Range, grid: Grid, depth: tuple[int, int]) -> Range:
+def _search(loss: Callable[[Range], float], extent: Range, grid: Grid) -> Range:
     """The range inside ``extent`` with the smallest loss; the wider one of a tie.
 
     First a threshold on the magnitude is sought; where the grid is asymmetric, the two ends are then moved in turn
     for as long as that helps.
     """
     low, high = extent
-    octaves, steps = depth
+    octaves, steps = _MSE_SEARCH
     coarse = np.exp2(-np.arange(octaves * steps + 1) / steps)
 
     def pick(best: Range, candidates: Iterable[Range]) -> Range:

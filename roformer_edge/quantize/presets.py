@@ -39,8 +39,8 @@ PRESETS: dict[str, Preset] = {
     "x86": Preset(
         name="x86",
         activations=_UNSIGNED,
-        weights=Grid(dtype="int8", symmetric=True, reduce_range=True),
-        reason="without VNNI pairs of products are added in 16 bits and saturate, unless weights stay within 64",
+        weights=Grid(dtype="int8", symmetric=True, bounded_pairs=True),
+        reason="without VNNI pairs of products are added in 16 bits and saturate, unless neighbours are bounded",
     ),
     "x86-vnni": Preset(
         name="x86-vnni",
@@ -59,15 +59,20 @@ PRESETS: dict[str, Preset] = {
 # right on every processor: x86 of any age, and ARM, where it is merely not the fastest
 SAFE_PRESET = "x86"
 
+# the preset for the machine that the bundle is made on
+AUTO = "auto"
+
 
 def get_preset(name: str) -> Preset:
-    """Return the row of ``PRESETS`` with this name.
+    """Return the row of ``PRESETS`` with this name; ``"auto"`` names the one for this machine.
 
     Raises:
         UnknownNameError: No such preset; the message lists those there are.
     """
+    if name == AUTO:
+        name = detect_preset()
     if name not in PRESETS:
-        raise UnknownNameError("preset", name, PRESETS)
+        raise UnknownNameError("preset", name, (*PRESETS, AUTO))
     return PRESETS[name]
 
 

@@ -104,6 +104,12 @@ class Decision:
         }
 
 
+def batching_of(decisions: Iterable[Decision]) -> str:
+    """Tell which rows may be computed together without changing each other's answers: a key of ``BATCHING``."""
+    schemes = {decision.scheme for decision in decisions}
+    return "single" if DYNAMIC in schemes else "equal_lengths" if STATIC in schemes else "any"
+
+
 _NO_RULE = "no rule of the recipe matches it"
 _KEPT = (
     Rule(pattern="embeddings.type", scheme=FLOAT, reason="a few rows: nothing to save"),

@@ -168,13 +168,13 @@ def bench_bundle(
 
 
 def first_question(manifest: Manifest, text: str) -> object:
-    """An input of the bundle's task, made of a text."""
-    fields = get_task(manifest.task).fields
-    if fields == ("text",):
-        return f"{text}{manifest.tokenizer['mask_token']}" if manifest.task == "fill-mask" else text
-    if "choices" in fields:
+    """Make an input of the bundle's task of a text."""
+    task = get_task(manifest.task)
+    if task.fields == ("text",):
+        return f"{text}{manifest.tokenizer['mask_token']}" if task.masked else text
+    if "choices" in task.fields:
         return {"context": text, "choices": [text, text]}
-    return dict.fromkeys(fields, text)
+    return dict.fromkeys(task.fields, text)
 
 
 def measure_latency(

@@ -17,6 +17,9 @@ from roformer_edge.runtime.texts import split_pair
 from roformer_edge.signatures import TensorSpec, alternatives, choose, longest
 from roformer_edge.tasks import Task
 
+# Where texts do not change each other's answers. Larger batches are no quicker.
+DEFAULT_BATCH = 8
+
 # outputs of one row by name, the batch axis gone and padding cut off
 Outputs = dict[str, NDArray[np.float32]]
 
@@ -103,12 +106,14 @@ class Limits:
         token_budget: The most tokens of one batch, padding included.
         pad_id: The id that fills short texts up.
         alike: Compute only texts of one length together, for models whose answers change with padding.
+        batch_size: The most texts that are computed together where nobody says how many.
     """
 
     max_length: int
     token_budget: int = TOKEN_BUDGET
     pad_id: int = 0
     alike: bool = False
+    batch_size: int = DEFAULT_BATCH
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,9 +165,9 @@ class TextModel:
         """
         text, pair = split_pair(value, where)
         limit = self.limits.max_length
+        if truncation:
+            return encode_within(self.tokenizer, text, pair, limit)
         encoding = self.tokenizer.encode_text(text, pair)
-        if truncation and len(encoding.ids) > limit:
-            encoding = self.tokenizer(text, pair, truncation=True, max_length=limit).encodings[0]
         if len(encoding.ids) > limit:
             raise TextTooLongError(
                 f"{where} has {len(encoding.ids)} tokens, special tokens included, and the model takes {limit} at "
@@ -206,16 +211,7 @@ class TextModel:
         """Put rows together for one run, padded as the task says; see :meth:`run`."""
         among = self.signatures if signature is None else {signature: self.signatures[signature]}
         name, width = choose(among, max(len(row.ids) for row in rows))
-        ids = np.full((len(rows), width), self.limits.pad_id, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        types = np.zeros_like(ids)
-        for place, row in enumerate(rows):
-            length = len(row.ids)
-            tokens = slice(width - length, width) if self.task.pad_left else slice(length)
-            ids[place, tokens] = row.ids
-            types[place, tokens] = row.type_ids
-            mask[place, tokens] = 1
-        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        feeds = padded_feeds(rows, width, pad_id=self.limits.pad_id, pad_left=self.task.pad_left)
         missing = (self.signatures[name].rows or len(rows)) - len(rows)
         if missing > 0:
             # a graph of more rows than there are is given the last one again
@@ -248,3 +244,38 @@ def _check_finite(outputs: Outputs) -> None:
     for name, values in outputs.items():
         if not np.isfinite(values).all():
             raise BackendError(f"the graph gave {name} that are not finite numbers: the model or the engine is broken")
+
+
+def encode_within(tokenizer: EncodingTokenizer, text: str, pair: str | None, limit: int) -> OffsetEncoding:
+    """Encode a text or a pair, cut to ``limit`` tokens."""
+    encoding = tokenizer.encode_text(text, pair)
+    if len(encoding.ids) <= limit:
+        return encoding
+    return tokenizer(text, pair, truncation=True, max_length=limit).encodings[0]
+
+
+def padded_feeds(
+    rows: Sequence[EncodedRow], width: int | None = None, *, pad_id: int, pad_left: bool
+) -> dict[str, NDArray[np.int64]]:
+    """Put rows together and fill the shorter ones up.
+
+    Args:
+        rows: At least one.
+        width: Tokens of every row; the longest row's where left out.
+        pad_id: The id that fills.
+        pad_left: Fill before the first token, not after the last.
+
+    Returns:
+        int64 ``[rows, width]`` by input name.
+    """
+    width = max(len(row.ids) for row in rows) if width is None else width
+    ids = np.full((len(rows), width), pad_id, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    types = np.zeros_like(ids)
+    for place, row in enumerate(rows):
+        length = len(row.ids)
+        tokens = slice(width - length, width) if pad_left else slice(length)
+        ids[place, tokens] = row.ids
+        types[place, tokens] = row.type_ids
+        mask[place, tokens] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}

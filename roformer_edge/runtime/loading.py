@@ -171,7 +171,7 @@ def _check_signatures(bundle: Bundle, found: Mapping[str, Signature]) -> None:
 
 
 def _called(spec: TensorSpec) -> tuple[object, ...]:
-    """What must be equal of an input: an axis may be called otherwise."""
+    """Take what must be equal of an input: an axis may be called otherwise."""
     return spec.name, spec.dtype, *map(fixed_size, spec.axes)
 
 
@@ -194,7 +194,7 @@ def _refuse(bundle: Bundle, name: str, kind: str, listed: Sequence[TensorSpec], 
 
 
 def _shown(names: Iterable[str]) -> str:
-    """Names from a file, in one line of bounded length."""
+    """Show names from a file in one line of bounded length."""
     shown = [f"{name!r:.80}" for name in names]
     return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
 
@@ -228,9 +228,14 @@ def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
 
 
 def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, manifest: Manifest) -> Pipeline:
-    from roformer_edge.runtime.inference import Limits
+    from roformer_edge.runtime.inference import DEFAULT_BATCH, Limits
 
-    limits = Limits(max_length=manifest.max_length, pad_id=config.pad_token_id or 0)
+    limits = Limits(
+        max_length=manifest.max_length,
+        pad_id=config.pad_token_id or 0,
+        batch_size=1 if manifest.batching == "single" else DEFAULT_BATCH,
+        alike=manifest.batching == "equal_lengths",
+    )
     made: Pipeline = resolve(PIPELINES[manifest.task])(session, tokenizer, config, limits=limits)
     return made
 

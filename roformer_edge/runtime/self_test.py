@@ -101,7 +101,7 @@ def _encode(model: TextModel, text: str, pair: str | None) -> EncodedRow:
 
 
 def _some_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """At most ``RECORDED`` values, evenly spaced, the first and the last among them."""
+    """Pick at most ``RECORDED`` values, evenly spaced, the first and the last among them."""
     flat = values.ravel()
     # whole numbers: the same places on every machine
     return (

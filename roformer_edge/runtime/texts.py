@@ -36,7 +36,7 @@ def check_text(value: object, where: str = "the text") -> str:
 
 
 def split_pair(value: object, where: str = "the text") -> tuple[str, str | None]:
-    """The text and its pair, each checked; the pair is ``None`` where only one text was given.
+    """Split an input into a text and its pair, each checked; the pair is ``None`` where only one text was given.
 
     Raises:
         TextError: Neither a text nor a tuple of two texts.
@@ -49,7 +49,7 @@ def split_pair(value: object, where: str = "the text") -> tuple[str, str | None]
 
 
 def split_fields(value: object, names: Sequence[str], where: str = "the input") -> tuple[object, ...]:
-    """The parts of an input that is made of several, unchecked.
+    """Split an input that is made of several parts, unchecked.
 
     Args:
         value: A tuple with one item for each of ``names``, or a mapping from the names; other keys are ignored, so

@@ -81,6 +81,14 @@ class AddedToken:
         return hash(self.content)
 
 
+def _holds_any(text: str, characters: Iterable[str]) -> bool:
+    # a loop costs less than any() with a generator, and most texts hold none
+    for character in characters:  # noqa: SIM110
+        if character in text:
+            return True
+    return False
+
+
 def _plant(contents: Iterable[str]) -> _Node:
     root: _Node = {}
     for content in contents:
@@ -121,7 +129,7 @@ class SlowMatcher:
 
     def may_match(self, text: str) -> bool:
         """Whether any token could begin in ``text``; cheap, and false for nearly all texts."""
-        return any(character in text for character in self._root)
+        return _holds_any(text, self._root)
 
     def cut(self, text: str) -> list[tuple[int, int]]:
         """Cut ``text`` into pieces, of which some are tokens.
@@ -201,18 +209,20 @@ class Alternatives:
             if text:
                 self._by_head.setdefault(text[0], []).append(text)
 
-    def find(self, text: str) -> Iterator[tuple[int, int]]:
+    def find(self, text: str) -> list[tuple[int, int]]:
         """``(start, end)`` of every occurrence, from left to right, none inside another."""
-        if not any(head in text for head in self._by_head):
-            return
+        found: list[tuple[int, int]] = []
+        if not _holds_any(text, self._by_head):
+            return found
         starts = _Starts(text, self._by_head)
         position = starts.after(0)
         while position < len(text):
-            found = next((each for each in self._by_head[text[position]] if text.startswith(each, position)), "")
-            end = position + len(found)
-            if found:
-                yield position, end
+            each = next((each for each in self._by_head[text[position]] if text.startswith(each, position)), "")
+            end = position + len(each)
+            if each:
+                found.append((position, end))
             position = starts.after(max(end, position + 1))
+        return found
 
 
 class FastMatcher:
@@ -234,7 +244,7 @@ class FastMatcher:
 
     def may_match(self, text: str) -> bool:
         """Whether any token could begin in ``text``; cheap, and false for nearly all texts."""
-        return any(character in text for character in self._root)
+        return _holds_any(text, self._root)
 
     def split(self, text: str, skip_special: bool) -> Iterator[tuple[int | None, int, int]]:
         """Split ``text`` into tokens and what lies between them.

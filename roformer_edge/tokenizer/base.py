@@ -11,11 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from roformer_edge.errors import TextError, UnknownNameError
 from roformer_edge.tokenizer.added_tokens import AddedToken
 from roformer_edge.tokenizer.backend import BackendOptions
-from roformer_edge.tokenizer.batch_encoding import BatchEncoding
-from roformer_edge.tokenizer.calling import Call
-from roformer_edge.tokenizer.detokenize import tidy
 from roformer_edge.tokenizer.encoding import Encoding, Segment, TokenizedText, TokenizedWords
-from roformer_edge.tokenizer.lengths import Lengths, check_side
 from roformer_edge.tokenizer.token_table import EXTRA_SPECIAL, MORE_SPECIAL, SPECIAL_NAMES, TokenTable
 from roformer_edge.tokenizer.unicode_tables import UNICODE, UnicodeData
 from roformer_edge.tokenizer.vocab import VOCABULARY_NAME, Vocabulary
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from roformer_edge.tokenizer.backend import Backend
+    from roformer_edge.tokenizer.batch_encoding import BatchEncoding
     from roformer_edge.tokenizer.encoding import Pieces
     from roformer_edge.tokenizer.segment import Words
     from roformer_edge.tokenizer.token_table import Token
@@ -48,6 +45,7 @@ OPTIONS = (
     "split_special_tokens",
     "model_input_names",
 )
+SIDES = ("right", "left")
 MODE, ADDED, PIPELINE = "mode", "added_tokens_decoder", "pipeline"
 # the added tokens that a tokenizer.json lists; they are among the others once they were taken in
 STORED = "added_tokens"
@@ -200,8 +198,11 @@ class Tokenizer:
     ) -> None:
         vocabulary = vocab_file if isinstance(vocab_file, Vocabulary) else Vocabulary.from_file(vocab_file)
         self.model_max_length = model_max_length
-        self.padding_side = check_side("padding_side", padding_side)
-        self.truncation_side = check_side("truncation_side", truncation_side)
+        for name, side in (("padding_side", padding_side), ("truncation_side", truncation_side)):
+            if side not in SIDES:
+                raise UnknownNameError(name, side, SIDES)
+        self.padding_side = padding_side
+        self.truncation_side = truncation_side
         if clean_up_tokenization_spaces is None:
             clean_up_tokenization_spaces = self._cleans_up and pipeline is None
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
@@ -536,7 +537,7 @@ class Tokenizer:
             TextError: The text holds a lone surrogate.
         """
         split_special, template = self.split_special_tokens, self._backend.template
-        types = template.types(pair is not None)
+        types = template.single_types if pair is None else template.pair_types
         source = self._tokenize(text, split_special)
         first = Segment(source.ids, types[0], source=source)
         second = None
@@ -605,6 +606,9 @@ class Tokenizer:
             TextError: A text that cannot be encoded, or lengths that cannot be reached.
             UnknownNameError: An option's value that does not exist.
         """
+        from roformer_edge.tokenizer.calling import Call
+        from roformer_edge.tokenizer.lengths import Lengths
+
         wanted = {
             "input_ids": True,
             "token_type_ids": return_token_type_ids,
@@ -667,6 +671,7 @@ class Tokenizer:
             TextError: The rows lack ``input_ids``, or their values are not equally many.
             UnknownNameError: An option's value that does not exist.
         """
+        from roformer_edge.tokenizer.lengths import Lengths
         from roformer_edge.tokenizer.padding import pad_rows
 
         lengths = Lengths(
@@ -727,7 +732,11 @@ class Tokenizer:
         clean_up = (
             self.clean_up_tokenization_spaces if clean_up_tokenization_spaces is None else clean_up_tokenization_spaces
         )
-        return tidy(text) if clean_up else text
+        if not clean_up:
+            return text
+        from roformer_edge.tokenizer.detokenize import tidy
+
+        return tidy(text)
 
     def batch_decode(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from roformer_edge.errors import TextError
 from roformer_edge.tokenizer.batch_encoding import BatchEncoding
 from roformer_edge.tokenizer.encoding import Encoding, Segment, TokenizedWords
+from roformer_edge.tokenizer.lengths import Lengths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from roformer_edge.tokenizer.base import Tokenizer
     from roformer_edge.tokenizer.encoding import Tokenized
-    from roformer_edge.tokenizer.lengths import Lengths
 
 # what a call may return -> where it stands in a row
 _COLUMNS = {

@@ -7,14 +7,11 @@ import os
 from roformer_edge.errors import TextError, VocabularyError
 from roformer_edge.tokenizer.added_tokens import AddedToken, FastMatcher
 from roformer_edge.tokenizer.base import STORED, Tokenizer
-from roformer_edge.tokenizer.detokenize import join_as_fast
-from roformer_edge.tokenizer.lengths import truncate_to_windows
 from roformer_edge.tokenizer.models import MAX_WORD, WordPiece
 from roformer_edge.tokenizer.normalizers import BertNormalizer
-from roformer_edge.tokenizer.pre_tokenizers import BertPreTokenizer, WordsPreTokenizer, ideographs_apart
-from roformer_edge.tokenizer.settings import read_token
 from roformer_edge.tokenizer.template import Template
 from roformer_edge.tokenizer.token_table import SPECIAL_NAMES
+from roformer_edge.tokenizer.unicode_tables import IDEOGRAPH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +23,49 @@ if TYPE_CHECKING:
     from roformer_edge.tokenizer.lengths import Lengths
     from roformer_edge.tokenizer.models import Model
     from roformer_edge.tokenizer.normalizers import Normalizer
-    from roformer_edge.tokenizer.pre_tokenizers import PreTokenizer
+    from roformer_edge.tokenizer.pre_tokenizers import PreTokenizer, Span
+    from roformer_edge.tokenizer.segment import Segmenter
     from roformer_edge.tokenizer.token_table import Token, TokenTable
+    from roformer_edge.tokenizer.unicode_tables import UnicodeData
     from roformer_edge.tokenizer.vocab import Vocabulary
+
+
+class WordsPreTokenizer:
+    """The words of the dictionary cutter; nothing is dropped.
+
+    Args:
+        segmenter: The cutter.
+    """
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.words = segmenter.cut
+
+    def spans(self, text: str) -> list[Span]:
+        """``(start, end)`` of every word."""
+        found, start = [], 0
+        for word in self.words(text):
+            found.append((start, start + len(word)))
+            start += len(word)
+        return found
+
+
+def ideographs_apart(word: str, unicode: UnicodeData) -> list[Span]:
+    """The parts of a word that the vocabulary does not hold: ideographs, and what they and white space leave."""
+    kind = unicode.fast.kind
+    found: list[Span] = []
+    start = 0
+    for place, character in enumerate(word):
+        ideograph = kind(character) & IDEOGRAPH
+        if not ideograph and not character.isspace():
+            continue
+        if start < place:
+            found.append((start, place))
+        if ideograph:
+            found.append((place, place + 1))
+        start = place + 1
+    if start < len(word):
+        found.append((start, len(word)))
+    return found
 
 
 class Pipeline:
@@ -102,7 +139,10 @@ class FastBackend:
         """Take in the added tokens of a saved tokenizer, and the special tokens."""
         table = self._table
         stored = (self._options.pipeline or {}).get(STORED, ())
-        self.add([read_token(token, "tokenizer.json") for token in stored], False)
+        if stored:
+            from roformer_edge.tokenizer.settings import read_token
+
+            self.add([read_token(token, "tokenizer.json") for token in stored], False)
         tokens: list[Token] = [token for _, token in sorted(added.items())]
         present = {*table.added_ids, *map(str, tokens)}
         tokens += [token for token in table.all_special() if str(token) not in present]
@@ -146,7 +186,8 @@ class FastBackend:
 
             self._pipeline = pipeline = build_pipeline(options.pipeline, table, options)
         self.template = pipeline.template
-        self.lookup = _short(table.vocabulary.index, pipeline.longest)
+        self.lookup = table.vocabulary.index
+        self._may_be_long = pipeline.longest is not None
         raw: dict[str, tuple[int, AddedToken]] = {}
         normal: dict[str, tuple[int, AddedToken]] = {}
         for token in (*self._specials, *self._others):
@@ -183,7 +224,7 @@ class FastBackend:
         normal = text if normalizer is None else normalizer.normalize(text)
         if not self._normal.may_match(normal):
             return [(self._cut(normal), lambda: self._places(text, start, normal), None)]
-        positions = [start + at for at in (range(len(text)) if normalizer is None else normalizer.places(text))]
+        positions = [start + at for at in (range(len(text)) if normalizer is None else normalizer.align(text, normal))]
         runs: list[Run] = []
         for index, begin, stop in self._normal.split(normal, split_special):
             piece, places = normal[begin:stop], positions[begin:stop]
@@ -194,6 +235,11 @@ class FastBackend:
         return runs
 
     def _cut(self, normal: str) -> list[str]:
+        longest = self._pipeline.longest
+        if self._may_be_long and longest is not None and len(normal) > longest:
+            # the vocabulary is not searched for long tokens before there is a long word
+            self.lookup = _short(self.lookup, longest)
+            self._may_be_long = False
         cutter = self._pipeline.pre_tokenizer
         if cutter is None:
             return [normal] if normal else []
@@ -202,7 +248,7 @@ class FastBackend:
     def _places(self, text: str, start: int, normal: str) -> Sequence[int]:
         """For every character of the words of a piece its place in the whole text."""
         normalizer = self._pipeline.normalizer
-        places: Sequence[int] = range(len(text)) if normalizer is None else normalizer.places(text)
+        places: Sequence[int] = range(len(text)) if normalizer is None else normalizer.align(text, normal)
         if isinstance(places, range):
             places = range(start, start + len(text))
         elif start:
@@ -249,6 +295,8 @@ class FastBackend:
         self, first: Tokenized, second: Tokenized | None, lengths: Lengths, *, special: bool, typed: bool
     ) -> Encoding:
         """Make a row of one text or two."""
+        from roformer_edge.tokenizer.lengths import truncate_to_windows
+
         return truncate_to_windows(self.template, first, second, lengths, special=special, typed=typed)
 
     def check_overflow(self, lengths: Lengths) -> None:
@@ -262,6 +310,8 @@ class FastBackend:
 
     def join_tokens(self, tokens: Sequence[str]) -> str:
         """Join tokens: pieces of a word without, words with a space between, none before English punctuation."""
+        from roformer_edge.tokenizer.detokenize import join_as_fast
+
         return join_as_fast(tokens, self._pipeline.tidies) if self._pipeline.joins else " ".join(tokens)
 
     def decode(self, ids: Sequence[int], skip_special: bool) -> str:
@@ -277,9 +327,9 @@ def _to_added(token: Token, special: bool) -> AddedToken:
     return token.as_special() if special else token
 
 
-def _short(index: dict[str, int], longest: int | None) -> dict[str, int]:
+def _short(index: dict[str, int], longest: int) -> dict[str, int]:
     """The tokens that a word can be: WordPiece does not look up longer ones."""
-    if longest is None or all(map(longest.__ge__, map(len, index))):
+    if max(map(len, index)) <= longest:
         return index
     return {token: at for token, at in index.items() if len(token) <= longest}
 
@@ -289,6 +339,8 @@ def _roformer_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
 
 
 def _bert_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
+    from roformer_edge.tokenizer.pre_tokenizers import BertPreTokenizer
+
     return _standard(table, options, BertPreTokenizer(options.unicode), ideographs=options.tokenize_chinese_chars)
 
 

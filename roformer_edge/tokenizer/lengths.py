@@ -7,6 +7,7 @@ still too long, the fast one cuts the text into overlapping windows and refuses 
 from __future__ import annotations
 
 from roformer_edge.errors import TextError, UnknownNameError
+from roformer_edge.tokenizer.base import SIDES
 from roformer_edge.tokenizer.encoding import Encoding, Segment
 
 TYPE_CHECKING = False
@@ -31,7 +32,6 @@ TRUNCATION: dict[bool | str, str | None] = {
     False: None,
     "do_not_truncate": None,
 }
-SIDES = ("right", "left")
 # a model_max_length beyond this means that there is none
 UNLIMITED = int(1e20)
 

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 
 from roformer_edge.errors import UnknownNameError
 from roformer_edge.tokenizer.base import ADDED, MODE, Tokenizer
-from roformer_edge.tokenizer.fast import BertTokenizer, PreTrainedTokenizerFast, RoFormerTokenizerFast
-from roformer_edge.tokenizer.settings import check_settings, read_token
-from roformer_edge.tokenizer.slow import RoFormerTokenizer
 from roformer_edge.tokenizer.token_table import SPECIAL_NAMES
 from roformer_edge.tokenizer.vocab import Vocabulary
 
@@ -20,8 +17,12 @@ if TYPE_CHECKING:
     from roformer_edge.tokenizer.segment import Words
     from roformer_edge.tokenizer.unicode_tables import Source
 
-MODES: dict[str, type[Tokenizer]] = {
-    kind.mode: kind for kind in (RoFormerTokenizer, RoFormerTokenizerFast, BertTokenizer, PreTrainedTokenizerFast)
+# mode -> module and class; only the one that is wanted is imported
+MODES = {
+    "slow": ("roformer_edge.tokenizer.slow", "RoFormerTokenizer"),
+    "fast": ("roformer_edge.tokenizer.fast", "RoFormerTokenizerFast"),
+    "bert": ("roformer_edge.tokenizer.fast", "BertTokenizer"),
+    "plain": ("roformer_edge.tokenizer.fast", "PreTrainedTokenizerFast"),
 }
 
 
@@ -66,6 +67,8 @@ def from_settings(
     Raises:
         VocabularyError: The settings or a file are malformed.
     """
+    from roformer_edge.tokenizer.settings import check_settings, read_token
+
     check_settings(settings)
     options = {name: value for name, value in settings.items() if name not in (MODE, ADDED)}
     added = {int(index): read_token(token, ADDED) for index, token in settings[ADDED].items()}
@@ -81,4 +84,8 @@ def from_settings(
 def _class_of(mode: str, allowed: tuple[str, ...] | Mapping[str, object]) -> type[Tokenizer]:
     if mode not in MODES:
         raise UnknownNameError("tokenizer mode", mode, allowed)
-    return MODES[mode]
+    from importlib import import_module
+
+    module, name = MODES[mode]
+    kind: type[Tokenizer] = getattr(import_module(module), name)
+    return kind

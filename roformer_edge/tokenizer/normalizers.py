@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         def normalize(self, text: str) -> str:
             """The changed text."""
 
-        def places(self, text: str) -> Sequence[int]:
-            """For every character of the changed text its place in ``text``."""
+        def align(self, text: str, normal: str) -> Sequence[int]:
+            """For every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
 
 
 # characters remembered with what they become, a few MB at most
@@ -65,7 +65,7 @@ class CharacterMap(dict[str, "str | None"]):
 
     def places(self, text: str) -> Sequence[int]:
         """For every character of what ``text`` becomes its place in ``text``."""
-        lengths = [len(part) for part in map(self.__getitem__, text) if part is not None]
+        lengths = list(map(len, map(self.__getitem__, text)))  # type: ignore[arg-type]  # no part is None here
         if lengths.count(1) == len(text):
             return range(len(text))
         return [place for place, length in enumerate(lengths) for _ in range(length)]
@@ -85,9 +85,10 @@ class LowerCase:
         """``text`` in lower case."""
         return text.lower() if text.isascii() else self._characters.apply(text) or ""
 
-    def places(self, text: str) -> Sequence[int]:
+    def align(self, text: str, normal: str) -> Sequence[int]:
         """For every character of the lower case its place in ``text``."""
-        return range(len(text)) if text.isascii() else self._characters.places(text)
+        # no lower case is empty, so that of equally many characters each comes from one
+        return range(len(text)) if len(normal) == len(text) else self._characters.places(text)
 
     def of_token(self, content: str) -> str:
         """An added token in lower case: a capital sigma at the end of a word is a final one there."""
@@ -203,8 +204,11 @@ class BertNormalizer:
         changed = self._characters.apply(text)
         return self.closely(text)[0] if changed is None else changed
 
-    def places(self, text: str) -> Sequence[int]:
-        """For every character of the changed text its place in ``text``."""
+    def align(self, text: str, normal: str) -> Sequence[int]:
+        """For every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
+        if normal == text:
+            # nothing becomes a character that is dropped, so that nothing was
+            return range(len(text))
         if None in map(self._characters.__getitem__, text):
             return self.closely(text)[1]
         return self._characters.places(text)
@@ -260,12 +264,13 @@ class Normalizers:
             text = step.normalize(text)
         return text
 
-    def places(self, text: str) -> Sequence[int]:
-        """For every character of the changed text its place in ``text``."""
+    def align(self, text: str, normal: str) -> Sequence[int]:
+        """For every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
         places: Sequence[int] = range(len(text))
         for step in self._steps:
-            places = [places[at] for at in step.places(text)]
-            text = step.normalize(text)
+            changed = step.normalize(text)
+            places = [places[at] for at in step.align(text, changed)]
+            text = changed
         return places
 
 

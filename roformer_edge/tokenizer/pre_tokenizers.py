@@ -5,14 +5,13 @@ Every one gives the spans of its words; what lies between them is dropped.
 
 from __future__ import annotations
 
-from roformer_edge.tokenizer.unicode_tables import IDEOGRAPH, NUMBER, PUNCTUATION, WHITE_SPACE, WORD
+from roformer_edge.tokenizer.unicode_tables import NUMBER, PUNCTUATION, WHITE_SPACE, WORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Protocol
 
-    from roformer_edge.tokenizer.segment import Segmenter
     from roformer_edge.tokenizer.unicode_tables import UnicodeData
 
     Span = tuple[int, int]
@@ -27,25 +26,6 @@ if TYPE_CHECKING:
 
         def spans(self, text: str) -> list[Span]:
             """``(start, end)`` of every word."""
-
-
-class WordsPreTokenizer:
-    """The words of the dictionary cutter; nothing is dropped.
-
-    Args:
-        segmenter: The cutter.
-    """
-
-    def __init__(self, segmenter: Segmenter) -> None:
-        self.words = segmenter.cut
-
-    def spans(self, text: str) -> list[Span]:
-        """``(start, end)`` of every word."""
-        found, start = [], 0
-        for word in self.words(text):
-            found.append((start, start + len(word)))
-            start += len(word)
-        return found
 
 
 class BertPreTokenizer:
@@ -248,22 +228,3 @@ def is_punctuation(unicode: UnicodeData) -> Callable[[str], bool]:
 def is_number(unicode: UnicodeData) -> Callable[[str], bool]:
     """Whether a character is numeric."""
     return lambda character: bool(unicode.fast.kind(character) & NUMBER)
-
-
-def ideographs_apart(word: str, unicode: UnicodeData) -> list[Span]:
-    """The parts of a word that the vocabulary does not hold: ideographs, and what they and white space leave."""
-    kind = unicode.fast.kind
-    found: list[Span] = []
-    start = 0
-    for place, character in enumerate(word):
-        ideograph = kind(character) & IDEOGRAPH
-        if not ideograph and not character.isspace():
-            continue
-        if start < place:
-            found.append((start, place))
-        if ideograph:
-            found.append((place, place + 1))
-        start = place + 1
-    if start < len(word):
-        found.append((start, len(word)))
-    return found

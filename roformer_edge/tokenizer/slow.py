@@ -5,8 +5,6 @@ from __future__ import annotations
 from roformer_edge.errors import TextError, VocabularyError
 from roformer_edge.tokenizer.added_tokens import AddedToken, Alternatives, SlowMatcher
 from roformer_edge.tokenizer.base import Tokenizer
-from roformer_edge.tokenizer.detokenize import join_as_slow
-from roformer_edge.tokenizer.lengths import truncate_by_dropping
 from roformer_edge.tokenizer.models import WordPiece
 from roformer_edge.tokenizer.normalizers import BasicTokenizer, LowerCase, fields
 from roformer_edge.tokenizer.template import Template
@@ -108,17 +106,17 @@ class SlowBackend:
 
     def runs(self, text: str, split_special: bool) -> list[Run]:
         """Cut a text into added tokens and words."""
-        cased = list(self._cased.find(text)) if self._lowers else []
-        lowered = self._lower(text, cased)
+        cased = self._cased.find(text) if self._lowers else ()
+        lowered = self._lower(text, cased) if cased or not self._lowers else self._lower_case.normalize(text)
         if split_special or not self._matcher.may_match(lowered):
-            return [(self._cut(lowered), lambda: self._places(text, cased), None)]
+            return [(self._cut(lowered), lambda: self._places(text, lowered, cased), None)]
         runs: list[Run] = []
-        for piece, places in self._separate(lowered, self._places(text, cased)):
+        for piece, places in self._separate(lowered, self._places(text, lowered, cased)):
             index = self._table.added_ids.get(piece)
             runs.append(([piece] if index is not None else self._cut(piece), places, index))
         return runs
 
-    def _lower(self, text: str, cased: list[tuple[int, int]]) -> str:
+    def _lower(self, text: str, cased: Sequence[tuple[int, int]]) -> str:
         """The text in lower case, special and added tokens as they are."""
         if not self._lowers:
             return text
@@ -129,16 +127,17 @@ class SlowBackend:
             start = end
         return "".join(parts) + self._lower_case.normalize(text[start:] if start else text)
 
-    def _places(self, text: str, cased: list[tuple[int, int]]) -> Sequence[int]:
-        """For every character of what ``_lower`` gives its place in ``text``."""
+    def _places(self, text: str, lowered: str, cased: Sequence[tuple[int, int]]) -> Sequence[int]:
+        """For every character of ``lowered`` its place in ``text``."""
         if not self._lowers:
             return range(len(text))
         if not cased:
-            return self._lower_case.places(text)
+            return self._lower_case.align(text, lowered)
         places: list[int] = []
         start = 0
         for place, end in (*cased, (len(text), len(text))):
-            places += [start + at for at in self._lower_case.places(text[start:place])]
+            between = text[start:place]
+            places += [start + at for at in self._lower_case.align(between, self._lower_case.normalize(between))]
             places += range(place, end)
             start = end
         return places
@@ -192,6 +191,8 @@ class SlowBackend:
         self, first: Tokenized, second: Tokenized | None, lengths: Lengths, *, special: bool, typed: bool
     ) -> Encoding:
         """Make a row of one text or two."""
+        from roformer_edge.tokenizer.lengths import truncate_by_dropping
+
         return truncate_by_dropping(self.template, first, second, lengths, special=special, typed=typed)
 
     def check_overflow(self, lengths: Lengths) -> None:
@@ -211,6 +212,8 @@ class SlowBackend:
 
     def join_tokens(self, tokens: Sequence[str]) -> str:
         """Join tokens: pieces of a word without, words with a space between."""
+        from roformer_edge.tokenizer.detokenize import join_as_slow
+
         return join_as_slow(tokens)
 
     def decode(self, ids: Sequence[int], skip_special: bool) -> str:

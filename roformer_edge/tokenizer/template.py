@@ -17,14 +17,18 @@ class Template:
 
     Args:
         single: The slots of a row of one text.
-        pair: The slots of a row of a pair.
+        pair: The slots of a row of a pair; the first text stands before the second.
+
+    Attributes:
+        single_types: The type of the text of a row of one.
+        pair_types: The types of both texts of a row of a pair.
     """
 
-    __slots__ = ("_pair", "_single")
+    __slots__ = ("_around_pair", "_around_single", "pair_types", "single_types")
 
     def __init__(self, single: Sequence[Slot], pair: Sequence[Slot]) -> None:
-        self._single = _Row(single)
-        self._pair = _Row(pair)
+        self._around_single, self.single_types = _arrange(single)
+        self._around_pair, self.pair_types = _arrange(pair)
 
     @classmethod
     def of_bert(cls, cls_token: tuple[str, int], sep_token: tuple[str, int]) -> Template:
@@ -44,11 +48,11 @@ class Template:
 
     def count(self, pair: bool) -> int:
         """How many special tokens are put around one text or a pair."""
-        return (self._pair if pair else self._single).count
+        return sum(map(len, self._around_pair if pair else self._around_single))
 
-    def types(self, pair: bool) -> list[int]:
+    def types(self, pair: bool) -> tuple[int, ...]:
         """The type of each text of a row."""
-        return (self._pair if pair else self._single).types
+        return self.pair_types if pair else self.single_types
 
     def row(self, first: Segment, second: Segment | None, special: bool, typed: bool) -> Encoding:
         """Put special tokens around the texts.
@@ -61,27 +65,22 @@ class Template:
         """
         if not special:
             return Encoding((first,) if second is None else (first, second), typed)
-        slots = (self._single if second is None else self._pair).slots
-        return Encoding(
-            [slot if isinstance(slot, Segment) else first if slot == 0 or second is None else second for slot in slots],
-            typed,
-        )
+        if second is None:
+            before, after = self._around_single
+            return Encoding((*before, first, *after), typed)
+        before, between, after = self._around_pair
+        return Encoding((*before, first, *between, second, *after), typed)
 
 
-class _Row:
-    """The slots of one kind of row: special tokens as segments, texts as their numbers."""
-
-    __slots__ = ("count", "slots", "types")
-
-    def __init__(self, slots: Sequence[Slot]) -> None:
-        self.slots: list[Segment | int] = []
-        types: dict[int, int] = {}
-        for slot in slots:
-            if len(slot) == 2:
-                types[slot[0]] = slot[1]
-                self.slots.append(slot[0])
-            else:
-                token, index, type_id = slot
-                self.slots.append(Segment([index], type_id, token=token))
-        self.types = [types[text] for text in sorted(types)]
-        self.count = len(self.slots) - len(types)
+def _arrange(slots: Sequence[Slot]) -> tuple[list[list[Segment]], tuple[int, ...]]:
+    """The special tokens before, between and after the texts, and the types of the texts."""
+    around: list[list[Segment]] = [[]]
+    types: list[int] = []
+    for slot in slots:
+        if len(slot) == 2:
+            types.append(slot[1])
+            around.append([])
+        else:
+            token, index, type_id = slot
+            around[-1].append(Segment([index], type_id, token=token))
+    return around, tuple(types)

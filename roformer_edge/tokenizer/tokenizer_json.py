@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from roformer_edge.errors import VocabularyError
 from roformer_edge.tokenizer import pre_tokenizers as cutting
-from roformer_edge.tokenizer.fast import Pipeline
+from roformer_edge.tokenizer.fast import Pipeline, WordsPreTokenizer
 from roformer_edge.tokenizer.models import MAX_WORD, PREFIX, WordLevel, WordPiece
 from roformer_edge.tokenizer.normalizers import BertNormalizer, Normalizers
 from roformer_edge.tokenizer.settings import as_list, as_object, is_flag, is_id, is_length, is_text, or_null, shown
@@ -204,7 +204,7 @@ def _cutter(value: Any, options: BackendOptions) -> PreTokenizer | None:
             f"tokenizer.json: the pre_tokenizer {shown(kind)} is not what RoFormerTokenizerFast writes, "
             "BertPreTokenizer in place of its own; mode='plain' (--tokenizer plain) follows the file as it stands"
         )
-    return cutting.WordsPreTokenizer(options.open_segmenter())
+    return WordsPreTokenizer(options.open_segmenter())
 
 
 def _pre_tokenizer(value: Any, options: BackendOptions, depth: int = 0) -> PreTokenizer | None:

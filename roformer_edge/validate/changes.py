@@ -43,7 +43,7 @@ class ChangedExample:
 
 
 def find_effects(comparison: Comparison) -> dict[Effect, NDArray[np.bool_]]:
-    """Which examples changed in which way: masks ``[examples]``, none of which overlaps another."""
+    """Find which examples changed in which way: masks ``[examples]``, none of which overlaps another."""
     ours, theirs = comparison.scores
     changed = ~comparison.same
     return {
@@ -61,7 +61,7 @@ def changed_examples(
     comparison: Comparison,
     limit: int,
 ) -> tuple[ChangedExample, ...]:
-    """The examples worth reading: at most ``limit`` of each effect, the most surprising first.
+    """Choose the examples worth reading: at most ``limit`` of each effect, the most surprising first.
 
     A changed answer surprises by how much it lost or won and then by the margin with which the reference preferred its
     own; where no answer changed, the example whose outputs moved most comes first.

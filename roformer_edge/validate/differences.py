@@ -55,7 +55,7 @@ def distance(reference: Outputs, candidate: Outputs) -> Distance:
 
 
 def row_cosines(a: Floats, b: Floats) -> Floats:
-    """Cosine of each pair of rows of ``[rows, width]``; 1 where both rows are zero, 0 where one is."""
+    """Compute the cosine of each pair of rows of ``[rows, width]``; 1 where both rows are zero, 0 where one is."""
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     cosines = (a * b).sum(axis=1) / np.where(lengths > 0, lengths, 1)
     both_zero = ~a.any(axis=1) & ~b.any(axis=1)
@@ -63,7 +63,7 @@ def row_cosines(a: Floats, b: Floats) -> Floats:
 
 
 def difference_histogram(reference: Outputs, candidate: Outputs) -> DifferenceHistogram:
-    """Candidate's minus reference's outputs, in bins that are symmetric about 0."""
+    """Count the candidate's minus the reference's outputs, in bins that are symmetric about 0."""
     difference = candidate.astype(np.float64) - reference
     limit = float(np.abs(difference).max()) or 1.0
     counts, edges = np.histogram(difference, bins=BINS, range=(-limit, limit))
@@ -71,7 +71,7 @@ def difference_histogram(reference: Outputs, candidate: Outputs) -> DifferenceHi
 
 
 def output_sample(reference: Outputs, candidate: Outputs, seed: int) -> tuple[tuple[float, float], ...]:
-    """At most ``SAMPLE`` pairs (reference, candidate): the largest differences, and a random draw of the rest."""
+    """Sample at most ``SAMPLE`` pairs (reference, candidate): the largest differences, and some of the rest."""
     flat, other = reference.ravel(), candidate.ravel()
     order = np.argsort(-np.abs(other.astype(np.float64) - flat), kind="stable")
     rest = order[EXTREMES:]
@@ -82,5 +82,5 @@ def output_sample(reference: Outputs, candidate: Outputs, seed: int) -> tuple[tu
 
 
 def _short(values: NDArray[np.floating]) -> tuple[float, ...]:
-    """Six significant digits: these numbers are drawn, not computed with."""
+    """Round to six significant digits: these numbers are drawn, not computed with."""
     return tuple(float(f"{value:.6g}") for value in values)

@@ -58,12 +58,12 @@ class Passage:
 
 
 def cut(text: str) -> str:
-    """At most ``MAX_TEXT`` characters of a text, with an ellipsis where something was cut."""
+    """Keep at most ``MAX_TEXT`` characters of a text, with an ellipsis where something was cut."""
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 def passages(inputs: Mapping[str, object]) -> tuple[Passage, ...]:
-    """The texts of an example's inputs; lists of texts are left to whoever shows the answers."""
+    """Keep the texts of an example's inputs; lists of texts are left to whoever shows the answers."""
     return tuple(Passage(name=name, text=cut(text)) for name, text in inputs.items() if isinstance(text, str))
 
 

@@ -6,12 +6,12 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def percent(share: float) -> str:
-    """A share in [0, 1] in percent."""
+    """Write a share in [0, 1] in percent."""
     return f"{100 * share:.2f} %"
 
 
 def signed(value: float, digits: int = 2) -> str:
-    """A change with its sign; no sign where it rounds to 0."""
+    """Write a change with its sign; no sign where it rounds to 0."""
     text = f"{abs(value):.{digits}f}"
     if float(text) == 0:
         return text
@@ -19,12 +19,12 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def decimal(value: float, digits: int = 2) -> str:
-    """A number with a fixed number of decimals and a proper minus."""
+    """Write a number with a fixed number of decimals and a proper minus."""
     return signed(value, digits).removeprefix("+")
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """A number with about ``digits`` significant digits and no exponent unless it is tiny."""
+    """Write a number with about ``digits`` significant digits and no exponent unless it is tiny."""
     if value < 0:
         return MINUS + significant(-value, digits)
     if value == 0:
@@ -36,7 +36,7 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in decimal units, three significant digits."""
+    """Write bytes in decimal units, three significant digits."""
     value, unit = float(count), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if value < 999.5:
@@ -46,27 +46,27 @@ def size(count: int) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """A time, three significant digits."""
+    """Write a time, three significant digits."""
     return f"{significant(value)} ms"
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 text``, ``1,200 texts``."""
+    """Write ``1 text``, ``1,200 texts``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def moment(created: str) -> str:
-    """``2026-01-31T23:59:59Z`` as a person writes it, to the minute."""
+    """Write ``2026-01-31T23:59:59Z`` as a person writes it, to the minute."""
     return f"{created[:10]} {created[11:16]} UTC"
 
 
 def valued(value: float, unit: str) -> str:
-    """A figure in its unit: a share in percent, any other number with three digits."""
+    """Write a figure in its unit: a share in percent, any other number with three digits."""
     return percent(value) if unit == "percent" else significant(value)
 
 
 def both(reference: float, candidate: float, unit: str = "percent") -> str:
-    """A figure of both sides in its unit, without its sign; once where both look the same."""
+    """Write a figure of both sides in its unit, without its sign; once where both look the same."""
     ours, theirs = (
         f"{100 * value:.1f}" if unit == "percent" else significant(value) for value in (reference, candidate)
     )
@@ -74,7 +74,7 @@ def both(reference: float, candidate: float, unit: str = "percent") -> str:
 
 
 def change(value: float, unit: str) -> str:
-    """A change of a figure in its unit, with its sign."""
+    """Write a change of a figure in its unit, with its sign."""
     if unit == "percent":
         return f"{signed(value)} points"
     text = significant(abs(value))

@@ -24,7 +24,7 @@ Column = Callable[[Rows], NDArray[Any]]
 
 
 def ones(rows: Rows) -> NDArray[np.int64]:
-    """A one for every row: the whole of a share of examples."""
+    """Return a one for every row: the whole of a share of examples."""
     return np.ones(len(rows), dtype=np.int64)
 
 
@@ -54,17 +54,17 @@ class Metric:
         return 100 if self.unit == "percent" else 1
 
     def value(self, rows: Rows, weights: Weights) -> Floats:
-        """The metric of every resample, float64 ``[resamples]``."""
+        """Compute the metric of every resample, float64 ``[resamples]``."""
         assert self.formula is not None
         return self.formula(rows, weights)
 
     def drop(self, reference: Rows, candidate: Rows, weights: Weights) -> Floats:
-        """What the candidate lost in every resample, scaled; positive is a loss whatever the direction."""
+        """Compute what the candidate lost in every resample, scaled; positive is a loss whatever the direction."""
         change = self.scale * (self.value(reference, weights) - self.value(candidate, weights))
         return change if self.higher_is_better else -change
 
     def part(self, rows: Rows) -> NDArray[Any]:
-        """Of a metric of right answers: 1 for every row that is right, 0 for the others."""
+        """Return 1 for every row that is right and 0 for the others; only of a metric of right answers."""
         raise NotImplementedError(self.name)
 
 
@@ -81,12 +81,12 @@ class Ratio(Metric):
     denominator: Column = ones
 
     def value(self, rows: Rows, weights: Weights) -> Floats:
-        """The ratio of every resample, float64 ``[resamples]``."""
+        """Compute the ratio of every resample, float64 ``[resamples]``."""
         part, whole = self._sums(rows, weights)
         return ratio(part, whole)
 
     def drop(self, reference: Rows, candidate: Rows, weights: Weights) -> Floats:
-        """What the candidate lost; with equal denominators one rounding, so that 3 of 1,000 is 0.3 points."""
+        """Compute what the candidate lost; with equal denominators one rounding, so that 3 of 1,000 is 0.3 points."""
         (ours, whole), (theirs, other) = (self._sums(rows, weights) for rows in (reference, candidate))
         if not np.array_equal(whole, other):
             return super().drop(reference, candidate, weights)
@@ -94,7 +94,7 @@ class Ratio(Metric):
         return ratio(lost if self.higher_is_better else -lost, whole)
 
     def part(self, rows: Rows) -> NDArray[Any]:
-        """The numerator of every row."""
+        """Return the numerator of every row."""
         return self.numerator(rows)
 
     def _sums(self, rows: Rows, weights: Weights) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -102,7 +102,7 @@ class Ratio(Metric):
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """``part / whole``, 0 where ``whole`` is 0."""
+    """Compute ``part / whole``, 0 where ``whole`` is 0."""
     return np.asarray(np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole != 0))
 
 
@@ -116,15 +116,15 @@ def sum_by_class(weights: Weights, index: Weights, classes: int) -> Weights:
 
 
 def mean_of_occurring(values: Floats, occurs: NDArray[np.bool_]) -> Floats:
-    """Mean over the last axis of the values that occur; 0 where none does."""
+    """Compute the mean over the last axis of the values that occur; 0 where none does."""
     return ratio(np.where(occurs, values, 0.0).sum(axis=-1), occurs.sum(axis=-1))
 
 
 def pearson(x: Floats, y: Floats, weights: Weights) -> Floats:
-    """Pearson's correlation of two columns ``[rows]`` or ``[resamples, rows]`` under weights; 0 where one is constant.
+    """Compute Pearson's correlation of two columns under weights, ``[resamples]``; 0 where one is constant.
 
     Args:
-        x, y: The columns.
+        x, y: The columns, ``[rows]`` or ``[resamples, rows]``.
         weights: How often each row counts, ``[resamples, rows]``.
     """
     total = weights.sum(axis=-1, keepdims=True)
@@ -135,12 +135,12 @@ def pearson(x: Floats, y: Floats, weights: Weights) -> Floats:
 
 
 def spearman(x: Floats, y: Floats, weights: Weights) -> Floats:
-    """Spearman's correlation: Pearson's of the ranks, equal values sharing the mean of theirs."""
+    """Compute Spearman's correlation: Pearson's of the ranks, equal values sharing the mean of theirs."""
     return pearson(weighted_ranks(x, weights), weighted_ranks(y, weights), weights)
 
 
 def weighted_ranks(values: Floats, weights: Weights) -> Floats:
-    """Ranks of ``values [rows]`` where each counts ``weights [resamples, rows]`` times: ``[resamples, rows]``."""
+    """Rank ``values [rows]`` where each counts ``weights [resamples, rows]`` times: ``[resamples, rows]``."""
     _, group = np.unique(values, return_inverse=True)
     counts = sum_by_class(weights, group.reshape(-1), int(group.max()) + 1)
     before = np.cumsum(counts, axis=1) - counts

@@ -8,18 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from roformer_edge.bundle.manifest import MANIFEST_NAME
+from roformer_edge.bundle.manifest import MANIFEST_NAME, Manifest
 from roformer_edge.bundle.reader import is_bundle, open_bundle
-from roformer_edge.checkpoint.loading import check_vocabulary, load_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint, read_config, task_of_config
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.runtime.loading import PIPELINES, load
-from roformer_edge.tasks import Task, get_task
-from roformer_edge.tokenizer import load_tokenizer
+from roformer_edge.runtime.session import Session
+from roformer_edge.tasks import get_task
+from roformer_edge.tokenizer import Tokenizer, load_tokenizer
 from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.predictors import Facts, FileFact, Opening, Predictor
 from roformer_edge.validate.tasks import measure_of_model, problem_type_of
+from roformer_edge.validate.torch_session import TorchSession
 
 # what a checkpoint needs beside its weights -> its role
 _COMPANIONS = {
@@ -34,7 +36,7 @@ _COMPANIONS = {
 def open_predictor(
     path: str | Path,
     *,
-    task: str = "text-classification",
+    task: str | None = None,
     threads: int = 1,
     truncate: bool = False,
     tokenizer: str = "auto",
@@ -45,7 +47,7 @@ def open_predictor(
 
     Args:
         path: A bundle's directory or archive, or a Hugging Face checkpoint directory.
-        task: A name of ``tasks.TASKS``.
+        task: A name of ``tasks.TASKS``; left out for the one that the files name.
         threads: For the inside of one operation.
         truncate: Cut texts that are longer than the model allows, instead of refusing them.
         tokenizer: ``"slow"``, ``"fast"`` or ``"auto"``, for a checkpoint; a bundle knows its own.
@@ -59,29 +61,18 @@ def open_predictor(
         CheckpointError: The checkpoint's weights cannot be used.
         MissingDependencyError: The path is a checkpoint and torch is not installed.
     """
-    row = get_task(task)
+    bundle = is_bundle(path)
+    if task is None:
+        task = task_of_bundle(path) if bundle else task_of_config(read_config(Path(path))).name
+    get_task(task)
     opening = Opening(
         path=str(path), task=task, threads=threads, truncate=truncate, tokenizer=tokenizer, max_length=max_length
     )
-    pipeline, config, facts = (_open_bundle if is_bundle(path) else _open_checkpoint)(opening, row)
-    measure = measure_of_model(task, config)
-
-    def answer(inputs: Sequence[Inputs], *, batch_size: int) -> Sequence[Any]:
-        return measure.ask(pipeline, inputs, batch_size=batch_size, truncation=truncate)
-
-    return Predictor(
-        name=name or str(path),
-        answer=answer,
-        labels=measure.labels,
-        problem_type=problem_type_of(config) if row.labelled else None,
-        facts=facts,
-        opening=opening,
-        find_problem=partial(measure.find_problem, pipeline.model.tokenizer, pipeline.max_length, truncation=truncate),
-    )
+    return (_open_bundle if bundle else _open_checkpoint)(opening, name or str(path))
 
 
 def task_of_bundle(path: str | Path) -> str:
-    """The name of the task that a bundle answers.
+    """Read the name of the task that a bundle answers.
 
     Raises:
         BundleError: The bundle cannot be opened or trusted.
@@ -90,49 +81,91 @@ def task_of_bundle(path: str | Path) -> str:
         return bundle.manifest.task
 
 
-def _open_bundle(opening: Opening, task: Task) -> tuple[Any, RoFormerConfig, Facts]:
+def _open_bundle(opening: Opening, name: str) -> Predictor:
     with open_bundle(opening.path) as bundle:
-        manifest, own_size = bundle.manifest, len(bundle.manifest_bytes)
+        manifest = bundle.manifest
         config = RoFormerConfig.from_dict(json.loads(bundle.read_bytes("config")))
-    if manifest.task != task.name:
+    if manifest.task != opening.task:
         raise ComparisonError(
-            f"{opening.path} is a bundle for {manifest.task}, and models for {task.name} are compared"
+            f"{opening.path} is a bundle for {manifest.task}, and models for {opening.task} are compared"
         )
-    pipeline = load(opening.path, threads=opening.threads)
+    return predictor_of_bundle(load(opening.path, threads=opening.threads), config, manifest, opening, name)
+
+
+def predictor_of_bundle(
+    pipeline: Any, config: RoFormerConfig, manifest: Manifest, opening: Opening, name: str
+) -> Predictor:
+    """Make a bundle that is loaded already one side of a comparison.
+
+    Args:
+        pipeline: What ``load`` gave.
+        config: The architecture.
+        manifest: The manifest of the bundle.
+        opening: How it was opened.
+        name: What the report calls it.
+    """
     files = [FileFact(path=entry.path, role=entry.role, bytes=entry.bytes) for entry in manifest.files]
-    return (
-        pipeline,
-        config,
-        Facts(
-            engine=" ".join(resolve(get_format(manifest.format).engine)()),
-            provider=pipeline.provider,
-            recipe=manifest.recipe.name,
-            threads=opening.threads,
-            files=(*files, FileFact(path=MANIFEST_NAME, role="manifest", bytes=own_size)),
-            truncates=opening.truncate,
-        ),
+    own = FileFact(path=MANIFEST_NAME, role="manifest", bytes=len(manifest.to_json().encode()))
+    facts = Facts(
+        engine=" ".join(resolve(get_format(manifest.format).engine)()),
+        provider=pipeline.provider,
+        recipe=manifest.recipe.name,
+        threads=opening.threads,
+        files=(*files, own),
+        truncates=opening.truncate,
     )
+    return _predictor(pipeline, config, opening, facts, name)
 
 
-def _open_checkpoint(opening: Opening, task: Task) -> tuple[Any, RoFormerConfig, Facts]:
-    from roformer_edge.validate.torch_session import TorchSession
-
+def _open_checkpoint(opening: Opening, name: str) -> Predictor:
+    task = get_task(opening.task)
     checkpoint = load_checkpoint(opening.path, task, max_length=opening.max_length)
     tokenizer = load_tokenizer(opening.path, mode=opening.tokenizer)
     check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {opening.path}")
-    session = TorchSession(opening.path, task, opening.threads, config=checkpoint.config)
-    companions = [(Path(opening.path) / name, role) for name, role in _COMPANIONS.items()]
+    with checkpoint:
+        session = TorchSession(checkpoint, task, opening.threads)
+    return predictor_of_checkpoint(session, tokenizer, checkpoint, opening, name)
+
+
+def predictor_of_checkpoint(
+    session: Session, tokenizer: Tokenizer, checkpoint: Checkpoint, opening: Opening, name: str
+) -> Predictor:
+    """Make a checkpoint whose model is in memory already one side of a comparison.
+
+    Args:
+        session: Runs its model.
+        tokenizer: Of the same model.
+        checkpoint: Weights and architecture.
+        opening: How it was opened.
+        name: What the report calls it.
+    """
+    companions = [(checkpoint.source_directory / file, role) for file, role in _COMPANIONS.items()]
     files = [(file, "model") for file in checkpoint.files] + [pair for pair in companions if pair[0].is_file()]
-    pipeline = resolve(PIPELINES[task.name])(session, tokenizer, checkpoint.config)
-    return (
-        pipeline,
-        checkpoint.config,
-        Facts(
-            engine=f"{session.report.engine} {session.report.version}",
-            provider=session.report.used,
-            recipe="float32",
-            threads=opening.threads,
-            files=tuple(FileFact(path=file.name, role=role, bytes=file.stat().st_size) for file, role in files),
-            truncates=opening.truncate,
-        ),
+    facts = Facts(
+        engine=f"{session.report.engine} {session.report.version}",
+        provider=session.report.used,
+        recipe="float32",
+        threads=opening.threads,
+        files=tuple(FileFact(path=file.name, role=role, bytes=file.stat().st_size) for file, role in files),
+        truncates=opening.truncate,
+    )
+    pipeline = resolve(PIPELINES[opening.task])(session, tokenizer, checkpoint.config)
+    return _predictor(pipeline, checkpoint.config, opening, facts, name)
+
+
+def _predictor(pipeline: Any, config: RoFormerConfig, opening: Opening, facts: Facts, name: str) -> Predictor:
+    measure = measure_of_model(opening.task, config)
+
+    def answer(inputs: Sequence[Inputs], *, batch_size: int) -> Sequence[Any]:
+        return measure.ask(pipeline, inputs, batch_size=batch_size, truncation=opening.truncate)
+
+    tokenizer, limit = pipeline.model.tokenizer, pipeline.max_length
+    return Predictor(
+        name=name,
+        answer=answer,
+        labels=measure.labels,
+        problem_type=problem_type_of(config) if get_task(opening.task).labelled else None,
+        facts=facts,
+        opening=opening,
+        find_problem=partial(measure.find_problem, tokenizer, limit, truncation=opening.truncate),
     )

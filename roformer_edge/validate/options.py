@@ -34,7 +34,7 @@ class CompareOptions:
         ComparisonError: A value is out of its range.
     """
 
-    task: str = "text-classification"
+    task: str
     data_name: str = "data"
     max_drop: float | None = None
     batch_size: int = 1

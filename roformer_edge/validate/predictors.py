@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from roformer_edge.validate.data.examples import Problem
-from roformer_edge.validate.data.inputs import Inputs
+from roformer_edge.validate.data.inputs import Inputs, Problem
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from roformer_edge.errors import BudgetExceededError, ComparisonError
+from roformer_edge.records import read_record, to_values
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.format import valued
-from roformer_edge.validate.json_values import from_json_values, to_json_values
 from roformer_edge.validate.metrics import Unit
 from roformer_edge.validate.predictors import Facts
 from roformer_edge.validate.statistics import Verdicts
@@ -229,7 +229,7 @@ class Report:
         return None if self.budget is None else self.gated.drop <= self.budget
 
     def figure(self, name: str) -> Figure:
-        """The figure of a name.
+        """Return the figure of a name.
 
         Raises:
             KeyError: There is none.
@@ -237,7 +237,7 @@ class Report:
         return {figure.name: figure for figure in self.figures}[name]
 
     def effect_count(self, effect: Effect) -> int:
-        """Number of examples that changed in this way, listed or not."""
+        """Return the number of examples that changed in this way, listed or not."""
         return next(row.count for row in self.effects if row.effect == effect)
 
     @property
@@ -247,11 +247,11 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values; tuples become lists."""
-        return to_json_values(self)  # type: ignore[no-any-return]
+        return to_values(self)  # type: ignore[no-any-return]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Report:
-        """The inverse of :meth:`to_dict`, strict.
+        """Read what :meth:`to_dict` gave, strictly.
 
         Raises:
             ComparisonError: Not a report of this schema; the message names the place.
@@ -263,9 +263,9 @@ class Report:
         if measure not in MEASURES:
             raise ComparisonError(f"not a report: report.measure is {measure!r}, expected one of {', '.join(MEASURES)}")
         # the common part knows of a detail only that there is one
-        common = from_json_values(cls, {**values, "detail": {}}, "report")
-        detail = from_json_values(MEASURES[measure].detail, values.get("detail"), "report.detail")
-        return dataclasses.replace(common, detail=detail)  # type: ignore[no-any-return]
+        common = read_record(cls, {**values, "detail": {}}, "report", ComparisonError)
+        detail = read_record(MEASURES[measure].detail, values.get("detail"), "report.detail", ComparisonError)
+        return dataclasses.replace(common, detail=detail)
 
 
 def check_budget(report: Report, max_drop: float | None = None) -> None:
@@ -308,7 +308,7 @@ def checked_budget(max_drop: float) -> float:
 
 
 def points_beside(points: float, budget: float | None) -> str:
-    """``points`` with two decimals, or with as many as it takes not to look equal to a budget that it exceeds."""
+    """Write ``points`` with two decimals, or with as many as it takes not to look equal to a budget that it exceeds."""
     for digits in (2, 3, 4, 6):
         text = f"{points:.{digits}f}"
         if budget is None or (float(text) > budget) == (points > budget):

@@ -8,13 +8,13 @@ from typing import Any
 from roformer_edge.errors import ComparisonError
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.validate.assemble import Measured, assemble_report
-from roformer_edge.validate.data.examples import Example
+from roformer_edge.validate.data.examples import Example, spread_sample
 from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.tasks import measure_of
-from roformer_edge.validate.timing import measure_memory, spread_sample, time_side_by_side
+from roformer_edge.validate.timing import measure_memory, time_side_by_side
 
 _CHUNK = 32  # inputs between two reports of progress, or eight batches
 
@@ -23,7 +23,7 @@ def compare(
     reference: Predictor,
     candidate: Predictor,
     examples: Iterable[Example],
-    options: CompareOptions | None = None,
+    options: CompareOptions,
     progress: ProgressListener = SILENT,
 ) -> Report:
     """Measure what the candidate lost against the reference.
@@ -41,7 +41,6 @@ def compare(
         TextError: A text that one side cannot encode.
         UnknownNameError: No such task.
     """
-    options = options or CompareOptions()
     measure = measure_of(options.task, reference.labels, reference.problem_type)
     measure.check_sides(reference, candidate)
     examples = tuple(examples)
@@ -81,7 +80,7 @@ class _Ticker:
 
 
 def _answer(side: Predictor, inputs: Sequence[Inputs], batch_size: int, tick: Callable[[int], None]) -> list[Any]:
-    """The answers of a side, as it gives them."""
+    """Return the answers of a side, as it gives them."""
     answers: list[Any] = []
     step = batch_size * max(8, _CHUNK // batch_size)
     for start in range(0, len(inputs), step):

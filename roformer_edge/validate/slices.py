@@ -20,7 +20,7 @@ ABSENT = "(none)"
 
 
 def cut_by(examples: Sequence[Example], by: str) -> Iterator[tuple[str, NDArray[np.intp]]]:
-    """The parts of the data by one property: names, and which examples are in them.
+    """Cut the data into parts by one property: their names, and which examples are in them.
 
     Args:
         examples: The labelled examples.
@@ -48,7 +48,7 @@ def _characters(example: Example) -> int:
 
 
 def _by_key(examples: Sequence[Example], key: str) -> list[tuple[str, NDArray[np.intp]]]:
-    values = [str(example.others[key]) if key in example.others else ABSENT for example in examples]
+    values = [_named(example.others[key]) if key in example.others else ABSENT for example in examples]
     if set(values) == {ABSENT}:
         known = sorted({name for example in examples for name in example.others})
         raise ComparisonError(
@@ -61,3 +61,8 @@ def _by_key(examples: Sequence[Example], key: str) -> list[tuple[str, NDArray[np
             f"the data cannot be sliced by {key!r}: it has {len(names)} values, and {MOST_VALUES} at most are shown"
         )
     return [(name, np.array([row for row, value in enumerate(values) if value == name])) for name in names]
+
+
+def _named(value: object) -> str:
+    # JSON can write half of a surrogate pair, which no report may hold
+    return str(value).encode("utf-8", "backslashreplace").decode()

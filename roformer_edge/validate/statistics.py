@@ -99,7 +99,7 @@ class Estimate:
 
 
 def estimate(counted: CountedRows, metric: Metric) -> Estimate:
-    """The metric of both sides and its drop, each rounded once where it is a ratio of counts."""
+    """Compute the metric of both sides and its drop, each rounded once where it is a ratio of counts."""
     weights = counted.count[np.newaxis]
     return Estimate(
         reference=float(metric.value(counted.reference, weights)[0]),
@@ -163,7 +163,7 @@ def _percentile_interval(values: Floats, confidence: float) -> Ends:
 
 
 def wilson_interval(right: int, total: int, confidence: float) -> Ends:
-    """Wilson's score interval of a proportion ``right / total``, in [0, 1]."""
+    """Compute Wilson's score interval of a proportion ``right / total``, in [0, 1]."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share, weight = right / total, z * z / total
     centre = (share + weight / 2) / (1 + weight)
@@ -173,7 +173,7 @@ def wilson_interval(right: int, total: int, confidence: float) -> Ends:
 
 
 def mcnemar_mid_p(lost: int, won: int) -> float:
-    """Two-sided mid-p value of McNemar's test: how surprising so uneven a split of the changed verdicts would be.
+    """Compute the two-sided mid-p of McNemar's test: how surprising so uneven a split of the changed verdicts would be.
 
     Args:
         lost: Examples that only the reference answers rightly.

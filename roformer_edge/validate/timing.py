@@ -15,7 +15,6 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,17 +25,8 @@ from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.report import Latency, Memory, Timing
 
-T = TypeVar("T")
-
 _PROBE = "roformer_edge.validate.memory_probe"
 _PROBE_SECONDS = 600
-
-
-def spread_sample(items: Sequence[T], size: int) -> list[T]:
-    """At most ``size`` items, evenly spread over the list, in its order."""
-    if len(items) <= size:
-        return list(items)
-    return [items[(2 * i + 1) * len(items) // (2 * size)] for i in range(size)]
 
 
 def time_side_by_side(
@@ -78,7 +68,7 @@ def _latency(seconds: NDArray[np.float64]) -> Latency:
 
 
 def measure_memory(side: Predictor, inputs: Sequence[Inputs]) -> Memory:
-    """Largest resident memory of a fresh process that opens ``side`` and answers ``inputs`` one at a time.
+    """Measure the largest resident memory of a fresh process that opens ``side`` and answers ``inputs`` one at a time.
 
     A side that a fresh process cannot open, or a system that does not tell, gives no figure but a note.
     """

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge._extras import require
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import BackendReport
 from roformer_edge.signatures import DEFAULT
@@ -21,40 +20,40 @@ class TorchSession:
     """A checkpoint run by PyTorch on the processor; implements ``roformer_edge.runtime.session.Session``.
 
     Args:
-        directory: A Hugging Face checkpoint directory.
+        checkpoint: Weights and architecture.
         task: Its head.
         threads: For the inside of one operation. PyTorch has one setting for the whole process; it is made anew
             before every run.
-        config: Used instead of the directory's.
+
+    Attributes:
+        model: The model, an instance of the task's class.
+        threads: As given.
 
     Raises:
         CheckpointError: The weights cannot be used.
         MissingDependencyError: torch is not installed.
     """
 
-    def __init__(
-        self, directory: str | Path, task: Task, threads: int, *, config: RoFormerConfig | None = None
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, task: Task, threads: int) -> None:
         self._torch: Any = require("torch", "to run the reference")
         from roformer_edge.models.torch import heads
 
-        self._model = getattr(heads, task.model_class).from_pretrained(directory, config=config)
-        self._threads = threads
+        self.model = getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
+        self.threads = threads
         self.signatures = {DEFAULT: task.signature}
-        version = str(self._torch.__version__)
-        self.report = BackendReport(engine="torch", version=version, used="CPU", threads=threads)
+        self.report = BackendReport(engine="torch", version=str(self._torch.__version__), used="CPU", threads=threads)
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the model once; see ``Session.run``."""
         torch = self._torch
-        if torch.get_num_threads() != self._threads:
-            torch.set_num_threads(self._threads)
+        if torch.get_num_threads() != self.threads:
+            torch.set_num_threads(self.threads)
         tensors = {
             name: torch.from_numpy(array) for name, array in fit_feeds(feeds, self.signatures, signature).items()
         }
         with torch.inference_mode():
-            output = self._model(**tensors)
+            output = self.model(**tensors)
         return {spec.name: output[spec.name].numpy() for spec in self.signatures[signature].outputs}
 
     def close(self) -> None:
-        """Nothing to free that garbage collection does not."""
+        """Do nothing: garbage collection frees all there is."""

@@ -205,6 +205,30 @@ def test_labelled_texts_that_are_too_long_are_named_before_any_work(cli, checkpo
     assert leftovers(tmp_path) == ["dev.jsonl"]
 
 
+def test_a_calibration_text_that_is_too_long_is_named_with_its_line(cli, checkpoint, tmp_path):
+    path = write_lines(tmp_path / "texts.jsonl", [{"text": "今天"}, {"text": "今天" * 40}])
+    words = ("--recipe", "int8-static", "--calibration", path, "--out", tmp_path / "bundle")
+    error = cli("quantize", checkpoint, *words).error
+    assert f"{path}:2: 42 tokens, the model takes 32; --truncate cuts" in error
+    assert cli("quantize", checkpoint, *words, "--truncate").code == 0
+
+
+def test_a_text_to_be_answered_that_is_too_long_is_named_with_its_line(cli, bundle, tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "今天"}\n\n{"text": "好"}\n{"text": "' + "今天" * 40 + '"}\n', encoding="utf-8")
+    for batch_size in (1, 8):
+        outcome = cli("run", bundle, "--input", path, "--batch-size", batch_size)
+        assert f"{path}:4: text 2 has 42 tokens" in outcome.error
+        assert len(outcome.out.splitlines()) == 2
+
+
+def test_a_pair_is_refused_where_the_model_knows_single_texts(cli, tmp_path):
+    source = write_checkpoint(tmp_path / "single", type_vocab_size=1)
+    path = write_lines(tmp_path / "texts.jsonl", [{"text": "今天", "text_pair": "好"}])
+    words = ("--recipe", "int8-static", "--calibration", path, "--out", tmp_path / "bundle")
+    assert f"{path}:1: a pair, and the model was made for single texts" in cli("quantize", source, *words).error
+
+
 def test_labelled_texts_are_cut_when_asked(cli, checkpoint, bundle, tmp_path):
     data = write_lines(tmp_path / "dev.jsonl", [{"text": "今天" * 40, "label": "开"}])
     assert cli("validate", bundle, "--reference", checkpoint, "--data", data, "--truncate").code == 0

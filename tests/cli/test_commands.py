@@ -230,3 +230,16 @@ def test_a_reader_that_goes_away_is_no_error(bundle, tmp_path):
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=60) == 141
+
+
+def test_pairs_are_calibrated_as_pairs(cli, checkpoint, tmp_path):
+    def digest(*rows: dict) -> str:
+        path = write_lines(tmp_path / "texts.jsonl", list(rows))
+        words = ("--recipe", "int8-static", "--calibration", path, "--out", tmp_path / "static", "--overwrite")
+        assert cli("quantize", checkpoint, *words).code == 0
+        return json.loads((tmp_path / "static" / "manifest.json").read_text())["calibration"]["sha256"]
+
+    alone = digest({"text": TEXTS[0]})
+    paired = digest({"text": TEXTS[0], "text_pair": TEXTS[1]})
+    assert paired not in (alone, digest({"text": TEXTS[0] + TEXTS[1]}))
+    assert paired == digest({"sentence1": TEXTS[0], "sentence2": TEXTS[1], "label": "开"})

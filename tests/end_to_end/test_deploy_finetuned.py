@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 import roformer_edge
-from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
-from roformer_edge.deploy.source import encode_batches, open_source
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.deploy.source import open_source
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
+from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.tasks import get_task
 from roformer_edge.validate.data.inputs import read_texts
 from tests.conftest import ROOT
@@ -72,23 +74,29 @@ def test_the_loss_is_within_bounds(checkpoint, dataset, tmp_path, recipe, preset
 
 
 def test_padded_calibration_batches_do_no_harm(checkpoint, dataset):
-    source = open_source(checkpoint, TASK)
-    texts = [(text, None) for text in islice(read_texts(dataset / "train.jsonl"), 128)]
-    config = source.checkpoint.config
+    with open_source(checkpoint, TASK.name) as model:
 
-    def padded() -> Iterator[dict[str, np.ndarray]]:
-        for feeds in encode_batches(source.tokenizer, texts, config, TASK, batch_size=8, truncation=True):
-            width = ((0, 0), (0, 128 - feeds["input_ids"].shape[1]))
-            yield {name: np.pad(array, width) for name, array in feeds.items()}
+        def batches(file: str, count: int) -> Iterator[dict[str, np.ndarray]]:
+            texts = islice(read_texts(dataset / file), count)
+            limit = model.config.max_position_embeddings
+            rows = sorted(
+                (encode_within(model.tokenizer, text, None, limit) for text in texts), key=lambda r: len(r.ids)
+            )
+            for start in range(0, len(rows), 8):
+                yield padded_feeds(rows[start : start + 8], pad_id=0, pad_left=False)
 
-    options = ExportOptions(recipe=get_recipe("int8-static"), preset=get_preset("x86"))
-    session = OnnxRuntimeSession(export_onnx(source.checkpoint, TASK, options, batches=padded).artifact.to_bytes())
-    exact = OnnxRuntimeSession(float_graph(source.checkpoint, TASK).to_bytes())
-    asked = [(text, None) for text in islice(read_texts(dataset / "test.jsonl"), 400)]
-    same = total = 0
-    for feeds in encode_batches(source.tokenizer, asked, config, TASK, batch_size=8, truncation=True):
-        found, wanted = (side.run(feeds)["logits"].argmax(axis=1) for side in (session, exact))
-        same, total = same + int((found == wanted).sum()), total + len(found)
+        def padded() -> Iterator[dict[str, np.ndarray]]:
+            for feeds in batches("train.jsonl", 128):
+                width = ((0, 0), (0, 128 - feeds["input_ids"].shape[1]))
+                yield {name: np.pad(array, width) for name, array in feeds.items()}
+
+        options = ExportOptions(recipe=get_recipe("int8-static"), preset=get_preset("x86"))
+        session = OnnxRuntimeSession(export_onnx(model.checkpoint, TASK, options, batches=padded).artifact.to_bytes())
+        exact = OnnxRuntimeSession(float_graph(model.checkpoint, TASK).to_bytes())
+        same = total = 0
+        for feeds in batches("test.jsonl", 400):
+            found, wanted = (side.run(feeds)["logits"].argmax(axis=1) for side in (session, exact))
+            same, total = same + int((found == wanted).sum()), total + len(found)
     assert total == 400
     assert same >= 0.98 * total
 

@@ -11,7 +11,8 @@ import torch
 
 import roformer_edge
 from roformer_edge.cli.main import main
-from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import OptionError, TextTooLongError
 from roformer_edge.models.torch.heads import RoFormerForSequenceClassification
 from roformer_edge.tokenizer import load_tokenizer

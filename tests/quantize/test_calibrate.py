@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from roformer_edge.errors import CalibrationError, UnknownNameError
 from roformer_edge.quantize.affine import Grid
-from roformer_edge.quantize.calibrate import Calibration, calibrate
+from roformer_edge.quantize.calibrate import calibrate
 from roformer_edge.quantize.observers import OBSERVERS, Percentile
 
 WIDTH = 6
@@ -25,7 +25,7 @@ TENSORS = ("tokens", "context", "pooled")
 
 
 class Model:
-    """Three tensors of a model that attends to all tokens and to no padding; padding itself is loud.
+    """Three tensors of a model that attends to all tokens and to no padding; padding itself is an outlier.
 
     All numbers are multiples of 2 ** -12 and small, so that no sum depends on its order.
     """
@@ -39,7 +39,7 @@ class Model:
         mask = feeds["attention_mask"][..., None] != 0
         total = (tokens * mask).sum(axis=1)
         context = np.where(mask, tokens**2 - total[:, None], np.nan)
-        # rows of the batch that are all padding are loud, too
+        # rows of the batch that are all padding are outliers, too
         pooled = np.where(mask.any(axis=1), total, -1e6)
         tensors = {"tokens": tokens, "context": context, "pooled": pooled}
         return {name: array.astype(np.float32) for name, array in tensors.items()}
@@ -86,7 +86,7 @@ def test_ranges_are_those_of_the_tokens():
     assert calibration.ranges["tokens"] == (seen.min(), seen.max())
     assert calibration.channel_maxima["tokens"] == tuple(np.abs(seen).max(axis=0).tolist())
     pooled = np.float32([run.table[text].sum(axis=0) for text in texts])
-    assert calibration.range_of("pooled") == (pooled.min(), pooled.max())
+    assert calibration.ranges["pooled"] == (pooled.min(), pooled.max())
     assert (calibration.texts, calibration.tokens) == (3, 7)
 
 
@@ -252,48 +252,12 @@ def saved():
     return calibrate(Model(), [padded([[1, 2, 3], [4]])], TENSORS, observer="mse")
 
 
-def test_json_brings_it_back(saved):
-    assert Calibration.from_dict(json.loads(json.dumps(saved.to_dict()))) == saved
+def test_it_is_recorded_as_json(saved):
+    record = json.loads(json.dumps(saved.to_dict()))
+    assert record["ranges"]["pooled"] == list(saved.ranges["pooled"])
+    assert (record["texts"], record["tokens"], record["digest"]) == (2, 4, saved.digest)
 
 
 def test_it_can_be_copied_and_pickled(saved):
     assert copy.deepcopy(saved) == saved
     assert pickle.loads(pickle.dumps(saved)) == saved
-
-
-def test_a_tensor_that_was_not_calibrated_is_named(saved):
-    with pytest.raises(CalibrationError, match="'other' was not calibrated; calibrated are: tokens, context, pooled"):
-        saved.range_of("other")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"texts": None},
-        {"texts": "3"},
-        {"observer": 3},
-        {"ranges": [1, 2]},
-        {"ranges": {"x": [1.0]}},
-        {"ranges": {"x": [2.0, 1.0]}},
-        {"ranges": {"x": [0.0, float("nan")]}},
-        {"ranges": {"x": ["low", "high"]}},
-        {"channel_maxima": {"x": 3}},
-        {"grid": {"dtype": "int3"}},
-        {"grid": {"colour": "blue"}},
-        {"more": 1},
-    ],
-    ids=str,
-)
-def test_a_malformed_file_is_refused(saved, change):
-    with pytest.raises(CalibrationError, match="saved calibration"):
-        Calibration.from_dict({**saved.to_dict(), **change})
-
-
-def test_a_missing_key_is_refused(saved):
-    for key in saved.to_dict():
-        values = saved.to_dict()
-        del values[key]
-        with pytest.raises(CalibrationError, match=f"keys .*{key}"):
-            Calibration.from_dict(values)
-    with pytest.raises(CalibrationError, match="is an object"):
-        Calibration.from_dict([])

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import CalibrationError, RecipeError
-from roformer_edge.quantize.affine import Grid, quantize, quantize_weight
-from roformer_edge.quantize.equalise import equalise, migration_factors
+from roformer_edge.errors import CalibrationError
+from roformer_edge.quantize.equalise import balance_scores, equalise
 
 HIDDEN, INNER, HEADS = 16, 24, 2
+CONTEXT, INNER_STATES, QKV = "layer.0.attention.output", "layer.0.ffn.down", "layer.0.attention.qkv"
 LAYER = "roformer.encoder.layer.0"
 
 
@@ -31,6 +28,8 @@ def config(**changes):
 def arrays_of_one_layer() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     shapes = {
+        "attention.self.query": (HIDDEN, HIDDEN),
+        "attention.self.key": (HIDDEN, HIDDEN),
         "attention.self.value": (HIDDEN, HIDDEN),
         "attention.output.dense": (HIDDEN, HIDDEN),
         "intermediate.dense": (INNER, HIDDEN),
@@ -51,19 +50,19 @@ def linear(arrays, name, x):
 
 
 def rotate(x: np.ndarray) -> np.ndarray:
-    """Turn neighbouring channels by an angle of their position and pair: [sequence, hidden]."""
+    """Rotate neighbouring channels by an angle of their position and pair: [sequence, hidden]."""
     angle = np.arange(len(x))[:, None] * (1 + np.arange(HIDDEN // 2)).astype(np.float32) / 10
     sin, cos = np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)
-    turned = np.empty_like(x)
-    turned[:, ::2] = x[:, ::2] * cos - x[:, 1::2] * sin
-    turned[:, 1::2] = x[:, 1::2] * cos + x[:, ::2] * sin
-    return turned
+    rotated = np.empty_like(x)
+    rotated[:, ::2] = x[:, ::2] * cos - x[:, 1::2] * sin
+    rotated[:, 1::2] = x[:, 1::2] * cos + x[:, ::2] * sin
+    return rotated
 
 
-def attention(arrays, x, turn) -> tuple[np.ndarray, np.ndarray]:
+def attention(arrays, x, rotates) -> tuple[np.ndarray, np.ndarray]:
     """The context and the output of attention with fixed weights; the sum runs position by position."""
     value = linear(arrays, "attention.self.value", x)
-    value = rotate(value) if turn else value
+    value = rotate(value) if rotates else value
     weights = np.random.default_rng(1).random((HEADS, len(x), len(x))).astype(np.float32)
     split = value.reshape(len(x), HEADS, -1)
     context = sum(weights[:, :, k].T[:, :, None] * split[k] for k in range(len(x))).reshape(len(x), HIDDEN)
@@ -83,7 +82,9 @@ def test_attention_computes_the_same_to_the_last_bit(rotary_value):
     x = np.random.default_rng(2).standard_normal((5, HIDDEN), np.float32)
     context, expected = attention(arrays, x, rotary_value)
     maxima = np.abs(context).max(axis=0)
-    changed = equalise(arrays, config(rotary_value=rotary_value), {"layer.0.attention.output": maxima})
+    equalised = equalise(arrays, config(rotary_value=rotary_value), [CONTEXT], {CONTEXT: maxima})
+    changed = equalised.arrays
+    assert equalised.outliers[CONTEXT] > 10
     assert sorted(name.removeprefix(f"{LAYER}.") for name in changed) == [
         "attention.output.dense.weight",
         "attention.self.value.bias",
@@ -99,17 +100,17 @@ def test_relu_feed_forward_computes_the_same_and_others_are_left_alone():
     arrays = arrays_of_one_layer()
     x = np.random.default_rng(2).standard_normal((5, HIDDEN), np.float32)
     inner, expected = feed_forward(arrays, x)
-    maxima = {"layer.0.ffn.down": np.abs(inner).max(axis=0).tolist(), "layer.0.ffn.up": [1.0] * HIDDEN}
-    changed = equalise(arrays, config(hidden_act="relu"), maxima)
+    maxima = {INNER_STATES: np.abs(inner).max(axis=0).tolist(), "layer.0.ffn.up": [1.0] * HIDDEN}
+    changed = equalise(arrays, config(hidden_act="relu"), list(maxima), maxima).arrays
     assert changed
     assert np.array_equal(feed_forward({**arrays, **changed}, x)[1], expected)
-    assert equalise(arrays, config(hidden_act="gelu"), maxima) == {}
-    assert equalise(arrays, config(hidden_act="relu"), {}) == {}
+    assert equalise(arrays, config(hidden_act="gelu"), list(maxima), maxima).arrays == {}
+    assert equalise(arrays, config(hidden_act="relu"), [], maxima).arrays == {}
 
 
 def test_products_without_a_bias_stay_without():
     arrays = {name: array for name, array in arrays_of_one_layer().items() if not name.endswith("bias")}
-    changed = equalise(arrays, config(), {"layer.0.attention.output": np.arange(1.0, HIDDEN + 1)})
+    changed = equalise(arrays, config(), [CONTEXT], {CONTEXT: np.arange(1.0, HIDDEN + 1)}).arrays
     assert changed.keys() <= arrays.keys()
     assert len(changed) == 2
 
@@ -117,58 +118,62 @@ def test_products_without_a_bias_stay_without():
 def test_the_arrays_given_are_not_written_to():
     arrays = arrays_of_one_layer()
     before = {name: array.copy() for name, array in arrays.items()}
-    equalise(arrays, config(), {"layer.0.attention.output": np.arange(1.0, HIDDEN + 1)})
+    equalise(arrays, config(), [CONTEXT], {CONTEXT: np.arange(1.0, HIDDEN + 1)})
+    balance_scores(arrays, config(), [QKV])
     assert all(np.array_equal(arrays[name], before[name]) for name in arrays)
 
 
-@given(
-    hnp.arrays(np.float32, 12, elements=st.floats(0, 2.0**40, width=32)),
-    hnp.arrays(np.float32, (3, 12), elements=st.floats(-(2.0**20), 2.0**20, width=32)),
-    st.floats(0, 1),
-    st.sampled_from([1, 2, 3]),
-)
-def test_factors_are_powers_of_two_and_shared_as_asked(maxima, weight, strength, tied):
-    factors = migration_factors(maxima, weight, strength=strength, tied=tied)
-    mantissa, _ = np.frexp(factors)
-    assert (mantissa == 0.5).all()
-    assert (factors.reshape(-1, tied) == factors[::tied, None]).all()
-    if tied == 1:
-        assert (factors[(maxima == 0) | (weight == 0).all(axis=0)] == 1).all()
+def test_without_texts_the_weights_show_the_outliers_and_ordinary_models_are_left_alone():
+    arrays = arrays_of_one_layer()
+    found = equalise(arrays, config(hidden_act="relu"), [CONTEXT, INNER_STATES])
+    assert found.outliers.keys() == {CONTEXT, INNER_STATES}
+    x = np.random.default_rng(2).standard_normal((5, HIDDEN), np.float32)
+    assert np.array_equal(attention({**arrays, **found.arrays}, x, False)[1], attention(arrays, x, False)[1])
+    assert np.array_equal(feed_forward({**arrays, **found.arrays}, x)[1], feed_forward(arrays, x)[1])
+    value = found.arrays[f"{LAYER}.attention.self.value.weight"]
+    assert np.linalg.norm(value[3]) < 16 * np.median(np.linalg.norm(value, axis=1))
+    ordinary = {**arrays, **found.arrays}
+    for module, row in (("attention.self.value", 3), ("intermediate.dense", 5)):
+        ordinary[f"{LAYER}.{module}.weight"][row] /= 8
+    assert equalise(ordinary, config(hidden_act="relu"), [CONTEXT, INNER_STATES]).arrays == {}
 
 
-def test_strength_decides_which_side_becomes_alike():
-    rng = np.random.default_rng(0)
-    maxima = np.exp2(rng.uniform(-4, 4, 64)).astype(np.float32)
-    weight = rng.choice([-1, 1], (8, 64)) * np.exp2(rng.uniform(-4, 4, 64))
-    for strength, loud in ((1.0, maxima), (0.0, 1 / np.abs(weight).max(axis=0))):
-        factors = migration_factors(maxima, weight.astype(np.float32), strength=strength)
-        assert np.ptp(np.log2(loud / factors)) <= 1 + 1e-6
+def test_a_layer_norm_that_makes_a_channel_large_makes_the_value_rows_that_read_it_large():
+    arrays = arrays_of_one_layer()
+    arrays[f"{LAYER}.attention.self.value.weight"][3] /= 64
+    arrays[f"{LAYER}.attention.self.value.weight"][7, 2] = 1
+    arrays[f"{LAYER}.attention.self.value.weight"][:, 2] = 0
+    arrays[f"{LAYER}.attention.self.value.weight"][7, 2] = 1
+    arrays[f"{LAYER}.attention.self.value.bias"][:] = 0
+    gains = np.ones(HIDDEN, np.float32)
+    assert not equalise(arrays, config(), [CONTEXT]).outliers
+    gains[2] = 500
+    found = equalise({**arrays, "roformer.embeddings.LayerNorm.weight": gains}, config(), [CONTEXT])
+    assert found.outliers.keys() == {CONTEXT}
 
 
-def test_a_product_with_outlier_channels_loses_less():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((512, 256)).astype(np.float32)
-    x[:, [3, 50, 200]] *= 60
-    weight = (rng.standard_normal((128, 256)) / 16).astype(np.float32)
-    exact = x.astype(np.float64) @ weight.T
-
-    def error(inputs, columns):
-        scale, zero_point = Grid().parameters(float(inputs.min()), float(inputs.max()))
-        integers = quantize(inputs, np.asarray(scale), np.asarray(zero_point)).astype(np.float64)
-        product = (integers - int(zero_point)) * float(scale) @ quantize_weight(columns, 0).dequantize().T
-        return float(np.sqrt(np.mean((product - exact) ** 2)))
-
-    factors = migration_factors(np.abs(x).max(axis=0), weight)
-    assert error(x / factors, weight * factors) < error(x, weight) / 3
+def scores(arrays, x) -> np.ndarray:
+    """Query times key, pair by pair, rotated."""
+    query, key = (rotate(linear(arrays, f"attention.self.{part}", x)) for part in ("query", "key"))
+    return sum(query[:, [j]] * key[:, j] + query[:, [j + 1]] * key[:, j + 1] for j in range(0, HIDDEN, 2))
 
 
-def test_nonsense_is_refused():
-    weight = np.ones((2, 4), np.float32)
-    for strength in (-0.1, 1.1, np.nan):
-        with pytest.raises(RecipeError, match="strength"):
-            migration_factors(np.ones(4, np.float32), weight, strength=strength)
-    for bad in (-1.0, np.nan, np.inf):
-        with pytest.raises(CalibrationError, match="finite and not negative"):
-            migration_factors(np.float32([1, 1, bad, 1]), weight)
+def test_pairs_of_query_and_key_are_balanced_and_scores_stay_the_same_to_the_last_bit():
+    arrays = arrays_of_one_layer()
+    assert balance_scores(arrays, config(), [QKV]).arrays == {}
+    for part in ("weight", "bias"):
+        arrays[f"{LAYER}.attention.self.query.{part}"][4:6] *= 60
+        arrays[f"{LAYER}.attention.self.key.{part}"][4:6] /= 60
+    x = np.random.default_rng(2).standard_normal((5, HIDDEN), np.float32)
+    found = balance_scores(arrays, config(), [QKV])
+    assert found.outliers.keys() == {QKV}
+    changed = {**arrays, **found.arrays}
+    assert np.array_equal(scores(changed, x), scores(arrays, x))
+    query, key = (np.abs(linear(changed, f"attention.self.{part}", x)).max() for part in ("query", "key"))
+    assert max(query, key) < 4 * min(query, key)
+    assert balance_scores(arrays, config(), []).arrays == {}
+
+
+def test_maxima_must_fit():
     with pytest.raises(CalibrationError, match=r"layer\.0\.attention\.output has 16 channels, but there are 3"):
-        equalise(arrays_of_one_layer(), config(), {"layer.0.attention.output": [1.0, 2.0, 3.0]})
+        equalise(arrays_of_one_layer(), config(), [CONTEXT], {CONTEXT: [1.0, 2.0, 3.0]})

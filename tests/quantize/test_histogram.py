@@ -43,16 +43,6 @@ def test_order_and_batches_do_not_matter(parts, random):
 
 
 @settings(deadline=None)
-@given(batches, batches)
-def test_merging_equals_seeing_both(ours, theirs):
-    left, right = histogram_of(*ours), histogram_of(*theirs)
-    before = right.extent, right.total
-    left.merge(right)
-    assert_equal(left, histogram_of(*ours, *theirs))
-    assert (right.extent, right.total) == before
-
-
-@settings(deadline=None)
 @given(
     hnp.arrays(np.float32, st.integers(1, 200), elements=st.floats(-(2.0**100), 2.0**100, width=32)),
     st.integers(2, 600),

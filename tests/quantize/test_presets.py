@@ -1,4 +1,4 @@
-"""Presets, and why x86 without VNNI needs weights within 64."""
+"""Presets, and why x86 without VNNI needs neighbouring weights that are bounded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from roformer_edge.errors import UnknownNameError
-from roformer_edge.quantize.affine import REDUCED_LIMIT, quantize_weight
+from roformer_edge.quantize.affine import PAIR_LIMIT, quantize_weight
 from roformer_edge.quantize.presets import PRESETS, SAFE_PRESET, detect_preset, get_preset
 
 
@@ -29,11 +29,11 @@ def adversarial():
     return weight.astype(np.float32), np.full(128, 255, np.uint8)
 
 
-def test_seven_bits_cannot_saturate_and_eight_bits_do(adversarial):
+def test_bounded_pairs_cannot_saturate_and_others_do(adversarial):
     weight, activations = adversarial
     for name, exact in (("x86", True), ("x86-vnni", False)):
         grid = PRESETS[name].weights
-        integers = quantize_weight(weight, 0, symmetric=grid.symmetric, reduce_range=grid.reduce_range).values
+        integers = quantize_weight(weight, 0, bounded_pairs=grid.bounded_pairs).values
         expected = integers.astype(np.int64) @ activations.astype(np.int64)
         found = product_by_pairs(activations, integers)
         assert np.array_equal(found, expected) is exact
@@ -44,12 +44,13 @@ def test_seven_bits_cannot_saturate_and_eight_bits_do(adversarial):
 def test_the_limit_is_the_largest_that_holds_for_every_pair():
     top = np.uint8([255, 255])
     for sign in (1, -1):
-        assert vpmaddubsw(top, np.int8([sign * REDUCED_LIMIT] * 2))[0] == sign * REDUCED_LIMIT * 510
-        assert vpmaddubsw(top, np.int8([sign * (REDUCED_LIMIT + 1)] * 2))[0] != sign * (REDUCED_LIMIT + 1) * 510
-    activations = np.repeat(np.arange(256, dtype=np.uint8), 2)
-    for weight in range(-REDUCED_LIMIT, REDUCED_LIMIT + 1):
-        pairs = vpmaddubsw(activations, np.full(512, weight, np.int8))
-        assert np.array_equal(pairs, 2 * weight * np.arange(256))
+        for first in range(1, 128):
+            pair = np.array([sign * first, sign * (PAIR_LIMIT - first)], np.int8)
+            assert vpmaddubsw(top, pair)[0] == sign * PAIR_LIMIT * 255
+        over = np.array([sign * 127, sign * (PAIR_LIMIT - 126)], np.int8)
+        assert vpmaddubsw(top, over)[0] != sign * (PAIR_LIMIT + 1) * 255
+    # unlike signs never saturate
+    assert vpmaddubsw(np.uint8([255, 255, 255, 0]), np.int8([127, -127, -127, 127])).tolist() == [0, -255 * 127]
 
 
 def test_every_preset_is_what_the_engine_multiplies():
@@ -62,12 +63,12 @@ def test_every_preset_is_what_the_engine_multiplies():
         assert not preset.activations.symmetric
     assert PRESETS["x86"].activations.dtype == PRESETS["x86-vnni"].activations.dtype == "uint8"
     assert PRESETS["arm"].activations.dtype == "int8"
-    assert PRESETS[SAFE_PRESET].weights.reduce_range
+    assert PRESETS[SAFE_PRESET].weights.bounded_pairs
 
 
 def test_an_unknown_preset_lists_those_there_are():
     assert get_preset("arm") is PRESETS["arm"]
-    with pytest.raises(UnknownNameError, match=r"preset 'gpu'; choose one of: x86, x86-vnni, arm"):
+    with pytest.raises(UnknownNameError, match=r"preset 'gpu'; choose one of: x86, x86-vnni, arm, auto"):
         get_preset("gpu")
 
 
@@ -101,5 +102,5 @@ def test_detection_without_a_list_of_flags_is_safe(tmp_path):
     assert detect_preset("x86_64", tmp_path) == SAFE_PRESET
 
 
-def test_detection_of_this_machine_is_a_preset():
-    assert detect_preset() in PRESETS
+def test_auto_is_the_preset_for_this_machine():
+    assert get_preset("auto") is PRESETS[detect_preset()]

@@ -156,7 +156,6 @@ def test_padding_is_cut_off_on_its_own_side() -> None:
         inputs=get_task("multiple-choice").inputs,
         outputs=(TensorSpec(name="states", dtype="float32", axes=("batch", "sequence")),),
         tolerance=1,
-        metric="x",
         fields=("text",),
         pad_left=True,
     )

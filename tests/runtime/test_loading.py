@@ -344,13 +344,11 @@ def test_sizes_that_the_graph_does_not_have_are_refused(tmp_path: Path) -> None:
             load(write_runnable(tmp_path / name, model=model, signatures=signatures))
     with pytest.raises(BundleFormatError, match="lists the signatures 'default', 'length 16', and the model has 'def"):
         load(write_runnable(tmp_path / "more", model=graph(), signatures=fixed_signatures(signature, 64, 16)))
-    outputs = (TensorSpec(name="logits", dtype="float32", axes=("batch", "4", "labels")),)
-    with pytest.raises(BundleFormatError, match="the outputs 'logits float32"):
-        load(
-            write_runnable(
-                tmp_path / "rank", model=graph(), signatures={"default": replace(signature, outputs=outputs)}
-            )
-        )
+    for number, axes in enumerate((("batch", "4", "labels"), ("batch", "5"))):
+        outputs = (TensorSpec(name="logits", dtype="float32", axes=axes),)
+        other = {"default": replace(signature, outputs=outputs)}
+        with pytest.raises(BundleFormatError, match="the outputs 'logits float32"):
+            load(write_runnable(tmp_path / str(number), model=graph(), signatures=other))
 
 
 def test_a_session_option_that_is_not_known_is_refused(own: Path) -> None:

@@ -12,7 +12,8 @@ import torch
 
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.formats import resolve
 from roformer_edge.models.torch import heads
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession

@@ -14,7 +14,7 @@ from roformer_edge.validate.predictors import A_FUNCTION, Facts, FileFact, Predi
 from roformer_edge.validate.report import Latency, Memory, Report, ReportProvenance, Timing
 from roformer_edge.validate.runner import compare
 
-UNTIMED = CompareOptions(timed=0, watched=0, data_name="dev.jsonl")
+UNTIMED = CompareOptions(task="text-classification", timed=0, watched=0, data_name="dev.jsonl")
 LABELS = ("turn_on", "turn_off", "weather")
 PROVENANCE = ReportProvenance(
     created="2026-01-31T23:59:59Z", version="0.1.0", python="3.11.7", numpy="2.4.6", machine="Linux x86_64"

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from roformer_edge.bundle.pack import pack_directory
-from roformer_edge.deploy import journey as deploy
-from roformer_edge.deploy.journey import DeployOptions, deploy_checkpoint, open_reference
+from roformer_edge.deploy import reference as deploy_reference
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.deploy.reference import open_reference
 from roformer_edge.errors import CheckpointError, ComparisonError, TextTooLongError, UnknownNameError
 from roformer_edge.models.torch.heads import RoFormerForSequenceClassification
 from roformer_edge.processes import run_fresh
@@ -42,11 +44,11 @@ def sides(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("torch_is_there", [True, False])
 def test_a_reference_is_called_what_was_asked_for(sides, monkeypatch, torch_is_there):
-    monkeypatch.setattr(deploy, "available", lambda package: torch_is_there)
-    with open_reference(sides["checkpoint"], get_task("text-classification")) as reference:
+    monkeypatch.setattr(deploy_reference, "available", lambda package: torch_is_there)
+    with open_reference(sides["checkpoint"], "text-classification") as reference:
         found = reference.answer(INPUTS, batch_size=4)
         assert reference.facts.engine.startswith("torch" if torch_is_there else "onnxruntime")
-        assert reference.name == str(sides["checkpoint"]) + ("" if torch_is_there else ", as a float32 bundle")
+        assert reference.name == str(sides["checkpoint"]) + ("" if torch_is_there else ", as a float32 network")
     np.testing.assert_allclose(found, open_predictor(sides["checkpoint"]).answer(INPUTS, batch_size=4), atol=1e-5)
 
 
@@ -151,7 +153,7 @@ from roformer_edge.validate.render.terminal import summary_table
 from roformer_edge.validate.runner import compare
 sides = [open_predictor(path) for path in ({str(sides["fp32"])!r}, {str(sides["int8-dynamic"])!r})]
 example = Example(inputs={{"text": "打开灯"}}, gold={LABELS[0]!r})
-report = compare(*sides, [example], CompareOptions(timed=1, watched=0))
+report = compare(*sides, [example], CompareOptions(task="text-classification", timed=1, watched=0))
 for row in write_report(report, {str(sides["fp32"].parent / "report")!r}, ["json", "markdown"]):
     assert row.stat().st_size > 1000
 assert summary_table(report)

@@ -152,4 +152,4 @@ def test_an_unknown_task_is_refused():
 )
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(ComparisonError, match=name if name != "max_drop" else "drop"):
-        CompareOptions(**{name: value})
+        CompareOptions(task="text-classification", **{name: value})

@@ -12,7 +12,7 @@ from roformer_edge.processes import run_fresh
 from roformer_edge.validate import timing as timing_module
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening, Predictor
-from roformer_edge.validate.timing import measure_memory, spread_sample, time_side_by_side
+from roformer_edge.validate.timing import measure_memory, time_side_by_side
 
 
 class Clock:
@@ -45,7 +45,7 @@ def test_sides_alternate_and_percentiles_are_of_milliseconds(monkeypatch):
     monkeypatch.setattr(timing_module, "perf_counter", clock)
     reference = slow_side("A", clock, log, lambda n: 0.004 * (n + 1))
     candidate = slow_side("B", clock, log, lambda n: 0.001 * (n + 1))
-    options = CompareOptions(warm_up=2, timing_rounds=1)
+    options = CompareOptions(task="text-classification", warm_up=2, timing_rounds=1)
     timing = time_side_by_side((reference, candidate), texts(*range(101)), options, ticks.append)
     assert log[:4] == ["A0", "B0", "A1", "B1"]  # warm-up
     assert log[4:12] == ["A0", "B0", "B1", "A1", "A2", "B2", "B3", "A3"]
@@ -64,23 +64,13 @@ def test_of_several_rounds_the_fastest_counts(monkeypatch):
     disturbed = iter([0.009, 0.001, 0.005] * 2)
     reference = slow_side("A", clock, log, lambda _: next(disturbed))
     candidate = slow_side("B", clock, log, lambda _: 0.003)
-    options = CompareOptions(warm_up=0, timing_rounds=3)
+    options = CompareOptions(task="text-classification", warm_up=0, timing_rounds=3)
     timing = time_side_by_side((reference, candidate), texts(0, 1), options, ticks.append)
     # rounds run over all texts: text 0 took 9, 5, 1 and text 1 took 1, 9, 5 ms
     assert log == ["A0", "B0", "B1", "A1"] * 3
     assert timing.reference.p50 == pytest.approx(1)
     assert timing.ratio == pytest.approx(3)
     assert sum(ticks) == len(log)
-
-
-def test_a_sample_is_spread_over_the_list():
-    assert spread_sample("abc", 5) == ["a", "b", "c"]
-    assert spread_sample([str(n) for n in range(100)], 4) == ["12", "37", "62", "87"]
-    assert spread_sample("abc", 0) == []
-    for size in range(1, 20):
-        sample = spread_sample([str(n) for n in range(20)], size)
-        assert len(set(sample)) == size
-        assert sample == sorted(sample, key=int)
 
 
 def predictor(opening: Opening | None) -> Predictor:

@@ -8,12 +8,13 @@ free to arrange ``[batch, sequence, width]`` or ``[sequence, width]``, and to me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roformer_edge.quantize.outliers import Smoothing
 from roformer_edge.quantize.recipe import FLOAT
 
 V = TypeVar("V")
@@ -33,6 +34,8 @@ class Table:
         scheme: How the recipe wants it stored.
         shared: Whether a product multiplies by the same numbers as they are stored (see ``Product.table``), so that
             its integers must suit that product.
+        directions: Directions in which the rounding errors of quantised rows are kept beside them, for they would
+            become outliers: float32 ``[directions, width]``, orthonormal.
     """
 
     scope: str
@@ -40,6 +43,20 @@ class Table:
     rows: FloatArray
     scheme: str = FLOAT
     shared: bool = False
+    directions: FloatArray | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outliers:
+    """The part of a product that is multiplied in floating point beside the quantised rest.
+
+    Attributes:
+        channels: Those of the input, int64 ``[outliers]``, ascending.
+        weight: Their columns of the weight as the model has it, float32 ``[out, outliers]``.
+    """
+
+    channels: NDArray[np.int64]
+    weight: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,8 +71,12 @@ class Product:
         weight: float32 ``[out, in]``.
         bias: float32 ``[out]``, or none.
         scheme: How the recipe wants it computed.
-        range: The calibrated range of its input, for a scheme that fixes it beforehand.
+        range: The calibrated range of what is quantised, for a scheme that fixes it beforehand.
         output_maxima: Calibrated largest magnitude of every channel of its output, for formats that round outputs too.
+        multipliers: What every channel of the input is multiplied by before it is quantised, float32 ``[in]``: powers
+            of two, by whose inverse the columns of ``weight`` are multiplied already, and 0 for ``outliers``. ``None``
+            for an input that is quantised as it is.
+        outliers: Channels to be multiplied in floating point besides.
         table: Scope of an embedding that holds the same numbers in the same scheme; the product then multiplies by
             that, and the file holds them once.
     """
@@ -68,7 +89,22 @@ class Product:
     scheme: str = FLOAT
     range: tuple[float, float] | None = None
     output_maxima: FloatArray | None = None
+    multipliers: FloatArray | None = None
+    outliers: Outliers | None = None
     table: str | None = None
+
+    def smoothed(self, smoothing: Smoothing | None) -> Product:
+        """Return the same product with its outlier channels treated, as far as its scheme quantises its input."""
+        if smoothing is None or self.scheme == FLOAT:
+            return self
+        split = smoothing.split
+        return replace(
+            self,
+            # a weight that a table shares stays as it is; what it is multiplied by there is zero
+            weight=self.weight if self.table is not None else smoothing.columns(self.weight),
+            multipliers=smoothing.multipliers,
+            outliers=Outliers(channels=split, weight=self.weight[:, split]) if len(split) else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,6 +138,7 @@ class Attention:
         scheme: How the recipe wants the projections computed.
         ranges: Calibrated ranges by ``Product.input``.
         output_maxima: Calibrated maxima of the outputs' channels by ``Product.input``.
+        smoothing: What is done about outlier channels of the states that are projected.
     """
 
     name: str
@@ -117,6 +154,7 @@ class Attention:
     scheme: str
     ranges: dict[str, tuple[float, float]]
     output_maxima: dict[str, FloatArray] = field(default_factory=dict)
+    smoothing: Smoothing | None = None
 
     @property
     def width(self) -> int:
@@ -133,7 +171,7 @@ class Attention:
         """
         biases = [bias for _, bias in parts if bias is not None]
         site = f"{self.scope}.first" if first else self.scope
-        return Product(
+        product = Product(
             scope=self.scope,
             name=name,
             input=site,
@@ -143,6 +181,7 @@ class Attention:
             range=self.ranges.get(site),
             output_maxima=self.output_maxima.get(site),
         )
+        return product.smoothed(self.smoothing)
 
 
 class Emitter(Protocol[V]):

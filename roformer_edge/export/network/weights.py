@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,11 @@ from roformer_edge.checkpoint.names import DECODER_WEIGHT, ROTARY_TABLE, WORD_EM
 from roformer_edge.checkpoint.rotary import rotary_table
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
+from roformer_edge.quantize.outliers import Smoothing
 from roformer_edge.quantize.recipe import FLOAT, Decision
+
+# a norm that one product alone reads -> that product's scope; the input's multipliers are then folded into the norm
+_ONLY_READERS = {"embeddings.norm": "embeddings.project", "head.norm": "head.decoder"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,9 +27,11 @@ class Weights:
         config: The architecture.
         arrays: Canonical arrays, matrices ``[out, in]``.
         decisions: Scope name -> decision; a scope that is not there is float32.
-        ranges: ``Product.input`` -> (low, high) of the values it takes, for schemes that fix it beforehand.
+        ranges: ``Product.input`` -> (low, high) of what is quantised, for schemes that fix it beforehand.
         output_maxima: ``Product.input`` -> largest magnitude of every channel of what the product makes, in the order
             of the format's own rows, for formats that round outputs too.
+        smoothing: Scope name -> what is done about the outlier channels of its input.
+        error_directions: See ``Table.directions``; of the word embeddings.
     """
 
     config: RoFormerConfig
@@ -33,6 +39,8 @@ class Weights:
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     output_maxima: Mapping[str, FloatArray] = field(default_factory=dict)
+    smoothing: Mapping[str, Smoothing] = field(default_factory=dict)
+    error_directions: FloatArray | None = None
 
     def scheme(self, scope: str) -> str:
         """Return the scheme decided for a scope."""
@@ -55,6 +63,7 @@ class Weights:
             rows=self.arrays[WORD_EMBEDDINGS],
             scheme=self.scheme("embeddings.word"),
             shared=self.shares_table,
+            directions=self.error_directions,
         )
 
     def type_table(self) -> Table:
@@ -72,6 +81,10 @@ class Weights:
         if self.config.is_v2:
             return Norm(name=name, weight=None, bias=None, epsilon=epsilon)
         weight, bias = self.arrays[f"{module}.weight"], self.arrays[f"{module}.bias"]
+        reader = _ONLY_READERS.get(name, "")
+        if self._folded(reader):
+            multipliers = self.smoothing[reader].multipliers
+            weight, bias = weight * multipliers, bias * multipliers
         return Norm(name=name, weight=weight, bias=bias, epsilon=epsilon)
 
     def product(self, scope: str, module: str) -> Product:
@@ -100,6 +113,7 @@ class Weights:
             output_maxima={
                 site: self.output_maxima[site] for site in (scope, f"{scope}.first") if site in self.output_maxima
             },
+            smoothing=self.smoothing.get(scope),
         )
 
     def attention_output(self, index: int) -> Product:
@@ -130,7 +144,7 @@ class Weights:
         return self.arrays[f"{module}.weight"], self.arrays.get(f"{module}.bias")
 
     def _product(self, scope: str, weight: FloatArray, bias: FloatArray | None, table: str | None = None) -> Product:
-        return Product(
+        product = Product(
             scope=scope,
             name=scope,
             input=scope,
@@ -140,6 +154,18 @@ class Weights:
             range=self.ranges.get(scope),
             output_maxima=self.output_maxima.get(scope),
             table=table,
+        ).smoothed(self.smoothing.get(scope))
+        return replace(product, multipliers=None) if self._folded(scope) else product
+
+    def _folded(self, scope: str) -> bool:
+        """Tell whether the multipliers of a product's input are folded into the norm before it, which is exact."""
+        smoothing = self.smoothing.get(scope)
+        return (
+            scope in _ONLY_READERS.values()
+            and smoothing is not None
+            and not len(smoothing.split)
+            and self.scheme(scope) != FLOAT
+            and not self.config.is_v2
         )
 
     def _projection(self, module: str, *, rotated: bool, scale: float = 1.0) -> Linear:

@@ -20,6 +20,7 @@ from roformer_edge.errors import ExportError
 from roformer_edge.export.network.emitter import Product, Table
 from roformer_edge.export.onnx.graph import CONTRIB, GraphBuilder
 from roformer_edge.quantize.affine import quantize_weight
+from roformer_edge.quantize.outliers import kept_errors
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, ROWS, STATIC
 
@@ -48,12 +49,19 @@ def _float_rows(graph: GraphBuilder, ids: str, table: Table, _: Preset) -> str:
 
 def _int8_rows(graph: GraphBuilder, ids: str, table: Table, preset: Preset) -> str:
     # rows that a product multiplies by as well are bound to the range of its weights
-    rows = quantize_weight(table.rows, 0, reduce_range=table.shared and preset.weights.reduce_range)
+    rows = quantize_weight(table.rows, 0, bounded_pairs=table.shared and preset.weights.bounded_pairs)
     picked = graph.node("Gather", table.scope, [graph.tensor(f"{table.scope}/weight", rows.values), ids])
     picked = graph.node("Cast", table.scope, [picked], to=1)
     column = graph.tensor(f"{table.scope}/weight_scale", rows.scale.reshape(-1, 1))
     scale = graph.node("Gather", f"{table.scope}/scale", [column, ids])
-    return graph.node("Mul", table.scope, [picked, scale])
+    x = graph.node("Mul", table.scope, [picked, scale])
+    if table.directions is None:
+        return x
+    name = f"{table.scope}.errors"
+    errors = graph.tensor(f"{name}/weight", kept_errors(table.rows, rows, table.directions))
+    errors = graph.node("Gather", name, [errors, ids])
+    errors = graph.node("MatMul", name, [errors, graph.tensor(f"{name}/directions", table.directions)])
+    return graph.node("Add", name, [x, errors])
 
 
 def _float(graph: GraphBuilder, x: str, product: Product, _: Preset) -> str:
@@ -73,13 +81,15 @@ def _float(graph: GraphBuilder, x: str, product: Product, _: Preset) -> str:
 
 
 def _dynamic(graph: GraphBuilder, x: str, product: Product, preset: Preset) -> str:
+    whole, x = x, _smoothed(graph, x, product)
     names = (f"{x}/quantized", f"{x}/scale", f"{x}/zero_point")
     if not graph.has(names[0]):  # products that read one tensor share its quantisation
         graph.nodes_with("DynamicQuantizeLinear", x, [x], names)
-    return _integer_product(graph, names, product, preset)
+    return _with_outliers(graph, whole, names, product, preset)
 
 
 def _static(graph: GraphBuilder, x: str, product: Product, preset: Preset) -> str:
+    whole, x = x, _smoothed(graph, x, product)
     names = (f"{x}/quantized", f"{x}/scale", f"{x}/zero_point")
     if not graph.has(names[0]):
         if product.range is None:
@@ -88,16 +98,40 @@ def _static(graph: GraphBuilder, x: str, product: Product, preset: Preset) -> st
         graph.tensor(names[1], np.asarray(scale))
         graph.tensor(names[2], np.asarray(zero_point))
         graph.nodes_with("QuantizeLinear", x, [x, names[1], names[2]], names[:1])
-    return _integer_product(graph, names, product, preset)
+    return _with_outliers(graph, whole, names, product, preset)
 
 
-def _integer_product(graph: GraphBuilder, x: tuple[str, str, str], product: Product, preset: Preset) -> str:
+def _smoothed(graph: GraphBuilder, x: str, product: Product) -> str:
+    """Multiply the channels of an input by what they are multiplied by before they are quantised."""
+    if product.multipliers is None:
+        return x
+    multipliers = graph.tensor(f"{product.scope}/multipliers", product.multipliers)
+    return graph.node("Mul", f"{product.name}.smoothed", [x, multipliers])
+
+
+def _with_outliers(
+    graph: GraphBuilder, x: str, quantized: tuple[str, str, str], product: Product, preset: Preset
+) -> str:
+    """Add the integer product and the float product of the channels that were split off."""
+    if product.outliers is None:
+        return _integer_product(graph, quantized, product, preset, _out(product))
+    name = f"{product.name}.outliers"
+    y = _integer_product(graph, quantized, product, preset, (f"{product.name}/MatMulIntegerToFloat",))
+    channels = graph.tensor(f"{product.scope}.outliers/channels", product.outliers.channels)
+    picked = graph.node("Gather", name, [x, channels], axis=-1)
+    weight = graph.tensor(f"{name}/weight", np.ascontiguousarray(product.outliers.weight.T))
+    return graph.nodes_with("Add", name, [graph.node("MatMul", name, [picked, weight]), y], _out(product))[0]
+
+
+def _integer_product(
+    graph: GraphBuilder, x: tuple[str, str, str], product: Product, preset: Preset, result: tuple[str]
+) -> str:
     quantized, scale, zero_point = x
     weight, weight_scale = _integer_weight(graph, product, preset)
     bias = "" if product.bias is None else graph.tensor(f"{product.name}/bias", product.bias)
     # weights are symmetric: their zero point is 0
     inputs = [quantized, weight, scale, weight_scale, zero_point, "", bias]
-    return graph.nodes_with("MatMulIntegerToFloat", product.name, inputs, _out(product), domain=CONTRIB)[0]
+    return graph.nodes_with("MatMulIntegerToFloat", product.name, inputs, result, domain=CONTRIB)[0]
 
 
 def _integer_weight(graph: GraphBuilder, product: Product, preset: Preset) -> tuple[str, str]:
@@ -106,7 +140,7 @@ def _integer_weight(graph: GraphBuilder, product: Product, preset: Preset) -> tu
     if product.table is not None:  # the engine does both once, when it loads the model
         weight = graph.node("Transpose", name, [f"{product.table}/weight"], perm=(1, 0))
         return weight, graph.node("Squeeze", name, [f"{product.table}/weight_scale", graph.ints(1)])
-    rows = quantize_weight(product.weight, 0, reduce_range=preset.weights.reduce_range)
+    rows = quantize_weight(product.weight, 0, bounded_pairs=preset.weights.bounded_pairs)
     weight = graph.tensor(f"{name}/weight", np.ascontiguousarray(rows.values.T))
     return weight, graph.tensor(f"{name}/weight_scale", rows.scale)
 

@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import ExportError
-from roformer_edge.export.network.emitter import Product, Table
+from roformer_edge.export.network.emitter import Outliers, Product, Table
 from roformer_edge.export.tflite.flatbuffer import Constant, Graph, Quantization, Tensor, plain
 from roformer_edge.quantize.affine import Grid, quantize_weight
+from roformer_edge.quantize.outliers import kept_errors
 from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, ROWS, STATIC
 
 # The oldest version of each operator that computes what is written here.
@@ -48,7 +49,30 @@ def emit_linear(graph: Graph, x: Tensor, product: Product, runtime: str) -> Tens
     """Add ``x @ weight.T + bias`` to the graph and return the result."""
     emitters = _LINEARS[runtime]
     _check_scheme(product.scheme, emitters, product.scope, runtime)
-    return emitters[product.scheme](graph, x, product)
+    whole = x
+    if product.multipliers is not None:
+        multipliers = graph.constant(f"{product.scope}/multipliers", product.multipliers)
+        x = graph.op("MUL", f"{product.name}.smoothed", [x, multipliers], x.shape)
+    y = emitters[product.scheme](graph, x, product)
+    return y if product.outliers is None else _with_outliers(graph, whole, y, product.name, product.outliers)
+
+
+def _with_outliers(graph: Graph, x: Tensor, y: Tensor, name: str, outliers: Outliers) -> Tensor:
+    """Add the float product of the channels that were split off to that of the others.
+
+    They are picked by a product too: looking them up would end the delegate's part of the graph.
+    """
+    picks = np.zeros((len(outliers.channels), x.shape[-1]), np.float32)
+    picks[np.arange(len(picks)), outliers.channels] = 1
+    for part, weight in (("channels", picks), ("weight", outliers.weight)):
+        constant = graph.constant(f"{name}.outliers/{part}", np.ascontiguousarray(weight))
+        x = _multiply(graph, f"{name}.outliers.{part}", x, constant)
+    return graph.op("ADD", f"{name}.outliers", [y, x], y.shape)
+
+
+def _multiply(graph: Graph, name: str, x: Tensor, weight: Tensor) -> Tensor:
+    shape = (*x.shape[:-1], weight.shape[0])
+    return graph.op("FULLY_CONNECTED", name, [x, weight, None], shape, version=_FLOAT_PRODUCT, keepNumDims=True)
 
 
 def emit_table(graph: Graph, ids: Tensor, table: Table, runtime: str) -> Tensor:
@@ -79,7 +103,21 @@ def _half_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
 
 def _int8_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
     rows = graph.constant(f"{table.scope}/weight", lambda: _integer_rows(f"{table.scope}/weight", table.rows))
-    return _look_up(graph, ids, rows, table.scope, _ROW_SCALES_LOOKUP)
+    return _with_errors(graph, ids, _look_up(graph, ids, rows, table.scope, _ROW_SCALES_LOOKUP), table)
+
+
+def _with_errors(graph: Graph, ids: Tensor, x: Tensor, table: Table) -> Tensor:
+    """Add the rounding errors that are kept beside the integers."""
+    if table.directions is None:
+        return x
+    name, directions = f"{table.scope}.errors", table.directions
+
+    def make() -> Constant:
+        return plain(f"{name}/weight", kept_errors(table.rows, quantize_weight(table.rows, 0), directions))
+
+    errors = _look_up(graph, ids, graph.constant(f"{name}/weight", make), name, _FLOAT_LOOKUP)
+    errors = _multiply(graph, name, errors, graph.constant(f"{name}/directions", np.ascontiguousarray(directions.T)))
+    return graph.op("ADD", name, [x, errors], x.shape)
 
 
 def _unit_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
@@ -88,7 +126,7 @@ def _unit_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
     picked = graph.op("CAST", table.scope, [picked], picked.shape)
     scale = graph.op("GATHER", f"{table.scope}.scale", [scales, ids], ids.shape, axis=0)
     scale = graph.op("RESHAPE", f"{table.scope}.scale", [scale, graph.ints(*ids.shape, 1)], (*ids.shape, 1))
-    return graph.op("MUL", table.scope, [picked, scale], picked.shape)
+    return _with_errors(graph, ids, graph.op("MUL", table.scope, [picked, scale], picked.shape), table)
 
 
 def _look_up(graph: Graph, ids: Tensor, rows: Tensor, name: str, version: int) -> Tensor:

@@ -18,6 +18,9 @@ from roformer_edge.sampling import Sampling
 def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
     """Choose the next token of every row.
 
+    The rules are written again on tensors: in numpy the logits of every step would leave their device, and tokens could
+    not be drawn from the caller's generator, so that a seed would give others. tests/test_sampling.py compares the two.
+
     Args:
         sampling: The rules; the same as :meth:`Sampling.next_token` follows in numpy.
         logits: ``[B, V]``.

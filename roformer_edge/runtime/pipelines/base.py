@@ -49,6 +49,10 @@ class Pipeline(ABC):
     ``batch_size=1`` it answers each input before it reads the next. An input that cannot be used, or an iterator that
     fails, is an error where its turn comes, after the answers to those before it.
 
+    Where no batch size is asked for, the answer to an input is the same alone, in a list and in any order (in floating
+    point up to rounding): an ``int8-dynamic`` bundle then computes one input at a time. Larger batches of such a bundle
+    are quicker, and change its scores a little.
+
     Args:
         session: The loaded graph.
         tokenizer: The tokenizer of the model.
@@ -123,14 +127,14 @@ class Pipeline(ABC):
 
     @classmethod
     def _bound(cls, limits: Limits, task: Task, config: RoFormerConfig) -> Limits:
-        """The limits that this task needs."""
+        """Bound the limits as this task needs."""
         if not any("vocabulary" in spec.axes for spec in task.outputs):
             return limits
         budget = max(1, OUTPUT_BUDGET // config.vocab_size)
         return dataclasses.replace(limits, token_budget=min(limits.token_budget, budget))
 
     def _reader(self, *, truncation: bool) -> Read[OffsetEncoding]:
-        """Reads a text or a pair."""
+        """Make what reads a text or a pair."""
 
         def read(value: object, where: str) -> OffsetEncoding:
             if isinstance(value, tuple) and self._types < 2:
@@ -139,17 +143,23 @@ class Pipeline(ABC):
 
         return read
 
-    def _respond(self, inputs: object, read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Any:
-        """One answer for one input, a list for a collection, a generator for an iterator."""
-        check_count("batch_size", batch_size)
+    def _respond(self, inputs: object, read: Read[Q], respond: Respond[Q, A], batch_size: int | None) -> Any:
+        """Give one answer for one input, a list for a collection, a generator for an iterator."""
+        batch_size = self._batch_size(batch_size)
         if isinstance(inputs, self.single):
             (answer,) = respond([read(inputs, f"the {self.noun}")], 1)
             return answer
         answers = self._stream(self._iterate(inputs), read, respond, batch_size)
         return answers if isinstance(inputs, Iterator) else list(answers)
 
+    def _batch_size(self, asked: int | None) -> int:
+        """The batch size that was asked for, or the largest with which inputs do not change each other's answers."""
+        size = self._model.limits.batch_size if asked is None else asked
+        check_count("batch_size", size)
+        return size
+
     def _stream(self, inputs: Iterator[object], read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Iterator[A]:
-        """The answers in order, window by window."""
+        """Give the answers in order, window by window."""
         questions = (read(value, f"{self.noun} {number}") for number, value in enumerate(inputs))
         for window in windows(questions, window_size(batch_size)):
             yield from respond(window, batch_size)
@@ -182,7 +192,7 @@ def check_count(name: str, value: object) -> None:
 
 
 def known_token(token_id: int | None, name: str, task: str) -> int:
-    """The id of a special token that a task cannot do without.
+    """Return the id of a special token that a task cannot do without.
 
     Raises:
         VocabularyError: The tokenizer has none.

@@ -43,15 +43,20 @@ class FeatureExtractor(Pipeline):
 
     @overload
     def __call__(
-        self, texts: TextInput, *, pooling: str | None = None, batch_size: int = 8, truncation: bool = False
+        self, texts: TextInput, *, pooling: str | None = None, batch_size: int | None = None, truncation: bool = False
     ) -> Features: ...
     @overload
     def __call__(
-        self, texts: TextList, *, pooling: str | None = None, batch_size: int = 8, truncation: bool = False
+        self, texts: TextList, *, pooling: str | None = None, batch_size: int | None = None, truncation: bool = False
     ) -> list[Features]: ...
     @overload
     def __call__(
-        self, texts: Iterator[TextInput], *, pooling: str | None = None, batch_size: int = 8, truncation: bool = False
+        self,
+        texts: Iterator[TextInput],
+        *,
+        pooling: str | None = None,
+        batch_size: int | None = None,
+        truncation: bool = False,
     ) -> Iterator[Features]: ...
 
     def __call__(
@@ -59,16 +64,16 @@ class FeatureExtractor(Pipeline):
         texts: TextInput | Iterable[TextInput],
         *,
         pooling: str | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
-        """The states of one text, or of many.
+        """Compute the states of one text, or of many.
 
         Args:
             texts: A ``str``; a tuple of two for a pair; a list (or other collection) of such; or an iterator.
             pooling: ``None`` for the state of every token, ``[CLS]`` and ``[SEP]`` included; ``"mean"`` for their
                 mean; ``"first"`` for the state of ``[CLS]``. Padding is in none of them.
-            batch_size: The most texts that are computed at once.
+            batch_size: The most texts that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them.
 
         Returns:

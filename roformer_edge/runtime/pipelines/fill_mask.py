@@ -62,19 +62,19 @@ class FillMask(Pipeline):
 
     @overload
     def __call__(
-        self, texts: str, top_k: int = 5, *, batch_size: int = 8, truncation: bool = False
+        self, texts: str, top_k: int = 5, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[Filled] | list[list[Filled]]: ...
     @overload
     def __call__(
-        self, texts: list[str], top_k: int = 5, *, batch_size: int = 8, truncation: bool = False
+        self, texts: list[str], top_k: int = 5, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[list[Filled] | list[list[Filled]]]: ...
     @overload
     def __call__(
-        self, texts: Iterator[str], top_k: int = 5, *, batch_size: int = 8, truncation: bool = False
+        self, texts: Iterator[str], top_k: int = 5, *, batch_size: int | None = None, truncation: bool = False
     ) -> Iterator[list[Filled] | list[list[Filled]]]: ...
 
     def __call__(
-        self, texts: str | Iterable[str], top_k: int = 5, *, batch_size: int = 8, truncation: bool = False
+        self, texts: str | Iterable[str], top_k: int = 5, *, batch_size: int | None = None, truncation: bool = False
     ) -> Any:
         """Fill the masks of one text, or of many.
 
@@ -82,7 +82,7 @@ class FillMask(Pipeline):
             texts: A ``str`` that holds the tokenizer's mask token once or several times; a list (or other
                 collection) of such; or an iterator.
             top_k: How many tokens for each mask.
-            batch_size: The most texts that are computed at once.
+            batch_size: The most texts that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them.
 
         Returns:
@@ -119,7 +119,7 @@ class FillMask(Pipeline):
         return _Masked(text, encoding, places)
 
     def _at_masks(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
-        """Logits ``[masks, vocabulary]`` out of ``[tokens, vocabulary]``; ids that no token has are left out."""
+        """Take logits ``[masks, vocabulary]`` out of ``[tokens, vocabulary]``; ids that no token has are left out."""
         places = [index for index, token in enumerate(encoding.ids) if token == self._mask]
         return {"logits": outputs["logits"][places, : len(self._decoder)]}
 

@@ -76,27 +76,27 @@ class MultipleChoice(Pipeline):
 
     @overload
     def __call__(
-        self, inputs: Question, top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: Question, top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> Choice: ...
     @overload
     def __call__(
-        self, inputs: Question, top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: Question, top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[Choice]: ...
     @overload
     def __call__(
-        self, inputs: list[Question], top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: list[Question], top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[Choice]: ...
     @overload
     def __call__(
-        self, inputs: list[Question], top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: list[Question], top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[list[Choice]]: ...
     @overload
     def __call__(
-        self, inputs: Iterator[Question], top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: Iterator[Question], top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> Iterator[Choice]: ...
     @overload
     def __call__(
-        self, inputs: Iterator[Question], top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, inputs: Iterator[Question], top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> Iterator[list[Choice]]: ...
 
     def __call__(
@@ -104,7 +104,7 @@ class MultipleChoice(Pipeline):
         inputs: Question | Iterable[Question],
         top_k: int | None = None,
         *,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
         """Choose once, or many times.
@@ -115,7 +115,7 @@ class MultipleChoice(Pipeline):
             inputs: A tuple ``(context, question, choices)`` or a dict with these keys; a list of such; or an iterator.
                 The question may be ``None`` (or left out of the dict); there is at least one choice.
             top_k: ``None`` for the best choice alone; a number for a list of that many, best first.
-            batch_size: The most inputs that are computed at once.
+            batch_size: The most inputs that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them: of the two texts
                 that go in together the longer one.
 
@@ -160,7 +160,7 @@ def _summary(config: RoFormerConfig) -> str:
 
 
 def check_question(value: object, where: str) -> dict[str, Any]:
-    """The context, the question (empty where there is none) and the choices of an input by name, each checked.
+    """Take context, question (empty where there is none) and choices of an input by name, each checked.
 
     Raises:
         TextError: One of them is missing or is no text.

@@ -71,11 +71,17 @@ class QuestionAnswerer(Pipeline):
         *,
         max_answer_length: int = 30,
         doc_stride: int = 128,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> Answer: ...
     @overload
     def __call__(
-        self, inputs: Question, top_k: int, *, max_answer_length: int = 30, doc_stride: int = 128, batch_size: int = 8
+        self,
+        inputs: Question,
+        top_k: int,
+        *,
+        max_answer_length: int = 30,
+        doc_stride: int = 128,
+        batch_size: int | None = None,
     ) -> list[Answer]: ...
     @overload
     def __call__(
@@ -85,7 +91,7 @@ class QuestionAnswerer(Pipeline):
         *,
         max_answer_length: int = 30,
         doc_stride: int = 128,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> list[Answer]: ...
     @overload
     def __call__(
@@ -95,7 +101,7 @@ class QuestionAnswerer(Pipeline):
         *,
         max_answer_length: int = 30,
         doc_stride: int = 128,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> list[list[Answer]]: ...
     @overload
     def __call__(
@@ -105,7 +111,7 @@ class QuestionAnswerer(Pipeline):
         *,
         max_answer_length: int = 30,
         doc_stride: int = 128,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> Iterator[Answer]: ...
     @overload
     def __call__(
@@ -115,7 +121,7 @@ class QuestionAnswerer(Pipeline):
         *,
         max_answer_length: int = 30,
         doc_stride: int = 128,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> Iterator[list[Answer]]: ...
     @overload
     def __call__(
@@ -135,7 +141,7 @@ class QuestionAnswerer(Pipeline):
         context: str | None = None,
         max_answer_length: int = 30,
         doc_stride: int = 128,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> Any:
         """Answer one question, or many.
 
@@ -155,7 +161,7 @@ class QuestionAnswerer(Pipeline):
             context: What it is answered from.
             max_answer_length: The most tokens of an answer.
             doc_stride: How many tokens neighbouring windows share; at most half of a window.
-            batch_size: The most questions that are computed at once.
+            batch_size: The most questions that are computed at once; ``None`` for as many as change no answer.
 
         Raises:
             TextError: Something is not a text, holds NUL or a lone surrogate, or the context has no tokens.
@@ -186,7 +192,7 @@ class QuestionAnswerer(Pipeline):
         return self._respond(inputs, read, respond, batch_size)
 
     def _windows(self, question: str, context: str, doc_stride: int, where: str) -> list[_Window]:
-        """``[CLS] question [SEP] part of the context [SEP]``, for as many parts as it takes."""
+        """Make rows ``[CLS] question [SEP] part of the context [SEP]``, for as many parts as it takes."""
         whole = self._model.tokenizer.encode_text(question, context)
         ids, types, offsets, texts = whole.ids, whole.type_ids, whole.offsets, list(whole.sequence_ids)
         count = texts.count(1)
@@ -245,7 +251,7 @@ def _best_answers(asked: _Asked, rows: Sequence[Outputs], count: int, longest: i
 
 
 def _best_spans(window: _Window, outputs: Outputs, count: int, longest: int) -> dict[tuple[int, int], float]:
-    """Places in characters and scores of the best spans of one window, at most ``count``, best first."""
+    """Find places in characters and scores of the best spans of one window, at most ``count``, best first."""
     starts, ends = (_probabilities(outputs[name], window) for name in ("start_logits", "end_logits"))
     width = min(longest, len(starts))
     scores = span_scores(starts, ends, width).ravel()

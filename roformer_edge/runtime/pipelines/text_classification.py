@@ -65,27 +65,27 @@ class TextClassifier(Pipeline):
 
     @overload
     def __call__(
-        self, texts: TextInput, top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, texts: TextInput, top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> Classification: ...
     @overload
     def __call__(
-        self, texts: TextInput, top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, texts: TextInput, top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[Classification]: ...
     @overload
     def __call__(
-        self, texts: TextList, top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, texts: TextList, top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[Classification]: ...
     @overload
     def __call__(
-        self, texts: TextList, top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, texts: TextList, top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> list[list[Classification]]: ...
     @overload
     def __call__(
-        self, texts: Iterator[TextInput], top_k: None = None, *, batch_size: int = 8, truncation: bool = False
+        self, texts: Iterator[TextInput], top_k: None = None, *, batch_size: int | None = None, truncation: bool = False
     ) -> Iterator[Classification]: ...
     @overload
     def __call__(
-        self, texts: Iterator[TextInput], top_k: int, *, batch_size: int = 8, truncation: bool = False
+        self, texts: Iterator[TextInput], top_k: int, *, batch_size: int | None = None, truncation: bool = False
     ) -> Iterator[list[Classification]]: ...
 
     def __call__(
@@ -93,7 +93,7 @@ class TextClassifier(Pipeline):
         texts: TextInput | Iterable[TextInput],
         top_k: int | None = None,
         *,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
         """Classify one text, or many.
@@ -101,7 +101,8 @@ class TextClassifier(Pipeline):
         Args:
             texts: A ``str``; a tuple of two for a pair; a list (or other collection) of such; or an iterator.
             top_k: ``None`` for the best class alone; a number for a list of that many, best first.
-            batch_size: The most texts that are computed at once. Texts of like length are put together.
+            batch_size: The most texts that are computed at once; ``None`` for as many as change no answer. Texts of
+                like length are put together.
             truncation: Cut texts that are longer than the model allows, instead of refusing them.
 
         Returns:
@@ -122,14 +123,14 @@ class TextClassifier(Pipeline):
 
         return self._respond(texts, self._reader(truncation=truncation), respond, batch_size)
 
-    def logits(self, texts: Iterable[TextInput], *, batch_size: int = 8, truncation: bool = False) -> Logits:
-        """The graph's float32 logits ``[texts, labels]`` in the order of ``texts``; errors as for a call."""
-        check_count("batch_size", batch_size)
+    def logits(self, texts: Iterable[TextInput], *, batch_size: int | None = None, truncation: bool = False) -> Logits:
+        """Compute float32 logits ``[texts, labels]`` in the order of ``texts``; errors as for a call."""
+        size = self._batch_size(batch_size)
 
         def respond(encodings: Sequence[EncodedRow], size: int) -> Iterator[Logits]:
             return (row["logits"] for row in self._model.run(encodings, size))
 
-        rows = list(self._stream(self._iterate(texts), self._reader(truncation=truncation), respond, batch_size))
+        rows = list(self._stream(self._iterate(texts), self._reader(truncation=truncation), respond, size))
         return np.stack(rows) if rows else np.empty((0, len(self.labels)), dtype=np.float32)
 
     def _answer(self, logits: Logits, top_k: int | None) -> Classification | list[Classification]:

@@ -95,7 +95,7 @@ class TextGenerator(Pipeline):
         repetition_penalty: float = 1.0,
         seed: int | None = None,
         stop_token_ids: Collection[int] | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> Generated: ...
     @overload
     def __call__(
@@ -110,7 +110,7 @@ class TextGenerator(Pipeline):
         repetition_penalty: float = 1.0,
         seed: int | None = None,
         stop_token_ids: Collection[int] | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> list[Generated]: ...
     @overload
     def __call__(
@@ -125,7 +125,7 @@ class TextGenerator(Pipeline):
         repetition_penalty: float = 1.0,
         seed: int | None = None,
         stop_token_ids: Collection[int] | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> Iterator[Generated]: ...
 
     def __call__(
@@ -140,7 +140,7 @@ class TextGenerator(Pipeline):
         repetition_penalty: float = 1.0,
         seed: int | None = None,
         stop_token_ids: Collection[int] | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
     ) -> Any:
         """Continue one prompt, or many.
 
@@ -158,7 +158,7 @@ class TextGenerator(Pipeline):
             seed: The seed of the randomness. Every prompt begins with it anew, so what is drawn does not depend on the
                 prompts around it, and equal prompts are continued alike; ``None`` for other tokens each time.
             stop_token_ids: Tokens that end a continuation; ``None`` for ``[SEP]`` alone.
-            batch_size: The most prompts that are computed at once.
+            batch_size: The most prompts that are computed at once; ``None`` for as many as change no answer.
 
         Raises:
             TextError: Something is not a text, or holds NUL or a lone surrogate.
@@ -205,7 +205,7 @@ class TextGenerator(Pipeline):
         return ids
 
     def _last(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
-        """Logits of the last position, out of those of all; ids that no token has are left out."""
+        """Take the logits of the last position out of those of all; ids that no token has are left out."""
         return {"logits": outputs["logits"][-1, : len(self._decoder)].copy()}
 
     def _generated(self, row: _Row) -> Generated:

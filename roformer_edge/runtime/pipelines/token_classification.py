@@ -81,15 +81,20 @@ class TokenClassifier(Pipeline):
 
     @overload
     def __call__(
-        self, texts: str, *, aggregation: str = "simple", batch_size: int = 8, truncation: bool = False
+        self, texts: str, *, aggregation: str = "simple", batch_size: int | None = None, truncation: bool = False
     ) -> list[Entity]: ...
     @overload
     def __call__(
-        self, texts: list[str], *, aggregation: str = "simple", batch_size: int = 8, truncation: bool = False
+        self, texts: list[str], *, aggregation: str = "simple", batch_size: int | None = None, truncation: bool = False
     ) -> list[list[Entity]]: ...
     @overload
     def __call__(
-        self, texts: Iterator[str], *, aggregation: str = "simple", batch_size: int = 8, truncation: bool = False
+        self,
+        texts: Iterator[str],
+        *,
+        aggregation: str = "simple",
+        batch_size: int | None = None,
+        truncation: bool = False,
     ) -> Iterator[list[Entity]]: ...
 
     def __call__(
@@ -97,7 +102,7 @@ class TokenClassifier(Pipeline):
         texts: str | Iterable[str],
         *,
         aggregation: str = "simple",
-        batch_size: int = 8,
+        batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
         """Find the entities of one text, or of many.
@@ -112,7 +117,7 @@ class TokenClassifier(Pipeline):
             aggregation: ``"simple"``: every token has its own label. ``"first"``: a word that is cut into several
                 tokens (``##``) has the label of the first. ``"mean"``: it has the label with the highest mean
                 probability. ``"none"``: no entities, but one entry for each token, those labelled ``O`` included.
-            batch_size: The most texts that are computed at once.
+            batch_size: The most texts that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them.
 
         Returns:
@@ -158,26 +163,17 @@ class TokenClassifier(Pipeline):
         return self._join(text, found)
 
     def _join(self, text: str, found: Sequence[tuple[_Unit, int]]) -> list[Entity]:
-        entities: list[Entity] = []
-        name, start, end = OUTSIDE, 0, 0
-        scores: list[float] = []
-
-        def close() -> None:
-            if name != OUTSIDE:
-                entities.append(self._entity(text, name, start, end, scores))
-
-        for unit, index in found:
-            this, begins, ends = split_label(self.labels[index])
-            if begins or this != name:
-                close()
-                name, start, scores = this, unit.start, []
-            end = unit.end
-            scores.append(float(unit.scores[index]))
-            if ends:
-                close()
-                name = OUTSIDE
-        close()
-        return entities
+        labels = [self.labels[index] for _, index in found]
+        return [
+            self._entity(
+                text,
+                name,
+                found[first][0].start,
+                found[end - 1][0].end,
+                [float(unit.scores[index]) for unit, index in found[first:end]],
+            )
+            for name, first, end in join_labels(labels)
+        ]
 
     @staticmethod
     def _entity(text: str, label: str, start: int, end: int, scores: Sequence[float]) -> Entity:
@@ -185,8 +181,33 @@ class TokenClassifier(Pipeline):
         return Entity(label=label, score=score, start=start, end=end, text=text[start:end])
 
 
+def join_labels(labels: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Entities in the labels of consecutive units: ``(name, index of the first unit, one more than that of the last)``.
+
+    An entity begins where a label says so or the name changes, and ends where a label says so or another begins; see
+    :meth:`TokenClassifier.__call__`.
+    """
+    entities: list[tuple[str, int, int]] = []
+    name, start = OUTSIDE, 0
+
+    def close(end: int) -> None:
+        if name != OUTSIDE:
+            entities.append((name, start, end))
+
+    for index, label in enumerate(labels):
+        this, begins, ends = split_label(label)
+        if begins or this != name:
+            close(index)
+            name, start = this, index
+        if ends:
+            close(index + 1)
+            name = OUTSIDE
+    close(len(labels))
+    return entities
+
+
 def split_label(label: str) -> tuple[str, bool, bool]:
-    """The name in a label, whether an entity begins with it in any case, and whether it ends with it."""
+    """Split a label: its name, whether an entity begins with it in any case, and whether it ends with it."""
     letter, dash, name = label.partition("-")
     if dash and name and letter in _PREFIXES:
         return (name, *_PREFIXES[letter])
@@ -194,7 +215,7 @@ def split_label(label: str) -> tuple[str, bool, bool]:
 
 
 def _units(encoding: OffsetEncoding, scores: NDArray[np.float64], aggregation: str) -> list[_Unit]:
-    """Tokens of the text, or its words, with their probabilities."""
+    """Collect tokens of the text, or its words, with their probabilities."""
     offsets, tokens = encoding.offsets, encoding.tokens
     words: list[list[int]] = []
     for index, text in enumerate(encoding.sequence_ids):

@@ -7,15 +7,17 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
-from roformer_edge.validate.data.inputs import Inputs
+from roformer_edge.validate.data.inputs import Inputs, Problem
 from roformer_edge.validate.data.lines import Line, read_lines
 
 if TYPE_CHECKING:
     from roformer_edge.validate.tasks.measure import Measure
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +68,6 @@ def _example(line: Line, measure: Measure[Any, Any]) -> Example:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Why a model could not take an input.
-
-    Attributes:
-        reason: What was found, and what is allowed.
-        remedy: What to do; examples with the same remedy are counted together.
-    """
-
-    reason: str
-    remedy: str
-
-
 def check_inputs(examples: Iterable[Example], find_problem: Callable[[Inputs], Problem | None]) -> None:
     """Refuse examples that a model could not take, before anything is computed.
 
@@ -97,8 +86,15 @@ def check_inputs(examples: Iterable[Example], find_problem: Callable[[Inputs], P
         raise DatasetError(f"{example.where or 'an example'}: {first.reason}; {first.remedy}{several}")
 
 
+def spread_sample(items: Sequence[T], size: int) -> list[T]:
+    """Choose at most ``size`` items, evenly spread over the list, in its order."""
+    if len(items) <= size:
+        return list(items)
+    return [items[(2 * i + 1) * len(items) // (2 * size)] for i in range(size)]
+
+
 def digest_of(examples: Sequence[Example]) -> str:
-    """SHA-256 of inputs and gold answers, so that the same data in another layout is the same."""
+    """Compute the SHA-256 of inputs and gold answers, so that the same data in another layout is the same."""
     digest = hashlib.sha256()
     for example in examples:
         digest.update(json.dumps([*example.inputs.values(), example.gold]).encode("ascii") + b"\n")

@@ -62,7 +62,7 @@ class FieldNames:
         return cls(given=given)
 
     def key(self, name: str, values: Mapping[str, Any]) -> str:
-        """The key among ``values`` that holds a field; the field's own name where none does."""
+        """Find the key among ``values`` that holds a field; the field's own name where none does."""
         if name in self.given:
             return self.given[name]
         return next((key for key in (name, *ALIASES.get(name, ())) if key in values), name)

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roformer_edge.tasks import Task, get_task
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import DatasetError
+from roformer_edge.tasks import Task, get_task, input_rows
 from roformer_edge.validate.data.fields import BY_NAME, INPUT_KEYS, FieldNames
 from roformer_edge.validate.data.lines import Line, listed, read_lines
 
 # The inputs of one example by the names of the task's fields: texts, or lists of texts.
 Inputs = Mapping[str, Any]
+# a text for the tokenizer, with its pair or without
+Row = tuple[str, str | None]
 
 # letters of scripts that write no spaces between words begin here (CJK radicals)
 _IDEOGRAPHS = 0x2E80
 
 
-def read_inputs(path: str | Path, task: str, fields: FieldNames = BY_NAME) -> Iterator[Inputs]:
+@dataclass(frozen=True, kw_only=True)
+class PlacedInputs:
+    """The inputs of one line, and where it stands: ``path:line``."""
+
+    where: str
+    inputs: Inputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why a model could not take an input.
+
+    Attributes:
+        reason: What was found, and what is allowed.
+        remedy: What to do; inputs with the same remedy are counted together.
+    """
+
+    reason: str
+    remedy: str
+
+
+def read_inputs(path: str | Path, task: str, fields: FieldNames = BY_NAME) -> Iterator[PlacedInputs]:
     """Read what a task answers to, one example a line; labels and remarks are ignored.
 
     Args:
@@ -30,7 +56,44 @@ def read_inputs(path: str | Path, task: str, fields: FieldNames = BY_NAME) -> It
         UnknownNameError: No such task.
     """
     row = get_task(task)
-    return (inputs_of(line, row) for line in read_lines(path, fields))
+    return (PlacedInputs(where=line.where, inputs=inputs_of(line, row)) for line in read_lines(path, fields))
+
+
+def read_rows(
+    path: str | Path, task: Task, fields: FieldNames, find_problem: Callable[[Row], Problem | None]
+) -> Iterator[Row]:
+    """Read the rows that a tokenizer is given for a task: texts, each with its pair or without.
+
+    Args:
+        path: As for :func:`read_inputs`.
+        task: Names the fields.
+        fields: Which key of the file is which field.
+        find_problem: Tells why a model could not take a row.
+
+    Raises:
+        DatasetError: While iterating: a line cannot be used, or holds a row with a problem.
+    """
+    for placed in read_inputs(path, task.name, fields):
+        for row in input_rows(task, placed.inputs):
+            if (problem := find_problem(row)) is not None:
+                raise DatasetError(f"{placed.where}: {problem.reason}; {problem.remedy}")
+            yield row
+
+
+def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: Row, *, truncation: bool) -> Problem | None:
+    """Find why a model could not take a row: too many tokens, or a pair where it was made for single texts."""
+    text, pair = row
+    if pair is not None and config.type_vocab_size < 2:
+        return Problem(
+            reason="a pair, and the model was made for single texts (type_vocab_size 1)", remedy="leave it out"
+        )
+    tokens, limit = len(tokenizer.encode_text(text, pair).ids), config.max_position_embeddings
+    return too_long(tokens, limit) if tokens > limit and not truncation else None
+
+
+def too_long(tokens: int, limit: int) -> Problem:
+    """Describe the problem of a row with more tokens than the model takes."""
+    return Problem(reason=f"{tokens} tokens, the model takes {limit}", remedy="--truncate cuts")
 
 
 def read_texts(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[str]:
@@ -43,13 +106,13 @@ def read_texts(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[str]:
 
 
 def inputs_of(line: Line, task: Task) -> Inputs:
-    """The inputs of one line by the names of the task's fields.
+    """Read the inputs of one line by the names of the task's fields.
 
     Raises:
         DatasetError: One is missing or is no text, or the line holds what looks like an input and is not read.
     """
-    if task.name == "token-classification" and not line.holds("text") and line.holds("tokens"):
-        return {"text": join_words(line.strings("tokens"))[0]}
+    if task.words is not None and not line.holds("text") and line.holds(task.words):
+        return {"text": join_words(line.strings(task.words))[0]}
     names = [*task.fields, *(name for name in task.optional if line.holds(name))]
     inputs = {name: line.strings(name) if name == "choices" else line.string(name) for name in names}
     unread = sorted((line.values.keys() & INPUT_KEYS) - {line.key(name) for name in names})
@@ -63,13 +126,13 @@ def inputs_of(line: Line, task: Task) -> Inputs:
 
 
 def text_or_pair(inputs: Inputs) -> str | tuple[str, str]:
-    """What a pipeline of texts takes: the text, or a tuple of text and pair."""
+    """Return what a pipeline of texts takes: the text, or a tuple of text and pair."""
     text: str = inputs["text"]
     return (text, inputs["text_pair"]) if "text_pair" in inputs else text
 
 
 def join_words(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """The text that words stand in, and the characters ``(start, end)`` of each.
+    """Join words to the text that they stand in; return it with the characters ``(start, end)`` of each.
 
     Chinese is written without spaces; between two words of an alphabet or of digits stands one, unless all words are
     single characters, in which case the data set was cut into characters.

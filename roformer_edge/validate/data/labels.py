@@ -8,7 +8,7 @@ from roformer_edge.validate.data.lines import Line, kind, listed, shown
 
 
 def label_of(line: Line, value: object, known: Sequence[str], name: str) -> str:
-    """The name of a label, from a name or an index, also where the index is written as a string.
+    """Find the name of a label, from a name or an index, also where the index is written as a string.
 
     A value that is a label's name is that label, whatever its type. Other whole numbers are indices, unless some of
     the model's labels are numbers that differ from their own index (``"100"``, ``"101"``): an index would then look
@@ -39,7 +39,7 @@ def label_of(line: Line, value: object, known: Sequence[str], name: str) -> str:
 
 
 def _numbered(known: Sequence[str]) -> bool:
-    """Whether a label is called by a number that is not its index."""
+    """Tell whether a label is called by a number that is not its index."""
     return any(label.isdecimal() and label != str(index) for index, label in enumerate(known))
 
 

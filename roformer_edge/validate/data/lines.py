@@ -58,20 +58,20 @@ class Line:
     flat: bool = field(default=False)
 
     def error(self, reason: str) -> DatasetError:
-        """The error that this line cannot be used."""
+        """Make the error that this line cannot be used."""
         return DatasetError(f"{self.where}: {reason}")
 
     def key(self, name: str) -> str:
-        """The key under which this line holds a field, whether it does or not."""
+        """Find the key under which this line holds a field, whether it does or not."""
         return self.fields.key(name, self.values)
 
     def holds(self, name: str) -> bool:
-        """Whether the line has a value for a field; an empty cell of a table is none."""
+        """Tell whether the line has a value for a field; an empty cell of a table is none."""
         key = self.key(name)
         return key in self.values and not (self.flat and self.values[key] == "")
 
     def value(self, name: str) -> Any:
-        """The value of a field, whatever it is.
+        """Read the value of a field, whatever it is.
 
         Raises:
             DatasetError: There is none.
@@ -83,7 +83,7 @@ class Line:
         return self.values[key]
 
     def string(self, name: str) -> str:
-        """The text of a field.
+        """Read the text of a field.
 
         Raises:
             DatasetError: There is none, or it is no text that a tokenizer takes.
@@ -91,7 +91,7 @@ class Line:
         return self.checked(repr(self.key(name)), self.value(name))
 
     def number_of(self, name: str) -> float:
-        """The number of a field, also where it is written as a string.
+        """Read the number of a field, also where it is written as a string.
 
         Raises:
             DatasetError: There is none, or it is not finite.
@@ -107,7 +107,7 @@ class Line:
         return number
 
     def items(self, name: str, of: str = "strings", *, least: int = 1) -> list[Any]:
-        """The items of a list field, unchecked.
+        """Read the items of a list field, unchecked.
 
         Args:
             name: Of the field.
@@ -126,7 +126,7 @@ class Line:
         return value
 
     def strings(self, name: str, *, least: int = 1) -> list[str]:
-        """The texts of a list field.
+        """Read the texts of a list field.
 
         Raises:
             DatasetError: There is none, or one of them is no text that a tokenizer takes.
@@ -135,7 +135,7 @@ class Line:
         return [self.checked(f"number {n} of {self.key(name)!r}", value) for n, value in enumerate(values, 1)]
 
     def checked(self, name: str, value: object) -> str:
-        """``value`` if it is a text that a tokenizer takes.
+        """Return ``value`` if it is a text that a tokenizer takes.
 
         Raises:
             DatasetError: No string, or it holds NUL or half of a surrogate pair.
@@ -295,17 +295,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def kind(value: object) -> str:
-    """What a value of JSON is, in words."""
+    """Name what a value of JSON is, in words."""
     return _KINDS[type(value)]
 
 
 def shown(value: object) -> str:
-    """``value`` on one line and of bounded length."""
+    """Write ``value`` on one line and of bounded length."""
     text = ascii(value) if isinstance(value, str) and _SURROGATE.search(value) else repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def listed(names: Sequence[str]) -> str:
-    """A few names with commas between, and how many there are beside them."""
+    """List a few names with commas between, and how many there are beside them."""
     text = ", ".join(shown(name) for name in names[:_NAMES_SHOWN])
     return text if len(names) <= _NAMES_SHOWN else f"{text} and {len(names) - _NAMES_SHOWN} more"

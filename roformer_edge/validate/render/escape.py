@@ -15,24 +15,24 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]#!|~$@])")
 
 
 def clipped(text: str, limit: int) -> str:
-    """At most ``limit`` characters, with an ellipsis where something was cut."""
+    """Keep at most ``limit`` characters, with an ellipsis where something was cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def visible(text: str) -> str:
-    """``text`` on one line that any encoder takes: controls become their pictures, bidi marks their code points."""
+    """Put ``text`` on one line that any encoder takes: controls become their pictures, bidi marks their code points."""
     text = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
     text = _CONTROLS.sub(_picture, text)
     return _BIDI.sub(lambda match: f"<U+{ord(match[0]):04X}>", text.replace("\u2028", "␤").replace("\u2029", "␤"))
 
 
 def as_html(text: str, limit: int = 400) -> str:
-    """``text`` for the content or a quoted attribute of an HTML element."""
+    """Escape ``text`` for the content or a quoted attribute of an HTML element."""
     return html.escape(visible(clipped(text, limit)))
 
 
 def as_markdown(text: str, limit: int = 200) -> str:
-    """``text`` for a cell of a Markdown table, with nothing left that Markdown or HTML would act on."""
+    """Escape ``text`` for a cell of a Markdown table, with nothing left that Markdown or HTML would act on."""
     return _MARKDOWN.sub(r"\\\1", html.escape(visible(clipped(text, limit)), quote=False))
 
 

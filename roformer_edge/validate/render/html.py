@@ -42,7 +42,7 @@ _SHADES = 5
 
 
 def to_html(report: Report) -> str:
-    """A whole page; every chart is inline SVG."""
+    """Render a whole page; every chart is inline SVG."""
     measure = MEASURES[report.measure]
     groups = [
         ExampleGroup(
@@ -128,7 +128,7 @@ def _markup(draw: Callable[..., str]) -> Callable[..., Markup]:
 
 
 def pieces(excerpt: Excerpt, limit: int) -> list[tuple[str, Mark | None]]:
-    """The text of an excerpt in pieces, each with its mark or without one; at most ``limit`` characters of it."""
+    """Cut the text of an excerpt into pieces, each with its mark or without one; at most ``limit`` characters of it."""
     found: list[tuple[str, Mark | None]] = []
     at = 0
     for mark in excerpt.marks:
@@ -144,12 +144,12 @@ def pieces(excerpt: Excerpt, limit: int) -> list[tuple[str, Mark | None]]:
 
 
 def shade(count: int, row: Sequence[int]) -> int:
-    """How dark a cell of a matrix is, from 0 to 5, by its share of its row."""
+    """Tell how dark a cell of a matrix is, from 0 to 5, by its share of its row."""
     return 0 if not count else 1 + min(_SHADES - 1, int(_SHADES * count / sum(row)))
 
 
 def figure_scale(figures: Sequence[Figure], factor: float) -> svg.Scale:
-    """One axis for some figures with their intervals, each value times ``factor``."""
+    """Make one axis for some figures with their intervals, each value times ``factor``."""
     ends = [
         factor * value
         for figure in figures
@@ -160,14 +160,14 @@ def figure_scale(figures: Sequence[Figure], factor: float) -> svg.Scale:
 
 
 def breakdown_scale(block: Breakdown) -> svg.Scale:
-    """One axis for all parts of a breakdown."""
+    """Make one axis for all parts of a breakdown."""
     factor = 100 if block.unit == "percent" else 1
     values = [factor * value for part in block.parts for value in (part.reference, part.candidate)]
     return svg.Scale.around([*values, *([90, 100] if factor == 100 else [])], most=4)
 
 
 def tone(change: float, *, higher_is_better: bool = True) -> str:
-    """The class of a change: a loss, a gain, or neither where it rounds to 0."""
+    """Name the class of a change: a loss, a gain, or neither where it rounds to 0."""
     if f"{abs(change):.1f}" == "0.0":
         return "dim"
     return "loss-text" if (change < 0) == higher_is_better else "gain-text"

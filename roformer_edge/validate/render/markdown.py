@@ -41,7 +41,7 @@ _CONFUSED_SHOWN = 15
 
 
 def to_markdown(report: Report) -> str:
-    """GitHub-flavoured Markdown with a final newline."""
+    """Render GitHub-flavoured Markdown with a final newline."""
     words = verdict(report)
     parts = [
         f"# {as_markdown(title(report))}",
@@ -62,7 +62,7 @@ def to_markdown(report: Report) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 3) -> str:
-    """A table whose last ``numbers`` columns are aligned right; cells are escaped already."""
+    """Render a table whose last ``numbers`` columns are aligned right; cells are escaped already."""
     rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 

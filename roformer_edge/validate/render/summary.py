@@ -24,6 +24,7 @@ from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Effect
 
 _HEADED_FIGURES = 2
+_SLICED_BESIDE = 2  # figures of a slice that stand beside the gated one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ class Headline:
 
 
 def headlines(report: Report) -> tuple[Headline, ...]:
-    """The figures that every rendering starts with, most important first."""
+    """List the figures that every rendering starts with, most important first."""
     agreement = report.agreement
     return (
         *(figure_headline(figure) for figure in report.figures[:_HEADED_FIGURES]),
@@ -124,7 +125,7 @@ def headlines(report: Report) -> tuple[Headline, ...]:
 
 
 def figure_headline(figure: Figure) -> Headline:
-    """A figure of both sides and its change."""
+    """Put a figure of both sides and its change into words."""
     return Headline(
         label=capital(figure.name),
         reference=valued(figure.reference, figure.unit),
@@ -178,28 +179,28 @@ def _times(before: float | None, after: float | None, better: str, worse: str) -
 
 
 def effect_headings(report: Report) -> Mapping[Effect, str]:
-    """How headings put each effect, in the order in which they are shown."""
+    """Tell how headings put each effect, in the order in which they are shown."""
     return MEASURES[report.measure].effects
 
 
 def shown_of(report: Report, effect: Effect) -> str:
-    """How many examples of an effect are listed, and of how many; of drifted ones the listed are all that matter."""
+    """Tell how many examples of an effect are listed, and of how many; of drifted ones only the listed matter."""
     shown = sum(row.effect == effect for row in report.changes)
     total = shown if effect == "drifted" else report.effect_count(effect)
     return f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
 
 
 def task_sections(report: Report) -> Sequence[Section]:
-    """What is particular to the task, then the slices."""
+    """List what is particular to the task, then the slices."""
     return [*MEASURES[report.measure].sections(report), *slice_sections(report)]
 
 
 def slice_sections(report: Report) -> list[Section]:
-    """The gated figure by slices, one section for each property that the data was cut by."""
+    """Show the gated figure by slices, one section for each property that the data was cut by."""
     cuts: dict[str, list[Slice]] = {}
     for part in report.slices:
         cuts.setdefault(part.by, []).append(part)
-    figure, others = report.gated, report.figures[1:]
+    figure, others = report.gated, report.figures[1 : 1 + _SLICED_BESIDE]
     return [
         Section(
             title=f"By {by}",
@@ -219,7 +220,7 @@ def slice_sections(report: Report) -> list[Section]:
                             candidate=part.figures[0].candidate,
                             more=tuple(
                                 both(found.reference, found.candidate, other.unit)
-                                for found, other in zip(part.figures[1:], others, strict=True)
+                                for found, other in zip(part.figures[1:], others, strict=False)
                             ),
                         )
                         for part in parts
@@ -232,7 +233,7 @@ def slice_sections(report: Report) -> list[Section]:
 
 
 def confused_pairs(confusion: Confusion, most: int) -> list[tuple[str, str, int, int]]:
-    """The pairs (gold, wrong answer, times by the reference, times by the candidate) that are most frequent."""
+    """Choose the pairs (gold, wrong answer, times by the reference, times by the candidate) that are most frequent."""
     pairs = [
         (gold, answer, confusion.reference[row][column], confusion.candidate[row][column])
         for row, gold in enumerate(confusion.names)
@@ -248,22 +249,22 @@ def title(report: Report) -> str:
 
 
 def interval_words(figure: Figure, low: float, high: float) -> str:
-    """An interval of a figure, in its unit."""
+    """Write an interval of a figure, in its unit."""
     if figure.unit == "percent":
         return f"{100 * low:.1f} to {100 * high:.1f} %"
     return f"{valued(low, figure.unit)} to {valued(high, figure.unit)}"
 
 
 def judged(report: Report) -> tuple[Figure, VerdictCounts] | None:
-    """The first figure that counts right answers, and who was right where; ``None`` where none does."""
+    """Find the first figure that counts right answers, and who was right where; ``None`` where none does."""
     return next(((figure, figure.verdicts) for figure in report.figures if figure.verdicts is not None), None)
 
 
 def p_value(verdicts: VerdictCounts) -> str:
-    """McNemar's p, with four decimals."""
+    """Write McNemar's p, with four decimals."""
     return "below 0.0001" if verdicts.p_value < 1e-4 else f"{verdicts.p_value:.4f}"
 
 
 def capital(name: str) -> str:
-    """A name at the beginning of a sentence."""
+    """Write a name at the beginning of a sentence."""
     return name[:1].upper() + name[1:]

@@ -32,7 +32,7 @@ class Scale:
 
     @classmethod
     def around(cls, values: Iterable[float], *, most: int = 6) -> Scale:
-        """The shortest axis with at most ``most`` round ticks that holds all ``values``."""
+        """Make the shortest axis with at most ``most`` round ticks that holds all ``values``."""
         values = list(values)
         low, high = min(values), max(values)
         if low == high:
@@ -45,11 +45,11 @@ class Scale:
         raise AssertionError("round steps grow without end")
 
     def at(self, value: float) -> float:
-        """Where ``value`` lies, in percent of the axis."""
+        """Return where ``value`` lies, in percent of the axis."""
         return 100 * (value - self.low) / (self.high - self.low)
 
     def label(self, value: float) -> str:
-        """A tick's label, all with the same decimals."""
+        """Write a tick's label, all with the same decimals."""
         step = self.ticks[1] - self.ticks[0]
         text = f"{abs(value):.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
         return f"{MINUS}{text}" if value < 0 else text
@@ -64,7 +64,7 @@ def _round_steps(at_least: float) -> Iterable[float]:
 
 
 def figure(body: str, *, height: int, title: str, description: str, key: str, css: str = "") -> str:
-    """One chart with its accessible name; ``key`` makes its ids unique on the page."""
+    """Draw one chart with its accessible name; ``key`` makes its ids unique on the page."""
     return (
         f'<svg class="chart {css}" height="{height}" role="img" aria-labelledby="{key}-t {key}-d">'
         f'<title id="{key}-t">{as_html(title)}</title><desc id="{key}-d">{as_html(description, 1000)}</desc>'
@@ -73,17 +73,17 @@ def figure(body: str, *, height: int, title: str, description: str, key: str, cs
 
 
 def track(body: str, height: int = 24) -> str:
-    """A chart one line high, inside a table whose cells say the same in numbers; hidden from screen readers."""
+    """Draw a chart one line high, inside a table whose cells say the same in numbers; hidden from screen readers."""
     return f'<svg class="chart" height="{height}" aria-hidden="true" focusable="false">{body}</svg>'
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
-    """A line; x in percent, y in pixels."""
+    """Draw a line; x in percent, y in pixels."""
     return f'<line class="{css}" x1="{x1:.2f}%" y1="{y1:g}" x2="{x2:.2f}%" y2="{y2:g}"/>'
 
 
 def _text(x: float, y: float, content: str, css: str = "tick") -> str:
-    """Text that stays inside the chart: anchored at its start or end near the edges."""
+    """Draw text that stays inside the chart: anchored at its start or end near the edges."""
     anchor = "start" if x < 6 else "end" if x > 94 else "middle"
     return f'<text class="{css}" x="{x:.2f}%" y="{y:g}" text-anchor="{anchor}">{as_html(content)}</text>'
 
@@ -93,7 +93,7 @@ def _dot(x: float, y: float, css: str, radius: float = 5) -> str:
 
 
 def drop_chart(points: float, low: float, high: float, budget: float | None, name: str) -> str:
-    """The drop of a figure with its interval on an axis, beside the budget."""
+    """Draw the drop of a figure with its interval on an axis, beside the budget."""
     room = 0.5 if budget is None else 1.2 * budget
     scale = Scale.around([-0.1 * room, points, low, high, room or 0.5], most=7)
     parts = [_line(scale.at(tick), 22, scale.at(tick), 54, "grid") for tick in scale.ticks]
@@ -121,13 +121,13 @@ def _gridlines(scale: Scale) -> str:
 
 
 def interval_track(value: float, low: float, high: float, scale: Scale, side: str) -> str:
-    """A figure with its interval."""
+    """Draw a figure with its interval."""
     body = _gridlines(scale) + _line(scale.at(low), 12, scale.at(high), 12, f"range {side}")
     return track(body + _dot(scale.at(value), 12, side))
 
 
 def dumbbell_track(reference: float, candidate: float, scale: Scale, *, higher_is_better: bool = True) -> str:
-    """Two figures of one class, joined; the reference hollow, the candidate filled."""
+    """Draw two figures of one class, joined; the reference hollow, the candidate filled."""
     body = _gridlines(scale)
     direction = "loss" if (candidate < reference) == higher_is_better else "gain"
     if candidate != reference:
@@ -136,12 +136,12 @@ def dumbbell_track(reference: float, candidate: float, scale: Scale, *, higher_i
 
 
 def axis_track(scale: Scale) -> str:
-    """The labels under a column of tracks."""
+    """Draw the labels under a column of tracks."""
     return track("".join(_text(scale.at(tick), 13, scale.label(tick)) for tick in scale.ticks), 18)
 
 
 def bar_track(parts: Sequence[tuple[float, str]], most: float) -> str:
-    """A horizontal bar of one or more parts (amount, class) on an axis from 0 to ``most``."""
+    """Draw a horizontal bar of one or more parts (amount, class) on an axis from 0 to ``most``."""
     body, start = "", 0.0
     for amount, css in parts:
         width = 100 * amount / most if most else 0.0
@@ -151,7 +151,7 @@ def bar_track(parts: Sequence[tuple[float, str]], most: float) -> str:
 
 
 def histogram_chart(histogram: DifferenceHistogram, title: str, key: str) -> str:
-    """Counts as bars over a symmetric axis."""
+    """Draw counts as bars over a symmetric axis."""
     most, bins, height = max(histogram.counts), len(histogram.counts), 300
     bars = []
     for index, count in enumerate(histogram.counts):
@@ -162,7 +162,7 @@ def histogram_chart(histogram: DifferenceHistogram, title: str, key: str) -> str
                 f'width="{88 / bins:.2f}%" height="{tall:.1f}"/>'
             )
     limit = histogram.edges[-1]
-    scale = Scale.around([0.0, limit], most=3)
+    scale = Scale.around([0.0, limit], most=4)
     inside = [tick for tick in scale.ticks if tick <= limit]
     ticks = sorted({-tick for tick in inside} | set(inside))
     axis = "".join(_text(50 + 50 * tick / limit, height + 18, scale.label(tick)) for tick in ticks)
@@ -177,7 +177,7 @@ def histogram_chart(histogram: DifferenceHistogram, title: str, key: str) -> str
 
 
 def scatter_chart(pairs: Sequence[tuple[float, float]], title: str, key: str) -> str:
-    """The candidate's numbers over the reference's; on the diagonal they are equal. Drawn square by the style sheet."""
+    """Draw the candidate's numbers over the reference's, in a square whose diagonal they are equal on."""
     scale = Scale.around(itertools.chain.from_iterable(pairs), most=6)
     parts = []
     for tick in scale.ticks:

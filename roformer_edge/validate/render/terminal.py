@@ -20,17 +20,17 @@ _PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "’": "'", "…": "~
 
 
 def summary_table(report: Report) -> str:
-    """The headline figures, the parts that lost most and the verdict; lines end in newlines, without colours."""
+    """Render the headline figures, the parts that lost most and the verdict; lines end in newlines, without colours."""
     words, examples = verdict(report), report.data.examples
-    headed = headlines(report)
-    others = [row for row in map(figure_headline, report.figures) if row not in headed]
+    figures = [figure_headline(figure) for figure in report.figures]
+    rows = [*figures, *(row for row in headlines(report) if row not in figures)]
     parts = [
         fit(title(report), COLUMNS),
         fit(f"{counted(examples, 'example')}, {report.data.name}", COLUMNS),
         "",
         *aligned(
             [("", "reference", "candidate", "change")]
-            + [(fit(row.label, 30), row.reference, row.candidate, fit(row.remark, 40)) for row in (*headed, *others)],
+            + [(fit(row.label, 30), row.reference, row.candidate, fit(row.remark, 40)) for row in rows],
             align="<>><",
         ),
         *(line for block in _breakdowns(report) for line in _losses(block)),
@@ -47,7 +47,7 @@ def _breakdowns(report: Report) -> list[Breakdown]:
 
 
 def _losses(block: Breakdown) -> list[str]:
-    """The parts that lost most."""
+    """Return the parts that lost most."""
     sign = 1 if block.higher_is_better else -1
     losses = sorted(
         (part for part in block.parts if sign * (part.candidate - part.reference) < 0),
@@ -72,7 +72,7 @@ def _loss(block: Breakdown, part: Part) -> tuple[str, ...]:
 
 
 def aligned(rows: Sequence[Sequence[str]], align: str) -> list[str]:
-    """Rows of cells as lines; ``align`` has ``<`` or ``>`` for each column."""
+    """Align rows of cells as lines; ``align`` has ``<`` or ``>`` for each column."""
     widths = [max(width(row[column]) for row in rows) for column in range(len(align))]
     return ["   ".join(_padded(cell, w, a) for cell, w, a in zip(row, widths, align, strict=True)) for row in rows]
 
@@ -83,7 +83,7 @@ def width(text: str) -> int:
 
 
 def fit(text: str, columns: int) -> str:
-    """``text`` made harmless and cut to ``columns`` on a terminal."""
+    """Make ``text`` harmless and cut it to ``columns`` on a terminal."""
     text, used = visible(text), 0
     if width(text) <= columns:
         return text

@@ -8,12 +8,28 @@ from typing import Any
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.tasks import get_task
+from roformer_edge.validate.tasks.feature_extraction import SentenceVectors
+from roformer_edge.validate.tasks.fill_mask import MaskedTokens
 from roformer_edge.validate.tasks.measure import Measure
 from roformer_edge.validate.tasks.multi_label import MultiLabel
+from roformer_edge.validate.tasks.multiple_choice import Choices
+from roformer_edge.validate.tasks.question_answering import Answers
 from roformer_edge.validate.tasks.regression import Regression
 from roformer_edge.validate.tasks.text_classification import SingleLabel
+from roformer_edge.validate.tasks.text_generation import NextTokens
+from roformer_edge.validate.tasks.token_classification import Entities
 
-_MEASURES: tuple[type[Measure[Any, Any]], ...] = (SingleLabel, MultiLabel, Regression)
+_MEASURES: tuple[type[Measure[Any, Any]], ...] = (
+    SentenceVectors,
+    MaskedTokens,
+    NextTokens,
+    SingleLabel,
+    MultiLabel,
+    Regression,
+    Entities,
+    Answers,
+    Choices,
+)
 
 # what a measure is called in reports -> its class
 MEASURES: dict[str, type[Measure[Any, Any]]] = {row().name: row for row in _MEASURES}
@@ -22,7 +38,7 @@ VARIANTS = {"multi_label_classification": "multi-label", "regression": "regressi
 
 
 def measure_of(task: str, labels: Sequence[str] = (), problem_type: str | None = None) -> Measure[Any, Any]:
-    """How a model of a task is measured.
+    """Choose the measure of a model of a task.
 
     Args:
         task: A name of ``tasks.TASKS``.
@@ -42,13 +58,13 @@ def measure_of(task: str, labels: Sequence[str] = (), problem_type: str | None =
 
 
 def measure_of_model(task: str, config: RoFormerConfig) -> Measure[Any, Any]:
-    """How a model is measured that a config describes; see :func:`measure_of`."""
+    """Tell how the model that a config describes is measured; see :func:`measure_of`."""
     labelled = get_task(task).labelled
     return measure_of(task, config.labels if labelled else (), problem_type_of(config) if labelled else None)
 
 
 def problem_type_of(config: RoFormerConfig) -> str:
-    """What a classifier was trained for; where its config leaves it open, one output means a regression.
+    """Tell what a classifier was trained for; where its config leaves it open, one output means a regression.
 
     This is what transformers trains such a model as.
     """

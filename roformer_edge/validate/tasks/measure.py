@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import ComparisonError
 from roformer_edge.tasks import Task, get_task, input_rows
-from roformer_edge.validate.data.examples import Example, Problem
-from roformer_edge.validate.data.inputs import Inputs, inputs_of
+from roformer_edge.validate.data.examples import Example
+from roformer_edge.validate.data.inputs import Inputs, Problem, inputs_of, too_long
 from roformer_edge.validate.data.lines import Line
 from roformer_edge.validate.excerpts import Excerpt, Passage, passages
 from roformer_edge.validate.metrics import Metric
@@ -144,7 +144,7 @@ class Measure(ABC, Generic[Gold, Answer]):
     # reading
 
     def read(self, line: Line) -> tuple[Inputs, Gold]:
-        """The inputs and the gold answer of one line.
+        """Read the inputs and the gold answer of one line.
 
         Raises:
             DatasetError: The line cannot be used.
@@ -153,7 +153,7 @@ class Measure(ABC, Generic[Gold, Answer]):
 
     @abstractmethod
     def read_gold(self, line: Line) -> Gold:
-        """The gold answer of one line, made of what JSON can hold.
+        """Read the gold answer of one line, made of what JSON can hold.
 
         Raises:
             DatasetError: The line has none that can be used.
@@ -175,7 +175,7 @@ class Measure(ABC, Generic[Gold, Answer]):
         _check_labels(reference, candidate)
 
     def metrics_of(self, examples: Sequence[Example]) -> Sequence[Metric]:
-        """The metrics that these examples allow.
+        """Return the metrics that these examples allow.
 
         Raises:
             ComparisonError: Some of the examples allow others than the rest.
@@ -183,7 +183,7 @@ class Measure(ABC, Generic[Gold, Answer]):
         return self.metrics
 
     def find_problem(self, tokenizer: Any, limit: int, inputs: Inputs, *, truncation: bool) -> Problem | None:
-        """What of an input a model could not take, found without the model.
+        """Find what of an input a model could not take, without the model.
 
         Args:
             tokenizer: Of the model.
@@ -203,7 +203,7 @@ class Measure(ABC, Generic[Gold, Answer]):
         """Ask the pipeline of the task, and put its answers into the form that is compared."""
 
     def collect(self, side: Predictor, inputs: Sequence[Inputs], answers: Sequence[Any]) -> Sequence[Answer]:
-        """The answers of a side, checked, and with its labels in the order of ``labels``.
+        """Collect the answers of a side, checked, and with its labels in the order of ``labels``.
 
         Raises:
             ComparisonError: They are not answers to these inputs.
@@ -216,7 +216,7 @@ class Measure(ABC, Generic[Gold, Answer]):
 
     @abstractmethod
     def statistics(self, examples: Sequence[Example], answers: Sequence[Answer], reference: Sequence[Answer]) -> Rows:
-        """The row of statistics ``[examples, columns]`` of every answer of one side.
+        """Compute the row of statistics ``[examples, columns]`` of every answer of one side.
 
         Args:
             examples: With their gold answers.
@@ -228,10 +228,10 @@ class Measure(ABC, Generic[Gold, Answer]):
     def compare(
         self, examples: Sequence[Example], reference: Sequence[Answer], candidate: Sequence[Answer]
     ) -> Comparison:
-        """Both sides' answers beside each other."""
+        """Put both sides' answers beside each other."""
 
     def agree(self, reference: Sequence[Answer], candidate: Sequence[Answer], comparison: Comparison) -> Agreement:
-        """How many answers are the same."""
+        """Count how many answers are the same."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same))
 
     # showing
@@ -240,27 +240,22 @@ class Measure(ABC, Generic[Gold, Answer]):
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Answer], candidate: Sequence[Answer]
     ) -> Shown:
-        """The example at ``row`` as the report lists it."""
+        """Show the example at ``row`` as the report lists it."""
 
     def asked(self, example: Example) -> tuple[Passage, ...]:
-        """The texts of an example that the report lists beside its answers."""
+        """Return the texts of an example that the report lists beside its answers."""
         return passages(example.inputs)
 
     @abstractmethod
     def make_detail(
         self, examples: Sequence[Example], reference: Sequence[Answer], candidate: Sequence[Answer], seed: int
     ) -> Detail:
-        """What the report keeps besides the figures."""
+        """Compute what the report keeps besides the figures."""
 
     @classmethod
     @abstractmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """What the report's page shows of the detail, most important first."""
-
-
-def too_long(tokens: int, limit: int) -> Problem:
-    """The problem of a row with more tokens than the model takes."""
-    return Problem(reason=f"{tokens} tokens, the model takes {limit}", remedy="--truncate cuts")
+        """Choose what the report's page shows of the detail, most important first."""
 
 
 def _check_labels(reference: Predictor, candidate: Predictor) -> None:
@@ -278,13 +273,13 @@ def _check_labels(reference: Predictor, candidate: Predictor) -> None:
 
 
 def few(labels: Sequence[str]) -> str:
-    """The first of some labels, quoted, and how many there are beside them."""
+    """List the first of some labels, quoted, and how many there are beside them."""
     shown = ", ".join(repr(label) for label in labels[:8])
     return (shown if len(labels) <= 8 else f"{shown} and {len(labels) - 8} more") or "none"
 
 
 def stack_outputs(side: Predictor, answers: Sequence[Any], width: int, columns: Sequence[int]) -> NDArray[np.float32]:
-    """Output vectors of a side as float32 ``[examples, width]``, its columns put in another order.
+    """Stack the output vectors of a side as float32 ``[examples, width]``, its columns put in another order.
 
     Args:
         side: Whose they are.

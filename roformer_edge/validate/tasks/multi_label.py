@@ -96,7 +96,7 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
         return rows[:, len(self.labels) :]
 
     def _macro_f1(self, rows: Rows, weights: Weights) -> Floats:
-        """Mean F1 over all labels, 0 for one that occurs nowhere (scikit-learn's on indicator matrices)."""
+        """Compute the mean F1 over all labels, 0 for one that occurs nowhere (scikit-learn's on indicator matrices)."""
         gold, answered = self._gold(rows).astype(np.float64), self._answered(rows).astype(np.float64)
         # as floats the products are counted by the linear algebra library; they are whole numbers all the same
         counts = weights.astype(np.float64)
@@ -104,7 +104,7 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
         return np.asarray(scores.mean(axis=1))
 
     def read_gold(self, line: Line) -> tuple[str, ...]:
-        """The names of the labels, in the model's order; an empty list is a text without labels.
+        """Read the names of the labels, in the model's order; an empty list is a text without labels.
 
         The list holds names or indices, or a 0 or 1 for every label.
         """
@@ -124,7 +124,7 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
         return tuple(label for label in self.labels if label in chosen)
 
     def _hot(self, values: Sequence[Any]) -> Sequence[Any] | None:
-        """The values, if they can only be a 0 or 1 for every label."""
+        """Return the values, if they can only be a 0 or 1 for every label."""
         if len(values) != len(self.labels) or not all(
             type(value) in (int, float) and value in (0, 1) for value in values
         ):
@@ -138,18 +138,18 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
             raise ComparisonError(f"examples have labels that {reference.name} does not know: {few(stray)}")
 
     def ask(self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool) -> Sequence[Logits]:
-        """The logits of every text or pair."""
+        """Ask for the logits of every text or pair."""
         return ask_for_logits(pipeline, inputs, batch_size=batch_size, truncation=truncation)
 
     def collect(  # type: ignore[override]
         self, side: Predictor, inputs: Sequence[Inputs], answers: Sequence[Any]
     ) -> Logits:
-        """The logits, float32 ``[examples, labels]``, labels aligned by name."""
+        """Collect the logits, float32 ``[examples, labels]``, labels aligned by name."""
         super().collect(side, inputs, answers)
         return stack_outputs(side, answers, len(side.labels), [side.labels.index(label) for label in self.labels])
 
     def statistics(self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]) -> Rows:
-        """A 0 or 1 for every label, gold and then answered, int64 ``[examples, 2 * labels]``."""
+        """Return a 0 or 1 for every label, gold and then answered, int64 ``[examples, 2 * labels]``."""
         return np.concatenate([self._flags(examples), _chosen(answers)], axis=1)
 
     def _flags(self, examples: Sequence[Example]) -> Flags:
@@ -158,7 +158,7 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
     def compare(
         self, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
     ) -> Comparison:
-        """The F1 of each text's labels; a change surprises by the surest logit that changed its sign."""
+        """Compare the F1 of each text's labels; a change surprises by the surest logit that changed its sign."""
         ours, theirs, gold = np.asarray(reference), np.asarray(candidate), self._flags(examples)
         first, second = _chosen(ours), _chosen(theirs)
         return Comparison(
@@ -171,7 +171,7 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
     ) -> Shown:
-        """The names of the labels."""
+        """Show the names of the labels."""
         gold = examples[row].gold
 
         def answer(logits: Logits) -> Excerpt:
@@ -187,7 +187,7 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
     def make_detail(
         self, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits], seed: int
     ) -> MultiLabelDetail:
-        """Scores by label, and how far the logits moved."""
+        """Compute scores by label, and how far the logits moved."""
         ours, theirs, gold = np.asarray(reference), np.asarray(candidate), self._flags(examples)
         return MultiLabelDetail(
             labels=self.labels,
@@ -208,7 +208,7 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """F1 label by label, and how far the logits moved."""
+        """Show F1 label by label, and how far the logits moved."""
         detail = report.detail
         assert isinstance(detail, MultiLabelDetail)
         return [
@@ -222,6 +222,6 @@ def _chosen(logits: Sequence[Logits] | Logits) -> Flags:
 
 
 def _example_f1(gold: Flags, chosen: Flags) -> Floats:
-    """F1 of the labels of each text; 1 where there are none and none were answered."""
+    """Compute the F1 of the labels of each text; 1 where there are none and none were answered."""
     seen = (gold + chosen).sum(axis=1)
     return np.where(seen == 0, 1.0, ratio(2 * (gold & chosen).sum(axis=1), seen))

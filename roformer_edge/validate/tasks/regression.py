@@ -74,7 +74,7 @@ class Regression(Measure[float, Logits]):
     )
 
     def read_gold(self, line: Line) -> float:
-        """The number under ``score``, or under ``label``."""
+        """Read the number under ``score``, or under ``label``."""
         return line.number_of("score")
 
     def check_sides(self, reference: Predictor, candidate: Predictor) -> None:
@@ -86,24 +86,24 @@ class Regression(Measure[float, Logits]):
                 )
 
     def ask(self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool) -> Sequence[Logits]:
-        """The output of every text or pair."""
+        """Ask for the output of every text or pair."""
         return ask_for_logits(pipeline, inputs, batch_size=batch_size, truncation=truncation)
 
     def collect(  # type: ignore[override]
         self, side: Predictor, inputs: Sequence[Inputs], answers: Sequence[Any]
     ) -> Logits:
-        """The values, float32 ``[examples, 1]``."""
+        """Collect the values, float32 ``[examples, 1]``."""
         super().collect(side, inputs, answers)
         return stack_outputs(side, answers, 1, [0])
 
     def statistics(self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]) -> Rows:
-        """Gold number and value, float64 ``[examples, 2]``."""
+        """Return gold number and value, float64 ``[examples, 2]``."""
         return np.stack([_gold(examples), _values(answers)], axis=1)
 
     def compare(
         self, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
     ) -> Comparison:
-        """The squared error on either side."""
+        """Compare the squared error on either side."""
         gold, ours, theirs = _gold(examples), _values(reference), _values(candidate)
         difference = np.abs(theirs - ours)
         same = difference <= SAME_SHARE * float(np.ptp(gold))
@@ -111,13 +111,13 @@ class Regression(Measure[float, Logits]):
         return Comparison(scores=scores, same=same, difference=difference, margin=np.where(same, 0.0, difference))
 
     def agree(self, reference: Sequence[Logits], candidate: Sequence[Logits], comparison: Comparison) -> Agreement:
-        """How many values differ by less than a hundredth of the range of the gold numbers."""
+        """Count how many values differ by less than a hundredth of the range of the gold numbers."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="value to 1 % of the range")
 
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
     ) -> Shown:
-        """The numbers."""
+        """Show the numbers."""
         gold, ours, theirs = examples[row].gold, float(reference[row][0]), float(candidate[row][0])
         return Shown(
             gold=Excerpt(text=significant(gold, 4)),
@@ -128,7 +128,7 @@ class Regression(Measure[float, Logits]):
     def make_detail(
         self, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits], seed: int
     ) -> RegressionDetail:
-        """How far the values moved, and how they lie to the gold ones."""
+        """Compute how far the values moved, and how they lie to the gold ones."""
         ours, theirs = np.asarray(reference), np.asarray(candidate)
         return RegressionDetail(
             distance=distance(ours, theirs),
@@ -139,7 +139,7 @@ class Regression(Measure[float, Logits]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """How the values lie to the gold ones, and how far they moved."""
+        """Show how the values lie to the gold ones, and how far they moved."""
         detail = report.detail
         assert isinstance(detail, RegressionDetail)
         against_gold = Section(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -114,14 +114,14 @@ class SingleLabel(Measure[str, Logits]):
         )
 
     def _macro_f1(self, rows: Rows, weights: Weights) -> Floats:
-        """Mean F1 over the labels that occur as gold or as answer (scikit-learn's ``average="macro"``)."""
+        """Compute the mean F1 over the labels that occur as gold or as answer (scikit-learn's ``average="macro"``)."""
         classes = len(self.labels)
         right = sum_by_class(weights * _right(rows), rows[:, GOLD], classes)
         seen = sum_by_class(weights, rows[:, GOLD], classes) + sum_by_class(weights, rows[:, ANSWER], classes)
         return mean_of_occurring(ratio(2 * right, seen), seen > 0)
 
     def read_gold(self, line: Line) -> str:
-        """The name of the label, also where the file has an index: names survive another order of the labels."""
+        """Read the name of the label, also where the file has an index: names survive another order of the labels."""
         return label_of(line, line.value("label"), self.labels, repr(line.key("label")))
 
     def check_examples(self, reference: Predictor, examples: Sequence[Example]) -> None:
@@ -137,17 +137,17 @@ class SingleLabel(Measure[str, Logits]):
         super().check_sides(reference, candidate)
 
     def ask(self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool) -> Sequence[Logits]:
-        """The logits of every text or pair."""
+        """Ask for the logits of every text or pair."""
         return ask_for_logits(pipeline, inputs, batch_size=batch_size, truncation=truncation)
 
     def collect(self, side: Predictor, inputs: Sequence[Inputs], answers: Sequence[Any]) -> Logits:  # type: ignore[override]
-        """The logits, float32 ``[examples, labels]``, labels aligned by name."""
+        """Collect the logits, float32 ``[examples, labels]``, labels aligned by name."""
         super().collect(side, inputs, answers)
         columns = [side.labels.index(label) for label in self.labels]
         return stack_outputs(side, answers, len(side.labels), columns)
 
     def statistics(self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]) -> Rows:
-        """Indices of gold label and answer, int64 ``[examples, 2]``."""
+        """Return the indices of gold label and answer, int64 ``[examples, 2]``."""
         return np.stack([self._gold(examples), np.asarray(answers).argmax(axis=1)], axis=1)
 
     def _gold(self, examples: Sequence[Example]) -> Indices:
@@ -156,7 +156,7 @@ class SingleLabel(Measure[str, Logits]):
     def compare(
         self, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
     ) -> Comparison:
-        """Right or wrong on either side; a change surprises by the reference's margin, in logits."""
+        """Tell right from wrong on either side; a change surprises by the reference's margin, in logits."""
         ours, theirs, gold = np.asarray(reference), np.asarray(candidate), self._gold(examples)
         rows = np.arange(len(examples))
         first, second = ours.argmax(axis=1), theirs.argmax(axis=1)
@@ -170,7 +170,7 @@ class SingleLabel(Measure[str, Logits]):
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
     ) -> Shown:
-        """Labels with their probabilities."""
+        """Show labels with their probabilities."""
         gold = examples[row].gold
         return Shown(
             gold=Excerpt(text=gold),
@@ -186,7 +186,7 @@ class SingleLabel(Measure[str, Logits]):
     def make_detail(
         self, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits], seed: int
     ) -> ClassificationDetail:
-        """Scores by label, all outcomes, and how far the logits moved."""
+        """Compute scores by label, all outcomes, and how far the logits moved."""
         ours, theirs, gold = np.asarray(reference), np.asarray(candidate), self._gold(examples)
         answers = ours.argmax(axis=1), theirs.argmax(axis=1)
         triples = Counter(zip(gold.tolist(), answers[0].tolist(), answers[1].tolist(), strict=True))
@@ -204,7 +204,7 @@ class SingleLabel(Measure[str, Logits]):
 
     @classmethod
     def sections(cls, report: Report) -> Sequence[Section]:
-        """F1 label by label, the confusion of labels, how far the logits moved, and which answer became which."""
+        """Show F1 label by label, the confusion of labels, how far the logits moved, and which answer became which."""
         detail = report.detail
         assert isinstance(detail, ClassificationDetail)
         sections = (
@@ -217,18 +217,18 @@ class SingleLabel(Measure[str, Logits]):
 
 
 def ask_for_logits(pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool) -> list[Logits]:
-    """The logits of every text or pair, one vector each."""
+    """Return the logits of every text or pair, one vector each."""
     texts = [text_or_pair(value) for value in inputs]
     return list(pipeline.logits(texts, batch_size=batch_size, truncation=truncation))
 
 
 def confusion_matrix(gold: Indices, answers: Indices, classes: int) -> Indices:
-    """Counts ``[gold, answer]``, int64."""
+    """Count the pairs ``[gold, answer]``, int64."""
     return np.bincount(gold * classes + answers, minlength=classes * classes).astype(np.int64).reshape(classes, classes)
 
 
 def label_scores(labels: Sequence[str], confusion: Indices) -> tuple[LabelScores, ...]:
-    """Precision, recall and F1 of every class of a confusion matrix ``[gold, answer]``."""
+    """Compute precision, recall and F1 of every class of a confusion matrix ``[gold, answer]``."""
     right, support, answered = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     precision, recall, f1 = ratio(right, answered), ratio(right, support), ratio(2 * right, support + answered)
     return tuple(
@@ -244,9 +244,14 @@ def label_scores(labels: Sequence[str], confusion: Indices) -> tuple[LabelScores
 
 
 def label_section(
-    reference: Sequence[LabelScores], candidate: Sequence[LabelScores], answered: frozenset[str]
+    reference: Sequence[LabelScores],
+    candidate: Sequence[LabelScores],
+    answered: Collection[str],
+    *,
+    noun: str = "label",
+    counted: str = "examples",
 ) -> Section:
-    """F1 of each label that occurs, the largest loss first; precision and recall beside it."""
+    """Show F1 of each label that occurs, the largest loss first; precision and recall beside it."""
     rows = [
         (ours, theirs)
         for ours, theirs in zip(reference, candidate, strict=True)
@@ -255,15 +260,15 @@ def label_section(
     absent = len(reference) - len(rows)
     rows.sort(key=lambda row: (row[1].f1 - row[0].f1, row[1].f1, row[0].label))
     lost = [ours.label for ours, theirs in rows if ours.support and not ours.f1 and not theirs.f1]
-    lacking = f" {absent} more occur neither as label nor as answer." if absent else ""
+    lacking = f" {absent} more occur neither in the data nor in the answers." if absent else ""
     unknown = f" Never right on either side: {len(lost)}." if lost else ""
     return Section(
-        title="Label by label",
-        lede=f"F1 of each label, the largest loss first.{lacking}{unknown}",
+        title=f"{noun.capitalize()} by {noun}",
+        lede=f"F1 of each {noun}, the largest loss first.{lacking}{unknown}",
         blocks=(
             Breakdown(
-                noun="label",
-                counted="examples",
+                noun=noun,
+                counted=counted,
                 figure="F1",
                 columns=("precision", "recall"),
                 parts=tuple(
@@ -287,7 +292,7 @@ def label_section(
 def logits_section(
     apart: Distance, differences: DifferenceHistogram, sample: Sequence[tuple[float, float]], noun: str = "logit"
 ) -> Section:
-    """How far the outputs moved, which are called by ``noun``."""
+    """Show how far the outputs moved, which are called by ``noun``."""
     title = f"How far the {noun}s moved"
     if apart.worst == 0:
         words = f"Not at all: every {noun} of the candidate equals the reference’s, bit for bit."
@@ -318,12 +323,12 @@ def logits_section(
 
 
 def _answered(detail: ClassificationDetail) -> frozenset[str]:
-    """The labels that a side answered with."""
+    """Return the labels that a side answered with."""
     return frozenset(detail.labels[i] for outcome in detail.outcomes for i in (outcome.reference, outcome.candidate))
 
 
 def _confusion(detail: ClassificationDetail) -> Section | None:
-    """Gold labels against answers, of the labels that occur."""
+    """Show gold labels against answers, of the labels that occur."""
     occurring = sorted({i for o in detail.outcomes for i in (o.gold, o.reference, o.candidate)})
     place = {index: number for number, index in enumerate(occurring)}
     sides = np.zeros((2, len(occurring), len(occurring)), dtype=np.int64)
@@ -341,7 +346,7 @@ def _confusion(detail: ClassificationDetail) -> Section | None:
 
 
 def _changes(detail: ClassificationDetail) -> Section | None:
-    """Which answer became which other, and how often."""
+    """Show which answer became which other, and how often."""
     total: Counter[tuple[int, int]] = Counter()
     broke: Counter[tuple[int, int]] = Counter()
     fixed: Counter[tuple[int, int]] = Counter()

@@ -19,13 +19,13 @@ from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.export.onnx.session import GraphSession
-from roformer_edge.export.parity import check_parity, probe_feeds, torch_answers
+from roformer_edge.export.parity import check_parity, probe_feeds
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import Decision, get_recipe, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import TASKS, Task, get_task
 from tests.export.conftest import SHAPES, TASK, reference_logits, reference_outputs
-from tests.onnx_export import export_onnx, float_graph, recipe_options
+from tests.onnx_export import export_onnx, float_graph, recipe_options, reference_answers
 
 
 def run_bytes(model: bytes, feeds: dict[str, np.ndarray]) -> np.ndarray:
@@ -41,7 +41,7 @@ def exported_bytes(checkpoint, recipe: str, task: Task = TASK, preset: str = "x8
 @pytest.mark.parametrize("fields", SHAPES.values(), ids=SHAPES)
 def test_float_graph_equals_torch(make_checkpoint, fields, task):
     checkpoint = make_checkpoint(task, **fields)
-    answers = torch_answers(checkpoint, task)
+    answers = reference_answers(checkpoint, task)
     parity = check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task)
     assert parity.checked
     assert parity.absolute_difference < 2e-5
@@ -53,7 +53,7 @@ def test_float_graph_equals_torch(make_checkpoint, fields, task):
 def test_every_summary_of_multiple_choice(make_checkpoint, summary):
     task = get_task("multiple-choice")
     checkpoint = make_checkpoint(task, extra={"summary_type": summary})
-    answers = torch_answers(checkpoint, task)
+    answers = reference_answers(checkpoint, task)
     assert check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task).absolute_difference < 2e-5
 
 
@@ -229,7 +229,7 @@ def test_names_are_stable(make_checkpoint):
     ]
 
 
-def test_outlier_channels_are_equalised_where_calibration_texts_are_given(make_checkpoint):
+def test_outlier_channels_are_equalised(make_checkpoint):
     plain = make_checkpoint(hidden_act="relu", rotary_value=True)
     arrays = {name: np.array(array) for name, array in plain.arrays.items()}
     for layer in range(3):  # the same function: what one side gains, the other gives back
@@ -251,7 +251,8 @@ def test_outlier_channels_are_equalised_where_calibration_texts_are_given(make_c
     spread = {recipe: error(outliers, recipe, lambda: [feeds]) for recipe in ("int8-dynamic", "int8-static")}
     for recipe, found in spread.items():
         assert found < 1.3 * error(plain, recipe, lambda: [feeds])
-    assert error(outliers, "int8-dynamic", None) > 2 * spread["int8-dynamic"]
+    # without texts the weights tell
+    assert error(outliers, "int8-dynamic", None) < 1.3 * error(plain, "int8-dynamic", None)
 
 
 def test_same_checkpoint_gives_the_same_bytes(make_checkpoint):
@@ -266,7 +267,7 @@ def test_the_first_wrong_tensor_is_named(make_checkpoint):
     arrays[name] = arrays[name] * np.linspace(0.99, 1.01, 48, dtype=np.float32)[:, None]
     graph = float_graph(dataclasses.replace(checkpoint, arrays=arrays), TASK)
     with pytest.raises(ParityError) as caught:
-        check_parity(graph, torch_answers(checkpoint, TASK), checkpoint.config, TASK)
+        check_parity(graph, reference_answers(checkpoint, TASK), checkpoint.config, TASK)
     assert caught.value.tensor == "layer.1"
     assert caught.value.absolute > caught.value.tolerance == TASK.tolerance
 
@@ -344,7 +345,7 @@ from roformer_edge.tasks import get_task
 task = get_task("text-classification")
 checkpoint = load_checkpoint({str(checkpoint.source_directory)!r}, task)
 options = ExportOptions(recipe=get_recipe("int8-dynamic"), preset=get_preset("x86"))
-exported = export_checkpoint(checkpoint, task, options, build=build_graph)
+exported = export_checkpoint(checkpoint, task, options, build=build_graph, answers=None)
 print(exported.parity.checked, len(exported.artifact.to_bytes()) > 1000, exported.parity.reference)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from roformer_edge.errors import DatasetError
-from roformer_edge.validate.data.examples import Example, Problem, check_inputs, digest_of, read_examples
-from roformer_edge.validate.tasks.measure import too_long
+from roformer_edge.validate.data.examples import Example, check_inputs, digest_of, read_examples, spread_sample
+from roformer_edge.validate.data.inputs import Problem, too_long
 from roformer_edge.validate.tasks.text_classification import SingleLabel
 from tests.tiny_checkpoint import write_lines
 
@@ -52,3 +52,13 @@ def test_the_digest_follows_inputs_and_gold_only():
     assert digest_of([one]) == digest_of([Example(inputs={"text": "好"}, gold="a")])
     assert digest_of([one]) != digest_of([Example(inputs={"text": "好"}, gold="b")])
     assert digest_of([one]) != digest_of([Example(inputs={"text": "好", "text_pair": ""}, gold="a")])
+
+
+def test_a_sample_is_spread_over_the_list():
+    assert spread_sample("abc", 5) == ["a", "b", "c"]
+    assert spread_sample([str(n) for n in range(100)], 4) == ["12", "37", "62", "87"]
+    assert spread_sample("abc", 0) == []
+    for size in range(1, 20):
+        sample = spread_sample([str(n) for n in range(20)], size)
+        assert len(set(sample)) == size
+        assert sample == sorted(sample, key=int)

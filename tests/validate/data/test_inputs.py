@@ -19,7 +19,8 @@ from tests.tiny_checkpoint import write_lines
 def read(tmp_path):
     def read(task, *rows, fields=""):
         path = write_lines(tmp_path / "data.jsonl", list(rows))
-        return list(read_inputs(path, task, FieldNames.parse(fields) if fields else FieldNames()))
+        found = read_inputs(path, task, FieldNames.parse(fields) if fields else FieldNames())
+        return [placed.inputs for placed in found]
 
     return read
 

@@ -121,6 +121,11 @@ def test_what_is_no_set_of_labels_is_refused(tmp_path, labels, value, says):
         list(read_examples(path, MultiLabel(labels)))
 
 
+def test_a_label_is_chosen_above_a_probability_of_a_half():
+    rows = MultiLabel(LABELS).statistics(examples(("住",)), np.float32([[0.01, 0.2, 0]]), np.float32([[0, 0, 0]]))
+    assert rows.tolist() == [[0, 1, 0, 1, 1, 0]]
+
+
 def test_labels_that_neither_side_has_are_refused():
     model = side("a", (1, 1, 1))
     with pytest.raises(ComparisonError, match="labels that a does not know: '玩'"):

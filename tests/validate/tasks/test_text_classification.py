@@ -52,7 +52,9 @@ def test_figures_are_those_of_schema_1_to_the_bit(name):
         for side, shift in (("reference", 0.0), ("candidate", 0.01))
     ]
     examples = [text_example(text, labels[gold]) for text, gold in zip(texts, case["gold"], strict=True)]
-    report = compare(*sides, examples, CompareOptions(timed=0, watched=0, listed=3, max_drop=0.5))
+    report = compare(
+        *sides, examples, CompareOptions(task="text-classification", timed=0, watched=0, listed=3, max_drop=0.5)
+    )
     new, detail = report.to_dict(), report.to_dict()["detail"]
     accuracy, macro_f1 = new["figures"]
     for side in ("reference", "candidate"):

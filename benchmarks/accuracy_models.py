@@ -1,0 +1,351 @@
+"""The models that accuracy is measured on, trained from scratch on real data: one encoder, fine-tuned for every task.
+
+    python -m benchmarks.accuracy_models [NAME ...]
+
+They are written to ``.cache/accuracy``; what is there already is kept. An encoder of 4 layers and 256 channels learns
+to guess hidden words in all the text there is, and every task begins with it. The vocabulary is made of those tokens of
+the published Chinese one that the texts hold. Small as the models are, their answers are far better than chance, so
+that what quantisation costs them means something. About an hour and a half of one processor core.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.checkpoints import DATA
+from benchmarks.process import ROOT
+
+sys.path.insert(0, str(ROOT / "examples" / "finetuning"))
+
+import arrays as rows_to_arrays
+import questions
+import torch
+import torch_training
+
+import roformer_edge
+from roformer_edge import RoFormerConfig
+from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
+
+CACHE = ROOT / ".cache" / "accuracy"
+VOCABULARY = DATA / "vocab" / "roformer_chinese_base"
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+ENCODER = "encoder"
+# a word of the published vocabulary is kept when the texts hold it so often; a character when they hold it at all
+WORD_COUNT = 5
+PIECE = 96  # tokens of a text that the encoder reads at a time
+POEMS = 8  # of so many poems the encoder reads one: the tasks that are about poems learn from all
+Rows = list[dict[str, Any]]
+Arrays = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One row of the table of accuracy, before it is deployed.
+
+    Attributes:
+        task: Of the product.
+        architecture: Name of the class that is trained.
+        data: Folder of ``train.jsonl``, ``dev.jsonl`` and ``test.jsonl`` below the data.
+        length: Tokens that the model is trained on at most.
+        epochs: How often it sees the training split.
+        batch: Rows a step.
+        rate: Peak of the learning rate.
+        arrays: Makes the arrays of some rows, of this many epochs.
+        labels: Makes the label names of the training rows.
+        start: Whose weights it begins with.
+    """
+
+    task: str
+    architecture: str
+    data: str
+    length: int
+    epochs: int
+    rate: float = 4e-4
+    batch: int = 32
+    arrays: Callable[[RoFormerTokenizer, Rows, Sequence[str], Model], Arrays]
+    labels: Callable[[Rows], list[str]] = lambda _: []
+    start: str = ENCODER
+
+
+def read(folder: str, split: str) -> Rows:
+    """The rows of a split, in order."""
+    lines = (DATA / folder / f"{split}.jsonl").read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]
+
+
+def _label_names(rows: Rows) -> list[str]:
+    return sorted({row["label"] for row in rows})
+
+
+def _labelled(tokenizer: RoFormerTokenizer, rows: Rows, names: Sequence[str], model: Model) -> Arrays:
+    return rows_to_arrays.labelled(tokenizer, rows * model.epochs, names, model.length)
+
+
+def _tagged(tokenizer: RoFormerTokenizer, rows: Rows, names: Sequence[str], model: Model) -> Arrays:
+    return rows_to_arrays.tagged(tokenizer, rows * model.epochs, names, model.length)
+
+
+def _couplets(tokenizer: RoFormerTokenizer, rows: Rows, _: Sequence[str], model: Model) -> Arrays:
+    # other wrong lines in each epoch
+    drawn = [row for epoch in range(model.epochs) for row in rows_to_arrays.other_distractors(rows, epoch)]
+    return rows_to_arrays.choices(tokenizer, drawn, model.length)
+
+
+def _hidden_characters(tokenizer: RoFormerTokenizer, rows: Rows, _: Sequence[str], model: Model) -> Arrays:
+    texts = rows_to_arrays.texts(tokenizer, rows, model.length)
+    return rows_to_arrays.masked(tokenizer, texts, times=model.epochs)
+
+
+def _next_characters(tokenizer: RoFormerTokenizer, rows: Rows, _: Sequence[str], model: Model) -> Arrays:
+    return rows_to_arrays.continued(tokenizer, rows_to_arrays.texts(tokenizer, rows * model.epochs, model.length))
+
+
+def _windows(tokenizer: RoFormerTokenizer, rows: Rows, _: Sequence[str], model: Model) -> Arrays:
+    """Questions that need no annotation, then the real ones: see :func:`questions.cloze`."""
+    reader = questions.Reader(tokenizer, model.length)
+    return reader.train(rows * model.epochs + questions.cloze(rows, times=6, seed=1), seed=0)
+
+
+MODELS: dict[str, Model] = {
+    "crosswoz_intent": Model(
+        task="text-classification",
+        architecture="RoFormerForSequenceClassification",
+        data="classification/crosswoz_intent",
+        length=64,
+        epochs=5,
+        arrays=_labelled,
+        labels=_label_names,
+    ),
+    "crosswoz_slots": Model(
+        task="token-classification",
+        architecture="RoFormerForTokenClassification",
+        data="token_classification/crosswoz_slots",
+        length=96,
+        epochs=6,
+        arrays=_tagged,
+        labels=rows_to_arrays.tag_names,
+    ),
+    "chnsenticorp": Model(
+        task="text-classification",
+        architecture="RoFormerForSequenceClassification",
+        data="classification/chnsenticorp",
+        length=160,
+        epochs=3,
+        arrays=_labelled,
+        labels=_label_names,
+    ),
+    "uner_gsdsimp": Model(
+        task="token-classification",
+        architecture="RoFormerForTokenClassification",
+        data="token_classification/uner_gsdsimp",
+        length=96,
+        epochs=8,
+        arrays=_tagged,
+        labels=rows_to_arrays.tag_names,
+    ),
+    "chinese_poetry_mlm": Model(
+        task="fill-mask",
+        architecture="RoFormerForMaskedLM",
+        data="text/chinese_poetry",
+        length=64,
+        epochs=1,
+        arrays=_hidden_characters,
+    ),
+    "tang_next_line": Model(
+        task="multiple-choice",
+        architecture="RoFormerForMultipleChoice",
+        data="multiple_choice/tang_next_line",
+        length=24,
+        epochs=3,
+        batch=16,
+        arrays=_couplets,
+        start="chinese_poetry_mlm",
+    ),
+    "cmrc2018": Model(
+        task="question-answering",
+        architecture="RoFormerForQuestionAnswering",
+        data="qa/cmrc2018",
+        length=160,
+        epochs=4,
+        arrays=_windows,
+    ),
+    "chinese_poetry_clm": Model(
+        task="text-generation",
+        architecture="RoFormerForCausalLM",
+        data="text/chinese_poetry",
+        length=64,
+        epochs=1,
+        arrays=_next_characters,
+        start="chinese_poetry_mlm",
+    ),
+    "crosswoz_dialogue_type": Model(
+        task="text-classification",
+        architecture="RoFormerForSequenceClassification",
+        data="long_classification/crosswoz_dialogue_type",
+        length=512,
+        epochs=6,
+        batch=16,
+        arrays=_labelled,
+        labels=_label_names,
+    ),
+}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for name in sys.argv[1:] or (ENCODER, *MODELS):
+        print(f"{name}: {model(name)}", flush=True)
+
+
+def model(name: str) -> Path:
+    """The checkpoint of a row, trained when it is not there."""
+    folder = CACHE / name
+    if not folder.exists():
+        draft = CACHE / f".{name}"
+        shutil.rmtree(draft, ignore_errors=True)
+        _train_encoder(draft) if name == ENCODER else _train(name, draft)
+        draft.rename(folder)
+    return folder
+
+
+# the encoder
+
+
+def _train_encoder(folder: Path) -> None:
+    torch.manual_seed(0)
+    texts = list(_texts())
+    tokenizer = _tokenizer(texts)
+    config = RoFormerConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=256,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=1024,
+        max_position_embeddings=512,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    pieces = list(_pieces(tokenizer, list(_texts(poems=POEMS))))
+    print(f"{len(tokenizer)} tokens in the vocabulary, {sum(map(len, pieces))} in {len(pieces)} pieces", flush=True)
+    masked = rows_to_arrays.masked(tokenizer, _padded(tokenizer, pieces), seed=0)
+    network = roformer_edge.RoFormerForMaskedLM(config)
+    train(network, masked, batch=32, rate=1e-3)
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _texts(*, poems: int = 1) -> Iterator[str]:
+    """All training texts, each once: reviews, dialogues, articles, sentences read aloud, and one poem of ``poems``."""
+    for folder in (
+        "classification/chnsenticorp",
+        "token_classification/crosswoz_slots",
+        "long_classification/crosswoz_dialogue_type",
+        "token_classification/uner_gsdsimp",
+        "text/common_voice_zh-CN",
+    ):
+        yield from (row["text"] for row in read(folder, "train"))
+    yield from (row["text"] for row in read("text/chinese_poetry", "train")[::poems])
+    contexts = dict.fromkeys(row["context"] for row in read("qa/cmrc2018", "train"))
+    yield from (*contexts, *(row["question"] for row in read("qa/cmrc2018", "train")))
+    for row in read("multiple_choice/tang_next_line", "train")[::poems]:
+        yield row["context"] + "，" + row["choices"][row["label"]] + "。"
+
+
+def _tokenizer(texts: Sequence[str]) -> RoFormerTokenizer:
+    """The published vocabulary without the tokens that no text needs."""
+    whole = RoFormerTokenizer.from_pretrained(str(VOCABULARY))
+    counts = Counter(index for row in whole(list(texts), add_special_tokens=False)["input_ids"] for index in row)
+    tokens = whole.convert_ids_to_tokens(list(range(len(whole))))
+    kept = [
+        token
+        for index, token in enumerate(tokens)
+        if token in SPECIAL or counts[index] >= (1 if len(token) == 1 else WORD_COUNT)
+    ]
+    return RoFormerTokenizer(Vocabulary.from_tokens(kept), model_max_length=512)
+
+
+def _pieces(tokenizer: RoFormerTokenizer, texts: Sequence[str]) -> Iterator[list[int]]:
+    room = PIECE - 2
+    for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]:
+        for start in range(0, len(ids), room):
+            yield [tokenizer.cls_token_id, *ids[start : start + room], tokenizer.sep_token_id]
+
+
+def _padded(tokenizer: RoFormerTokenizer, rows: Sequence[Sequence[int]]) -> Arrays:
+    ids = np.full((len(rows), PIECE), tokenizer.pad_token_id, np.int32)
+    for place, row in zip(ids, rows, strict=True):
+        place[: len(row)] = row
+    mask = (np.arange(PIECE) < np.array([[len(row)] for row in rows])).astype(np.int32)
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+
+
+# the tasks
+
+
+def _train(name: str, folder: Path) -> None:
+    torch.manual_seed(0)
+    row, rows = MODELS[name], read(MODELS[name].data, "train")
+    start, labels = model(row.start), MODELS[name].labels(rows)
+    tokenizer = RoFormerTokenizer.from_pretrained(str(start))
+    changes: dict[str, Any] = {"id2label": dict(enumerate(labels))} if labels else {}
+    if row.task == "text-generation":
+        changes["is_decoder"] = True
+    network = getattr(roformer_edge, row.architecture).from_pretrained(start, new_head=True, **changes)
+    train(network, row.arrays(tokenizer, rows, labels, row), batch=row.batch, rate=row.rate)
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def train(network: torch.nn.Module, data: Arrays, *, batch: int, rate: float, seed: int = 0) -> None:
+    """Teach a model all rows once with AdamW, in bfloat16 where torch says that is safe.
+
+    The learning rate rises for a tenth of the steps, then falls to nothing.
+    """
+    lengths = data["attention_mask"].reshape(len(data["input_ids"]), -1).sum(-1)
+    order = torch_training.batches(lengths, batch, np.random.default_rng(seed))
+    adam = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        adam, rate, total_steps=max(2, len(order)), pct_start=0.1, anneal_strategy="linear", cycle_momentum=False
+    )
+    network.train()
+    started, losses = time.perf_counter(), []
+    for step, chosen in enumerate(order, 1):
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = _loss(network, torch_training.tensors(data, chosen))
+        adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        adam.step()
+        schedule.step()
+        losses.append(loss.item())
+        if step % 200 == 0 or step == len(order):
+            spent = time.perf_counter() - started
+            print(f"step {step} of {len(order)}: loss {np.mean(losses[-200:]):.3f}, {spent:.0f} s", flush=True)
+    network.eval()
+
+
+def _loss(network: Any, batch: Arrays) -> torch.Tensor:
+    """The model's own loss; of a language model that of the wanted positions alone, which is six times quicker."""
+    if not hasattr(network, "cls"):
+        loss: torch.Tensor = network(**batch).loss
+        return loss
+    labels = batch.pop("labels")
+    states = network.roformer(**batch).last_hidden_state
+    if network.config.is_decoder:
+        states, labels = states[:, :-1], labels[:, 1:]
+    wanted = labels != rows_to_arrays.IGNORED
+    return torch.nn.functional.cross_entropy(network.head(states[wanted]).float(), labels[wanted])
+
+
+if __name__ == "__main__":
+    main()

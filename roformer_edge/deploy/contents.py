@@ -1,0 +1,122 @@
+"""What goes into a bundle: its manifest and its files."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roformer_edge._version import __version__
+from roformer_edge.bundle.manifest import (
+    CalibrationRecord,
+    Manifest,
+    MeasuredLoss,
+    ParityRecord,
+    Provenance,
+    RecipeReference,
+    creation_time,
+)
+from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.checkpoint.safetensors import write_safetensors
+from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
+from roformer_edge.formats import Format, resolve
+from roformer_edge.quantize.recipe import batching_of
+from roformer_edge.scopes import ARITHMETIC
+from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
+from roformer_edge.validate.report import Report
+
+if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against another does not
+    from roformer_edge.export.artifact import ExportOptions
+    from roformer_edge.export.exporter import Exported
+    from roformer_edge.export.parity import Parity
+
+
+def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported: Exported) -> Manifest:
+    """Describe an export."""
+    config, calibration = model.config, exported.calibration
+    engine, engine_version = resolve(row.engine)()
+    tools = ("numpy", *row.tools, *(("torch",) if exported.parity.checked else ()))
+    return Manifest(
+        task=model.task.name,
+        format=row.name,
+        recipe=RecipeReference(name=export.recipe.name, sha256=export.recipe.digest),
+        labels=config.labels if model.task.labelled else (),
+        signatures=exported.artifact.signatures,
+        max_length=config.max_position_embeddings,
+        # transformers writes 1e30 for "no limit", which no integer of 64 bits holds
+        tokenizer=model.tokenizer.to_settings() | {"model_max_length": config.max_position_embeddings},
+        session=row.session,
+        batching=batching_of(exported.decisions),
+        calibration=None
+        if calibration is None
+        else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
+        parity=_parity(exported.parity),
+        unused=model.checkpoint.unused,
+        minimum_runtime=row.minimum_runtime(export.runtime),
+        provenance=Provenance(
+            version=__version__,
+            source=model.name,
+            checkpoint_sha256=model.digest,
+            created=creation_time(),
+            tools={tool: version(tool) for tool in tools} | {engine: engine_version},
+        ),
+    )
+
+
+def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: ExportOptions, exported: Exported) -> None:
+    """Write everything but the manifest, the model card and the self-test."""
+    recipe = {
+        **export.recipe.to_dict(),
+        "preset": export.preset.name,
+        "decisions": [decision.to_dict() for decision in exported.decisions],
+        "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
+        "calibration": exported.calibration and exported.calibration.to_dict(),
+    }
+    writer.add_bytes(row.file_name, "model", exported.artifact.to_bytes())
+    writer.add_bytes("vocab.txt", "vocabulary", model.tokenizer.vocabulary_bytes)
+    writer.add_file("words.bin", "words", WORDS_PATH)
+    writer.add_file("unicode.bin", "unicode", UNICODE_PATH)
+    writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
+    writer.add_bytes("config.json", "config", model.config.to_json().encode())
+    writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def add_weights(writer: BundleWriter, model: SourceModel) -> None:
+    """Write the canonical arrays beside the graph."""
+    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
+        path = Path(folder) / WEIGHTS_NAME
+        write_safetensors(path, model.checkpoint.arrays)
+        writer.add_file(WEIGHTS_NAME, "weights", path)
+
+
+def measured_loss(report: Report) -> MeasuredLoss:
+    """Put what a report found into the manifest's words: the metric that is budgeted."""
+    figure = report.gated  # in percent, whatever the task
+    return MeasuredLoss(
+        metric=figure.name,
+        unit="%",
+        reference=100 * figure.reference,
+        candidate=100 * figure.candidate,
+        drop=figure.drop,
+        low=figure.drop_interval.low,
+        high=figure.drop_interval.high,
+        agreement=100 * report.agreement.share,
+        examples=report.data.examples,
+        data=Path(report.data.name).name,
+        data_sha256=report.data.sha256,
+    )
+
+
+def _parity(parity: Parity) -> ParityRecord:
+    if not parity.checked:
+        return ParityRecord(checked=False, reason=parity.reference)
+    return ParityRecord(
+        checked=True,
+        reference=parity.reference,
+        tolerance=parity.tolerance,
+        worst_tensor=parity.worst_tensor,
+        absolute_difference=parity.absolute_difference,
+        relative_difference=parity.relative_difference,
+    )

@@ -1,0 +1,108 @@
+"""What can be chosen about a deployment, and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from roformer_edge.bundle.manifest import Manifest
+from roformer_edge.errors import ComparisonError, OptionError
+from roformer_edge.formats import DEFAULT_FORMAT, get_format
+from roformer_edge.quantize.observers import get_observer
+from roformer_edge.quantize.presets import SAFE_PRESET
+from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+from roformer_edge.validate.report import Report
+
+CALIBRATION_TEXTS = 512
+# tokens, below which truncation leaves nothing of a text
+_SHORTEST = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployOptions:
+    """What can be chosen about a deployment.
+
+    Attributes:
+        task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
+        format: The format of the model file; a key of ``formats.FORMATS``.
+        runtime: What the bundle is to run on, one of the format's ``runtimes``; ``None`` for the first.
+        lengths: Numbers of tokens that the model is made for, ascending; texts are padded to the next. Empty for a
+            model that takes any number.
+        recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
+        keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
+        preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor.
+        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges.
+        index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for what is usual in the format.
+        tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
+        max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
+            cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
+        calibration: A file of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
+        calibration_texts: How many texts (or pairs) at most.
+        evaluation: A file of labelled examples to measure the loss on.
+        fields: Which key of either file is which field.
+        slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
+        max_drop: Largest loss of the task's metric allowed, in percentage points.
+        report: Folder for the report's files.
+        truncation: Cut texts that are longer than the model allows, instead of refusing them.
+        overwrite: Replace a bundle that is there already.
+        keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
+    """
+
+    task: str | None = None
+    format: str = DEFAULT_FORMAT
+    runtime: str | None = None
+    lengths: tuple[int, ...] = ()
+    recipe: str = "int8-dynamic"
+    keep_float: tuple[str, ...] = ()
+    preset: str = SAFE_PRESET
+    observer: str = "percentile"
+    index_dtype: str | None = None
+    tokenizer: str = "auto"
+    max_length: int | None = None
+    calibration: Path | None = None
+    calibration_texts: int = CALIBRATION_TEXTS
+    evaluation: Path | None = None
+    fields: FieldNames = BY_NAME
+    slices: tuple[str, ...] = ()
+    max_drop: float | None = None
+    report: Path | None = None
+    truncation: bool = False
+    overwrite: bool = False
+    keep_weights: bool = False
+
+    def __post_init__(self) -> None:
+        get_format(self.format).minimum_runtime(self.runtime)
+        _check_lengths(self.lengths)
+        if self.max_drop is not None and self.evaluation is None:
+            raise ComparisonError("a largest drop was given, but no labelled data to measure it on (--eval)")
+        get_observer(self.observer)
+        if type(self.calibration_texts) is not int or self.calibration_texts < 1:
+            raise OptionError("calibration_texts", self.calibration_texts)
+        if self.max_length is not None and (type(self.max_length) is not int or self.max_length < _SHORTEST):
+            allowed = f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
+            raise OptionError("max_length", self.max_length, allowed)
+
+
+def _check_lengths(lengths: tuple[int, ...]) -> None:
+    whole = all(type(length) is int and length >= _SHORTEST for length in lengths)
+    if not whole or sorted(set(lengths)) != list(lengths):
+        raise OptionError("lengths", lengths, f"ascending whole numbers of at least {_SHORTEST}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """What a deployment made.
+
+    Attributes:
+        bundle: Where it lies.
+        manifest: What it is.
+        report: What was lost, where evaluation data was given.
+        report_files: The files of the report.
+        warnings: What may make the bundle worse than it could be.
+    """
+
+    bundle: Path
+    manifest: Manifest
+    report: Report | None
+    report_files: tuple[Path, ...]
+    warnings: tuple[str, ...] = ()

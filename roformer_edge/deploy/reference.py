@@ -1,0 +1,118 @@
+"""The model that artifacts are measured against: the checkpoint in PyTorch, or without torch its float32 network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roformer_edge._extras import available
+from roformer_edge.bundle.reader import is_bundle
+from roformer_edge.deploy.source import SourceModel, open_source
+from roformer_edge.errors import BackendError
+from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
+from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.quantize.recipe import get_recipe
+from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.session import Session
+from roformer_edge.signatures import DEFAULT, Signature
+from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoint
+from roformer_edge.validate.predictors import Opening, Predictor
+from roformer_edge.validate.torch_session import TorchSession
+
+
+@contextmanager
+def open_reference(
+    source: str | Path,
+    task: str,
+    *,
+    tokenizer: str = "auto",
+    threads: int = 1,
+    truncation: bool = False,
+    max_length: int | None = None,
+) -> Iterator[Predictor]:
+    """Open the model that a bundle is measured against.
+
+    A checkpoint runs in PyTorch; where torch is not installed its float32 network runs, and the report says so. A
+    bundle runs as it is.
+
+    Args:
+        source: A checkpoint directory or a bundle.
+        task: The task of both, a key of ``tasks.TASKS``.
+        tokenizer: For a checkpoint: ``"slow"``, ``"fast"`` or ``"auto"``.
+        threads: Of one computation.
+        truncation: Cut texts that are longer than the model allows.
+        max_length: For a checkpoint: see ``DeployOptions``.
+    """
+    if is_bundle(source):
+        yield open_predictor(source, task=task, threads=threads, truncate=truncation)
+        return
+    with open_source(source, task, tokenizer, max_length=max_length) as model:
+        yield predictor_of_source(model, open_session(model, threads), threads, truncation=truncation)
+
+
+def open_session(model: SourceModel, threads: int) -> Session:
+    """Open the reference of a checkpoint: in PyTorch where it is installed, else as a float32 network."""
+    return TorchSession(model.checkpoint, model.task, threads) if available("torch") else ArtifactSession(model)
+
+
+def predictor_of_source(model: SourceModel, session: Session, threads: int, *, truncation: bool) -> Predictor:
+    """Make the reference one side of a comparison.
+
+    Args:
+        model: What ``session`` was opened from.
+        session: From :func:`open_session`.
+        threads: Of one computation.
+        truncation: Cut texts that are longer than the model allows.
+    """
+    opening = Opening(
+        path=str(model.path),
+        task=model.task.name,
+        threads=threads,
+        truncate=truncation,
+        tokenizer=model.tokenizer_mode,
+        max_length=model.config.max_position_embeddings,
+    )
+    in_torch = isinstance(session, TorchSession)
+    name = str(model.path) if in_torch else f"{model.path}, as a float32 network"
+    side = predictor_of_checkpoint(session, model.tokenizer, model.checkpoint, opening, name)
+    # the float32 network exists in this process alone
+    return side if in_torch else dataclasses.replace(side, opening=None)
+
+
+class ArtifactSession:
+    """A float32 artifact that was never written; implements ``roformer_edge.runtime.session.Session``.
+
+    Args:
+        model: What it is made of.
+    """
+
+    def __init__(self, model: SourceModel) -> None:
+        from roformer_edge.export.artifact import ExportOptions
+        from roformer_edge.export.network.weights import Weights
+
+        options = ExportOptions(recipe=get_recipe("fp32"), preset=get_preset(SAFE_PRESET))
+        row = get_format(DEFAULT_FORMAT)
+        artifact = resolve(row.builder)(
+            Weights(config=model.config, arrays=model.checkpoint.arrays), model.task, options
+        )
+        self._run: Any = artifact.open()
+        self.signatures: Mapping[str, Signature] = artifact.signatures
+        package, version = resolve(row.engine)()
+        self.report = BackendReport(engine=package, version=version, used="CPU")
+
+    def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
+        """Run the network once; see ``Session.run``."""
+        if self._run is None:
+            raise BackendError("the session is closed")
+        found: dict[str, NDArray[np.float32]] = self._run(fit_feeds(feeds, self.signatures, signature))
+        return found
+
+    def close(self) -> None:
+        """Free the network's memory."""
+        self._run = None
