@@ -18,7 +18,7 @@ from roformer_edge.export.tflite.model import TFLiteModel, build_model
 from roformer_edge.quantize.recipe import resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task, get_task
-from tests.onnx_export import recipe_options
+from tests.onnx_export import recipe_options, reference_answers
 
 
 def float_model(checkpoint: Checkpoint, task: Task, **options: object) -> TFLiteModel:
@@ -30,7 +30,8 @@ def export_tflite(
     checkpoint: Checkpoint, task: Task, recipe: str, batches: Batches | None = None, **options: object
 ) -> Exported:
     chosen = dataclasses.replace(recipe_options(recipe), **options)
-    return export_checkpoint(checkpoint, task, chosen, build=build_model, batches=batches)
+    answers = reference_answers(checkpoint, task)
+    return export_checkpoint(checkpoint, task, chosen, build=build_model, answers=answers, batches=batches)
 
 
 def read(content: bytes) -> tflite.Model:

@@ -19,7 +19,7 @@ from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.session import Session
+from roformer_edge.runtime.session import BackendReport, Session
 from roformer_edge.signatures import DEFAULT, Signature
 from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor

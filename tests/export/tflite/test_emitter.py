@@ -7,9 +7,10 @@ import pytest
 pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip install 'roformer-edge[tflite]'")
 
 from roformer_edge.config import SUMMARIES
-from roformer_edge.export.parity import check_parity, torch_answers
+from roformer_edge.export.parity import check_parity
 from roformer_edge.tasks import TASKS, get_task
 from tests.export.conftest import SHAPES
+from tests.onnx_export import reference_answers
 from tests.tflite_export import float_model
 
 
@@ -17,7 +18,7 @@ from tests.tflite_export import float_model
 @pytest.mark.parametrize("fields", SHAPES.values(), ids=SHAPES)
 def test_float_graph_equals_torch(make_checkpoint, fields, task):
     checkpoint = make_checkpoint(task, **fields)
-    answers = torch_answers(checkpoint, task)
+    answers = reference_answers(checkpoint, task)
     parity = check_parity(float_model(checkpoint, task), answers, checkpoint.config, task)
     assert min(parity.absolute_difference, parity.relative_difference) < 1e-5
     # every layer is compared, and the outputs
@@ -28,6 +29,6 @@ def test_float_graph_equals_torch(make_checkpoint, fields, task):
 def test_every_summary_of_multiple_choice(make_checkpoint, summary):
     task = get_task("multiple-choice")
     checkpoint = make_checkpoint(task, extra={"summary_type": summary})
-    answers = torch_answers(checkpoint, task)
+    answers = reference_answers(checkpoint, task)
     parity = check_parity(float_model(checkpoint, task), answers, checkpoint.config, task)
     assert min(parity.absolute_difference, parity.relative_difference) < 1e-5
