@@ -11,6 +11,7 @@ import tflite
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.export.artifact import Builder
 from roformer_edge.export.calibration import Batches
 from roformer_edge.export.exporter import Exported, export_checkpoint
 from roformer_edge.export.network.weights import Weights
@@ -60,23 +61,32 @@ def data(model: tflite.Model, tensor: tflite.Tensor) -> np.ndarray:
     return model.Buffers(tensor.Buffer()).DataAsNumpy()
 
 
-def build_tiny(task: str = "text-classification", recipe: str = "fp32", **options: object) -> TFLiteModel:
+def build_tiny(
+    task: str = "text-classification",
+    recipe: str = "fp32",
+    *,
+    build: Builder = build_model,
+    fields: dict[str, object] | None = None,
+    **options: object,
+) -> TFLiteModel:
     """A model of random weights that no checkpoint holds: a vocabulary of 40, 32 positions, 3 labels."""
     chosen = get_task(task)
-    config = RoFormerConfig(
-        vocab_size=40,
-        embedding_size=12,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=24,
-        max_position_embeddings=32,
-        is_decoder=chosen.causal,
-        id2label={0: "off", 1: "on", 2: "dim"},
-    )
+    fields = {
+        "vocab_size": 40,
+        "embedding_size": 12,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 24,
+        "max_position_embeddings": 32,
+        "is_decoder": chosen.causal,
+        "id2label": {0: "off", 1: "on", 2: "dim"},
+        **(fields or {}),
+    }
+    config = RoFormerConfig(**fields)
     random = np.random.default_rng(7)
     shapes = shapes_of(config, chosen.model_class)
     arrays = {name: random.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
     settings = dataclasses.replace(recipe_options(recipe), **options)
     weights = Weights(config=config, arrays=arrays, decisions=resolve(settings.recipe, scopes_of(config, chosen)))
-    return build_model(weights, chosen, settings)
+    return build(weights, chosen, settings)

@@ -208,7 +208,7 @@ class Emitter(Protocol[V]):
         Padding is never looked at; where ``causal`` is set, neither is what comes after a position.
         """
 
-    def attention(self, x: V, mask: V, attention: Attention, *, first: V | None = None) -> V:
+    def attention(self, x: V, mask: V, attention: Attention, *, first: V | None = None, cache: int | None = None) -> V:
         """Compute the context of every position, or of position 0 alone.
 
         Args:
@@ -217,6 +217,15 @@ class Emitter(Protocol[V]):
             attention: The projections.
             first: The state of position 0, from :meth:`first`, where only its context is wanted. Its rotation is by
                 zero.
+            cache: Number under which keys and values are kept from one run to the next: the graph takes those of
+                earlier positions, none at first, looks at them too, and gives those of all. ``None`` where nothing is
+                kept. A format that cannot keep any leaves it out.
+        """
+
+    def asked(self, x: V, name: str) -> V:
+        """Pick the states of the positions that are asked for, which is another input of the graph.
+
+        A format may go on with all of them.
         """
 
     def first(self, x: V, name: str) -> V:

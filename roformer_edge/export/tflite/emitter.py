@@ -9,12 +9,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.artifact import output_mark
+from roformer_edge.export.network.border import Border
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
 from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, INT32, Graph, Shape, Tensor
 from roformer_edge.export.tflite.linear import emit_linear, emit_table
+from roformer_edge.signatures import POSITION_IDS, POSITIONS, Signature, fixed_size
 from roformer_edge.tasks import Task
 
+# ids of 64 bits cost a conversion, and no delegate takes them
+INDEX_DTYPE = "int32"
 # What is added to the score of a position that is not to be looked at. It is zero after the softmax, and unlike the
 # lowest float it fits 16 bits and does not take the whole range of a quantised tensor for itself.
 MASKED = -100.0
@@ -38,15 +43,20 @@ class TFLiteEmitter:
         self._graph = graph
         self._runtime = runtime
         self._length = DYNAMIC_AXIS if length is None else length
-        self._axes = {spec.name: spec.axes for spec in task.outputs}
+        self._border = Border(task)
         self._made: dict[str, Tensor] = {}
-        self._inputs = {
-            spec.name: self._reshape(graph.input(spec.name, self._shape(spec.axes), "int32"), spec.name, self._length)
-            for spec in task.inputs
-        }
+
+    def finish(self, config: RoFormerConfig) -> Signature:
+        """Put the graph's inputs in their order, and describe them."""
+        graph, border = self._graph, self._border
+        graph.inputs = {name: graph.inputs[name] for name in border.inputs}
+        sizes = {"batch": "1", "choices": "1"}
+        if self._length != DYNAMIC_AXIS:
+            sizes |= {"sequence": str(self._length), "positions": str(self._length)}
+        return border.signature(config, INDEX_DTYPE, sizes)
 
     def lookup(self, table: Table) -> Tensor:
-        return emit_table(self._graph, self._inputs[table.ids], table, self._runtime)
+        return emit_table(self._graph, self._ids(table.ids), table, self._runtime)
 
     def linear(self, x: Tensor, product: Product) -> Tensor:
         self.marks[product.input] = x
@@ -72,18 +82,29 @@ class TFLiteEmitter:
         return self._binary("ADD", name, x, y)
 
     def mask(self, *, causal: bool) -> Tensor:
-        """Make ``[1 or sequence, sequence]``: 0, or ``MASKED`` where not to look."""
+        """Make ``[1 or sequence, all tokens]``: 0, or ``MASKED`` where not to look."""
         graph, length = self._graph, self._length
-        keep = graph.op("CAST", "mask", [self._inputs["attention_mask"]], (length,))
+        if causal and length == DYNAMIC_AXIS:
+            self._border.go_on()
+        keep = graph.op("CAST", "mask", [self._ids("attention_mask")], (length,))
         keep = self._reshape(keep, "mask", 1, length)
         if causal:
-            columns = self._reshape(self._positions(), "mask.columns", 1, length)
-            rows = self._reshape(self._positions(), "mask.rows", length, 1)
-            seen = graph.op("LESS_EQUAL", "mask", [columns, rows], (length, length), dtype="bool")
+            # counted from the end, which the new tokens and all have in common
+            rows = self._reshape(self._count("input_ids", reverse=True), "mask.rows", length, 1)
+            columns = self._reshape(self._count("attention_mask", reverse=True), "mask.columns", 1, length)
+            seen = graph.op("LESS_EQUAL", "mask", [rows, columns], (length, length), dtype="bool")
             keep = self._binary("MUL", "mask.seen", graph.op("CAST", "mask.seen", [seen], seen.shape), keep)
         return self._binary("MUL", "mask", self._binary("SUB", "mask", keep, graph.scalar(1)), graph.scalar(-MASKED))
 
-    def attention(self, x: Tensor, mask: Tensor, attention: Attention, *, first: Tensor | None = None) -> Tensor:
+    def attention(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        attention: Attention,
+        *,
+        first: Tensor | None = None,
+        cache: int | None = None,
+    ) -> Tensor:
         graph, name, heads = self._graph, attention.name, attention.heads
         if first is None:
             q, k, v = self._project_all(x, attention)
@@ -91,6 +112,8 @@ class TFLiteEmitter:
             k, v = self._project_keys(x, attention)
             q = self.linear(first, attention.product(f"{name}.q", [attention.query], first=True))
             q = self._reshape(q, f"{name}.q", heads, 1, attention.head_size)
+        if cache is not None and self._length == DYNAMIC_AXIS:
+            k, v = self._keep(k, v, cache, attention)
         scores = graph.op("BATCH_MATMUL", f"{name}.scores", [q, k], (*q.shape[:2], k.shape[1]), adjY=True)
         scores = self._binary("ADD", f"{name}.scores", scores, mask)
         scores = graph.op("SOFTMAX", f"{name}.scores", [scores], scores.shape, beta=1.0)
@@ -99,6 +122,11 @@ class TFLiteEmitter:
             context = self._transpose(context, f"{name}.context", 1, 0, 2)
         return self._reshape(context, f"{name}.context", q.shape[1], attention.width)
 
+    def asked(self, x: Tensor, name: str) -> Tensor:
+        self._border.ask_positions()
+        places = self._ids(POSITIONS)
+        return self._graph.op("GATHER", name, [x, places], (*places.shape, x.shape[1]), axis=0)
+
     def first(self, x: Tensor, name: str) -> Tensor:
         return self._row(x, name, 0)
 
@@ -106,7 +134,7 @@ class TFLiteEmitter:
         if kind == "mean":
             return self._mean(x, "summary", 0)
         if kind == "last_token":
-            place = self._binary("MUL", "summary", self._inputs["attention_mask"], self._positions())
+            place = self._binary("MUL", "summary", self._ids("attention_mask"), self._count("input_ids"))
             place = self._reshape(place, "summary", 1, self._length)
             axis = self._graph.ints(1)
             place = self._graph.op("ARG_MAX", "summary", [place, axis], (1,), dtype="int32", outputType=INT32)
@@ -120,8 +148,26 @@ class TFLiteEmitter:
         self.marks[name] = x
 
     def output(self, name: str, x: Tensor) -> None:
-        shape = self._shape(self._axes[name], x.shape[-1])
-        self._graph.output(name, self._graph.op("RESHAPE", name, [x, self._graph.ints(*shape)], shape))
+        shape = self._shape(self._border.outputs[name].axes, x.shape[-1])
+        self._graph.output(name, self._graph.op("RESHAPE", name, [x, self._graph.ints(*shape)], shape, dtype=x.dtype))
+
+    def _ids(self, name: str) -> Tensor:
+        """Read an input of whole numbers as a list."""
+        if name not in self._graph.inputs:
+            spec = self._border.inputs[name]
+            x = self._graph.input(name, self._shape(spec.axes), INDEX_DTYPE)
+            self._made[name] = self._reshape(x, name, x.shape[-1])
+        return self._made[name]
+
+    def _keep(self, k: Tensor, v: Tensor, cache: int, attention: Attention) -> tuple[Tensor, Tensor]:
+        """Put keys and values of earlier tokens before the new ones, ``[heads, tokens, head size]``."""
+        both = []
+        for (past, present), new in zip(self._border.keep(cache, attention), (k, v), strict=True):
+            x = self._graph.input(past, self._shape(self._border.inputs[past].axes), "float32")
+            x = self._reshape(x, past, *new.shape)
+            both.append(self._graph.op("CONCATENATION", present, [x, new], new.shape, axis=1))
+            self.output(present, both[-1])
+        return both[0], both[1]
 
     def _project_all(self, x: Tensor, attention: Attention) -> tuple[Tensor, Tensor, Tensor]:
         """Make query, key and value ``[heads, sequence, head size]`` from one product.
@@ -180,27 +226,35 @@ class TFLiteEmitter:
         if self._length != DYNAMIC_AXIS:
             return graph.constant(f"rotary/{name}/{self._length}", table[: self._length, np.newaxis])
         if name not in self._made:
-            rows = [self._positions(), graph.constant(f"rotary/{name}", table)]
+            given = POSITION_IDS in self._border.inputs
+            places = self._ids(POSITION_IDS) if given else self._count("input_ids")
+            rows = [places, graph.constant(f"rotary/{name}", table)]
             x = graph.op("EMBEDDING_LOOKUP", f"rotary.{name}", rows, (self._length, width))
             self._made[name] = self._reshape(x, f"rotary.{name}", self._length, 1, width)
         return self._made[name]
 
-    def _positions(self) -> Tensor:
-        """Make 0, 1, 2 ... as int32 ``[sequence]``."""
-        graph, shape = self._graph, (self._length,)
+    def _count(self, name: str, *, reverse: bool = False) -> Tensor:
+        """Make 0, 1, 2 ... for the numbers of an input, int32; with ``reverse`` the last is 0."""
+        graph = self._graph
         if self._length != DYNAMIC_AXIS:
-            return graph.constant(f"positions/{self._length}", np.arange(self._length, dtype=np.int32))
-        if "positions" not in self._made:
+            numbers = np.arange(self._length, dtype=np.int32)
+            which = f"{'reverse' if reverse else 'count'}/{self._length}"
+            return graph.constant(which, numbers[::-1].copy() if reverse else numbers)
+        made = f"{name}.{'reverse' if reverse else 'count'}"
+        if made not in self._made:
             # not by the operator that tells a shape: engines end a delegate's part of the graph at it
-            zeros = self._binary("MUL", "positions", self._inputs["input_ids"], graph.scalar(0, "int32"))
-            ones = self._binary("ADD", "positions", zeros, graph.scalar(1, "int32"))
+            x = self._ids(name)
+            ones = self._binary("MUL", made, x, graph.scalar(0, "int32"))
+            ones = self._binary("ADD", made, ones, graph.scalar(1, "int32"))
             inputs = [ones, graph.scalar(0, "int32")]
-            self._made["positions"] = graph.op("CUMSUM", "positions", inputs, shape, dtype="int32", exclusive=True)
-        return self._made["positions"]
+            x = graph.op("CUMSUM", made, inputs, x.shape, dtype="int32", exclusive=True, reverse=reverse)
+            self._made[made] = x
+        return self._made[made]
 
     def _shape(self, axes: Sequence[str], width: int = 0) -> tuple[int, ...]:
-        sizes = {"batch": 1, "choices": 1, "sequence": self._length}
-        return tuple(sizes.get(axis, width) for axis in axes)
+        sizes = {"batch": 1, "choices": 1, "sequence": self._length, "positions": self._length}
+        sizes |= {"past": DYNAMIC_AXIS, "total": DYNAMIC_AXIS}
+        return tuple(fixed_size(axis) or sizes.get(axis, width) for axis in axes)
 
     def _binary(self, code: str, name: str, x: Tensor, y: Tensor) -> Tensor:
         return self._graph.op(code, name, [x, y], _broadcast(x.shape, y.shape), dtype=x.dtype)

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import UnknownNameError
 from roformer_edge.export.artifact import ExportOptions, Run
 from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
-from roformer_edge.export.tflite.emitter import TFLiteEmitter
+from roformer_edge.export.tflite.emitter import INDEX_DTYPE, TFLiteEmitter
 from roformer_edge.export.tflite.flatbuffer import Constants, Graph, Tensor, write_model
 from roformer_edge.export.tflite.linear import RUNTIMES
-from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
+from roformer_edge.signatures import DEFAULT, Signature
 from roformer_edge.tasks import Task
-
-# ids of 64 bits cost a conversion, and no delegate takes them
-INDEX_DTYPE = "int32"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,33 +76,12 @@ def build_model(weights: Weights, task: Task, options: ExportOptions) -> TFLiteM
     *shorter, longest = options.lengths or (None,)
     names = {DEFAULT: longest, **{f"length_{length}": length for length in shorter}}
     constants, graphs, marks = Constants(), [], []
+    signatures = {}
     for name, length in names.items():
         graph = Graph(name=name, constants=constants)
         emitter = TFLiteEmitter(graph, task, runtime, length)
         emit_network(emitter, weights, task)
+        signatures[name] = emitter.finish(weights.config)
         graphs.append(graph)
         marks.append(emitter.marks)
-    return TFLiteModel(
-        task=task,
-        graphs=tuple(graphs),
-        signatures={name: _signature(task, weights.config, length) for name, length in names.items()},
-        tensors=tuple(marks),
-    )
-
-
-def _signature(task: Task, config: RoFormerConfig, length: int | None) -> Signature:
-    sizes = {
-        "batch": "1",
-        "choices": "1",
-        "sequence": "sequence" if length is None else str(length),
-        "labels": str(config.num_labels),
-        "vocabulary": str(config.vocab_size),
-        "hidden": str(config.hidden_size),
-    }
-    inputs = (TensorSpec(name=spec.name, dtype=INDEX_DTYPE, axes=_sized(spec, sizes)) for spec in task.inputs)
-    outputs = (TensorSpec(name=spec.name, dtype=spec.dtype, axes=_sized(spec, sizes)) for spec in task.outputs)
-    return Signature(inputs=tuple(inputs), outputs=tuple(outputs))
-
-
-def _sized(spec: TensorSpec, sizes: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(sizes[axis] for axis in spec.axes)
+    return TFLiteModel(task=task, graphs=tuple(graphs), signatures=signatures, tensors=tuple(marks))

@@ -30,7 +30,7 @@ from roformer_edge.runtime.delegates import (
 )
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import BackendReport, SessionOptions
-from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
+from roformer_edge.signatures import DEFAULT, PAST, POSITIONS, PRESENT, Signature, TensorSpec
 
 # package -> the module that holds its interpreter, and its distribution; the first that is installed runs the model
 ENGINES = {
@@ -109,7 +109,7 @@ class LiteRTSession:
         """Run the graph once; see ``Session.run``."""
         # the engine takes arrays of other shapes too, and computes something else with them
         fitted = fit_feeds(feeds, self.signatures, signature)
-        if any(array.size == 0 for array in fitted.values()):
+        if any(array.size == 0 for name, array in fitted.items() if not name.startswith(f"{PAST}.")):
             raise BackendError(f"there is nothing to compute in feeds of {_shapes(fitted)}")
         with self._lock:
             if self._interpreter is None:
@@ -277,21 +277,32 @@ def _without_effect(options: SessionOptions) -> list[str]:
 
 
 def _signature(runner: Any) -> Signature:
-    return Signature(inputs=_specs(runner.get_input_details()), outputs=_specs(runner.get_output_details()))
-
-
-def _specs(details: Mapping[str, Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
-    """Describe inputs or outputs in the order in which the file defines them; the engine sorts them by name."""
-    ordered = sorted(details.items(), key=lambda item: int(item[1]["index"]))
-    return tuple(
-        TensorSpec(name=name, dtype=np.dtype(one["dtype"]).name, axes=tuple(map(_axis, one["shape_signature"])))
-        for name, one in ordered
+    inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    cached = any(name.startswith(f"{PAST}.") for name in inputs)
+    open_axes = {POSITIONS: "positions", PAST: "past", PRESENT: "total"} | (
+        {"attention_mask": "total"} if cached else {}
     )
+    return Signature(inputs=_specs(inputs, open_axes), outputs=_specs(outputs, open_axes))
 
 
-def _axis(size: int) -> str:
-    return "sequence" if size < 0 else str(size)
+def _specs(details: Mapping[str, Mapping[str, Any]], open_axes: Mapping[str, str]) -> tuple[TensorSpec, ...]:
+    """Describe inputs or outputs.
+
+    Args:
+        details: What the engine tells, which sorts by name; here they are in the order in which the file has them.
+        open_axes: Beginning of a name -> what the axis of any size is called; others run over tokens.
+    """
+
+    def spec(name: str, one: Mapping[str, Any]) -> TensorSpec:
+        free = open_axes.get(name.partition(".")[0], "sequence")
+        axes = tuple(free if size < 0 else str(size) for size in one["shape_signature"])
+        return TensorSpec(name=name, dtype=np.dtype(one["dtype"]).name, axes=axes)
+
+    ordered = sorted(details.items(), key=lambda item: int(item[1]["index"]))
+    return tuple(spec(name, one) for name, one in ordered)
 
 
 def _shapes(feeds: Mapping[str, NDArray[Any]]) -> str:
-    return ", ".join(f"{name} {list(array.shape)}" for name, array in feeds.items())
+    # those of a cache are many and alike
+    shown = {name: array for name, array in feeds.items() if not name.startswith(f"{PAST}.")}
+    return ", ".join(f"{name} {list(array.shape)}" for name, array in shown.items())

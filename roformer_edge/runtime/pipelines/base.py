@@ -130,8 +130,7 @@ class Pipeline(ABC):
         """Bound the limits as this task needs."""
         if not any("vocabulary" in spec.axes for spec in task.outputs):
             return limits
-        budget = max(1, OUTPUT_BUDGET // config.vocab_size)
-        return dataclasses.replace(limits, token_budget=min(limits.token_budget, budget))
+        return dataclasses.replace(limits, output_budget=max(1, OUTPUT_BUDGET // config.vocab_size))
 
     def _reader(self, *, truncation: bool) -> Read[OffsetEncoding]:
         """Make what reads a text or a pair."""
