@@ -5,7 +5,13 @@ The names below are loaded when they are first used: importing this package load
 
 from __future__ import annotations
 
+import os
+
 from roformer_edge._version import __version__
+
+# onnxruntime 1.29 and newer writes down what it does, and sends it away, unless it is told before it is imported. Here,
+# and not beside its import, because exporters, benchmarks and the processes they start import it too.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # the module typing takes as long to import as all of the tokenizer
 TYPE_CHECKING = False

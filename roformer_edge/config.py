@@ -9,11 +9,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError
+from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, shown
+from roformer_edge.lfs import is_pointer, pointer_message
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "roformer"
-ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh")
+# hidden_act, as transformers names it -> the function that it is. Those with weights of their own are not there (prelu,
+# xielu). Some of transformers' variants differ in nothing but the order of their operations.
+ACTIVATIONS = {
+    "gelu": "gelu",  # x Phi(x), by the error function
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_tanh",  # with Phi approximated by a tanh
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_python_tanh": "gelu_tanh",
+    "gelu_accurate": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_10": "gelu_10",  # gelu cut to [-10, 10]
+    "quick_gelu": "quick_gelu",  # x sigmoid(1.702 x)
+    "relu": "relu",
+    "relu2": "relu2",  # relu squared
+    "relu6": "relu6",  # relu cut to at most 6
+    "leaky_relu": "leaky_relu",  # 0.01 x below 0
+    "silu": "silu",
+    "swish": "silu",
+    "mish": "mish",  # x tanh(softplus(x))
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "laplace": "laplace",  # the distribution function of a normal one
+    "linear": "linear",
+}
+LAPLACE_MEAN, LAPLACE_DEVIATION = 0.707107, 0.282095
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 NORMS = ("layer_norm", "rms_norm")
 # Which state stands for a text in multiple choice. "last": the last position, the original's default; where a text is
@@ -21,49 +46,57 @@ NORMS = ("layer_norm", "rms_norm")
 # not padding. "mean": over all positions.
 SUMMARIES = ("last", "first", "mean", "last_token")
 _LABELS = ("num_labels", "id2label", "label2id")
-# Of ``extra``, and properties of the config.
+# Kept in ``extra``, and properties of the config.
 _FLAGS = ("output_attentions", "output_hidden_states", "return_dict")
+# Written where they are not what every RoFormer has.
+_ONLY_WHERE_SET = ("problem_type", "norm_type", "use_bias", "pruned_heads")
 
-# Keys that transformers writes for every model and that do not change what an encoder computes. They are kept
-# with the unknown ones, but are not worth a word to the user.
-_HOUSEKEEPING = frozenset(
-    [
-        "architectures",
-        "bos_token_id",
-        "cross_attention_hidden_size",
-        "decoder_start_token_id",
-        "dtype",
-        "eos_token_id",
-        "finetuning_task",
-        "gradient_checkpointing",
-        "is_encoder_decoder",
-        "name_or_path",
-        "_name_or_path",
-        "output_attentions",
-        "output_hidden_states",
-        "output_past",
-        "prefix",
-        "pruned_heads",
-        "return_dict",
-        "return_dict_in_generate",
-        "sep_token_id",
-        "task_specific_params",
-        "tf_legacy_loss",
-        "tokenizer_class",
-        "torch_dtype",
-        "torchscript",
-        "transformers_version",
-        "use_bfloat16",
-        "_attn_implementation_autoset",
-        "directionality",
-        # of Google's bert_config.json, about a pooler that RoFormer never had
-        "pooler_fc_size",
-        "pooler_num_attention_heads",
-        "pooler_num_fc_layers",
-        "pooler_size_per_head",
-        "pooler_type",
-    ]
-)
+# Keys of a config.json that change nothing of what is computed here, and why: (reason, keys). They are kept in
+# ``extra``. What is in no row is unknown, and reported.
+_WITHOUT_EFFECT = (
+    ("read where it matters", ("architectures", "eos_token_id", "summary_type", "pooler_activation", "pool_act")),
+    ("refused where it matters", ("summary_use_proj", "summary_activation", "summary_proj_to_labels")),
+    ("what a call of the Python models returns", (*_FLAGS, "torchscript", "use_return_dict")),
+    ("special tokens are the tokenizer's", ("bos_token_id", "sep_token_id", "cls_token_id", "mask_token_id")),
+    ("the tokenizer reads its own files", ("tokenizer_class",)),
+    (
+        "where the checkpoint comes from",
+        ("_name_or_path", "name_or_path", "_commit_hash", "finetuning_task",
+         "transformers_version", "paddlenlp_version", "directionality", "output_past"),
+    ),
+    ("weights are read as float32 whatever they are stored in", ("dtype", "torch_dtype", "use_bfloat16")),
+    (
+        "dropout, losses and memory in training",
+        ("classifier_dropout", "summary_last_dropout", "summary_first_dropout", "gradient_checkpointing",
+         "tf_legacy_loss", "_num_labels", "_unused_labels"),
+    ),
+    ("another way to compute the same attention", ("_attn_implementation", "_attn_implementation_autoset",
+                                                  "attn_implementation")),
+    (
+        "models of an encoder and a decoder",
+        ("is_encoder_decoder", "decoder_start_token_id", "cross_attention_hidden_size", "tie_encoder_decoder"),
+    ),
+    (
+        "a pooler that RoFormer never had, in Google's bert_config.json",
+        ("pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
+         "pooler_type"),
+    ),
+    ("whether a class of pip's roformer makes a pooler: the weights tell", ("use_pooler", "with_pooler",
+                                                                            "add_pooling_layer")),
+)  # fmt: skip
+WITHOUT_EFFECT = {key: reason for reason, keys in _WITHOUT_EFFECT for key in keys}
+
+# Defaults of generation, which transformers once kept in config.json and now keeps in generation_config.json. A value
+# other than the default is reported where text is generated.
+GENERATION_DEFAULTS: Mapping[str, object] = {
+    "bad_words_ids": None, "begin_suppress_tokens": None, "diversity_penalty": 0.0, "do_sample": False,
+    "early_stopping": False, "encoder_no_repeat_ngram_size": 0, "exponential_decay_length_penalty": None,
+    "forced_bos_token_id": None, "forced_eos_token_id": None, "length_penalty": 1.0, "max_length": 20, "min_length": 0,
+    "no_repeat_ngram_size": 0, "num_beam_groups": 1, "num_beams": 1, "num_return_sequences": 1, "output_scores": False,
+    "prefix": None, "remove_invalid_values": False, "repetition_penalty": 1.0, "return_dict_in_generate": False,
+    "suppress_tokens": None, "task_specific_params": None, "temperature": 1.0, "top_k": 50, "top_p": 1.0,
+    "typical_p": 1.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +105,14 @@ class RoFormerConfig:
 
     Field names are those of ``config.json``. ``embedding_size`` is ``hidden_size`` where not given. ``id2label`` maps
     every class index to its name; ``num_labels`` and ``label2id`` can be given in its place or beside it, and all three
-    are there afterwards. ``extra`` holds the keys that this class has no field for, so that writing a config back
-    loses nothing.
+    are there afterwards. ``pruned_heads`` maps a layer to the attention heads that were cut out of it. ``extra`` holds
+    the keys that this class has no field for, so that writing a config back loses nothing.
 
-    RoFormerV2 is ``norm_type="rms_norm"`` with ``use_bias=False``: no biases in encoder and language-model head, and
-    norms without weight and bias. transformers ignores both keys and computes something else.
+    RoFormerV2 is ``norm_type="rms_norm"`` with ``use_bias=False``: norms without weight and bias, a language-model head
+    of the word embeddings alone, and linear layers of the encoder without bias. transformers ignores both keys.
 
     Raises:
         ConfigError: A value has the wrong type or range, or two values contradict each other.
-        UnsupportedModelError: The keys describe RoFormer-sim.
     """
 
     vocab_size: int = 50000
@@ -105,6 +137,7 @@ class RoFormerConfig:
     chunk_size_feed_forward: int = 0
     norm_type: str = "layer_norm"
     use_bias: bool = True
+    pruned_heads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     problem_type: str | None = None
     num_labels: int = field(default=None)  # type: ignore[assignment]  # until __post_init__, as the next two
     id2label: Mapping[int, str] = field(default=None)  # type: ignore[arg-type]
@@ -116,11 +149,12 @@ class RoFormerConfig:
         object.__setattr__(self, "id2label", labels)
         object.__setattr__(self, "num_labels", len(labels))
         object.__setattr__(self, "label2id", {label: index for index, label in labels.items()})
-        _refuse_sim(self.extra)
+        object.__setattr__(self, "pruned_heads", _read_pruned_heads(self.pruned_heads))
         _check_types(self)
         if self.embedding_size is None:
             object.__setattr__(self, "embedding_size", self.hidden_size)
         _check_ranges(self)
+        _check_pruned_heads(self)
         _check_choices(self)
 
     def __hash__(self) -> int:
@@ -141,13 +175,34 @@ class RoFormerConfig:
 
     @property
     def is_v2(self) -> bool:
-        """Whether this is RoFormerV2."""
+        """Whether norms have no weight and bias, and a language model's head no transform: RoFormerV2."""
         return self.norm_type == "rms_norm"
+
+    @property
+    def activation(self) -> str:
+        """The function that ``hidden_act`` names: a value of ``ACTIVATIONS``."""
+        return ACTIVATIONS[self.hidden_act]
+
+    @property
+    def pooler_activation(self) -> str:
+        """The function after a stored pooler: a value of ``ACTIVATIONS``, ``"tanh"`` where the file is silent.
+
+        Raises:
+            ConfigError: The file names another one.
+        """
+        name = self.extra.get("pooler_activation", self.extra.get("pool_act", "tanh"))
+        if name not in ACTIVATIONS:
+            raise ConfigError(f"unknown pooler_activation {shown(name)!r}; choose one of: {', '.join(ACTIVATIONS)}")
+        return ACTIVATIONS[name]
 
     @property
     def head_size(self) -> int:
         """Width of one attention head."""
         return self.hidden_size // self.num_attention_heads
+
+    def heads_of(self, layer: int) -> int:
+        """Count the attention heads of a layer: ``num_attention_heads`` without those that were pruned."""
+        return self.num_attention_heads - len(self.pruned_heads.get(layer, ()))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -186,15 +241,21 @@ class RoFormerConfig:
 
     @property
     def unknown_keys(self) -> tuple[str, ...]:
-        """Keys of ``extra`` that neither RoFormer nor transformers' own housekeeping explains, sorted."""
-        return tuple(sorted(set(self.extra) - _HOUSEKEEPING))
+        """Keys of ``extra`` that have no known meaning, sorted."""
+        return tuple(sorted(set(self.extra) - WITHOUT_EFFECT.keys() - GENERATION_DEFAULTS.keys()))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RoFormerConfig:
-        """Build a config from the content of a ``config.json``.
+        """Build a config from the content of a ``config.json``, as transformers reads it.
+
+        Of the labels' keys ``id2label`` alone counts, else ``num_labels``, else there are two; ``label2id`` is derived.
 
         Args:
-            values: The parsed JSON object. ``num_labels``, ``id2label`` and ``label2id`` must agree where given.
+            values: The parsed JSON object.
+
+        Raises:
+            ConfigError: A value has the wrong type or range, or two values contradict each other.
+            UnsupportedModelError: It is of another architecture, or of quantised weights.
         """
         if not isinstance(values, Mapping):
             raise ConfigError(f"a config is a JSON object, found {type(values).__name__}")
@@ -202,20 +263,26 @@ class RoFormerConfig:
         model_type = rest.pop("model_type", MODEL_TYPE)
         if model_type != MODEL_TYPE:
             raise UnsupportedModelError(
-                f"model_type is {model_type!r}; this package runs {MODEL_TYPE!r} checkpoints only"
+                f"model_type is {shown(model_type)!r}; this package runs {MODEL_TYPE!r} checkpoints only"
             )
-        rest.pop("_unused_labels", None)
+        if rest.get("quantization_config"):
+            raise UnsupportedModelError(
+                "quantization_config is set: the weights are quantised already; start from the float checkpoint that "
+                "they were made from"
+            )
         known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
         given = {key: rest.pop(key) for key in sorted(known & rest.keys())}
+        given |= _labels_that_count(given)
         return cls(**given, extra=rest)
 
     @classmethod
     def from_json(cls, text: str, source: str = CONFIG_NAME) -> RoFormerConfig:
         """Parse the text of a ``config.json``; ``source`` names it in error messages."""
-        try:
-            values = json.loads(text, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:  # the last: brackets nested thousands deep
-            raise ConfigError(f"{source} is not valid JSON: {error}") from None
+        return cls.from_values(_parse(text, source), source)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], source: str = CONFIG_NAME) -> RoFormerConfig:
+        """Build a config as :meth:`from_dict` does; ``source`` names it in error messages."""
         try:
             return cls.from_dict(values)
         except (ConfigError, UnsupportedModelError) as error:
@@ -225,21 +292,19 @@ class RoFormerConfig:
     def from_pretrained(cls, directory: str | Path, **changes: Any) -> RoFormerConfig:
         """Read ``config.json`` from a checkpoint directory; ``changes`` replace fields, as in :meth:`replace`."""
         path = Path(directory) / CONFIG_NAME
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read {path}: {error}") from None
-        return cls.from_json(text, str(path)).replace(**changes)
+        return cls.from_values(read_object(path), str(path)).replace(**changes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of a ``config.json``; transformers and :meth:`from_dict` read an equal config back."""
         values: dict[str, Any] = {"model_type": MODEL_TYPE, **self.extra}
         for item in dataclasses.fields(self):
-            if item.name not in (*_LABELS, "extra", "embedding_size", "problem_type", "norm_type", "use_bias"):
+            if item.name not in (*_LABELS, "extra", "embedding_size", *_ONLY_WHERE_SET):
                 values[item.name] = getattr(self, item.name)
         values["embedding_size"] = self.width_of_embeddings
-        if self.is_v2:
+        if self.is_v2 or not self.use_bias:
             values |= {"norm_type": self.norm_type, "use_bias": self.use_bias}
+        if self.pruned_heads:
+            values["pruned_heads"] = {str(layer): list(heads) for layer, heads in self.pruned_heads.items()}
         if self.problem_type is not None:
             values["problem_type"] = self.problem_type
         values["id2label"] = {str(index): self.id2label[index] for index in range(self.num_labels)}
@@ -281,20 +346,53 @@ class RoFormerConfig:
         return dataclasses.replace(self, **changes)
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object of a checkpoint, such as ``config.json``.
+
+    Raises:
+        ConfigError: It cannot be read, is a Git LFS pointer, or is no JSON object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    return _parse(text, str(path))
+
+
+def _parse(text: str, source: str) -> dict[str, Any]:
+    if is_pointer(text[:100].encode(errors="replace")):
+        raise ConfigError(pointer_message(source))
+    try:
+        values = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:  # the last: brackets nested thousands deep
+        raise ConfigError(f"{source} is not valid JSON: {shown(error)}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: expected a JSON object, found {type(values).__name__}")
+    return values
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _refuse_sim(extra: Mapping[str, Any]) -> None:
-    """Refuse the relative that transformers loads without a word and computes wrongly."""
-    pooler = sorted(
-        key for key in extra if key.startswith(("pooler", "use_pooler", "with_pooler")) and key not in _HOUSEKEEPING
-    )
-    if pooler:
-        raise UnsupportedModelError(
-            f"this is a RoFormer-sim config (it names {pooler[0]!r}): it needs a pooler and a prefix mask that "
-            "RoFormer does not have, so running it as RoFormer would give wrong answers"
-        )
+def _labels_that_count(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose among the labels' keys as transformers does; without any of them there are two labels."""
+    if given.get("id2label"):
+        return {"num_labels": None, "id2label": given["id2label"], "label2id": None}
+    return {"num_labels": given.get("num_labels") or None, "id2label": None, "label2id": None}
+
+
+def _read_pruned_heads(value: object) -> dict[int, tuple[int, ...]]:
+    """Read ``{"0": [1, 2]}``: the heads that were cut out of each layer."""
+    found: dict[int, tuple[int, ...]] = {}
+    for layer, heads in _as_object("pruned_heads", {} if value is None else value).items():
+        if not str(layer).isdecimal() or not isinstance(heads, list | tuple):
+            raise ConfigError(f"pruned_heads must map numbers of layers to lists of heads, found {shown(value)}")
+        if not all(type(head) is int for head in heads):
+            raise ConfigError(f"pruned_heads must list heads by number, found {shown(heads)}")
+        if heads:
+            found[int(layer)] = tuple(sorted(set(heads)))
+    return dict(sorted(found.items()))
 
 
 def _reconcile_labels(num_labels: object, id2label: object, label2id: object) -> dict[int, str]:
@@ -304,7 +402,7 @@ def _reconcile_labels(num_labels: object, id2label: object, label2id: object) ->
     if id2label is None:
         count = 2 if num_labels is None else num_labels
         if type(count) is not int or count < 1:
-            raise ConfigError(f"num_labels must be a whole number of at least 1, found {count!r}")
+            raise ConfigError(f"num_labels must be a whole number of at least 1, found {shown(repr(count))}")
         return {index: f"LABEL_{index}" for index in range(count)}
     try:
         labels = {int(index): str(label) for index, label in _as_object("id2label", id2label).items()}
@@ -324,7 +422,7 @@ def _reconcile_labels(num_labels: object, id2label: object, label2id: object) ->
 
 def _as_object(key: str, value: object) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{key} must be an object, found {value!r}")
+        raise ConfigError(f"{key} must be an object, found {shown(value)}")
     return value
 
 
@@ -342,7 +440,7 @@ def _check_types(config: RoFormerConfig) -> None:
             "str": isinstance(value, str),
         }
         if kinds[0] in fits and not fits[kinds[0]]:
-            raise ConfigError(f"{item.name} must be of type {item.type}, found {value!r}")
+            raise ConfigError(f"{item.name} must be of type {item.type}, found {shown(repr(value))}")
 
 
 def _check_ranges(config: RoFormerConfig) -> None:
@@ -373,15 +471,21 @@ def _check_ranges(config: RoFormerConfig) -> None:
         raise ConfigError(f"pad_token_id {config.pad_token_id} lies outside the vocabulary of {config.vocab_size}")
 
 
+def _check_pruned_heads(config: RoFormerConfig) -> None:
+    for layer, heads in config.pruned_heads.items():
+        if layer >= config.num_hidden_layers or not all(0 <= head < config.num_attention_heads for head in heads):
+            raise ConfigError(
+                f"pruned_heads names heads {shown(list(heads))} of layer {shown(layer)}, and there are "
+                f"{config.num_attention_heads} heads in each of {config.num_hidden_layers} layers, counted from 0"
+            )
+        if len(heads) == config.num_attention_heads:
+            raise ConfigError(f"pruned_heads cuts every head out of layer {layer}; one must stay")
+
+
 def _check_choices(config: RoFormerConfig) -> None:
     for name, allowed in (("hidden_act", ACTIVATIONS), ("norm_type", NORMS), ("problem_type", (None, *PROBLEM_TYPES))):
         if getattr(config, name) not in allowed:
             names = ", ".join(choice for choice in allowed if choice is not None)
-            raise ConfigError(f"unknown {name} {getattr(config, name)!r}; choose one of: {names}")
-    if config.use_bias is config.is_v2:
-        raise ConfigError(
-            f"norm_type {config.norm_type!r} does not go with use_bias {config.use_bias}: RoFormer has layer_norm and "
-            "biases, RoFormerV2 has rms_norm and none"
-        )
+            raise ConfigError(f"unknown {name} '{shown(getattr(config, name))}'; choose one of: {names}")
     if config.add_cross_attention and not config.is_decoder:
         raise ConfigError("add_cross_attention needs is_decoder: cross-attention exists in a decoder only")

@@ -29,7 +29,8 @@ line and exits with the ``exit_code`` of the class.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 _SHOWN = 100
 
@@ -44,6 +45,25 @@ def shown(text: object, limit: int = _SHOWN) -> str:
     whole = str(text)
     cut = whole if len(whole) <= limit else whole[:limit] + "..."
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in cut)
+
+
+_on_command_line = False
+
+
+@contextmanager
+def command_line_words() -> Iterator[None]:
+    """Within the block, advice in messages is what to type on the command line, and not what to write in Python."""
+    global _on_command_line  # noqa: PLW0603 - a process has one user, who stands in one place at a time
+    before, _on_command_line = _on_command_line, True
+    try:
+        yield
+    finally:
+        _on_command_line = before
+
+
+def advice(*, python: str, command: str) -> str:
+    """Choose the words for the place where the user stands."""
+    return command if _on_command_line else python
 
 
 class RoformerEdgeError(Exception):
@@ -77,7 +97,16 @@ class UnknownNameError(RoformerEdgeError, ValueError):
         self.kind = kind
         self.name = name
         self.allowed = tuple(allowed)
-        super().__init__(f"unknown {kind} {name!r}; choose one of: {', '.join(self.allowed)}")
+        near = _nearest(name, self.allowed)
+        meant = f" (did you mean {near}?)" if near else ""
+        super().__init__(f"unknown {kind} {shown(repr(name))}; choose one of: {', '.join(self.allowed)}{meant}")
+
+
+def _nearest(name: object, names: Iterable[str]) -> str | None:
+    from difflib import get_close_matches  # which takes a while to import, and errors are rare
+
+    found = get_close_matches(str(name)[:200], list(names), n=1, cutoff=0.7)
+    return found[0] if found else None
 
 
 class OptionError(RoformerEdgeError, ValueError):
@@ -92,7 +121,8 @@ class OptionError(RoformerEdgeError, ValueError):
     def __init__(self, name: str, value: object, allowed: str = "a whole number of at least 1") -> None:
         self.name = name
         self.value = value
-        super().__init__(f"{name} must be {allowed}, found {value!r}")
+        self.allowed = allowed
+        super().__init__(f"{name} must be {allowed}, found {shown(repr(value), 60)}")
 
 
 class MissingDependencyError(RoformerEdgeError, ImportError):

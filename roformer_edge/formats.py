@@ -29,6 +29,7 @@ class Format:
         runtimes: What a bundle can be made to run on -> package -> the lowest version that does. The first is taken
             where nobody chooses.
         tools: Packages that a builder needs besides the engine; their versions are recorded in the bundle.
+        presets: Whether integer types are chosen for the processor that a bundle is for.
         session: Options of the engine that the answers of new bundles depend on, as text; a bundle keeps them.
     """
 
@@ -39,6 +40,7 @@ class Format:
     engine: str
     runtimes: Mapping[str, Mapping[str, str]]
     tools: tuple[str, ...] = ()
+    presets: bool = False
     session: Mapping[str, str] = field(default_factory=dict)
 
     def minimum_runtime(self, runtime: str | None = None) -> Mapping[str, str]:
@@ -63,6 +65,7 @@ _ROWS = (
         # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option
         runtimes={"onnxruntime-1.18": {"onnxruntime": "1.18"}},
         tools=("onnx",),
+        presets=True,
         # the engine's own rewriting puts Add and LayerNormalization together into an operator that is several times
         # slower on processors than the two, and rounds otherwise
         session={"optimization.disable_specified_optimizers": "SkipLayerNormFusion"},

@@ -83,12 +83,7 @@ def run_fresh(
             if timeout is not None:
                 timer.start()
             try:
-                assert child.stdout is not None
-                lines, marked = [], None
-                for line in child.stdout:
-                    if marked is None and marker is not None and line.strip() == marker.encode():
-                        marked = perf_counter() - start
-                    lines.append(line)
+                output, marked = _read(child, marker)
                 peak = _wait(child)
             except BaseException:  # an interrupt must not wait for the child
                 child.kill()
@@ -101,9 +96,9 @@ def run_fresh(
         complaints.seek(0)
         return FinishedProcess(
             code=child.returncode,
-            output=b"".join(lines).decode("utf-8", "replace"),
+            output=output.decode("utf-8", "replace"),
             complaint=complaints.read().decode("utf-8", "replace"),
-            marked_seconds=marked,
+            marked_seconds=None if marked is None else marked - start,
             seconds=seconds,
             peak_bytes=peak,
         )
@@ -117,6 +112,17 @@ def python_environment() -> dict[str, str]:
 def _kill(child: subprocess.Popen[bytes], killed: threading.Event) -> None:
     killed.set()
     child.kill()
+
+
+def _read(child: subprocess.Popen[bytes], marker: str | None) -> tuple[bytes, float | None]:
+    """Read standard output to its end; return it with the time at which the line ``marker`` came."""
+    assert child.stdout is not None
+    lines, marked = [], None
+    for line in child.stdout:
+        if marked is None and marker is not None and line.strip() == marker.encode():
+            marked = perf_counter()
+        lines.append(line)
+    return b"".join(lines), marked
 
 
 def _wait(child: subprocess.Popen[bytes]) -> int | None:

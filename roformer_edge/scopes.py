@@ -55,7 +55,7 @@ def scopes_of(config: RoFormerConfig, task: Task) -> tuple[Scope, ...]:
     if config.has_projection:
         scopes.append(_linear("embeddings.project", ("roformer.embeddings_project",), width, hidden))
     for index in range(config.num_hidden_layers):
-        scopes += _layer(f"layer.{index}", f"roformer.encoder.layer.{index}", config)
+        scopes += _layer(config, index)
     return (*scopes, *_HEADS[task.name](config))
 
 
@@ -68,12 +68,14 @@ def _linear(name: str, modules: tuple[str, ...], inputs: int, outputs: int) -> S
     return Scope(name=name, kind="linear", weights=weights, shape=(inputs, outputs))
 
 
-def _layer(scope: str, module: str, config: RoFormerConfig) -> list[Scope]:
+def _layer(config: RoFormerConfig, index: int) -> list[Scope]:
+    scope, module = f"layer.{index}", f"roformer.encoder.layer.{index}"
     hidden, inner = config.hidden_size, config.intermediate_size
+    width = config.heads_of(index) * config.head_size
     qkv = tuple(f"{module}.attention.self.{part}" for part in ("query", "key", "value"))
     return [
-        _linear(f"{scope}.attention.qkv", qkv, hidden, 3 * hidden),
-        _linear(f"{scope}.attention.output", (f"{module}.attention.output.dense",), hidden, hidden),
+        _linear(f"{scope}.attention.qkv", qkv, hidden, 3 * width),
+        _linear(f"{scope}.attention.output", (f"{module}.attention.output.dense",), width, hidden),
         _linear(f"{scope}.ffn.up", (f"{module}.intermediate.dense",), hidden, inner),
         _linear(f"{scope}.ffn.down", (f"{module}.output.dense",), inner, hidden),
     ]

@@ -1,10 +1,10 @@
-"""Freeze the Unicode behaviour of both tokenizers in ``roformer_edge/tokenizer/data/unicode.bin``.
+"""Freeze the Unicode behaviour of both families of tokenizers in ``roformer_edge/tokenizer/data/unicode.bin``.
 
     .venv-oracle/bin/python scripts/build_unicode.py          # Python 3.11 with the package tokenizers 0.22
     .venv-oracle/bin/python scripts/build_unicode.py --check  # fails when the file in the tree differs
 
-The slow tokenizer follows the interpreter's ``unicodedata`` (frozen: Python 3.11, Unicode 14), the fast one follows
-three crates of different Unicode versions, so that its behaviour is asked for, code point by code point. The file:
+The slow tokenizer follows the interpreter's ``unicodedata`` (frozen: Python 3.11, Unicode 14), the fast ones follow
+several crates of different Unicode versions, so that their behaviour is asked for, code point by code point. The file:
 
     bytes 0-7   b"rfunicd1"
     u32[18]     lengths of the sections that follow, in items of 4 bytes
@@ -29,14 +29,14 @@ from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer, models, normalizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 MAGIC = b"rfunicd1"
 OUTPUT = Path(__file__).resolve().parent.parent / "roformer_edge" / "tokenizer" / "data" / "unicode.bin"
 UNICODE_OF_SLOW = "14.0.0"
-# dropped while cleaning, becomes a space while cleaning, dropped with accents, punctuation of its own, an ideograph
-# that spaces are put around, a character of words (\\w)
-KINDS = {"remove": 1, "space": 2, "mark": 4, "punctuation": 8, "ideograph": 16, "word": 32}
+# dropped while cleaning, becomes a space while cleaning, dropped with accents, punctuation, an ideograph that spaces
+# are put around, a character of words (\\w), a number
+KINDS = {"remove": 1, "space": 2, "mark": 4, "punctuation": 8, "ideograph": 16, "word": 32, "number": 64}
 CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
 IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
@@ -95,6 +95,7 @@ def word_tester() -> Callable[[str], bool]:
 def fast_kinds() -> Callable[[str], int]:
     clean, strip, spaced = bert(clean_text=True), bert(strip_accents=True), bert(handle_chinese_chars=True)
     is_word = word_tester()
+    apart, digits = pre_tokenizers.BertPreTokenizer().pre_tokenize_str, pre_tokenizers.Digits(True).pre_tokenize_str
 
     def kind(character: str) -> int:
         cleaned = clean(f"a{character}b")
@@ -105,6 +106,10 @@ def fast_kinds() -> Callable[[str], int]:
             bits |= KINDS["mark"]
         if spaced(character) != character:
             bits |= KINDS["ideograph"]
+        if len(apart(f"a{character}b")) == 3:
+            bits |= KINDS["punctuation"]
+        if len(digits(f"a{character}b")) == 3:
+            bits |= KINDS["number"]
         return bits | (KINDS["word"] if character != "@" and is_word(character) else 0)
 
     return kind

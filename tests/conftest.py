@@ -16,6 +16,7 @@ from roformer_edge.config import RoFormerConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 ORACLE_PYTHON = ROOT / ".venv-oracle" / "bin" / "python"
+FRAMEWORKS_PYTHON = ROOT / ".venv-frameworks" / "bin" / "python"
 
 Arrays = dict[str, np.ndarray]
 
@@ -35,6 +36,17 @@ def oracle_python() -> Path:
     if not ORACLE_PYTHON.exists():
         pytest.skip("the oracle environment is not there: run scripts/make_env.sh oracle")
     return ORACLE_PYTHON
+
+
+@pytest.fixture(scope="session")
+def frameworks_python() -> Path:
+    """The interpreter with TensorFlow and Flax, made by ``scripts/make_env.sh frameworks``."""
+    if not FRAMEWORKS_PYTHON.exists():
+        pytest.skip(
+            "the environment with TensorFlow and Flax is not there: run scripts/make_env.sh frameworks with Python "
+            "3.11 or 3.12"
+        )
+    return FRAMEWORKS_PYTHON
 
 
 @pytest.fixture(scope="session")

@@ -50,10 +50,13 @@ class TestRoFormerV2:
     def test_another_config_does_not_grow_by_its_keys(self):
         assert not V2.keys() & RoFormerConfig().to_dict().keys()
 
-    @pytest.mark.parametrize("keys", [{"norm_type": "rms_norm"}, {"use_bias": False}, {**V2, "use_bias": True}])
-    def test_one_key_without_the_other_is_a_contradiction(self, keys):
-        with pytest.raises(ConfigError, match="does not go with use_bias"):
-            RoFormerConfig.from_dict(keys)
+    @pytest.mark.parametrize("keys", [{"norm_type": "rms_norm"}, {"use_bias": False}])
+    def test_norms_and_biases_are_two_things(self, keys):
+        """As in pip's roformer; the weights tell which are there."""
+        config = RoFormerConfig.from_dict(keys)
+        assert config.is_v2 is ("norm_type" in keys)
+        assert config.use_bias is ("use_bias" not in keys)
+        assert RoFormerConfig.from_json(config.to_json()) == config
 
     def test_another_norm(self):
         with pytest.raises(ConfigError, match="unknown norm_type 'batch_norm'; choose one of: layer_norm, rms_norm"):
@@ -67,10 +70,68 @@ class TestPoolers:
         assert config.unknown_keys == ()
         assert RoFormerConfig.from_json(config.to_json()) == config
 
-    @pytest.mark.parametrize("key", ["pooler_activation", "use_pooler", "use_pooler_output", "with_pooler"])
-    def test_roformer_sim_is_refused(self, key):
-        with pytest.raises(UnsupportedModelError, match=f"RoFormer-sim config .*'{key}'"):
-            RoFormerConfig.from_dict({**GOOGLE, key: "linear"})
+    def test_keys_of_other_packages_say_nothing_about_the_weights(self):
+        """pip's roformer writes the first three into every config."""
+        keys = {"pooler_activation": "linear", "use_bias": True, "norm_type": "layer_norm", "with_pooler": True}
+        config = RoFormerConfig.from_dict({**GOOGLE, **keys})
+        assert config.unknown_keys == ()
+
+    @pytest.mark.parametrize(
+        ("keys", "function"),
+        [({}, "tanh"), ({"pooler_activation": "linear"}, "linear"), ({"pool_act": "gelu_python"}, "gelu")],
+    )
+    def test_the_function_after_a_pooler(self, keys, function):
+        assert RoFormerConfig.from_dict(keys).pooler_activation == function
+
+    def test_an_unknown_function_after_a_pooler(self):
+        with pytest.raises(ConfigError, match="unknown pooler_activation 'cube'; choose one of: gelu, gelu_python"):
+            _ = RoFormerConfig.from_dict({"pooler_activation": "cube"}).pooler_activation
+
+
+class TestActivations:
+    def test_aliases_keep_their_name_and_name_their_function(self):
+        config = RoFormerConfig.from_dict({"hidden_act": "gelu_fast"})
+        assert (config.hidden_act, config.activation) == ("gelu_fast", "gelu_tanh")
+        assert json.loads(config.to_json())["hidden_act"] == "gelu_fast"
+
+    @pytest.mark.parametrize("name", ["prelu", "xielu", "cube", ""])
+    def test_others_are_refused(self, name):
+        with pytest.raises(ConfigError, match=f"unknown hidden_act '{name}'; choose one of: gelu, "):
+            RoFormerConfig.from_dict({"hidden_act": name})
+
+
+class TestPrunedHeads:
+    def test_they_are_kept_and_counted(self, tmp_path):
+        config = RoFormerConfig.from_dict({"pruned_heads": {"0": [2, 1, 2], "11": [0], "3": []}})
+        assert config.pruned_heads == {0: (1, 2), 11: (0,)}
+        assert [config.heads_of(layer) for layer in (0, 1, 3, 11)] == [10, 12, 12, 11]
+        config.save_pretrained(tmp_path)
+        assert json.loads((tmp_path / "config.json").read_text())["pruned_heads"] == {"0": [1, 2], "11": [0]}
+        assert RoFormerConfig.from_pretrained(tmp_path) == config
+
+    @pytest.mark.parametrize("keys", [{}, {"pruned_heads": {}}, {"pruned_heads": None}])
+    def test_none(self, keys):
+        config = RoFormerConfig.from_dict(keys)
+        assert config.pruned_heads == {}
+        assert "pruned_heads" not in config.to_dict()
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ([1], "must be an object"),
+            ({"a": [1]}, "numbers of layers to lists of heads"),
+            ({"0": 1}, "numbers of layers to lists of heads"),
+            ({"0": ["1"]}, "must list heads by number"),
+            ({"0": [True]}, "must list heads by number"),
+            ({"12": [1]}, r"names heads \[1\] of layer 12, and there are 12 heads in each of 12 layers"),
+            ({"0": [12]}, r"names heads \[12\] of layer 0"),
+            ({"0": [-1]}, r"names heads \[-1\] of layer 0"),
+            ({"0": list(range(12))}, "cuts every head out of layer 0"),
+        ],
+    )
+    def test_impossible_ones_are_refused(self, value, message):
+        with pytest.raises(ConfigError, match=message):
+            RoFormerConfig.from_dict({"pruned_heads": value})
 
 
 class TestLabels:
@@ -86,7 +147,7 @@ class TestLabels:
         ],
     )
     def test_each_gives_the_others(self, given):
-        for config in (RoFormerConfig(**given), RoFormerConfig.from_dict(given), RoFormerConfig().replace(**given)):
+        for config in (RoFormerConfig(**given), RoFormerConfig().replace(**given)):
             assert config.labels == ("no", "yes")
             assert config.num_labels == 2
             assert config.label2id == {"no": 0, "yes": 1}
@@ -106,6 +167,27 @@ class TestLabels:
     def test_contradictions_are_refused(self, given):
         with pytest.raises(ConfigError, match=r"num_labels|id2label"):
             RoFormerConfig(**given)
+
+    def test_a_file_is_read_as_transformers_reads_it(self):
+        """tests/checkpoint/test_oracle.py compares; of these keys transformers takes the names in id2label alone."""
+        assert RoFormerConfig.from_dict({"label2id": {"yes": 1, "no": 0}}).labels == ("LABEL_0", "LABEL_1")
+        assert RoFormerConfig.from_dict({"id2label": {"0": "a"}, "num_labels": 3}).labels == ("a",)
+        assert RoFormerConfig.from_dict({"id2label": {}, "num_labels": 0}).num_labels == 2
+
+
+def test_quantised_weights_are_no_source():
+    with pytest.raises(UnsupportedModelError, match=r"quantization_config is set: .*start from the float checkpoint"):
+        RoFormerConfig.from_dict({"quantization_config": {"bits": 4}})
+
+
+@pytest.mark.parametrize(
+    "values", [{"model_type": "\x1b[2J"}, {"hidden_act": "\n" * 10**6}, {"vocab_size": "\x1b" * 999}]
+)
+def test_values_of_a_file_are_shown_escaped_and_cut(values):
+    with pytest.raises((ConfigError, UnsupportedModelError)) as caught:
+        RoFormerConfig.from_dict(values)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 800
 
 
 class TestAsAValue:

@@ -65,7 +65,7 @@ def manifest(**changes: object) -> Manifest:
             relative_difference=5e-8,
         ),
         "session": {"optimization.disable_specified_optimizers": "SkipLayerNormFusion"},
-        "unused": ("pooler.dense.weight",),
+        "notes": ("pooler.dense.weight",),
         "measured": MEASURED,
         "minimum_runtime": {"onnxruntime": "1.20"},
         "provenance": Provenance(

@@ -42,8 +42,8 @@ def _what_it_is(manifest: Manifest) -> str:
             f"Ranges were measured on {manifest.calibration.texts} texts by the observer "
             f"`{manifest.calibration.observer}`."
         )
-    if manifest.unused:
-        lines.append(f"Not used of the checkpoint: {', '.join(map(_code, manifest.unused))}.")
+    if manifest.notes:
+        lines.append("Of the checkpoint's files:\n\n" + "\n".join(f"- {_code(note)}" for note in manifest.notes))
     if manifest.labels:
         lines.append(f"Labels ({len(manifest.labels)}): {', '.join(_code(label) for label in manifest.labels)}.")
     return "\n\n".join(lines)

@@ -209,7 +209,8 @@ class Manifest:
         calibration: What calibration saw; ``None`` where the recipe needed none.
         parity: How far the float32 graph is from the reference.
         measured: What quantisation cost; ``None`` where no labelled data was given.
-        unused: What the checkpoint held and the model does not use, in words.
+        notes: What is worth saying of the checkpoint's files, a sentence each: what is not used of them, and what
+            decided where they contradict each other.
         minimum_runtime: Package name -> lowest version that runs the model, digits and dots only.
         provenance: Where all this comes from.
     """
@@ -228,7 +229,7 @@ class Manifest:
     calibration: CalibrationRecord | None = None
     parity: ParityRecord
     measured: MeasuredLoss | None = None
-    unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     minimum_runtime: Mapping[str, DottedVersion]
     provenance: Provenance
 

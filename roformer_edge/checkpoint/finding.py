@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from roformer_edge.checkpoint.adapters import ADAPTER_CONFIG, Adapter, find_base, read_adapter_settings
 from roformer_edge.checkpoint.flax_msgpack import open_flax
 from roformer_edge.checkpoint.keras_h5 import open_keras
+from roformer_edge.checkpoint.paddle_pickle import open_paddle
 from roformer_edge.checkpoint.safetensors import open_safetensors
+from roformer_edge.checkpoint.settings import read_config_values, read_generation
 from roformer_edge.checkpoint.tensorflow1 import open_tensorflow1
 from roformer_edge.checkpoint.torch_pickle import open_torch
 from roformer_edge.checkpoint.weight_file import WeightFile
-from roformer_edge.errors import CheckpointError, shown
+from roformer_edge.config import CONFIG_NAME, RoFormerConfig
+from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
+from roformer_edge.lfs import find_pointer, pointer_message
+from roformer_edge.tasks import TASKS, Task, task_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,26 +31,45 @@ class Format:
     """One way of storing weights.
 
     Attributes:
-        file: The file's name, or a pattern of it. ``{file}.index.json`` beside shards stands for them.
+        file: The usual name of the file, or a pattern of it. ``{file}.index.json`` beside shards stands for them.
+        others: Patterns of other names that people give such a file; one counts where it is the only one.
         open: Opens one file.
         package: What the opener imports, as a distribution's name.
     """
 
     file: str
+    others: tuple[str, ...]
     open: Callable[[Path], WeightFile]
     package: str
 
 
 # Best first.
 FORMATS = (
-    Format(file="model.safetensors", open=open_safetensors, package="safetensors"),
-    Format(file="pytorch_model.bin", open=open_torch, package="torch"),
-    Format(file="tf_model.h5", open=open_keras, package="h5py"),
-    Format(file="flax_model.msgpack", open=open_flax, package="flax"),
-    Format(file="*.ckpt*.index", open=open_tensorflow1, package="tensorflow"),
+    Format(file="model.safetensors", others=("*.safetensors",), open=open_safetensors, package="safetensors"),
+    Format(file="pytorch_model.bin", others=("*.bin", "*.pt", "*.pth", "*.ckpt"), open=open_torch, package="torch"),
+    Format(file="tf_model.h5", others=("*.h5", "*.hdf5", "*.weights"), open=open_keras, package="h5py"),
+    Format(file="flax_model.msgpack", others=("*.msgpack",), open=open_flax, package="flax"),
+    Format(file="model_state.pdparams", others=("*.pdparams",), open=open_paddle, package="numpy"),
+    Format(file="*.ckpt*.index", others=("*.index",), open=open_tensorflow1, package="tensorflow"),
 )
-_OTHER_FORMATS = ("*.gguf", "*.onnx", "*.pt", "*.pth", "*.bin")
 _INDEX = ".index.json"
+_NAMES_SHOWN = 5
+# What trainers leave beside weights: states of optimizers and random numbers, arguments, adapters.
+_NO_WEIGHTS = (
+    "training_args.bin", "optimizer*", "scheduler*", "scaler*", "rng_state*", "random_states*", "adapter_model*",
+    "words.bin", "unicode.bin",
+)  # fmt: skip
+# What a tokenizer is made of, at the least.
+_VOCABULARIES = ("vocab.txt", "tokenizer.json")
+# Files of other kinds -> what makes weights of them that are read here.
+_CONVERTIBLE = {
+    "*.gguf": "a GGUF file; start from the checkpoint that it was made from",
+    "*.onnx": "an ONNX graph; start from the checkpoint that it was exported from",
+    "*.keras": "a whole Keras model; load it with keras.saving.load_model and save its weights with save_weights",
+    "*.pb": "a TensorFlow graph; start from the checkpoint that it was exported from",
+    "*.pdiparams": "a PaddlePaddle inference model; start from the model_state.pdparams that it was made from",
+    "*.npz": "numpy arrays; write them with safetensors.numpy.save_file as model.safetensors",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,18 +90,130 @@ class FoundWeights:
         """Open every shard.
 
         Raises:
-            CheckpointError: One is damaged, truncated or unsafe to open.
+            CheckpointError: One is damaged, truncated, unsafe to open, or the pointer that stands for it in Git LFS.
             MissingDependencyError: The package that reads the format is not installed.
         """
         opened: list[WeightFile] = []
         try:
             for shard in self.shards:
+                if find_pointer(shard):
+                    raise CheckpointError(pointer_message(shard))
                 opened.append(self.format.open(shard))
         except BaseException:
             for file in opened:
                 file.close()
             raise
         return opened
+
+
+class CheckpointFiles:
+    """A checkpoint directory; every file of settings is read once, when it is asked for first.
+
+    Attributes:
+        directory: Where the files lie.
+        name: What the checkpoint is called: ``owner/model`` in a cache of Hugging Face, else the directory's own name.
+    """
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.directory = directory
+        self.name = name
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The content of ``config.json``."""
+        return self._config_file[0]
+
+    @cached_property
+    def config(self) -> RoFormerConfig:
+        """What ``config.json`` says."""
+        return RoFormerConfig.from_values(*self._config_file)
+
+    @cached_property
+    def generation(self) -> dict[str, Any]:
+        """The content of ``generation_config.json``, empty where there is none."""
+        return read_generation(self.directory)
+
+    @cached_property
+    def weights(self) -> FoundWeights:
+        """The weight files; of an adapter, those of its base."""
+        return find_weights(self.base)
+
+    @cached_property
+    def base(self) -> Path:
+        """Where the weights lie: another directory than ``directory`` where that holds an adapter of theirs."""
+        settings = self._adapter_settings
+        return self.directory if settings is None else find_base(self.directory, settings)
+
+    def open_adapter(self) -> Adapter | None:
+        """Open the LoRA adapter that the directory holds, if it does."""
+        return None if self._adapter_settings is None else Adapter(self.directory, self._adapter_settings)
+
+    @property
+    def tokenizer_directory(self) -> Path:
+        """Where the tokenizer's files lie: an adapter may have its own, and else shares those of its base."""
+        own = any((self.directory / name).exists() for name in _VOCABULARIES)
+        return self.directory if own else self.base
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """The model classes that ``config.json`` names."""
+        named = self.values.get("architectures")
+        return tuple(name for name in named if isinstance(name, str)) if isinstance(named, list) else ()
+
+    @property
+    def task(self) -> Task:
+        """The task of the model class that ``config.json`` names.
+
+        Raises:
+            UnsupportedModelError: It names none, or none of RoFormer's.
+        """
+        task = task_of(self.architectures)
+        if task is None:
+            others = f"names {shown(', '.join(self.architectures))}, which is none of RoFormer's"
+            found = others if self.architectures else "names no architecture"
+            raise UnsupportedModelError(
+                f"{self.directory / CONFIG_NAME} {found}, so what the checkpoint is for is not known; say it with "
+                f"{advice(python='task=', command='--task')}, one of: {', '.join(TASKS)}"
+            )
+        return task
+
+    @cached_property
+    def _adapter_settings(self) -> dict[str, Any] | None:
+        return read_adapter_settings(self.directory)
+
+    @cached_property
+    def _config_file(self) -> tuple[dict[str, Any], str]:
+        own = (self.directory / CONFIG_NAME).exists()
+        return read_config_values(self.directory if own else self.base)
+
+
+def find_checkpoint(path: str | Path) -> CheckpointFiles:
+    """Find the checkpoint that a path means.
+
+    Args:
+        path: A checkpoint directory; or, in a cache of Hugging Face, the directory of one model
+            (``models--owner--name``), whose snapshot is then taken, or one above that holds one model only.
+
+    Raises:
+        CheckpointError: There is nothing, a file, or more than one model.
+    """
+    path = Path(path)
+    if path.is_file():
+        raise CheckpointError(f"{path} is a file; give the directory that it lies in, with {CONFIG_NAME} beside it")
+    if not path.is_dir():
+        raise CheckpointError(f"no such checkpoint directory: {path} (names of a model hub are not downloaded)")
+    if (path / CONFIG_NAME).exists() or (path / ADAPTER_CONFIG).exists():
+        return CheckpointFiles(path, _name(path))
+    models = sorted(folder for folder in _cached_models(path) if (folder / "snapshots").is_dir())
+    if len(models) > 1:
+        names = ", ".join(_name(model) for model in models[:_NAMES_SHOWN])
+        raise CheckpointError(
+            f"{path} is a cache of {len(models)} models ({shown(names, 300)}{' ...' * (len(models) > _NAMES_SHOWN)}); "
+            "give the directory of one of them"
+        )
+    if models:
+        return CheckpointFiles(_snapshot(models[0]), _name(models[0]))
+    return CheckpointFiles(path, _name(path))
 
 
 def find_weights(directory: Path) -> FoundWeights:
@@ -84,28 +224,79 @@ def find_weights(directory: Path) -> FoundWeights:
     """
     for row in FORMATS:
         found = sorted(path for path in directory.glob(row.file) if path.is_file())
-        if len(found) > 1:
-            raise CheckpointError(
-                f"{directory} holds {len(found)} TensorFlow 1 checkpoints: {', '.join(file.name for file in found)}; "
-                "keep one of them"
-            )
         if found:
-            beside = sorted(directory.glob(f"{glob.escape(found[0].stem)}.data-*")) if "*" in row.file else []
-            return FoundWeights(format=row, shards=(found[0],), files=(found[0], *beside))
+            return _only(directory, [(row, path) for path in found])
         index = directory / f"{row.file}{_INDEX}"
         if index.is_file():
             shards = _shards(index)
             return FoundWeights(format=row, shards=shards, files=shards)
-    others = sorted(path.name for pattern in _OTHER_FORMATS for path in directory.glob(pattern))
-    expected = ", ".join(f"{row.file}" for row in FORMATS)
-    raise CheckpointError(
-        f"{directory} holds no weights: expected one of {expected}"
-        + (f"; found {', '.join(others)}, which must be converted to model.safetensors first" if others else "")
+    others = sorted((path for path in directory.glob("*") if path.is_file()), key=lambda path: path.name)
+    weights = [path for path in others if not any(fnmatch(path.name, pattern) for pattern in _NO_WEIGHTS)]
+    candidates = [
+        (row, path) for row in FORMATS for path in weights if any(fnmatch(path.name, pattern) for pattern in row.others)
+    ]
+    if candidates:
+        return _only(directory, candidates)
+    expected = ", ".join(row.file for row in FORMATS)
+    for path in others:
+        for pattern, what in _CONVERTIBLE.items():
+            if fnmatch(path.name, pattern):
+                raise CheckpointError(f"{directory} holds no weights that are read here: {path.name} is {what}")
+    raise CheckpointError(f"{directory} holds no weights: expected one of {expected}")
+
+
+def _only(directory: Path, candidates: list[tuple[Format, Path]]) -> FoundWeights:
+    """Take the only candidate; which of several is meant is not guessed."""
+    if len(candidates) > 1:
+        names = ", ".join(path.name for _, path in candidates[:_NAMES_SHOWN])
+        raise CheckpointError(
+            f"{directory} holds {len(candidates)} files of weights: {shown(names, 300)}"
+            f"{' ...' * (len(candidates) > _NAMES_SHOWN)}; keep one of them, or give it its usual name: "
+            f"{candidates[0][0].file}"
+        )
+    row, path = candidates[0]
+    beside = sorted(directory.glob(f"{glob.escape(path.stem)}.data-*")) if path.suffix == ".index" else []
+    return FoundWeights(format=row, shards=(path,), files=(path, *beside))
+
+
+def _cached_models(path: Path) -> Iterator[Path]:
+    """List the directories of models in a cache of Hugging Face, whichever of its folders was given."""
+    if path.name.startswith("models--"):
+        yield path
+    for folder in (path, path / "hub"):
+        yield from folder.glob("models--*")
+
+
+def _snapshot(model: Path) -> Path:
+    """Find the snapshot of a cached model that its branch ``main`` points to, or else the only one."""
+    snapshots = {folder.name: folder for folder in (model / "snapshots").iterdir() if folder.is_dir()}
+    main = model / "refs" / "main"
+    revision = main.read_text(encoding="utf-8", errors="replace").strip() if main.is_file() else None
+    if revision in snapshots:
+        return snapshots[revision]
+    if len(snapshots) != 1:
+        asked = (
+            f"its branch main is at {shown(revision)}, which is not there" if revision else "it names no branch main"
+        )
+        raise CheckpointError(
+            f"{model} holds {len(snapshots)} snapshots, and {asked}; give the directory of a snapshot"
+        )
+    return next(iter(snapshots.values()))
+
+
+def _name(directory: Path) -> str:
+    """Name a directory, or a model in a cache of Hugging Face, whose snapshots are named after revisions."""
+    whole = directory.resolve()
+    name = (whole.parent.parent if whole.parent.name == "snapshots" else whole).name
+    return (
+        name.removeprefix("models--").replace("--", "/") if name.startswith("models--") else whole.name or "checkpoint"
     )
 
 
 def _shards(index: Path) -> tuple[Path, ...]:
     """Read the names of the shards: existing, plain names beside the index."""
+    if find_pointer(index):
+        raise CheckpointError(pointer_message(index))
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Names and shapes of every weight, and how the names found in checkpoints become canonical.
+"""Names and shapes of every weight.
 
 Canonical names are those of the Hugging Face state dict of a headed model: the encoder under ``roformer.``, heads
 beside it. Matrices are ``[out, in]``.
@@ -19,29 +19,8 @@ PREFIX = "roformer."
 ROTARY_TABLE = "roformer.encoder.embed_positions.weight"
 WORD_EMBEDDINGS = "roformer.embeddings.word_embeddings.weight"
 DECODER_WEIGHT = "cls.predictions.decoder.weight"
-POOLER = "roformer.pooler."
-
-# Modules of a bare RoFormerModel, whose checkpoints carry no prefix.
-_BARE = ("embeddings.", "embeddings_project.", "encoder.", "pooler.")
-# What the state dict of a model trained in DataParallel or DistributedDataParallel has before every name.
-_WRAPPED = "module."
-# Names of early conversions from TensorFlow, and of the bias that the language-model head holds twice.
-_RENAMED_ENDS = {
-    "LayerNorm.gamma": "LayerNorm.weight",
-    "LayerNorm.beta": "LayerNorm.bias",
-    "cls.predictions.decoder.bias": "cls.predictions.bias",
-}
-
-
-def canonical_name(name: str) -> str:
-    """Make a tensor name found in a checkpoint canonical: with prefix, without TensorFlow's endings."""
-    name = name.removeprefix(_WRAPPED)
-    if name.startswith(_BARE):
-        name = PREFIX + name
-    for end, replacement in _RENAMED_ENDS.items():
-        if name.endswith(end):
-            return name.removesuffix(end) + replacement
-    return name
+PROJECTION = "roformer.embeddings_project"
+POOLER = "roformer.pooler.dense"
 
 
 def expected_shapes(config: RoFormerConfig, task: Task | None) -> Shapes:
@@ -69,10 +48,20 @@ def shapes_of(config: RoFormerConfig, architecture: str) -> Shapes:
     return {**_encoder(config), **_HEADS[architecture](config)}
 
 
+def pooler_shapes(config: RoFormerConfig) -> Shapes:
+    """List the tensors of a pooler, which some checkpoints hold and no class of ours needs."""
+    return _linear(POOLER, config.hidden_size, config.hidden_size)
+
+
 def architectures_with(names: set[str], config: RoFormerConfig) -> list[str]:
     """List the headed classes whose heads ``names`` hold whole."""
     heads = {architecture: head(config).keys() for architecture, head in _HEADS.items()}
     return [architecture for architecture, head in heads.items() if head and head <= names]
+
+
+def head_names(config: RoFormerConfig) -> frozenset[str]:
+    """List the tensors of all heads of RoFormer."""
+    return frozenset(name for head in _HEADS.values() for name in head(config)) | {DECODER_WEIGHT}
 
 
 def check_language_model(config: RoFormerConfig) -> None:
@@ -90,40 +79,43 @@ def check_language_model(config: RoFormerConfig) -> None:
         )
 
 
-def _linear(module: str, inputs: int, outputs: int) -> Shapes:
-    return {f"{module}.weight": (outputs, inputs), f"{module}.bias": (outputs,)}
+def _linear(module: str, inputs: int, outputs: int, *, bias: bool = True) -> Shapes:
+    return {f"{module}.weight": (outputs, inputs), **({f"{module}.bias": (outputs,)} if bias else {})}
 
 
-def _norm(module: str, width: int) -> Shapes:
-    return {f"{module}.LayerNorm.weight": (width,), f"{module}.LayerNorm.bias": (width,)}
+def _norm(config: RoFormerConfig, module: str, width: int) -> Shapes:
+    """List the tensors of a norm; those of RoFormerV2 have none."""
+    return {} if config.is_v2 else {f"{module}.LayerNorm.{part}": (width,) for part in ("weight", "bias")}
 
 
 def _encoder(config: RoFormerConfig) -> Shapes:
-    """List the tensors of the bare model; RoFormerV2 has the matrices only."""
-    width, hidden = config.width_of_embeddings, config.hidden_size
+    """List the tensors of the bare model."""
+    width, hidden, inner = config.width_of_embeddings, config.hidden_size, config.intermediate_size
     shapes: Shapes = {
         WORD_EMBEDDINGS: (config.vocab_size, width),
         "roformer.embeddings.token_type_embeddings.weight": (config.type_vocab_size, width),
-        **_norm("roformer.embeddings", width),
+        **_norm(config, "roformer.embeddings", width),
     }
     if config.has_projection:
-        shapes |= _linear("roformer.embeddings_project", width, hidden)
+        shapes |= _linear(PROJECTION, width, hidden)
     for index in range(config.num_hidden_layers):
         layer = f"roformer.encoder.layer.{index}"
-        shapes |= _attention(f"{layer}.attention", hidden)
-        if config.add_cross_attention:
-            shapes |= _attention(f"{layer}.crossattention", hidden)
-        shapes |= _linear(f"{layer}.intermediate.dense", hidden, config.intermediate_size)
-        shapes |= _linear(f"{layer}.output.dense", config.intermediate_size, hidden)
-        shapes |= _norm(f"{layer}.output", hidden)
-    return {name: shape for name, shape in shapes.items() if len(shape) == 2} if config.is_v2 else shapes
+        shapes |= _attention(config, f"{layer}.attention", config.heads_of(index))
+        if config.add_cross_attention:  # never pruned
+            shapes |= _attention(config, f"{layer}.crossattention", config.num_attention_heads)
+        shapes |= _linear(f"{layer}.intermediate.dense", hidden, inner, bias=config.use_bias)
+        shapes |= _linear(f"{layer}.output.dense", inner, hidden, bias=config.use_bias)
+        shapes |= _norm(config, f"{layer}.output", hidden)
+    return shapes
 
 
-def _attention(module: str, hidden: int) -> Shapes:
+def _attention(config: RoFormerConfig, module: str, heads: int) -> Shapes:
+    hidden, inner = config.hidden_size, heads * config.head_size
     shapes: Shapes = {}
-    for part in ("self.query", "self.key", "self.value", "output.dense"):
-        shapes |= _linear(f"{module}.{part}", hidden, hidden)
-    return shapes | _norm(f"{module}.output", hidden)
+    for part in ("query", "key", "value"):
+        shapes |= _linear(f"{module}.self.{part}", hidden, inner, bias=config.use_bias)
+    shapes |= _linear(f"{module}.output.dense", inner, hidden, bias=config.use_bias)
+    return shapes | _norm(config, f"{module}.output", hidden)
 
 
 def _language_model_head(config: RoFormerConfig) -> Shapes:
@@ -133,7 +125,7 @@ def _language_model_head(config: RoFormerConfig) -> Shapes:
     if not config.is_v2:
         shapes = {
             **_linear("cls.predictions.transform.dense", config.hidden_size, width),
-            **_norm("cls.predictions.transform", width),
+            **_norm(config, "cls.predictions.transform", width),
             "cls.predictions.bias": (config.vocab_size,),
         }
     if not config.tie_word_embeddings:

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from roformer_edge._extras import require
 from roformer_edge.checkpoint.tensorflow_names import with_torch_names
 from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
+from roformer_edge.errors import CheckpointError
+
+# how save_weights of TensorFlow 2 ends the names of variables
+_OBJECT_ATTRIBUTE = ".ATTRIBUTES/VARIABLE_VALUE"
 
 
 def open_tensorflow1(path: Path) -> WeightFile:
@@ -25,7 +29,12 @@ def open_tensorflow1(path: Path) -> WeightFile:
         reader = tensorflow.train.load_checkpoint(str(path.with_suffix("")))
     except (tensorflow.errors.OpError, ValueError, RuntimeError):
         raise damaged(path) from None
-    dtypes = reader.get_variable_to_dtype_map()
+    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    if any(name.endswith(_OBJECT_ATTRIBUTE) for name in shapes):
+        raise CheckpointError(
+            f"{path} is a checkpoint of objects of TensorFlow 2, which names no layers; load it into the model that "
+            "wrote it and save that with save_weights('tf_model.h5') or save_pretrained"
+        )
     variables = {
         name: StoredTensor(
             name=name,
@@ -33,7 +42,7 @@ def open_tensorflow1(path: Path) -> WeightFile:
             shape=tuple(shape),
             load=partial(_load, path, partial(reader.get_tensor, name), tensorflow.errors.OpError),
         )
-        for name, shape in reader.get_variable_to_shape_map().items()
+        for name, shape in shapes.items()
     }
     return with_torch_names(path, variables)
 

@@ -6,7 +6,7 @@ They differ from the canonical names in a handful of words, and their kernels ar
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,16 +40,19 @@ def torch_name(path: str) -> tuple[str, bool]:
     return ".".join((*parts, "weight")), False  # TensorFlow 1 names an embedding table itself
 
 
-def with_torch_names(path: Path, variables: Mapping[str, StoredTensor]) -> WeightFile:
+def with_torch_names(
+    path: Path, variables: Mapping[str, StoredTensor], *, close: Callable[[], object] | None = None
+) -> WeightFile:
     """Make a weight file of the variables of a model, leaving out the optimizer's state.
 
     Args:
         path: The file.
         variables: Every variable by its path in the file.
+        close: Lets go of the file.
     """
     tensors = {}
     for name, variable in variables.items():
         if not _OPTIMIZER.search(name.removesuffix(":0")):
             torch, transposed = torch_name(name)
             tensors[torch] = replace(variable, transposed=transposed)
-    return WeightFile(path, tensors)
+    return WeightFile(path, tensors, close=close)

@@ -1,4 +1,4 @@
-"""Reading ``pytorch_model.bin``, in the mode of ``torch.load`` that runs no code."""
+"""Reading ``pytorch_model.bin`` and the checkpoints of trainers, in the mode of ``torch.load`` that runs no code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 
 from roformer_edge._extras import require
 from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
-from roformer_edge.errors import CheckpointError
+from roformer_edge.errors import CheckpointError, shown
+
+# Where trainers keep the state dict among the states of optimizers and counters: Lightning, and what people write.
+_NESTED = ("state_dict", "model_state_dict", "model", "module", "net")
+_DEEPEST = 4
 
 
 def open_torch(path: Path) -> WeightFile:
@@ -32,15 +36,45 @@ def open_torch(path: Path) -> WeightFile:
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} was not opened: it is damaged, or a pickle with Python objects other than tensors, which "
-            "could run code; use a model.safetensors instead"
+            "could run code; use a model.safetensors instead, or, if you trust it, load it with torch and save its "
+            "state_dict() alone"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError):
         raise damaged(path) from None
-    if not isinstance(tensors, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in tensors.items()
-    ):
-        raise CheckpointError(f"{path} must hold a mapping of names to tensors (a state dict)")
-    return WeightFile(path, {name: _stored(name, tensor) for name, tensor in tensors.items()})
+    notes: list[str] = []
+    state = _state_dict(tensors, torch.Tensor, notes)
+    if state is None:
+        raise CheckpointError(
+            f"{path} must hold a mapping of names to tensors (a state dict), by itself or under one of: "
+            f"{', '.join(_NESTED)}"
+        )
+    notes = [f"{path.name}: {note}" for note in notes]
+    return WeightFile(path, {name: _stored(name, tensor) for name, tensor in state.items()}, notes=notes)
+
+
+def _state_dict(content: Any, tensor_type: type, notes: list[str]) -> Mapping[str, Any] | None:
+    """Find the state dict in what a program saved: the content itself, or what it holds under a usual name.
+
+    Other weights beside the one that is taken, such as their average over training, are added to ``notes``.
+    """
+
+    def holds_weights(value: Any) -> bool:
+        return (
+            isinstance(value, Mapping) and bool(value) and all(isinstance(item, tensor_type) for item in value.values())
+        )
+
+    for _ in range(_DEEPEST):
+        if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
+            return None
+        if holds_weights(content):
+            return content
+        nested = [name for name in _NESTED if isinstance(content.get(name), Mapping)]
+        if not nested:
+            return None
+        beside = [name for name, value in content.items() if name != nested[0] and holds_weights(value)]
+        notes += [f"the weights under '{nested[0]}' are used, and not those under '{shown(name)}'" for name in beside]
+        content = content[nested[0]]
+    return None
 
 
 def _stored(name: str, tensor: Any) -> StoredTensor:

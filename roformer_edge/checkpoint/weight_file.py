@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,18 @@ class WeightFile:
 
     Attributes:
         path: The file.
+        layer_norm_eps: The constant of its norms, where the framework that wrote it asks no config for it.
+        notes: Sentences on what else the file holds.
     """
 
     def __init__(
-        self, path: Path, tensors: Mapping[str, StoredTensor], *, close: Callable[[], object] | None = None
+        self,
+        path: Path,
+        tensors: Mapping[str, StoredTensor],
+        *,
+        close: Callable[[], object] | None = None,
+        layer_norm_eps: float | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         """Hold what a format's opener found.
 
@@ -56,8 +64,12 @@ class WeightFile:
             path: The file.
             tensors: The tensors by the names that PyTorch would give them, in the order of the file.
             close: Lets go of the file.
+            layer_norm_eps: See the class.
+            notes: See the class.
         """
         self.path = path
+        self.layer_norm_eps = layer_norm_eps
+        self.notes = tuple(notes)
         self._tensors: Mapping[str, StoredTensor] | None = tensors
         self._close = close
 
@@ -106,4 +118,4 @@ class WeightFile:
 
 def damaged(path: Path) -> CheckpointError:
     """Make the error for a file that its library cannot read."""
-    return CheckpointError(f"{path} is truncated, damaged or not what its name says; copy or download it again")
+    return CheckpointError(f"{path} is truncated or not what its name says; copy or download it again")

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_source(parser, "checkpoint directory: config.json, weights, vocab.txt")
     options.add_target(parser)
+    options.add_json(parser)
     options.add_recipe(parser, default="int8-dynamic")
     options.add_calibration(parser)
     group = parser.add_argument_group("validation")
@@ -33,9 +34,5 @@ def run(args: argparse.Namespace) -> int:
 
     with ProgressLine() as progress:
         deployment = deploy_checkpoint(args.source, args.out, options.deploy_options(args), progress=progress)
-    if deployment.report is not None:
-        from roformer_edge.validate.render.terminal import summary_table
-
-        print(summary_table(deployment.report))
-    options.print_deployment(deployment)
+    options.print_deployment(deployment, as_json=args.json)
     return 0

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_source(parser, "checkpoint directory: config.json, weights, vocab.txt")
     options.add_target(parser)
+    options.add_json(parser)
     parser.add_argument(
         "--no-weights",
         action="store_true",
@@ -25,5 +26,5 @@ def run(args: argparse.Namespace) -> int:
 
     with ProgressLine() as progress:
         deployment = deploy_checkpoint(args.source, args.out, options.export_options(args), progress=progress)
-    options.print_deployment(deployment)
+    options.print_deployment(deployment, as_json=args.json)
     return 0

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from roformer_edge._version import __version__
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import OptionError, RoformerEdgeError, UnknownNameError, command_line_words, shown
 
 # command -> (module, what it does)
 COMMANDS = {
@@ -42,24 +42,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     _prepare_streams()
     _clean_up_when_stopped()
-    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = _parser(arguments).parse_args(arguments)
-        code: int = args.run(args)
+        with command_line_words():
+            args = _parse(list(sys.argv[1:] if argv is None else argv))
+            code: int = args.run(args)
         sys.stdout.flush()
-    except RoformerEdgeError as error:
-        return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing was left half-written", INTERRUPTED)
     except BrokenPipeError:
         # the reader is gone: a flush at exit would fail once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OUTPUT_CLOSED
-    except OSError as error:
-        place = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{place}", 1)
-    except MemoryError:
-        return _fail("out of memory; use a smaller batch or a smaller model", 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing was left half-written", INTERRUPTED)
+    except (RoformerEdgeError, OSError, MemoryError) as error:
+        return _fail(_message_of(error), getattr(error, "exit_code", 1))
     return code
 
 
@@ -67,22 +62,56 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, like every other error; ``--help`` has the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(WRONG_USAGE, f"{self.prog}: error: {shown(message, 400)} (see {self.prog} --help)\n")
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of the command that is asked for; the other commands' modules are not imported."""
-    parser = _Parser(prog="roformer-edge", description="RoFormer on edge devices.")
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    """Parse the command that is asked for; the other commands' modules are not imported."""
+    parser = _Parser(
+        prog="roformer-edge",
+        description="RoFormer on edge devices.",
+        epilog="commands:\n" + "\n".join(f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="roformer-edge COMMAND ... (roformer-edge COMMAND --help tells more)",
+    )
     parser.add_argument("--version", action="version", version=f"roformer-edge {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for name, (module, summary) in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-        if name == asked:
-            implementation = importlib.import_module(module)
-            implementation.add_arguments(command)
-            command.set_defaults(run=implementation.run)
-    return parser
+    parser.add_argument("command", metavar="COMMAND", help="one of those below")
+    # whatever stands before the command is for all of them; what follows it is the command's own
+    name = parser.parse_args(arguments[:1]).command
+    if name not in COMMANDS:
+        parser.error(str(UnknownNameError("command", name, COMMANDS)))
+    module, summary = COMMANDS[name]
+    implementation = importlib.import_module(module)
+    command = _Parser(prog=f"roformer-edge {name}", description=summary[0].upper() + summary[1:] + ".")
+    implementation.add_arguments(command)
+    # texts may stand before and after options; a parser of parsers cannot, and needs not
+    nested = any(isinstance(action, argparse._SubParsersAction) for action in command._actions)
+    args = (command.parse_args if nested else command.parse_intermixed_args)(arguments[1:])
+    args.run = implementation.run
+    return args
+
+
+# option of the package -> what it is called on the command line, where that is not the same with dashes
+_FLAGS = {
+    "truncation": "--truncate",
+    "evaluation": "--eval",
+    "slices": "--slice",
+    "index_dtype": "--inputs",
+}
+
+
+def _message_of(error: Exception) -> str:
+    if isinstance(error, OptionError):
+        return f"{_flag(error.name)} must be {error.allowed}, found {shown(error.value, 60)}"
+    if isinstance(error, MemoryError):
+        return "out of memory; use a smaller batch or a smaller model"
+    if isinstance(error, OSError) and not isinstance(error, RoformerEdgeError):
+        return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    return str(error)
+
+
+def _flag(name: str) -> str:
+    return name if name.startswith("-") else _FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _fail(message: str, code: int) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.texts import add_fields, field_names
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.cli.texts import add_fields, field_names, print_json
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
+from roformer_edge.records import to_values
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -75,7 +74,6 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
     )
     parser.add_argument(
         "--preset",
-        default="x86",
         help="integer types for the target's processor: x86 (right on every processor), x86-vnni, arm, or auto for "
         "this machine's (default: x86)",
     )
@@ -85,8 +83,8 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     """What static ranges are measured on."""
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
     group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines, CSV or TSV of the task's inputs")
-    group.add_argument("--calibration-texts", type=int, default=512, metavar="N", help="how many to use (default: 512)")
-    group.add_argument("--observer", default="percentile", help="minmax, percentile or mse (default: percentile)")
+    group.add_argument("--calibration-texts", type=int, metavar="N", help="how many to use (default: 512)")
+    group.add_argument("--observer", help="minmax, percentile or mse (default: percentile)")
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
     add_fields(parser)
 
@@ -148,24 +146,48 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
     )
 
 
-def print_deployment(deployment: Deployment) -> None:
-    """One JSON line on standard output that says what was made; what was not understood goes to standard error."""
-    unknown = RoFormerConfig.from_pretrained(deployment.bundle).unknown_keys
-    if unknown:
-        print(f"note: keys of config.json that RoFormer has none of were kept: {', '.join(unknown)}", file=sys.stderr)
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Output for machines."""
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output, and nothing else")
+
+
+def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
+    """Say what was made, for people or as one JSON object; what is to be noted goes to standard error."""
+    manifest, parity, report = deployment.manifest, deployment.manifest.parity, deployment.report
+    for note in manifest.notes:
+        print(f"note: {note}", file=sys.stderr)
     for warning in deployment.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    manifest = deployment.manifest
-    line = {
-        "bundle": str(deployment.bundle),
-        "task": manifest.task,
-        "recipe": manifest.recipe.name,
-        "bytes": manifest.total_bytes,
-        "parity": manifest.parity.absolute_difference if manifest.parity.checked else manifest.parity.reason,
-    }
-    if deployment.report_files:
-        line["report"] = [str(path) for path in deployment.report_files]
-    print(json.dumps(line, ensure_ascii=False))
+    files = [str(path) for path in deployment.report_files]
+    if as_json:
+        print_json(
+            {
+                "bundle": str(deployment.bundle),
+                "task": manifest.task,
+                "format": manifest.format,
+                "recipe": manifest.recipe.name,
+                "bytes": manifest.total_bytes,
+                "parity": to_values(parity),
+                "measured": manifest.measured and to_values(manifest.measured),
+                "notes": list(manifest.notes),
+                "warnings": list(deployment.warnings),
+                "report": files,
+            }
+        )
+        return
+    if report is not None:
+        from roformer_edge.validate.render.terminal import summary_table
+
+        print(summary_table(report))
+    size = f"{manifest.total_bytes / 1e6:.1f} MB"
+    print(f"bundle: {deployment.bundle} ({manifest.task}, {manifest.format}, {manifest.recipe.name}, {size})")
+    if parity.checked:
+        far = f"{parity.absolute_difference:.1e} absolute, {parity.relative_difference:.1e} relative at most"
+        print(f"parity: {far}, from {parity.reference}")
+    else:
+        print(f"parity: not checked: {parity.reason}")
+    for file in files:
+        print(f"report: {file}")
 
 
 def numbers(value: str) -> tuple[int, ...]:

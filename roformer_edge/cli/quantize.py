@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_source(parser, "checkpoint directory, or a float32 bundle that `export` made")
     options.add_target(parser)
+    options.add_json(parser)
     options.add_recipe(parser, default="int8-dynamic")
     options.add_calibration(parser)
 
@@ -22,5 +23,5 @@ def run(args: argparse.Namespace) -> int:
 
     with ProgressLine() as progress:
         deployment = deploy_checkpoint(args.source, args.out, options.deploy_options(args), progress=progress)
-    options.print_deployment(deployment)
+    options.print_deployment(deployment, as_json=args.json)
     return 0

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.texts import add_texts, print_json, read_questions
-from roformer_edge.errors import OptionError, TextError
+from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
 from roformer_edge.runtime.delegates import DELEGATES
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.base import Pipeline
     from roformer_edge.runtime.session import BackendReport
-    from roformer_edge.validate.data.inputs import PlacedInputs
+    from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
 
 # argument -> the option of a pipeline that it sets
 _OPTIONS = {"top_k": "top_k", "truncate": "truncation", "pooling": "pooling", "max_new_tokens": "max_new_tokens"}
@@ -37,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pooling", metavar="NAME", help="of feature-extraction: mean or first (default: every token)")
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
     parser.add_argument(
+        "--on-error",
+        choices=("stop", "skip"),
+        default="stop",
+        help="at an input that cannot be used: stop, or skip it and say why on standard error (default: stop)",
+    )
+    parser.add_argument(
         "--self-test",
         action="store_true",
         default=None,
@@ -46,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """How the engine is to run."""
-    parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a physical core)")
+    parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument(
         "--delegate",
         type=lambda value: tuple(value.split(",")),
@@ -68,32 +76,81 @@ def notes_on(report: BackendReport) -> list[str]:
 def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
-    from roformer_edge.validate.data.inputs import text_or_pair
 
     with load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test) as pipeline:
         task = pipeline.model.task
         options = _options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
             print(f"note: {note}", file=sys.stderr)
-        asked: list[PlacedInputs] = []
-
-        def remember() -> Iterator[Any]:
-            for placed in read_questions(args, task):
-                asked.append(placed)
-                yield text_or_pair(placed.inputs) if task.fields == ("text",) else placed.inputs
-
-        try:
-            for answer in pipeline(remember(), batch_size=args.batch_size, **options):
-                inputs = asked.pop(0).inputs
-                line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
-                plain = _plain(answer)
-                print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
-        except TextError as error:
-            # those before it are answered, so the first that is left is the one that cannot be
-            if asked and asked[0].where:
-                raise type(error)(f"{asked[0].where}: {error}") from None
-            raise
+        skipped = _Skipped() if args.on_error == "skip" else None
+        questions = read_questions(args, task, skip=skipped)
+        for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):
+            line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
+            plain = _plain(answer)
+            print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+    if skipped:
+        print(f"note: {skipped.count} inputs were skipped", file=sys.stderr)
     return 0
+
+
+class _Skipped:
+    """Counts what is left out, and says why."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, error: RoformerEdgeError) -> None:
+        self.count += 1
+        print(f"skipped: {error}", file=sys.stderr)
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+
+def _answers(
+    pipeline: Pipeline, questions: Iterator[PlacedInputs], skipped: _Skipped | None, **options: Any
+) -> Iterator[tuple[Inputs, Any]]:
+    """Answer questions in order, each with its inputs.
+
+    A pipeline answers what stands before an input that it cannot use, and then raises: the first that is left is the
+    bad one. It is skipped, and the rest asked anew, or the error is raised with the line that it is about.
+    """
+    from roformer_edge.validate.data.inputs import text_or_pair
+
+    asked: deque[PlacedInputs] = deque()
+    single = pipeline.model.task.fields == ("text",)
+
+    def remembered(again: Iterable[PlacedInputs]) -> Iterator[Any]:
+        for placed in chain(again, questions):
+            asked.append(placed)
+            yield text_or_pair(placed.inputs) if single else placed.inputs
+
+    again: list[PlacedInputs] = []
+    answered = before = 0
+    while True:
+        asked.clear()
+        before = answered
+        try:
+            for answer in pipeline(remembered(again), **options):
+                answered += 1
+                yield asked.popleft().inputs, answer
+        except TextError as error:
+            if not asked:
+                raise
+            bad = asked.popleft()
+            # a pipeline counts its inputs from 0; people count lines, or arguments from 1
+            counted = f"{pipeline.noun} {answered - before}"
+            message = str(error).replace(
+                counted, f"the {pipeline.noun}" if bad.where else f"argument {answered + 1}", 1
+            )
+            told = type(error)(f"{bad.where}: {message}" if bad.where else message)
+            answered += 1
+            if skipped is None:
+                raise told from None
+            skipped(told)
+            again = list(asked)
+        else:
+            return
 
 
 def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from roformer_edge.errors import TextError
+from roformer_edge.errors import OptionError, TextError
 from roformer_edge.tasks import Task
 
 if TYPE_CHECKING:
     from roformer_edge.validate.data.fields import FieldNames
     from roformer_edge.validate.data.inputs import PlacedInputs
+    from roformer_edge.validate.data.lines import Skip
 
 
 def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> None:
@@ -53,6 +54,7 @@ def field_names(args: argparse.Namespace) -> FieldNames:
 def read_inputs(args: argparse.Namespace) -> Iterator[str]:
     """The texts of the arguments, or else those of the file, one at a time."""
     if args.texts:
+        _refuse_file(args)
         yield from map(_checked, args.texts)
         return
     from roformer_edge.validate.data.inputs import read_texts
@@ -61,7 +63,7 @@ def read_inputs(args: argparse.Namespace) -> Iterator[str]:
     yield from read_texts(args.input, field_names(args))
 
 
-def read_questions(args: argparse.Namespace, task: Task) -> Iterator[PlacedInputs]:
+def read_questions(args: argparse.Namespace, task: Task, *, skip: Skip | None = None) -> Iterator[PlacedInputs]:
     """Read what a task is asked, from the arguments, or else from the file, one at a time.
 
     What is asked on the command line stands nowhere: its ``where`` is empty.
@@ -73,6 +75,7 @@ def read_questions(args: argparse.Namespace, task: Task) -> Iterator[PlacedInput
     from roformer_edge.validate.data.inputs import read_inputs as read_lines
 
     if args.texts:
+        _refuse_file(args)
         if task.fields != ("text",):
             raise TextError(
                 f"{task.name} answers to {', '.join(task.fields)}, and a TEXT argument is one text, found "
@@ -81,7 +84,14 @@ def read_questions(args: argparse.Namespace, task: Task) -> Iterator[PlacedInput
         yield from (PlacedInputs(where="", inputs={"text": _checked(text)}) for text in args.texts)
         return
     _prompt(args, {field: ["好", "不好"] if field == "choices" else "你好" for field in task.fields})
-    yield from read_lines(args.input, task.name, field_names(args))
+    yield from read_lines(args.input, task.name, field_names(args), skip=skip)
+
+
+def _refuse_file(args: argparse.Namespace) -> None:
+    """Refuse options about a file where the texts stand among the arguments."""
+    for option, value, usual in (("--input", args.input, "-"), ("--fields", args.fields, None)):
+        if value != usual:
+            raise OptionError(option, value, "left out where texts are given as arguments")
 
 
 def print_json(value: object) -> None:

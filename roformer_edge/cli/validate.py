@@ -6,9 +6,10 @@ import argparse
 from itertools import islice
 from pathlib import Path
 
-from roformer_edge.cli.options import add_slices
+from roformer_edge.cli.options import add_json, add_slices
 from roformer_edge.cli.progress import ProgressLine
-from roformer_edge.cli.texts import add_fields, field_names
+from roformer_edge.cli.texts import add_fields, field_names, print_json
+from roformer_edge.records import to_values
 from roformer_edge.tasks import TASKS
 
 
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="use the first N examples only")
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs the candidate computes at once")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of either engine (default: 1)")
+    add_json(parser)
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
 
 
@@ -69,9 +71,12 @@ def run(args: argparse.Namespace) -> int:
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
             report = compare(reference, candidate, examples, options, progress)
-    print(summary_table(report))
-    if args.report is not None:
-        for path in write_report(report, args.report):
-            print(path)
+    files = [] if args.report is None else [str(path) for path in write_report(report, args.report)]
+    if args.json:
+        print_json({"passed": report.passed, "figures": to_values(report.figures), "report": files})
+    else:
+        print(summary_table(report))
+        for path in files:
+            print(f"report: {path}")
     check_budget(report)
     return 0

@@ -53,7 +53,7 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
         if calibration is None
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
         parity=_parity(exported.parity),
-        unused=model.checkpoint.unused,
+        notes=model.notes,
         minimum_runtime=row.minimum_runtime(export.runtime),
         provenance=Provenance(
             version=__version__,

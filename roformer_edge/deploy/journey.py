@@ -11,14 +11,14 @@ from roformer_edge._extras import available
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
-from roformer_edge.deploy.options import Deployment, DeployOptions
+from roformer_edge.deploy.options import CALIBRATION_TEXTS, DEFAULT_OBSERVER, Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import OptionError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
-from roformer_edge.quantize.presets import get_preset
-from roformer_edge.quantize.recipe import FLOAT, get_recipe
+from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, get_recipe
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
@@ -76,11 +76,13 @@ def deploy_checkpoint(
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
+    recipe = get_recipe(options.recipe).with_float(options.keep_float, "asked for")
+    _refuse_without_effect(options, {rule.scheme for rule in recipe.rules})
     export = ExportOptions(
-        recipe=get_recipe(options.recipe).with_float(options.keep_float, "asked for"),
-        preset=get_preset(options.preset),
+        recipe=recipe,
+        preset=get_preset(options.preset or SAFE_PRESET),
         index_dtype=options.index_dtype,
-        observer=options.observer,
+        observer=options.observer or DEFAULT_OBSERVER,
         runtime=options.runtime,
         lengths=options.lengths,
     )
@@ -157,6 +159,21 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
     return options.lengths[-1]
 
 
+def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
+    """Refuse options that nothing would come of with the schemes of a recipe, or in the format."""
+    integers = schemes - {FLOAT, HALF}
+    for name, value, needed in (
+        ("preset", options.preset, integers),
+        ("keep_float", options.keep_float or None, schemes - {FLOAT}),
+        ("calibration", options.calibration, integers - {ROWS}),
+        ("observer", options.observer, integers & {STATIC}),
+    ):
+        if value is not None and not needed:
+            raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
+    if options.preset is not None and not get_format(options.format).presets:
+        raise OptionError("preset", options.preset, f"left out: {options.format} computes alike on every processor")
+
+
 def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:
     """Read the labelled data before the long work, so that a broken line is reported at once."""
     if options.evaluation is None:
@@ -174,7 +191,10 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
         return None
     task, config = model.task, model.config
     find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
-    texts = islice(read_rows(options.calibration, task, options.fields, find_problem), options.calibration_texts)
+    texts = islice(
+        read_rows(options.calibration, task, options.fields, find_problem),
+        options.calibration_texts or CALIBRATION_TEXTS,
+    )
     limit = config.max_position_embeddings
     rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))
     pad_id = config.pad_token_id or 0

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roformer_edge.bundle.manifest import Manifest
-from roformer_edge.errors import ComparisonError, OptionError
+from roformer_edge.errors import OptionError, advice
 from roformer_edge.formats import DEFAULT_FORMAT, get_format
 from roformer_edge.quantize.observers import get_observer
-from roformer_edge.quantize.presets import SAFE_PRESET
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.report import Report
 
 CALIBRATION_TEXTS = 512
+DEFAULT_OBSERVER = "percentile"
 # tokens, below which truncation leaves nothing of a text
 _SHORTEST = 3
 
@@ -30,14 +30,16 @@ class DeployOptions:
             model that takes any number.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
-        preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor.
-        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges.
+        preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor; ``None`` for the
+            one that is right on every processor.
+        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for
+            ``DEFAULT_OBSERVER``.
         index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for what is usual in the format.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
             cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
         calibration: A file of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
-        calibration_texts: How many texts (or pairs) at most.
+        calibration_texts: How many texts (or pairs) at most; ``None`` for ``CALIBRATION_TEXTS``.
         evaluation: A file of labelled examples to measure the loss on.
         fields: Which key of either file is which field.
         slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
@@ -54,13 +56,13 @@ class DeployOptions:
     lengths: tuple[int, ...] = ()
     recipe: str = "int8-dynamic"
     keep_float: tuple[str, ...] = ()
-    preset: str = SAFE_PRESET
-    observer: str = "percentile"
+    preset: str | None = None
+    observer: str | None = None
     index_dtype: str | None = None
     tokenizer: str = "auto"
     max_length: int | None = None
     calibration: Path | None = None
-    calibration_texts: int = CALIBRATION_TEXTS
+    calibration_texts: int | None = None
     evaluation: Path | None = None
     fields: FieldNames = BY_NAME
     slices: tuple[str, ...] = ()
@@ -73,14 +75,37 @@ class DeployOptions:
     def __post_init__(self) -> None:
         get_format(self.format).minimum_runtime(self.runtime)
         _check_lengths(self.lengths)
-        if self.max_drop is not None and self.evaluation is None:
-            raise ComparisonError("a largest drop was given, but no labelled data to measure it on (--eval)")
-        get_observer(self.observer)
-        if type(self.calibration_texts) is not int or self.calibration_texts < 1:
+        if self.observer is not None:
+            get_observer(self.observer)
+        if self.calibration_texts is not None and not _counts(self.calibration_texts, 1):
             raise OptionError("calibration_texts", self.calibration_texts)
-        if self.max_length is not None and (type(self.max_length) is not int or self.max_length < _SHORTEST):
+        if self.max_length is not None and not _counts(self.max_length, _SHORTEST):
             allowed = f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
             raise OptionError("max_length", self.max_length, allowed)
+        self._refuse_without_effect()
+
+    def _refuse_without_effect(self) -> None:
+        """Refuse options that nothing would come of."""
+        evaluation = advice(python="evaluation", command="--eval")
+        calibration = advice(python="calibration", command="--calibration")
+        if self.evaluation is None:
+            for name in ("max_drop", "report", "slices"):
+                if getattr(self, name) not in (None, ()):
+                    raise OptionError(name, getattr(self, name), f"left out without labelled data ({evaluation})")
+        if self.calibration is None:
+            for name in ("observer", "calibration_texts"):
+                if getattr(self, name) is not None:
+                    raise OptionError(name, getattr(self, name), f"left out without calibration data ({calibration})")
+        if self.calibration is None and self.evaluation is None:
+            without = f"left out without data ({evaluation} or {calibration})"
+            if self.truncation:
+                raise OptionError("truncation", self.truncation, without)
+            if self.fields.given:
+                raise OptionError("fields", self.fields, without)
+
+
+def _counts(value: object, least: int) -> bool:
+    return type(value) is int and value >= least
 
 
 def _check_lengths(lengths: tuple[int, ...]) -> None:

@@ -11,18 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
-from roformer_edge.checkpoint.loading import (
-    Checkpoint,
-    check_vocabulary,
-    load_architecture,
-    read_config,
-    task_of_config,
-)
+from roformer_edge.checkpoint.finding import find_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.rotary import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import UnsupportedModelError
+from roformer_edge.errors import OptionError, UnsupportedModelError
 from roformer_edge.tasks import Task, get_task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
 
@@ -41,6 +36,7 @@ class SourceModel:
         path: Where it was opened.
         name: The name of the checkpoint, without the folders above it.
         digest: SHA-256 of the checkpoint's weight files.
+        notes: What is worth saying aloud of its files: what is not used, and what decided between contradictions.
     """
 
     task: Task
@@ -50,6 +46,7 @@ class SourceModel:
     path: Path
     name: str
     digest: str
+    notes: tuple[str, ...] = ()
 
     @property
     def config(self) -> RoFormerConfig:
@@ -83,16 +80,16 @@ def open_source(
 
 
 def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
-    config = read_config(path)
-    task = task_of_config(config) if asked is None else get_task(asked)
-    changes = {} if max_length is None else {"max_position_embeddings": max_length}
-    checkpoint = load_architecture(path, task.model_class, config=config, changes=changes)
-    tokenizer = load_tokenizer(path, mode=mode)
-    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {path}")
-    if len(task.fields) > 1 and config.type_vocab_size < 2:
+    files = find_checkpoint(path)
+    task = files.task if asked is None else get_task(asked)
+    checkpoint = load_checkpoint(files, task, max_length=max_length)
+    tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
+    spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
+    types = checkpoint.config.type_vocab_size
+    if len(task.fields) > 1 and types < 2:
         raise UnsupportedModelError(
-            f"config.type_vocab_size is {config.type_vocab_size}, and {task.name} needs 2: the tokenizer numbers the "
-            "tokens of a text 0 and those of its pair 1"
+            f"config.type_vocab_size is {types}, and {task.name} needs 2: the tokenizer numbers the tokens of a text 0 "
+            "and those of its pair 1"
         )
     return SourceModel(
         task=task,
@@ -100,12 +97,15 @@ def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int |
         tokenizer=tokenizer,
         tokenizer_mode=mode,
         path=path,
-        name=path.resolve().name or "checkpoint",
+        name=files.name,
         digest=checkpoint.digest,
+        notes=(*checkpoint.notes, *tokenizer.notes, *spare),
     )
 
 
 def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
+    if mode != "auto":
+        raise OptionError("tokenizer", mode, "left out for a bundle, which knows its own")
     with open_bundle(path) as bundle:
         manifest = bundle.manifest
         task = get_task(asked or manifest.task)
@@ -132,14 +132,13 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         )
     return SourceModel(
         task=task,
-        checkpoint=Checkpoint(
-            config=config, arrays=arrays, files=(), source_directory=path, unused=tuple(manifest.unused)
-        ),
+        checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),
         tokenizer=tokenizer,
         tokenizer_mode=mode,
         path=path,
         name=manifest.provenance.source,
         digest=manifest.provenance.checkpoint_sha256,
+        notes=manifest.notes,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from roformer_edge.errors import advice
 from roformer_edge.export.artifact import Artifact, output_mark
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.progress import ProgressListener
@@ -47,7 +48,11 @@ class Treated:
         return (
             f"the weights show outlier channels in {len(self.treatments)} parts of the network ({named}) and no texts "
             "were given to measure them: what is done about them rests on estimates, and answers may suffer. "
-            "Give texts like those that the model will see (--calibration), and measure what is lost (--eval)"
+            "Give texts like those that the model will see "
+            + advice(
+                python="(calibration=), and measure what is lost (evaluation=)",
+                command="(--calibration), and measure what is lost (--eval)",
+            )
         )
 
 
@@ -97,7 +102,8 @@ def treat_outliers(
     return Treated(
         weights=replace(weights, arrays=_Overlay({**balanced.arrays, **equalised.arrays}, arrays), smoothing=smoothing),
         treatments={name: treatments[name] for name in names if name in treatments},
-        seen=seen,
+        # the magnitudes have done their work, and would fill a bundle with figures
+        seen=None if seen is None else replace(seen, channel_maxima={}),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from roformer_edge.checkpoint.loading import Checkpoint
-from roformer_edge.errors import RecipeError
+from roformer_edge.errors import RecipeError, advice
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
 from roformer_edge.export.calibration import (
     Batches,
@@ -80,7 +80,8 @@ def export_checkpoint(
     if static and batches is None:
         raise RecipeError(
             f"recipe {options.recipe.name!r} needs calibration texts for {len(static)} parts of the network; "
-            "give a JSON Lines file of texts like those that the model will see (--calibration)"
+            "give a file of texts like those that the model will see "
+            + advice(python="(calibration=)", command="(--calibration)")
         )
     progress.stage("float network")
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)

@@ -144,9 +144,9 @@ def balance_scores(arrays: Arrays, config: RoFormerConfig, scopes: Collection[st
         scope, module = f"layer.{index}.attention.qkv", f"roformer.encoder.layer.{index}.attention.self"
         if scope not in scopes:
             continue
+        pairs = config.heads_of(index) * config.head_size // 2
         query, key = (
-            np.linalg.norm(arrays[f"{module}.{part}.weight"].reshape(config.hidden_size // 2, -1), axis=1)
-            for part in ("query", "key")
+            np.linalg.norm(arrays[f"{module}.{part}.weight"].reshape(pairs, -1), axis=1) for part in ("query", "key")
         )
         alive = (query > 0) & (key > 0)
         ratios = np.sqrt(np.divide(query, key, out=np.ones_like(query), where=alive))

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.errors import BackendError, TextTooLongError
+from roformer_edge.errors import BackendError, TextTooLongError, advice
 from roformer_edge.runtime.packing import TOKEN_BUDGET, pack_by_length
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import split_pair
@@ -194,9 +194,10 @@ class TextModel:
             return encode_within(self.tokenizer, text, pair, limit)
         encoding = self.tokenizer.encode_text(text, pair)
         if len(encoding.ids) > limit:
+            cut = advice(python="ask for truncation (truncation=True)", command="cut it with --truncate")
             raise TextTooLongError(
                 f"{where} has {len(encoding.ids)} tokens, special tokens included, and the model takes {limit} at "
-                "most; shorten it, or ask for truncation (truncation=True)"
+                f"most; shorten it, or {cut}"
             )
         return encoding
 

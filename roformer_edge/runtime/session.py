@@ -25,7 +25,7 @@ class SessionOptions:
     """How an engine is to run.
 
     Attributes:
-        threads: For the inside of one operation; ``None`` lets the engine take one a physical core.
+        threads: For the inside of one operation; ``None`` takes one a physical core that the process may use.
         delegates: What is to compute, most wanted first; see :mod:`roformer_edge.runtime.delegates`. ``None`` is the
             processor.
         arena: Keep freed memory for the next run. It saves time, and the process stays as large as its largest batch.

@@ -28,11 +28,16 @@ if TYPE_CHECKING:
         lookup: Mapping[str, int]
         template: Template
 
-        def register(self, added: Mapping[int, AddedToken]) -> None:
-            """Take in the added tokens of a saved tokenizer, and the special tokens."""
+        def register(self, added: Mapping[int, AddedToken], stored: Sequence[AddedToken]) -> None:
+            """Take in the added tokens of a saved tokenizer, before them those of its ``tokenizer.json``, and the
+            special tokens.
+            """
 
         def add(self, tokens: Sequence[Token], special: bool) -> int:
             """Add tokens; return how many are new."""
+
+        def first_versions(self) -> list[AddedToken] | None:
+            """The tokens with the flags that they had first, where these still count and are others now."""
 
         def refresh(self) -> None:
             """Derive anew what depends on special and added tokens."""

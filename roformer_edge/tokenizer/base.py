@@ -223,6 +223,7 @@ class Tokenizer:
         self.notes: tuple[str, ...] = (*vocabulary.notes, *self._check_options())
         named = isinstance(extra_special_tokens, Mapping)
         added = added_tokens_decoder or {}
+        stored = _read_stored(pipeline) if pipeline else []
         self._table = TokenTable(
             vocabulary,
             {
@@ -237,10 +238,10 @@ class Tokenizer:
             more=additional_special_tokens if named else (*additional_special_tokens, *extra_special_tokens),
             extra=extra_special_tokens if isinstance(extra_special_tokens, Mapping) else {},
             needed=self._needed,
-            known=[*(token.content for token in added.values()), *_stored_contents(pipeline)],
+            known=[token.content for token in (*added.values(), *stored)],
         )
         self._backend: Backend = self._backend_class(self._table, self._options)
-        self._backend.register(added)
+        self._backend.register(added, stored)
         self._refresh()
 
     def _check_options(self) -> Iterable[str]:
@@ -809,7 +810,7 @@ class Tokenizer:
 
     def to_settings(self) -> dict[str, Any]:
         """Everything but the vocabulary, the words and the Unicode tables, as JSON holds it, for ``from_settings``."""
-        table, pipeline = self._table, self._options.pipeline
+        table = self._table
         return {
             MODE: self.mode,
             **{name: getattr(self, name) for name in OPTIONS},
@@ -817,12 +818,22 @@ class Tokenizer:
             MORE_SPECIAL: self.additional_special_tokens,
             EXTRA_SPECIAL: self.extra_special_tokens,
             ADDED: {str(at): token.to_dict() for at, token in sorted(table.added.items())},
-            PIPELINE: None if pipeline is None else {key: pipeline[key] for key in sorted(pipeline) if key != STORED},
+            PIPELINE: self._described(),
         }
 
+    def _described(self) -> dict[str, Any] | None:
+        """The steps as ``tokenizer.json`` describes them, where they are not those of the class."""
+        pipeline, first = self._options.pipeline or {}, self._backend.first_versions()
+        steps = {key: pipeline[key] for key in sorted(pipeline) if key != STORED}
+        if first is not None:
+            steps[STORED] = [token.to_dict() for token in first]
+        return steps or None
 
-def _stored_contents(pipeline: Mapping[str, Any] | None) -> list[str]:
-    return [token["content"] for token in (pipeline or {}).get(STORED, ())]
+
+def _read_stored(pipeline: Mapping[str, Any]) -> list[AddedToken]:
+    from roformer_edge.tokenizer.settings import as_list, read_token
+
+    return [read_token(token, STORED) for token in as_list(pipeline.get(STORED, []), STORED)]
 
 
 def _special(token: Token) -> AddedToken:

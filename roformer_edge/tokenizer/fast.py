@@ -6,7 +6,7 @@ import os
 
 from roformer_edge.errors import TextError, VocabularyError
 from roformer_edge.tokenizer.added_tokens import AddedToken, FastMatcher
-from roformer_edge.tokenizer.base import STORED, Tokenizer
+from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.models import MAX_WORD, WordPiece
 from roformer_edge.tokenizer.normalizers import BertNormalizer
 from roformer_edge.tokenizer.template import Template
@@ -135,17 +135,18 @@ class FastBackend:
 
     # tokens
 
-    def register(self, added: Mapping[int, AddedToken]) -> None:
+    def register(self, added: Mapping[int, AddedToken], stored: Sequence[AddedToken]) -> None:
         """Take in the added tokens of a saved tokenizer, and the special tokens."""
         table = self._table
-        stored = (self._options.pipeline or {}).get(STORED, ())
-        if stored:
-            from roformer_edge.tokenizer.settings import read_token
-
-            self.add([read_token(token, "tokenizer.json") for token in stored], False)
+        self.add(stored, False)
         tokens: list[Token] = [token for _, token in sorted(added.items())]
         present = {*table.added_ids, *map(str, tokens)}
-        tokens += [token for token in table.all_special() if str(token) not in present]
+        # as in transformers, a special token with flags of its own is added again where they differ
+        tokens += [
+            token
+            for token in table.all_special()
+            if (token not in present if isinstance(token, str) else token not in tokens)
+        ]
         specials = set(table.all_special_tokens())
         self.add([_to_added(token, str(token) in specials) for token in tokens], False)
         # those that are added later are not among them
@@ -175,6 +176,15 @@ class FastBackend:
             if content not in special_contents:
                 self._others.append(token)
         return len(items) - ignored
+
+    def first_versions(self) -> list[AddedToken] | None:
+        """The tokens by id with the flags that they had first; None where they have them still.
+
+        A token that was added again with other flags is looked for in both manners.
+        """
+        first = {token.content: token for token in (*reversed(self._specials), *reversed(self._others))}
+        tokens = [first[token.content] for _, token in sorted(self._table.added.items())]
+        return None if tokens == [token for _, token in sorted(self._table.added.items())] else tokens
 
     def refresh(self) -> None:
         """Derive anew what depends on special and added tokens."""
@@ -335,16 +345,20 @@ def _short(index: dict[str, int], longest: int) -> dict[str, int]:
 
 
 def _roformer_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
-    return _standard(table, options, WordsPreTokenizer(options.open_segmenter()), ideographs=False)
+    cutter = WordsPreTokenizer(options.open_segmenter())
+    return _standard(table, options, cutter, ideographs=False, ascending=False)
 
 
 def _bert_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
     from roformer_edge.tokenizer.pre_tokenizers import BertPreTokenizer
 
-    return _standard(table, options, BertPreTokenizer(options.unicode), ideographs=options.tokenize_chinese_chars)
+    cutter = BertPreTokenizer(options.unicode)
+    return _standard(table, options, cutter, ideographs=options.tokenize_chinese_chars, ascending=True)
 
 
-def _standard(table: TokenTable, options: BackendOptions, cutter: PreTokenizer, ideographs: bool) -> Pipeline:
+def _standard(
+    table: TokenTable, options: BackendOptions, cutter: PreTokenizer, *, ideographs: bool, ascending: bool
+) -> Pipeline:
     strip = options.do_lower_case if options.strip_accents is None else options.strip_accents
     cls, sep = str(table.special["cls_token"]), str(table.special["sep_token"])
     return Pipeline(
@@ -355,6 +369,7 @@ def _standard(table: TokenTable, options: BackendOptions, cutter: PreTokenizer, 
             strip=strip,
             lower=options.do_lower_case,
             unicode=options.unicode,
+            ascending=ascending,
         ),
         pre_tokenizer=cutter,
         model=WordPiece(table.vocabulary.index),

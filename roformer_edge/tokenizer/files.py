@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from roformer_edge.errors import VocabularyError
+from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer.added_tokens import AddedToken
 from roformer_edge.tokenizer.base import ADDED, NO_LIMIT, OPTIONS, PIPELINE, STORED
 from roformer_edge.tokenizer.settings import (
@@ -117,7 +117,9 @@ def choose_mode(directory: str | os.PathLike[str]) -> str:
         if not isinstance(named, str) or named not in CLASSES:
             raise VocabularyError(
                 f"{os.path.join(folder, name)} names the tokenizer {shown(named)}, whose ids would differ; supported "  # noqa: PTH118
-                f"are {', '.join(CLASSES)}; a mode such as 'slow' (--tokenizer slow) reads it as another all the same"
+                f"are {', '.join(CLASSES)}; a mode such as "
+                + advice(python="'slow'", command="--tokenizer slow")
+                + " reads it as another all the same"
             )
         return CLASSES[named] or ("slow" if whole is None else "fast")
     if whole is None:
@@ -305,29 +307,31 @@ class _Reader:
         config = _read_object(self._folder, CONFIG_NAME) or {}
         options = self._options(config)
         special = {name: config[name] for name in (*SPECIAL_NAMES, MORE_SPECIAL) if name in config}
-        extra = self._extra(config.get(EXTRA_SPECIAL))
+        extra, unnamed = self._extra(config.get(EXTRA_SPECIAL))
         if ADDED in config:
             entries = as_object(config[ADDED], f"{CONFIG_NAME}: {ADDED}")
             added = {read_id(at, f"{CONFIG_NAME}: {ADDED}"): read_token(entries[at], CONFIG_NAME) for at in entries}
+            flagged = added
             _read_object(self._folder, SPECIAL_MAP_NAME)
         else:
             # older transformers kept the same in three files
             mapped = _read_object(self._folder, SPECIAL_MAP_NAME) or {}
             _note_unknown(SPECIAL_MAP_NAME, mapped.keys() - {*SPECIAL_NAMES, MORE_SPECIAL, *extra}, self.notes)
             special |= self._mapped(mapped, special)
-            added = self._legacy_added(special)
-        by_content = {token.content: token for token in added.values()}
+            flagged = dict(_stored(self._whole))
+            added = {**self._legacy_added(special), **flagged}
+        by_content = {token.content: token for token in flagged.values()}
         for name, value in special.items():
             if name == MORE_SPECIAL:
                 where = f"{CONFIG_NAME}: {name}"
                 options[name] = [_special_token(token, {}, where) for token in as_list(value or [], where)]
             else:
                 options[name] = None if value is None else _special_token(value, by_content, f"{CONFIG_NAME}: {name}")
-        options[EXTRA_SPECIAL] = (
-            {name: _special_token(token, by_content, EXTRA_SPECIAL) for name, token in extra.items()}
-            if isinstance(extra, dict)
-            else [_special_token(token, by_content, EXTRA_SPECIAL) for token in extra]
-        )
+        where = f"{CONFIG_NAME}: {EXTRA_SPECIAL}"
+        options[EXTRA_SPECIAL] = {name: _special_token(token, {}, where) for name, token in extra.items()}
+        if unnamed:
+            more = options.get(MORE_SPECIAL, [])
+            options[MORE_SPECIAL] = [*more, *(_special_token(token, {}, where) for token in unnamed)]
         options[ADDED] = added
         known = {*OPTIONS, *SPECIAL_NAMES, MORE_SPECIAL, EXTRA_SPECIAL, ADDED, "max_len", *extra}
         _note_unknown(
@@ -336,10 +340,10 @@ class _Reader:
         return options
 
     def _options(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        for name, (harmless, advice) in _REFUSED.items():
+        for name, (harmless, remedy) in _REFUSED.items():
             if name in config and config[name] not in harmless:
                 raise VocabularyError(
-                    f"{CONFIG_NAME}: {name} {shown(config[name])} changes ids and is not followed; {advice}"
+                    f"{CONFIG_NAME}: {name} {shown(config[name])} changes ids and is not followed; {remedy}"
                 )
         if config.get("auto_map") is not None:
             self.notes.append(f"{CONFIG_NAME}: auto_map names code of the checkpoint's own, which is not run")
@@ -357,15 +361,15 @@ class _Reader:
             check_value(name, value, f"{CONFIG_NAME}:")
         return options
 
-    def _extra(self, value: Any) -> dict[str, Any] | list[Any]:
+    def _extra(self, value: Any) -> tuple[dict[str, Any], list[Any]]:
         """``extra_special_tokens``: named ones as transformers 4.57 writes them, or the list of later versions."""
         if value is None or isinstance(value, list):
-            return value or []
+            return {}, value or []
         extra = as_object(value, f"{CONFIG_NAME}: {EXTRA_SPECIAL}")
         for name in extra:
             if not name.isidentifier() or name in SPECIAL_NAMES:
                 raise VocabularyError(f"{CONFIG_NAME}: {EXTRA_SPECIAL}: {name!r:.80} is not a name for a further token")
-        return extra
+        return extra, []
 
     def _mapped(self, mapped: dict[str, Any], special: Mapping[str, Any]) -> dict[str, Any]:
         """The special tokens of ``special_tokens_map.json``, those without a name behind those that the config has."""
@@ -389,7 +393,7 @@ class _Reader:
             added[read_id(index, ADDED_NAME)] = read_token(
                 {"content": content, "special": content in named}, ADDED_NAME
             )
-        return {**added, **dict(_stored(self._whole))}
+        return added
 
 
 def _special_token(value: object, added: Mapping[str, AddedToken], where: str) -> Token:

@@ -186,10 +186,19 @@ class BertNormalizer:
         strip: Drop marks without width.
         lower: Lower-case.
         unicode: The tables.
+        ascending: Characters that canonical reordering moves do not take their places along, as in the crate.
     """
 
     def __init__(
-        self, *, clean: bool, ideographs: bool, decompose: bool, strip: bool, lower: bool, unicode: UnicodeData
+        self,
+        *,
+        clean: bool,
+        ideographs: bool,
+        decompose: bool,
+        strip: bool,
+        lower: bool,
+        unicode: UnicodeData,
+        ascending: bool = True,
     ) -> None:
         self._clean = clean
         self._ideographs = ideographs
@@ -197,6 +206,7 @@ class BertNormalizer:
         self._strip = strip
         self._lower = lower
         self._unicode = unicode
+        self._ascending = ascending
         self._characters = CharacterMap(self._alone)
 
     def normalize(self, text: str) -> str:
@@ -218,8 +228,7 @@ class BertNormalizer:
         tables = self._unicode.fast
         characters, places = _spread(text, range(len(text)), lambda character: self._cleaned(tables, character))
         if self._decompose:
-            characters, places = _spread(characters, places, tables.decompose)
-            places = _reorder(tables, characters, places)
+            characters, places = self._decomposed(tables, characters, places)
         if self._strip:
             characters, places = _spread(
                 characters, places, lambda character: "" if tables.kind(character) & MARK else character
@@ -227,6 +236,22 @@ class BertNormalizer:
         if self._lower:
             characters, places = _spread(characters, places, tables.lower)
         return "".join(characters), places
+
+    def _decomposed(
+        self, tables: UnicodeTables, characters: list[str], places: list[int]
+    ) -> tuple[list[str], list[int]]:
+        parts, owners = _spread(characters, range(len(characters)), tables.decompose)
+        order = _canonical_order(tables, parts)
+        if self._ascending:
+            # what a character decomposed to counts as one step, wherever its parts went
+            step, before, moved = -1, set(), []
+            for at in order:
+                step += owners[at] not in before
+                before.add(owners[at])
+                moved.append(places[step])
+        else:
+            moved = [places[owners[at]] for at in order]
+        return [parts[at] for at in order], moved
 
     def _cleaned(self, tables: UnicodeTables, character: str) -> str:
         kind = tables.kind(character)
@@ -274,14 +299,13 @@ class Normalizers:
         return places
 
 
-def _reorder(tables: UnicodeTables, characters: list[str], places: list[int]) -> list[int]:
-    """Sort every run of combining characters by class, in place; return the places in the new order."""
-    orders = [tables.order(character) for character in characters]
+def _canonical_order(tables: UnicodeTables, characters: list[str]) -> list[int]:
+    """The places of characters after every run of combining ones was sorted by class."""
+    classes = [tables.order(character) for character in characters]
+    order: list[int] = []
     start = 0
-    for end in [place for place, order in enumerate(orders) if not order] + [len(orders)]:
-        if end - start > 1:
-            run = sorted(range(start, end), key=orders.__getitem__)
-            characters[start:end] = [characters[place] for place in run]
-            places[start:end] = [places[place] for place in run]
+    for end in [place for place, number in enumerate(classes) if not number] + [len(classes)]:
+        order += sorted(range(start, end), key=classes.__getitem__)
+        order += range(end, min(end + 1, len(classes)))
         start = end + 1
-    return places
+    return order

@@ -132,21 +132,30 @@ def at_characters(matches: Callable[[str], bool], behavior: str) -> SpanPreToken
 
 
 def at_string(string: str, behavior: str, invert: bool) -> SpanPreTokenizer:
-    """Cuts at every occurrence of a string, or at every character where it is empty."""
+    """Cuts at every occurrence of a string; an empty one occurs before every character, and at the end."""
+
+    cut = BEHAVIORS[behavior]
+
+    def places(text: str) -> Iterable[int]:
+        if not string:
+            return range(len(text) + 1)
+        found, place = [], text.find(string)
+        while place >= 0:
+            found.append(place)
+            place = text.find(string, place + len(string))
+        return found
 
     def pieces(text: str) -> Iterator[tuple[Span, bool]]:
         start = 0
-        while string and (place := text.find(string, start)) >= 0:
+        for place in places(text):
             if start < place:
                 yield (start, place), invert
-            yield (place, place + len(string)), not invert
             start = place + len(string)
+            yield (place, start), not invert
         if start < len(text):
             yield (start, len(text)), invert
 
-    if not string:
-        return SpanPreTokenizer(lambda text: BEHAVIORS[behavior](((at, at + 1), invert) for at in range(len(text))))
-    return SpanPreTokenizer(lambda text: BEHAVIORS[behavior](pieces(text)))
+    return SpanPreTokenizer(lambda text: [(start, end) for start, end in cut(pieces(text)) if start < end])
 
 
 def split(text: str, matches: Callable[[str], bool], behavior: str = "Isolated") -> list[Span]:

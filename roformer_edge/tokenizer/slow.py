@@ -47,7 +47,7 @@ class SlowBackend:
 
     # tokens
 
-    def register(self, added: Mapping[int, AddedToken]) -> None:
+    def register(self, added: Mapping[int, AddedToken], stored: Sequence[AddedToken]) -> None:
         """Take in the added tokens of a saved tokenizer, and the special tokens."""
         self._table.added.update(added)
         self._table.added_ids.update({token.content: index for index, token in added.items()})
@@ -73,12 +73,20 @@ class SlowBackend:
             if at is None:
                 at = size + new
                 new += 1
+                if at in table.added:
+                    raise VocabularyError(
+                        f"the new token {content!r:.80} would get the id {at}, which {table.added[at].content!r:.80} "
+                        "has: the ids of added tokens must follow those of the vocabulary without gaps"
+                    )
             if token.special and content not in specials:
                 table.more.append(token)
                 specials.add(content)
             table.added[at] = token
             table.added_ids[content] = at
         return new
+
+    def first_versions(self) -> None:
+        """Nothing: only the last flags of a token count."""
 
     def refresh(self) -> None:
         """Derive anew what depends on special and added tokens."""

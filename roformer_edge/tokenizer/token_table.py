@@ -7,7 +7,7 @@ from roformer_edge.tokenizer.added_tokens import AddedToken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
     from roformer_edge.tokenizer.vocab import Vocabulary
@@ -74,12 +74,17 @@ class TokenTable:
                 )
 
     def all_special(self) -> list[Token]:
-        """All special tokens, each once, in the order in which transformers lists them."""
-        found: dict[str, Token] = {}
-        for token in (*self.special.values(), *self.more, *self.extra.values()):
-            if token:
-                found.setdefault(str(token), token)
-        return list(found.values())
+        """All special tokens in the order in which transformers lists them, each once but for doubles in ``more``."""
+        found: list[Token] = []
+        seen: set[str] = set()
+        groups: list[Sequence[Token | None]] = [[token] for token in self.special.values()]
+        groups.append(self.more)
+        groups += [[token] for token in self.extra.values()]
+        for group in groups:
+            new = [token for token in group if token and str(token) not in seen]
+            seen.update(map(str, new))
+            found += new
+        return found
 
     def all_special_tokens(self) -> list[str]:
         """The texts of all special tokens, each once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roformer_edge.errors import VocabularyError
+from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer import pre_tokenizers as cutting
 from roformer_edge.tokenizer.fast import Pipeline, WordsPreTokenizer
 from roformer_edge.tokenizer.models import MAX_WORD, PREFIX, WordLevel, WordPiece
@@ -42,6 +42,8 @@ def build_pipeline(spec: Mapping[str, Any], table: TokenTable, options: BackendO
         VocabularyError: A step is malformed, or of a kind whose ids this package cannot give.
     """
     spec = complete(spec, table, options)
+    if options.mode == "fast":
+        _check_roformer(spec)
     unknown, longest, model = _model(spec["model"], table)
     joins, tidies = _decoder(spec["decoder"])
     return Pipeline(
@@ -195,16 +197,25 @@ def _check_depth(depth: int) -> None:
 # pre-tokenizers
 
 
-def _cutter(value: Any, options: BackendOptions) -> PreTokenizer | None:
-    if options.mode != "fast":
-        return _pre_tokenizer(value, options)
-    if value != {"type": "BertPreTokenizer"}:
+def _check_roformer(spec: Mapping[str, Any]) -> None:
+    """Refuse what ``RoFormerTokenizerFast`` would cut otherwise than the file says, or does not open."""
+    for step, wanted in _WRITTEN_BY_ROFORMER.items():
+        value = spec[step]
         kind = value.get("type") if isinstance(value, dict) else value
-        raise VocabularyError(
-            f"tokenizer.json: the pre_tokenizer {shown(kind)} is not what RoFormerTokenizerFast writes, "
-            "BertPreTokenizer in place of its own; mode='plain' (--tokenizer plain) follows the file as it stands"
-        )
-    return WordsPreTokenizer(options.open_segmenter())
+        if kind != wanted:
+            raise VocabularyError(
+                f"tokenizer.json: the {step} {shown(kind)} is not what RoFormerTokenizerFast writes, {wanted}; "
+                + advice(python="mode='plain'", command="--tokenizer plain")
+                + " follows the file as it stands"
+            )
+
+
+# what the class writes; the pre-tokenizer stands in the place of its own, which no file can hold
+_WRITTEN_BY_ROFORMER = {"model": "WordPiece", "pre_tokenizer": "BertPreTokenizer", "normalizer": "BertNormalizer"}
+
+
+def _cutter(value: Any, options: BackendOptions) -> PreTokenizer | None:
+    return WordsPreTokenizer(options.open_segmenter()) if options.mode == "fast" else _pre_tokenizer(value, options)
 
 
 def _pre_tokenizer(value: Any, options: BackendOptions, depth: int = 0) -> PreTokenizer | None:

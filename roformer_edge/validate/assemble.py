@@ -36,13 +36,13 @@ from roformer_edge.validate.statistics import (
     CountedRows,
     Ends,
     Spread,
+    count_pairs,
     count_rows,
-    count_verdicts,
     estimate,
     paired_bootstrap,
     wilson_interval,
 )
-from roformer_edge.validate.tasks.measure import Measure, Rows
+from roformer_edge.validate.tasks.measure import Measure, StatisticRows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +113,10 @@ def _figures(counted: CountedRows, metrics: Sequence[Metric], options: CompareOp
 def _figure(counted: CountedRows, metric: Metric, spread: Spread, confidence: float) -> Figure:
     found = estimate(counted, metric)
     sides = spread.reference, spread.candidate
-    verdicts = None
+    pairs = None
     if metric.right_answers:
-        verdicts = count_verdicts(counted, metric)
-        right = verdicts.both + verdicts.only_reference, verdicts.both + verdicts.only_candidate
+        pairs = count_pairs(counted, metric)
+        right = pairs.both + pairs.only_reference, pairs.both + pairs.only_candidate
         sides = (
             wilson_interval(right[0], counted.examples, confidence),
             wilson_interval(right[1], counted.examples, confidence),
@@ -131,11 +131,13 @@ def _figure(counted: CountedRows, metric: Metric, spread: Spread, confidence: fl
         candidate_interval=_interval(sides[1]),
         drop=found.drop,
         drop_interval=_interval(spread.drop),
-        verdicts=verdicts,
+        paired=pairs,
     )
 
 
-def _slices(by: str, examples: Sequence[Example], rows: tuple[Rows, Rows], metrics: Sequence[Metric]) -> list[Slice]:
+def _slices(
+    by: str, examples: Sequence[Example], rows: tuple[StatisticRows, StatisticRows], metrics: Sequence[Metric]
+) -> list[Slice]:
     slices = []
     for name, chosen in cut_by(examples, by):
         counted = count_rows(rows[0][chosen], rows[1][chosen])

@@ -14,16 +14,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[Any]
+StatisticRows = NDArray[Any]
 Weights = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Unit = Literal["percent", "number"]
 
 # one number of every row: [rows, columns] -> [rows]
-Column = Callable[[Rows], NDArray[Any]]
+Column = Callable[[StatisticRows], NDArray[Any]]
 
 
-def ones(rows: Rows) -> NDArray[np.int64]:
+def ones(rows: StatisticRows) -> NDArray[np.int64]:
     """Return a one for every row: the whole of a share of examples."""
     return np.ones(len(rows), dtype=np.int64)
 
@@ -45,7 +45,7 @@ class Metric:
     name: str
     unit: Unit = "percent"
     higher_is_better: bool = True
-    formula: Callable[[Rows, Weights], Floats] | None = None
+    formula: Callable[[StatisticRows, Weights], Floats] | None = None
     right_answers: bool = False
 
     @property
@@ -53,17 +53,24 @@ class Metric:
         """What a value is multiplied with to be shown, and a difference of values to be points."""
         return 100 if self.unit == "percent" else 1
 
-    def value(self, rows: Rows, weights: Weights) -> Floats:
+    def value(self, rows: StatisticRows, weights: Weights) -> Floats:
         """Compute the metric of every resample, float64 ``[resamples]``."""
         assert self.formula is not None
         return self.formula(rows, weights)
 
-    def drop(self, reference: Rows, candidate: Rows, weights: Weights) -> Floats:
-        """Compute what the candidate lost in every resample, scaled; positive is a loss whatever the direction."""
-        change = self.scale * (self.value(reference, weights) - self.value(candidate, weights))
-        return change if self.higher_is_better else -change
+    def both(
+        self, reference: StatisticRows, candidate: StatisticRows, weights: Weights
+    ) -> tuple[Floats, Floats, Floats]:
+        """Compute the metric of both sides in every resample, and what the candidate lost.
 
-    def part(self, rows: Rows) -> NDArray[Any]:
+        Returns:
+            The values, and the drop: scaled, and positive for a loss whatever the direction.
+        """
+        ours, theirs = self.value(reference, weights), self.value(candidate, weights)
+        change = self.scale * (ours - theirs)
+        return ours, theirs, change if self.higher_is_better else -change
+
+    def part(self, rows: StatisticRows) -> NDArray[Any]:
         """Return 1 for every row that is right and 0 for the others; only of a metric of right answers."""
         raise NotImplementedError(self.name)
 
@@ -80,24 +87,27 @@ class Ratio(Metric):
     numerator: Column
     denominator: Column = ones
 
-    def value(self, rows: Rows, weights: Weights) -> Floats:
+    def value(self, rows: StatisticRows, weights: Weights) -> Floats:
         """Compute the ratio of every resample, float64 ``[resamples]``."""
         part, whole = self._sums(rows, weights)
         return ratio(part, whole)
 
-    def drop(self, reference: Rows, candidate: Rows, weights: Weights) -> Floats:
-        """Compute what the candidate lost; with equal denominators one rounding, so that 3 of 1,000 is 0.3 points."""
+    def both(
+        self, reference: StatisticRows, candidate: StatisticRows, weights: Weights
+    ) -> tuple[Floats, Floats, Floats]:
+        """As for any metric; with equal denominators the drop is rounded once, so that 3 of 1,000 is 0.3 points."""
         (ours, whole), (theirs, other) = (self._sums(rows, weights) for rows in (reference, candidate))
+        first, second = ratio(ours, whole), ratio(theirs, other)
+        change = ratio(self.scale * (ours - theirs), whole)
         if not np.array_equal(whole, other):
-            return super().drop(reference, candidate, weights)
-        lost = self.scale * (ours - theirs)
-        return ratio(lost if self.higher_is_better else -lost, whole)
+            change = self.scale * (first - second)
+        return first, second, change if self.higher_is_better else -change
 
-    def part(self, rows: Rows) -> NDArray[Any]:
+    def part(self, rows: StatisticRows) -> NDArray[Any]:
         """Return the numerator of every row."""
         return self.numerator(rows)
 
-    def _sums(self, rows: Rows, weights: Weights) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _sums(self, rows: StatisticRows, weights: Weights) -> tuple[NDArray[Any], NDArray[Any]]:
         return weights @ self.numerator(rows), weights @ self.denominator(rows)
 
 

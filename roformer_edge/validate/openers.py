@@ -10,7 +10,8 @@ from typing import Any
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, Manifest
 from roformer_edge.bundle.reader import is_bundle, open_bundle
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint, read_config, task_of_config
+from roformer_edge.checkpoint.finding import find_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.formats import get_format, resolve
@@ -63,7 +64,7 @@ def open_predictor(
     """
     bundle = is_bundle(path)
     if task is None:
-        task = task_of_bundle(path) if bundle else task_of_config(read_config(Path(path))).name
+        task = task_of_bundle(path) if bundle else find_checkpoint(path).task.name
     get_task(task)
     opening = Opening(
         path=str(path), task=task, threads=threads, truncate=truncate, tokenizer=tokenizer, max_length=max_length
@@ -119,9 +120,10 @@ def predictor_of_bundle(
 
 def _open_checkpoint(opening: Opening, name: str) -> Predictor:
     task = get_task(opening.task)
-    checkpoint = load_checkpoint(opening.path, task, max_length=opening.max_length)
-    tokenizer = load_tokenizer(opening.path, mode=opening.tokenizer)
-    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {opening.path}")
+    files = find_checkpoint(opening.path)
+    checkpoint = load_checkpoint(files, task, max_length=opening.max_length)
+    tokenizer = load_tokenizer(files.tokenizer_directory, mode=opening.tokenizer)
+    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
     with checkpoint:
         session = TorchSession(checkpoint, task, opening.threads)
     return predictor_of_checkpoint(session, tokenizer, checkpoint, opening, name)

@@ -21,7 +21,7 @@ from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.format import valued
 from roformer_edge.validate.metrics import Unit
 from roformer_edge.validate.predictors import Facts
-from roformer_edge.validate.statistics import Verdicts
+from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Agreement, Detail, Effect
 
@@ -46,7 +46,7 @@ class Figure:
         higher_is_better: Whether a larger value is a better one.
         reference, reference_interval, candidate, candidate_interval: The values.
         drop, drop_interval: What the candidate lost; paired bootstrap.
-        verdicts: Who was right where, of metrics that count right answers; else ``None``.
+        paired: Who was right where, of metrics that count right answers; else ``None``.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Figure:
     candidate_interval: Interval
     drop: float
     drop_interval: Interval
-    verdicts: Verdicts | None
+    paired: PairedCounts | None
 
     @property
     def change(self) -> float:

@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 
 from roformer_edge.validate.metrics import Metric
 
-Rows = NDArray[Any]
+StatisticRows = NDArray[Any]
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Ends = tuple[float, float]
 
 _CHUNK_CELLS = 1_000_000  # of [resamples, distinct rows] working arrays held at once
+_FEW_ROWS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,8 @@ class CountedRows:
         count: int64 ``[distinct]``, at least 1 each.
     """
 
-    reference: Rows
-    candidate: Rows
+    reference: StatisticRows
+    candidate: StatisticRows
     count: Indices
 
     @property
@@ -49,7 +50,7 @@ class CountedRows:
         return int(self.count.sum())
 
 
-def count_rows(reference: Rows, candidate: Rows) -> CountedRows:
+def count_rows(reference: StatisticRows, candidate: StatisticRows) -> CountedRows:
     """Count the distinct pairs of rows of two arrays ``[examples, columns]``."""
     both, count = np.unique(np.concatenate([reference, candidate], axis=1), axis=0, return_counts=True)
     columns = reference.shape[1]
@@ -57,7 +58,7 @@ def count_rows(reference: Rows, candidate: Rows) -> CountedRows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdicts:
+class PairedCounts:
     """How many examples either side answered rightly, for metrics that count right answers.
 
     Attributes:
@@ -72,7 +73,7 @@ class Verdicts:
     p_value: float
 
 
-def count_verdicts(counted: CountedRows, metric: Metric) -> Verdicts:
+def count_pairs(counted: CountedRows, metric: Metric) -> PairedCounts:
     """Count the examples by who was right; ``metric`` is one of right answers."""
     reference, candidate = (metric.part(rows) > 0 for rows in (counted.reference, counted.candidate))
 
@@ -80,7 +81,7 @@ def count_verdicts(counted: CountedRows, metric: Metric) -> Verdicts:
         return int(counted.count[chosen].sum())
 
     lost, won = number(reference & ~candidate), number(candidate & ~reference)
-    return Verdicts(
+    return PairedCounts(
         both=number(reference & candidate),
         only_reference=lost,
         only_candidate=won,
@@ -100,12 +101,8 @@ class Estimate:
 
 def estimate(counted: CountedRows, metric: Metric) -> Estimate:
     """Compute the metric of both sides and its drop, each rounded once where it is a ratio of counts."""
-    weights = counted.count[np.newaxis]
-    return Estimate(
-        reference=float(metric.value(counted.reference, weights)[0]),
-        candidate=float(metric.value(counted.candidate, weights)[0]),
-        drop=float(metric.drop(counted.reference, counted.candidate, weights)[0]),
-    )
+    ours, theirs, drop = metric.both(counted.reference, counted.candidate, counted.count[np.newaxis])
+    return Estimate(reference=float(ours[0]), candidate=float(theirs[0]), drop=float(drop[0]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,20 +126,13 @@ def paired_bootstrap(
         confidence: Mass of the intervals, in (0, 1).
         seed: Of the random generator; the same seed gives the same intervals.
     """
-    random, total = np.random.default_rng(seed), counted.examples
-    share = counted.count / total
-    step = max(1, _CHUNK_CELLS // max(counted.reference.shape[1], len(share)))
+    random = np.random.default_rng(seed)
+    step = max(1, _CHUNK_CELLS // max(counted.reference.shape[1], len(counted.count)))
     drawn: list[list[tuple[Floats, Floats, Floats]]] = [[] for _ in metrics]
     for start in range(0, resamples, step):
-        weights = random.multinomial(total, share, size=min(step, resamples - start))
+        weights = _resample(random, counted.count, min(step, resamples - start))
         for metric, parts in zip(metrics, drawn, strict=True):
-            parts.append(
-                (
-                    metric.value(counted.reference, weights),
-                    metric.value(counted.candidate, weights),
-                    metric.drop(counted.reference, counted.candidate, weights),
-                )
-            )
+            parts.append(metric.both(counted.reference, counted.candidate, weights))
     spreads = []
     for parts in drawn:
         ours, theirs, drops = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -154,6 +144,20 @@ def paired_bootstrap(
             )
         )
     return spreads
+
+
+def _resample(random: np.random.Generator, count: Indices, resamples: int) -> Indices:
+    """Draw how often each distinct row occurs in ``resamples`` data sets of the same size, int64 ``[resamples, rows]``.
+
+    A few rows are drawn by their counts, in one step each; where most examples have a row of their own, it is quicker
+    to draw the examples.
+    """
+    total, rows = int(count.sum()), len(count)
+    if rows <= max(_FEW_ROWS, total // 2):
+        return random.multinomial(total, count / total, size=resamples)
+    chosen = np.repeat(np.arange(rows), count)[random.integers(0, total, size=(resamples, total))]
+    chosen += rows * np.arange(resamples)[:, np.newaxis]
+    return np.bincount(chosen.ravel(), minlength=resamples * rows).reshape(resamples, rows)
 
 
 def _percentile_interval(values: Floats, confidence: float) -> Ends:

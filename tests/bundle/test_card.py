@@ -27,7 +27,7 @@ def test_the_card_tells_what_the_manifest_knows(bundle: Path) -> None:
         "400 examples of `dev.jsonl`",
         "`logits`, the largest absolute difference is 2.5e-07, and 5e-08 of the tensor's largest value",
         "the smaller of the two may be 0.0001",
-        "Not used of the checkpoint: `pooler.dense.weight`.",
+        "Of the checkpoint's files:\n\n- `pooler.dense.weight`",
         "`optimization.disable_specified_optimizers` is `SkipLayerNormFusion`",
         "| `model.onnx` | the graph that the engine runs | 10.2 kB |",
         "`my-checkpoint`",
@@ -53,11 +53,11 @@ def test_what_was_not_done_is_said() -> None:
             calibration=CalibrationRecord(texts=512, sha256="0" * 64, observer="percentile"),
             minimum_runtime={},
             session={},
-            unused=(),
+            notes=(),
         ),
         "x",
     )
-    assert "Not used" not in card
+    assert "checkpoint's files" not in card
     assert "options of the engine" not in card
     assert "was not measured" in card
     assert "not compared with a reference: torch is not installed" in card

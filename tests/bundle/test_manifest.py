@@ -75,7 +75,7 @@ def test_the_layout_is_pinned() -> None:
         "calibration",
         "parity",
         "measured",
-        "unused",
+        "notes",
         "minimum_runtime",
         "provenance",
     ]
@@ -123,7 +123,7 @@ def test_every_key_is_needed(key: str) -> None:
         ({"signatures": lengths(16, 128)}, "the longest for max_length 64; found 16, 128"),
         ({"signatures": lengths(128, None)}, "the longest for max_length 64; found 128, any"),
         ({"session": {"a": 1}}, "session: a must be a string, found 1"),
-        ({"unused": [1]}, r"unused\[0\] must be a string"),
+        ({"notes": [1]}, r"notes\[0\] must be a string"),
         ({"tokenizer": []}, "tokenizer must be an object, found a list"),
         ({"minimum_runtime": {"onnxruntime": ">=1"}}, "onnxruntime must be numbers separated by dots"),
         ({"calibration": {"texts": 0, "sha256": "0" * 64, "observer": "minmax"}}, "texts must be a whole number"),

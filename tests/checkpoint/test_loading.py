@@ -272,12 +272,6 @@ class TestRefusals:
 
         assert_refused(checkpoint_directory(learned), "not the sinusoidal table")
 
-    def test_a_rotary_table_of_another_length(self, checkpoint_directory):
-        def shorter(arrays):
-            arrays[ROTARY_TABLE] = rotary_table(31, 8)
-
-        assert_refused(checkpoint_directory(shorter), r"rotary table is \[31, 8\], expected \[32, 8\]")
-
     @pytest.mark.parametrize("positions", [20, 32, 50])
     @pytest.mark.parametrize("stored", [True, False])
     def test_another_number_of_positions_when_asked(self, checkpoint_directory, positions, stored):
@@ -302,12 +296,6 @@ class TestRefusals:
         with pytest.raises(CheckpointError, match=r"rotary table is \[32, 4\], expected \[50, 8\]"):
             load_checkpoint(checkpoint_directory(narrower), TASK, max_length=50)
 
-    def test_roformer_sim(self, checkpoint_directory):
-        def add_pooler(arrays):
-            arrays["roformer.pooler.dense.weight"] = np.zeros((16, 16), np.float32)
-
-        assert_refused(checkpoint_directory(add_pooler), "RoFormer-sim", UnsupportedModelError)
-
     def test_a_truncated_safetensors(self, checkpoint_directory):
         directory = checkpoint_directory()
         file = directory / "model.safetensors"
@@ -323,15 +311,88 @@ class TestRefusals:
             load_checkpoint(directory, TASK).arrays[WORDS]
 
 
-class TestVocabulary:
-    @pytest.mark.parametrize(("rows", "tokens"), [(50000, 50000), (21248, 21128), (128, 70), (64, 1)])
-    def test_fits(self, rows, tokens):
-        check_vocabulary(RoFormerConfig(vocab_size=rows), tokens, "vocab.txt")
+class TestPooler:
+    """Of RoFormer-sim, and of classes of pip's roformer: read where it is whole, needed by nothing of ours."""
 
-    @pytest.mark.parametrize(("rows", "tokens"), [(50000, 50001), (50000, 49999), (50000, 12000), (21248, 21000)])
-    def test_does_not_fit(self, rows, tokens):
-        with pytest.raises(VocabularyError, match=f"vocab.txt has {tokens} tokens and the model {rows} embeddings"):
-            check_vocabulary(RoFormerConfig(vocab_size=rows), tokens, "vocab.txt")
+    @staticmethod
+    def add(arrays):
+        arrays["roformer.pooler.dense.weight"] = np.full((16, 16), 0.5, np.float32)
+        arrays["roformer.pooler.dense.bias"] = np.arange(16, dtype=np.float32)
+
+    @pytest.mark.parametrize("architecture", ["RoFormerModel", "RoFormerForMaskedLM", TASK.model_class])
+    def test_it_is_there_for_whoever_wants_it(self, checkpoint_directory, architecture):
+        checkpoint = load_architecture(checkpoint_directory(self.add, architecture), architecture)
+        assert checkpoint.has_pooler
+        assert checkpoint.arrays["roformer.pooler.dense.bias"].tolist() == list(range(16))
+        assert (checkpoint.unused, checkpoint.notes) == ((), ())
+
+    def test_without_one(self, checkpoint_directory):
+        checkpoint = load_checkpoint(checkpoint_directory(), TASK)
+        assert not checkpoint.has_pooler
+        assert "roformer.pooler.dense.bias" not in checkpoint.arrays
+
+    def test_half_a_pooler_is_none(self, checkpoint_directory):
+        def add(arrays):
+            self.add(arrays)
+            del arrays["roformer.pooler.dense.bias"]
+
+        checkpoint = load_checkpoint(checkpoint_directory(add), TASK)
+        assert not checkpoint.has_pooler
+        assert checkpoint.unused == ("roformer.pooler.dense.weight",)
+        assert checkpoint.notes == ("1 tensor of other heads not used: roformer.pooler.dense.weight",)
+
+    def test_text_generation_of_roformer_sim_is_refused(self, checkpoint_directory, tiny_config):
+        architecture = "RoFormerForCausalLM"
+        directory = checkpoint_directory(self.add, architecture, tiny_config.replace(is_decoder=True))
+        with pytest.raises(UnsupportedModelError, match=r"it is a RoFormer-sim, .*fill-mask and feature-extraction"):
+            load_architecture(directory, architecture)
+        load_architecture(directory, "RoFormerForMaskedLM")
+        load_architecture(directory, architecture, ignore_weights=["roformer.pooler.*"])
+
+
+class TestDoubles:
+    @pytest.mark.parametrize("prefix", ["module.", "_orig_mod."])
+    def test_two_of_one_name_must_be_equal(self, checkpoint_directory, prefix):
+        def repeat(arrays):
+            arrays |= {prefix + name: array + name.endswith("out_proj.bias") for name, array in arrays.items()}
+
+        directory = checkpoint_directory(lambda arrays: arrays.update({prefix + WORDS: arrays[WORDS]}))
+        assert WORDS in load_checkpoint(directory, TASK).arrays
+        directory = checkpoint_directory(repeat)
+        assert_refused(directory, r"two tensors for classifier\.out_proj\.bias that differ: .*; keep the model")
+
+    def test_the_two_biases_of_a_language_model(self, checkpoint_directory):
+        def repeat(arrays):
+            arrays["cls.predictions.decoder.bias"] = arrays["cls.predictions.bias"] + 1
+
+        directory = checkpoint_directory(repeat, "RoFormerForMaskedLM")
+        with pytest.raises(CheckpointError, match=r"two tensors for cls\.predictions\.bias that differ"):
+            load_architecture(directory, "RoFormerForMaskedLM")
+
+
+def test_what_was_opened_is_closed_where_a_check_fails(checkpoint_directory, monkeypatch):
+    closed = []
+    original = WeightFile.close
+    monkeypatch.setattr(WeightFile, "close", lambda self: closed.append(self.path.name) or original(self))
+    with pytest.raises(CheckpointError):
+        load_architecture(checkpoint_directory(), "RoFormerForMaskedLM")
+    assert closed == ["model.safetensors"]
+
+
+class TestVocabulary:
+    def test_one_token_a_row(self):
+        assert check_vocabulary(RoFormerConfig(vocab_size=50000), 50000, "vocab.txt") == ()
+
+    @pytest.mark.parametrize(("rows", "tokens"), [(21248, 21128), (40, 37), (50000, 12000), (64, 1)])
+    def test_rows_to_spare(self, rows, tokens):
+        (note,) = check_vocabulary(RoFormerConfig(vocab_size=rows), tokens, "vocab.txt")
+        assert note == (
+            f"vocab.txt has {tokens} tokens and the model {rows} embeddings: the last {rows - tokens} are never used"
+        )
+
+    def test_a_token_without_a_row(self):
+        with pytest.raises(VocabularyError, match=r"vocab\.txt has 41 tokens and the model 40 embeddings"):
+            check_vocabulary(RoFormerConfig(vocab_size=40), 41, "vocab.txt")
 
 
 def test_a_directory_can_move_and_keeps_its_digest(checkpoint_directory, tmp_path_factory):

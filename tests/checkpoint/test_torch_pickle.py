@@ -55,7 +55,7 @@ def test_a_truncated_file(tmp_path, tiny_config, random_arrays, keep):
     path = tmp_path / "pytorch_model.bin"
     torch.save(as_torch(random_arrays(tiny_config)), path)
     path.write_bytes(path.read_bytes()[:keep])
-    assert_refused(path, "is truncated, damaged or|damaged, or a pickle")
+    assert_refused(path, "is truncated or not what its name says|damaged, or a pickle")
 
 
 class Payload:
@@ -88,3 +88,57 @@ def test_what_is_no_dense_floating_point_tensor_is_no_weight(tmp_path, tensor, d
     torch.save({"a": tensor}, tmp_path / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match=rf"pytorch_model\.bin: tensor 'a' is stored as {dtype}"):
         open_torch(tmp_path / "pytorch_model.bin").read("a")
+
+
+# what pytorch_lightning 2 writes beside the weights
+LIGHTNING = {
+    "epoch": 3,
+    "global_step": 400,
+    "pytorch-lightning_version": "2.5.0",
+    "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 4}}}},
+    "callbacks": {"ModelCheckpoint{'monitor': 'loss'}": {"best_model_score": torch.tensor(0.1), "last_model_path": ""}},
+    "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 0.1, "params": [0]}]}],
+    "lr_schedulers": [],
+    "hparams_name": "kwargs",
+    "hyper_parameters": {"lr": 0.1, "layers": [1, 2]},
+}
+
+
+class TestTrainers:
+    @pytest.mark.parametrize(
+        ("nest", "prefix"),
+        [
+            (lambda state: {**LIGHTNING, "state_dict": state}, "model."),
+            (lambda state: {**LIGHTNING, "state_dict": state}, "net._orig_mod."),
+            (lambda state: {"model_state_dict": state, "optimizer_state_dict": {"state": {}}, "epoch": 7}, ""),
+            (lambda state: {"model": state, "args": {"lr": 1}, "best": 0.9}, "module."),
+            (lambda state: {"model": {"state_dict": state}, "step": 3}, "module._orig_mod."),
+        ],
+        ids=["Lightning", "Lightning, compiled", "model_state_dict", "model", "twice"],
+    )
+    def test_the_state_dict_is_found(self, checkpoint_directory, tiny_config, random_arrays, nest, prefix):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        arrays = random_arrays(tiny_config)
+        state = {prefix + name: tensor for name, tensor in as_torch(arrays).items()}
+        torch.save(nest(state), directory / "epoch=3-step=400.ckpt")
+        checkpoint = load_checkpoint(directory, TASK)
+        assert [file.name for file in checkpoint.files] == ["epoch=3-step=400.ckpt"]
+        assert checkpoint.unused == ()
+        assert all(np.array_equal(checkpoint.arrays[name], array) for name, array in arrays.items())
+
+    def test_an_average_beside_it_is_named(self, checkpoint_directory, tiny_config, random_arrays):
+        directory = checkpoint_directory()
+        (directory / "model.safetensors").unlink()
+        state = as_torch(random_arrays(tiny_config))
+        torch.save({"state_dict": state, "ema_state_dict": state, "epoch": 3}, directory / "a.ckpt")
+        note = "a.ckpt: the weights under 'state_dict' are used, and not those under 'ema_state_dict'"
+        assert load_checkpoint(directory, TASK).notes == (note,)
+
+    def test_none_is_found(self, tmp_path):
+        torch.save({**LIGHTNING, "weights": {"a": torch.zeros(1)}}, tmp_path / "a.ckpt")
+        assert_refused(tmp_path / "a.ckpt", r"a\.ckpt must hold .* by itself or under one of: state_dict, ")
+
+    def test_of_an_object_it_says_what_converts_it(self, tmp_path):
+        torch.save({**LIGHTNING, "hyper_parameters": Path("x"), "state_dict": {}}, tmp_path / "a.ckpt")
+        assert_refused(tmp_path / "a.ckpt", r"a\.ckpt was not opened: .*save its state_dict\(\) alone")

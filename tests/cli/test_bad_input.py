@@ -72,13 +72,9 @@ CHECKPOINTS = {
     "too many layers": (change_config(num_hidden_layers=3), "missing"),
     "a pickle with code": (pickle_with_code, "was not opened"),
     "a zipped pickle with code": (zipped_pickle_with_code, "was not opened"),
-    "half a RoFormerV2": (change_config(norm_type="rms_norm"), "'rms_norm' does not go with use_bias True"),
-    "RoFormerV2 in the config only": (change_config(norm_type="rms_norm", use_bias=False), "unexpected"),
-    "RoFormer-sim": (change_config(pooler_activation="linear"), "RoFormer-sim"),
     "another architecture": (change_config(model_type="bert"), "'bert'"),
     "heads that do not divide": (change_config(num_attention_heads=3), "not a multiple"),
     "longer vocabulary": (longer_vocabulary, "tokens and the model"),
-    "shorter vocabulary": (shorter_vocabulary, "tokens and the model"),
     "no vocabulary": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt"),
     "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
     "config nested too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "not valid JSON"),
@@ -110,15 +106,28 @@ def test_broken_checkpoints(cli, checkpoint, tmp_path, monkeypatch, damage, says
         (["--preset", "sparc"], "unknown preset 'sparc'; choose one of: x86,"),
         (["--inputs", "int8"], "unknown index dtype 'int8'; choose one of: int64, int32"),
         (["--recipe", "int8-static"], "needs calibration texts"),
-        (["--max-drop", "1"], "no labelled data"),
+        (["--max-drop", "1"], "--max-drop must be left out without labelled data (--eval)"),
         (
             ["--max-length", "2"],
-            "max_length must be a whole number of at least 3, for [CLS], one token and [SEP], found 2",
+            "--max-length must be a whole number of at least 3, for [CLS], one token and [SEP], found 2",
         ),
         (["--observer", "median"], "unknown observer 'median'; choose one of: minmax,"),
-        (["--calibration-texts", "-1"], "calibration_texts must be a whole number of at least 1, found -1"),
+        (["--calibration-texts", "-1"], "--calibration-texts must be a whole number of at least 1, found -1"),
         (["--keep-float", "layer.7.*"], "the pattern 'layer.7.*' matches no part of this model"),
-        (["--report", "bundle/report"], "report must be a folder outside of the bundle, found 'bundle/report'"),
+        (["--report", "r"], "--report must be left out without labelled data (--eval), found r"),
+        (["--slice", "length"], "--slice must be left out without labelled data (--eval)"),
+        (["--observer", "mse"], "--observer must be left out without calibration data (--calibration), found mse"),
+        (["--calibration-texts", "9"], "--calibration-texts must be left out without calibration data"),
+        (["--truncate"], "--truncate must be left out without data (--eval or --calibration)"),
+        (["--fields", "text=a"], "--fields must be left out without data (--eval or --calibration)"),
+        (
+            ["--recipe", "fp32", "--preset", "arm"],
+            "--preset must be left out, because it changes nothing",
+        ),
+        (
+            ["--recipe", "fp32", "--keep-float", "layer.0.*"],
+            "--keep-float must be left out, because it changes nothing",
+        ),
     ],
 )
 def test_wrong_words(cli, checkpoint, tmp_path, monkeypatch, arguments, says):
@@ -126,6 +135,34 @@ def test_wrong_words(cli, checkpoint, tmp_path, monkeypatch, arguments, says):
     outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *arguments)
     assert says in outcome.error
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--recipe", "fp32"], "--calibration must be left out, because it changes nothing in the recipe fp32"),
+        (["--recipe", "int8-embeddings"], "--calibration must be left out, because it changes nothing in the recipe"),
+        (["--observer", "mse"], "--observer must be left out, because it changes nothing in the recipe int8-dynamic"),
+    ],
+)
+def test_calibration_that_changes_nothing(cli, checkpoint, data, tmp_path, arguments, says):
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", "--calibration", data, *arguments)
+    assert says in outcome.error
+    assert leftovers(tmp_path) == []
+
+
+def test_a_report_in_the_bundle_is_refused(cli, checkpoint, data, tmp_path):
+    words = ("--eval", data, "--report", tmp_path / "bundle" / "report")
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words)
+    assert "--report must be a folder outside of the bundle" in outcome.error
+
+
+def test_texts_and_a_file_of_texts_are_one_too_many(cli, bundle, data):
+    for command in ("run", "tokenize"):
+        assert "--input must be left out where texts are given" in cli(command, bundle, "好", "--input", data).error
+        assert (
+            "--fields must be left out where texts are given" in cli(command, bundle, "好", "--fields", "text=a").error
+        )
 
 
 def test_wrong_words_of_validate(cli, bundle, data, monkeypatch):
@@ -218,7 +255,7 @@ def test_a_text_to_be_answered_that_is_too_long_is_named_with_its_line(cli, bund
     path.write_text('{"text": "今天"}\n\n{"text": "好"}\n{"text": "' + "今天" * 40 + '"}\n', encoding="utf-8")
     for batch_size in (1, 8):
         outcome = cli("run", bundle, "--input", path, "--batch-size", batch_size)
-        assert f"{path}:4: text 2 has 42 tokens" in outcome.error
+        assert f"{path}:4: the text has 42 tokens" in outcome.error
         assert len(outcome.out.splitlines()) == 2
 
 

@@ -24,13 +24,20 @@ def rows(outcome) -> list[dict]:
 
 def test_deploy_says_what_it_made_and_lost(cli, checkpoint, data, tmp_path):
     out = tmp_path / "bundle"
-    outcome = cli("deploy", checkpoint, "--out", out, "--eval", data, "--max-drop", "100", "--report", tmp_path / "r")
+    words = ("--eval", data, "--max-drop", "100", "--report", tmp_path / "r")
+    outcome = cli("deploy", checkpoint, "--out", out, *words)
     assert outcome.code == 0
     assert "Accuracy" in outcome.out
+    assert f"bundle: {out} (text-classification, onnx, int8-dynamic, " in outcome.out
+    assert "parity: " in outcome.out
+    assert f"report: {tmp_path / 'r' / 'report.html'}" in outcome.out
     assert outcome.err == ""
-    made = json.loads(outcome.out.splitlines()[-1])
-    assert made["recipe"] == "int8-dynamic"
-    assert made["parity"] < 1e-5
+    machine = cli("deploy", checkpoint, "--out", out, *words, "--overwrite", "--json")
+    made = json.loads(machine.out)
+    assert (made["bundle"], made["recipe"], made["format"]) == (str(out), "int8-dynamic", "onnx")
+    assert made["parity"]["absolute_difference"] < 1e-5
+    assert made["measured"]["examples"] == len(TEXTS)
+    assert made["report"] == [str(tmp_path / "r" / f"report.{end}") for end in ("json", "md", "html")]
     assert set(leftovers(out)) == FILES | {"vocab.txt", "words.bin", "unicode.bin"}
     assert json.loads((out / "manifest.json").read_text())["measured"]["examples"] == len(TEXTS)
     assert leftovers(tmp_path) == ["bundle", "r"]

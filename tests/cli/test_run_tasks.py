@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.cli.run import OPTIONS
 from roformer_edge.tasks import TASKS, get_task
 from tests.runtime.tiny_tasks import bundle_of
 from tests.tiny_checkpoint import write_lines
@@ -47,10 +46,6 @@ def ask(cli, bundles, tmp_path):
         return [json.loads(line) for line in outcome.out.splitlines()]
 
     return run
-
-
-def test_every_task_has_its_options():
-    assert OPTIONS.keys() == TASKS.keys()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +94,7 @@ def test_options_of_single_tasks(ask):
         ("question-answering", ["--truncate"], "--truncate must be left out, because it means nothing to question-"),
         ("text-classification", ["--pooling", "mean"], "--pooling must be left out, because it means nothing to text-"),
         ("fill-mask", ["--max-new-tokens", "3"], "--max-new-tokens must be left out"),
-        ("fill-mask", ["--top-k", "0"], "top_k must be a whole number of at least 1"),
+        ("fill-mask", ["--top-k", "0"], "--top-k must be a whole number of at least 1"),
         ("feature-extraction", ["--pooling", "max"], "unknown pooling 'max'"),
     ],
 )
@@ -126,9 +121,13 @@ def test_text_arguments(cli, bundles, task):
     ("task", "line", "says"),
     [
         ("question-answering", {"text": "好"}, "in.jsonl:1: missing key 'question'"),
-        ("question-answering", {"question": "好", "context": " "}, "the context of input 0 has no tokens"),
+        (
+            "question-answering",
+            {"question": "好", "context": " "},
+            "in.jsonl:1: the context of the input has no tokens",
+        ),
         ("multiple-choice", {"context": "好", "choices": "好"}, "in.jsonl:1: 'choices' must be a list of strings"),
-        ("fill-mask", {"text": "好"}, "text 0 holds no [MASK]"),
+        ("fill-mask", {"text": "好"}, "in.jsonl:1: the text holds no [MASK]"),
     ],
 )
 def test_lines_that_cannot_be_answered(cli, bundles, tmp_path, task, line, says):
@@ -149,3 +148,35 @@ def test_a_provider_that_is_not_used_is_named(cli, bundles):
     outcome = cli("run", bundles["text-classification"], "今天", "--delegate", providers)
     assert outcome.code == 0
     assert "note: not used: NpuExecutionProvider: not in this build of onnxruntime" in outcome.err
+
+
+def test_bad_inputs_are_skipped_on_request_and_the_rest_is_answered(cli, bundles, tmp_path):
+    path = tmp_path / "mixed.jsonl"
+    lines = [
+        '{"text": "今天"}',
+        '{"text"',
+        '{"text": "好\\u0000"}',
+        '{"text": "关灯"}',
+        '{"no": 1}',
+        "[1]",
+        '{"text": "好"}',
+    ]
+    long = json.dumps({"text": "今天" * 200})
+    path.write_text("\n".join([*lines, long, '{"text": "开灯"}']) + "\n", encoding="utf-8")
+    for batch in (1, 3, 16):
+        outcome = cli(
+            "run", bundles["text-classification"], "--input", path, "--on-error", "skip", "--batch-size", batch
+        )
+        assert outcome.code == 0
+        assert [json.loads(line)["text"] for line in outcome.out.splitlines()] == ["今天", "关灯", "好", "开灯"]
+        *skipped, total = outcome.err.splitlines()
+        assert sorted(line.split(":")[2] for line in skipped) == ["2", "3", "5", "6", "8"]
+        assert all(line.startswith(f"skipped: {path}:") for line in skipped)
+        assert "tokens, special tokens included" in next(line for line in skipped if f"{path}:8:" in line)
+        assert total == "note: 5 inputs were skipped"
+
+
+def test_arguments_are_counted_from_one(cli, bundles):
+    outcome = cli("run", bundles["text-classification"], "今天", "今天" * 200)
+    assert outcome.err.startswith("roformer-edge: error: argument 2 has 202 tokens")
+    assert "cut it with --truncate" in outcome.err

@@ -102,8 +102,8 @@ def test_runtime_is_as_accurate_as_the_report_says(demo):
         examples = list(read_examples(path, measure_of(report.task, report.detail.labels)))
     answers = classify([example.inputs["text"] for example in examples], batch_size=1)
     right = sum(a.label == example.gold for a, example in zip(answers, examples, strict=True))
-    verdicts = report.gated.verdicts
-    assert right == verdicts.both + verdicts.only_candidate
+    pairs = report.gated.paired
+    assert right == pairs.both + pairs.only_candidate
 
 
 def test_a_second_demo_replaces_the_first(monkeypatch, tmp_path, demo, out_dir):

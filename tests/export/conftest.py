@@ -24,6 +24,10 @@ SHAPES = {
     "tanh gelu, three labels": {"hidden_act": "gelu_new", "id2label": {0: "否", 1: "是", 2: "不知道"}},
     "silu, one head": {"hidden_act": "silu", "num_attention_heads": 1},
     "RoFormerV2": {"norm_type": "rms_norm", "use_bias": False, "hidden_act": "relu"},
+    "rms norms with biases": {"norm_type": "rms_norm"},
+    "layer norms without biases": {"use_bias": False},
+    "pruned heads": {"pruned_heads": {0: (1,), 2: (0, 3)}},
+    "pruned heads, values rotated": {"pruned_heads": {0: (1, 2, 3), 1: (0,)}, "rotary_value": True},
 }
 
 

@@ -9,8 +9,6 @@ import pytest
 from torch_cases import GENERATIONS, cases, v2_cases
 from torch_fixtures import make_v2, run_oracle, run_script
 
-FRAMEWORKS_PYTHON = Path(__file__).parents[2] / ".venv-frameworks" / "bin" / "python"
-
 
 @pytest.fixture(scope="session")
 def oracle(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
@@ -36,17 +34,6 @@ def v2(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("v2")
     make_v2(folder, v2_cases())
     return {name: folder / str(number) for number, name in enumerate(v2_cases())}
-
-
-@pytest.fixture(scope="session")
-def frameworks_python() -> Path:
-    """The interpreter with TensorFlow and Flax, made by ``scripts/make_env.sh frameworks``."""
-    if not FRAMEWORKS_PYTHON.exists():
-        pytest.skip(
-            "the environment with TensorFlow and Flax is not there: run scripts/make_env.sh frameworks with Python "
-            "3.11 or 3.12"
-        )
-    return FRAMEWORKS_PYTHON
 
 
 @pytest.fixture(scope="session")

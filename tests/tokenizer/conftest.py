@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.tokenizer import RoFormerTokenizer, RoFormerTokenizerFast, Tokenizer
+from roformer_edge.tokenizer import BertTokenizer, RoFormerTokenizer, RoFormerTokenizerFast, Tokenizer
 from tests.tokenizer.oracle import Oracle
 
-CLASSES = {"slow": RoFormerTokenizer, "fast": RoFormerTokenizerFast}
+CLASSES = {"slow": RoFormerTokenizer, "fast": RoFormerTokenizerFast, "bert": BertTokenizer}
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,13 @@ def vocab_path() -> Path:
 
 @pytest.fixture(params=["slow", "fast"])
 def mode(request: pytest.FixtureRequest) -> str:
-    """Each of the two modes."""
+    """Each of the two modes that cut a text into the words of a dictionary."""
+    return request.param
+
+
+@pytest.fixture(params=CLASSES)
+def any_mode(request: pytest.FixtureRequest) -> str:
+    """Each of the modes that need no ``tokenizer.json``."""
     return request.param
 
 

@@ -1,4 +1,4 @@
-"""Run by any Python that the package supports: a digest of the ids of many characters, in both modes.
+"""Run by any Python that the package supports: a digest of the ids of many characters, in every mode.
 
     python interpreter_ids.py VOCABULARY
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from roformer_edge.tokenizer import RoFormerTokenizer, RoFormerTokenizerFast
+from roformer_edge.tokenizer import BertTokenizer, RoFormerTokenizer, RoFormerTokenizerFast
 from tests.tokenizer.sentences import SENTENCES
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     digest = hashlib.sha256()
     codes = (*range(0xD800), *range(0xE000, 0x32000), *range(0xE0000, 0xE0200))
     every = [chr(code) for code in codes if not 0x4E00 <= code < 0x9F00 and not 0xAC00 <= code < 0xD700]
-    for tokenizer_class in (RoFormerTokenizer, RoFormerTokenizerFast):
+    for tokenizer_class in (RoFormerTokenizer, RoFormerTokenizerFast, BertTokenizer):
         tokenizer = tokenizer_class(sys.argv[1])
         for start in range(0, len(every), 256):
             text = " ".join(f"{character} x{character}y" for character in every[start : start + 256])

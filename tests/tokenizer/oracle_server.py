@@ -2,7 +2,8 @@
 
 A question is one JSON line on standard input, an answer one JSON line on standard output:
 
-    {"make": "name", "mode": "slow", "path": ..., "options": {...}}   build a tokenizer with from_pretrained
+    {"make": "name", "mode": "slow", "path": ..., "options": {...}}   build a tokenizer with from_pretrained; the mode
+        is a key of CLASSES, or "crate" for the library tokenizers itself, whose path is that of a file
     {"use": "name", "method": "__call__", "args": [...], "options": {...}}   call a method of it
     {"use": "name", "get": "all_special_tokens"}   read an attribute of it
 
@@ -13,10 +14,27 @@ import json
 import os
 import sys
 
-from transformers import AddedToken, BatchEncoding, RoFormerTokenizer, RoFormerTokenizerFast
+import tokenizers
+from transformers import (
+    AddedToken,
+    AutoTokenizer,
+    BatchEncoding,
+    BertTokenizer,
+    BertTokenizerFast,
+    PreTrainedTokenizerFast,
+    RoFormerTokenizer,
+    RoFormerTokenizerFast,
+)
 from transformers.utils import logging
 
-CLASSES = {"slow": RoFormerTokenizer, "fast": RoFormerTokenizerFast}
+CLASSES = {
+    "slow": RoFormerTokenizer,
+    "fast": RoFormerTokenizerFast,
+    "bert": BertTokenizerFast,
+    "bert_slow": BertTokenizer,
+    "plain": PreTrainedTokenizerFast,
+    "auto": AutoTokenizer,
+}
 
 
 def revive(value):
@@ -30,6 +48,18 @@ def revive(value):
 def plain(value):
     if isinstance(value, BatchEncoding):
         return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tokenizers.Encoding):
+        names = (
+            "ids",
+            "type_ids",
+            "tokens",
+            "offsets",
+            "attention_mask",
+            "special_tokens_mask",
+            "word_ids",
+            "sequence_ids",
+        )
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, AddedToken):
         return {
             name: getattr(value, name)
@@ -42,13 +72,16 @@ def plain(value):
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def answer(question, tokenizers):
+def answer(question, made):
     if "make" in question:
+        if question["mode"] == "crate":
+            made[question["make"]] = tokenizers.Tokenizer.from_file(question["path"])
+            return None
         kind = CLASSES[question["mode"]]
         options = revive(question.get("options", {}))
-        tokenizers[question["make"]] = kind.from_pretrained(question["path"], **options)
+        made[question["make"]] = kind.from_pretrained(question["path"], **options)
         return None
-    tokenizer = tokenizers[question["use"]]
+    tokenizer = made[question["use"]]
     if "get" in question:
         return plain(getattr(tokenizer, question["get"]))
     method = getattr(tokenizer, question["method"])
@@ -60,10 +93,10 @@ def main():
     # warnings of native code go to the error stream; answers must not mix with anything printed
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    tokenizers = {}
+    made = {}
     for line in sys.stdin:
         try:
-            reply = {"value": answer(json.loads(line), tokenizers)}
+            reply = {"value": answer(json.loads(line), made)}
         # the crate's panics derive from BaseException
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from roformer_edge.validate.changes import changed_examples, find_effects
 from roformer_edge.validate.tasks.measure import Comparison
-from roformer_edge.validate.tasks.text_classification import SingleLabel
+from roformer_edge.validate.tasks.text_classification import SingleLabelMeasure
 from tests.validate.tables import text_example
 from tests.validate.test_differences import LOGITS
 
 
 def changes(gold, ours, theirs, limit=10, texts=None):
     examples = [text_example(f"text {row}", "abc"[label]) for row, label in enumerate(gold)]
-    measure, answers = SingleLabel("abc"), (np.float32(ours), np.float32(theirs))
+    measure, answers = SingleLabelMeasure("abc"), (np.float32(ours), np.float32(theirs))
     comparison = measure.compare(examples, *answers)
     return changed_examples(measure, examples, answers, comparison, limit)
 
@@ -45,7 +45,7 @@ def test_effects_scores_and_order():
 
 def test_an_endless_text_is_cut():
     examples = [text_example("长" * 5000, "a")]
-    measure, answers = SingleLabel("ab"), (np.float32([[1, 0]]), np.float32([[0, 1]]))
+    measure, answers = SingleLabelMeasure("ab"), (np.float32([[1, 0]]), np.float32([[0, 1]]))
     (change,) = changed_examples(measure, examples, answers, measure.compare(examples, *answers), 3)
     assert change.asked[0].text == "长" * 999 + "…"
 
@@ -81,7 +81,7 @@ def test_effects_of_graded_answers_follow_the_score_and_never_overlap(rows):
 
 
 def test_the_largest_loss_comes_first_whatever_the_margin():
-    class Graded(SingleLabel):
+    class Graded(SingleLabelMeasure):
         def compare(self, examples, reference, candidate):
             scores = np.array([1.0, 1.0, 1.0]), np.array([0.5, 0.1, 0.9])
             return Comparison(

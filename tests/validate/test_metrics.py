@@ -73,6 +73,7 @@ def test_sums_by_class():
 def test_drops_of_unequal_denominators_are_differences():
     share = Ratio(name="share", numerator=lambda rows: rows[:, 0], denominator=lambda rows: rows[:, 1])
     ours, theirs, weights = np.array([[1, 2]]), np.array([[1, 4]]), np.ones((1, 1), dtype=np.int64)
-    assert share.drop(ours, theirs, weights)[0] == 25.0
+    first, second, drop = share.both(ours, theirs, weights)
+    assert (first[0], second[0], drop[0]) == (0.5, 0.25, 25.0)
     assert share.scale == 100
     assert Metric(name="error", unit="number").scale == 1

@@ -30,10 +30,10 @@ def test_every_figure_of_the_small_report_by_hand(small_report):
     assert (small_report.agreement.equal, small_report.agreement.total, small_report.agreement.share) == (4, 8, 0.5)
     assert detail.distance.worst == 2.25
     assert small_report.changed_answers == 4
-    verdicts = accuracy.verdicts
-    assert (verdicts.both, verdicts.only_reference, verdicts.only_candidate, verdicts.neither) == (3, 2, 1, 2)
+    pairs = accuracy.paired
+    assert (pairs.both, pairs.only_reference, pairs.only_candidate, pairs.neither) == (3, 2, 1, 2)
     # one won, two lost: 2 P(at most 1 of 3) - P(1 of 3)
-    assert verdicts.p_value == pytest.approx(2 * 4 / 8 - 3 / 8)
+    assert pairs.p_value == pytest.approx(2 * 4 / 8 - 3 / 8)
     assert [(row.number, row.effect) for row in small_report.changes] == [
         (3, "broke"),
         (4, "broke"),

@@ -32,7 +32,7 @@ def test_a_side_agrees_with_itself():
     reference, _ = example_sides()
     report = compare(reference, reference, example_rows(), UNTIMED)
     assert report.gated.drop == 0
-    assert report.gated.verdicts.p_value == 1
+    assert report.gated.paired.p_value == 1
     assert report.agreement.share == 1
     assert report.detail.distance.worst == 0
     assert report.detail.distance.worst_cosine == pytest.approx(1)

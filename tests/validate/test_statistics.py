@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from roformer_edge.validate import statistics
 from roformer_edge.validate.metrics import Metric, Ratio
 from roformer_edge.validate.statistics import (
+    count_pairs,
     count_rows,
-    count_verdicts,
     estimate,
     mcnemar_mid_p,
     paired_bootstrap,
     wilson_interval,
 )
-from roformer_edge.validate.tasks.text_classification import SingleLabel
+from roformer_edge.validate.tasks.text_classification import SingleLabelMeasure
 
 RIGHT = Ratio(name="accuracy", numerator=lambda rows: rows[:, 0], right_answers=True)
 
@@ -39,7 +39,7 @@ def counted_answers(gold, ours, theirs):
 
 
 def metrics_of(classes):
-    return SingleLabel([str(index) for index in range(classes)]).metrics
+    return SingleLabelMeasure([str(index) for index in range(classes)]).metrics
 
 
 @given(answers())
@@ -50,11 +50,11 @@ def test_counted_rows_hold_everything(case):
     again = np.repeat(np.concatenate([counted.reference, counted.candidate], axis=1), counted.count, axis=0)
     wanted = np.stack([gold, ours, gold, theirs], axis=1)
     assert sorted(map(tuple, again.tolist())) == sorted(map(tuple, wanted.tolist()))
-    verdicts = count_verdicts(counted, metrics_of(classes)[0])
-    assert verdicts.only_reference == np.sum((ours == gold) & (theirs != gold))
-    assert verdicts.only_candidate == np.sum((ours != gold) & (theirs == gold))
-    assert verdicts.both == np.sum((ours == gold) & (theirs == gold))
-    assert verdicts.neither == np.sum((ours != gold) & (theirs != gold))
+    pairs = count_pairs(counted, metrics_of(classes)[0])
+    assert pairs.only_reference == np.sum((ours == gold) & (theirs != gold))
+    assert pairs.only_candidate == np.sum((ours != gold) & (theirs == gold))
+    assert pairs.both == np.sum((ours == gold) & (theirs == gold))
+    assert pairs.neither == np.sum((ours != gold) & (theirs != gold))
 
 
 @given(answers())
@@ -152,6 +152,31 @@ def test_bootstrap_in_pieces_is_the_bootstrap(monkeypatch):
     whole = paired_bootstrap(counted, metrics_of(30), **settings_)
     monkeypatch.setattr(statistics, "_CHUNK_CELLS", 20_000)
     assert paired_bootstrap(counted, metrics_of(30), **settings_) == whole
+
+
+def test_examples_with_rows_of_their_own_are_drawn_one_by_one(monkeypatch):
+    random = np.random.default_rng(8)
+    ours = random.normal(size=(300, 1))
+    counted = count_rows(ours, ours - random.normal(0.1, 0.2, (300, 1)))
+    mean = Ratio(name="mean", numerator=lambda rows: rows[:, 0], unit="number")
+    spreads = []
+    for few in (0, 2000):  # by examples, and by counts
+        monkeypatch.setattr(statistics, "_FEW_ROWS", few)
+        spreads += paired_bootstrap(counted, [mean], resamples=4000, confidence=0.9, seed=1)
+        weights = statistics._resample(np.random.default_rng(0), counted.count, 50)
+        assert weights.shape == (50, 300)
+        assert set(weights.sum(axis=1)) == {300}
+    assert spreads[0] != spreads[1]
+    for name in ("reference", "candidate", "drop"):
+        wanted = getattr(spreads[1], name)
+        assert getattr(spreads[0], name) == pytest.approx(wanted, abs=0.1 * (wanted[1] - wanted[0]))
+
+
+def test_repeated_rows_are_drawn_as_often_as_they_occur(monkeypatch):
+    monkeypatch.setattr(statistics, "_FEW_ROWS", 0)
+    count = np.array([1, 1, 2])
+    weights = statistics._resample(np.random.default_rng(0), count, 20_000)
+    assert weights.mean(axis=0) == pytest.approx(count, abs=0.05)
 
 
 def test_a_metric_that_is_no_sum_is_resampled_too():

@@ -197,7 +197,7 @@ class Emitter(Protocol[V]):
         """Normalise over the last axis."""
 
     def activation(self, x: V, name: str, function: str) -> V:
-        """Apply an activation function; ``function`` is one of ``config.ACTIVATIONS``."""
+        """Apply an activation function; ``function`` is a value of ``config.ACTIVATIONS``."""
 
     def add(self, x: V, y: V, name: str) -> V:
         """Add two values of one shape."""

@@ -63,7 +63,7 @@ def _layer(
     y = emitter.add(y, x, f"{name}.attention.residual")
     x = emitter.norm(y, weights.norm(f"{name}.attention.norm", f"{module}.attention.output.LayerNorm"))
     y = emitter.linear(x, weights.product(f"{name}.ffn.up", f"{module}.intermediate.dense"))
-    y = emitter.activation(y, f"{name}.ffn", weights.config.hidden_act)
+    y = emitter.activation(y, f"{name}.ffn", weights.config.activation)
     y = emitter.linear(y, weights.product(f"{name}.ffn.down", f"{module}.output.dense"))
     y = emitter.add(y, x, f"{name}.ffn.residual")
     x = emitter.norm(y, weights.norm(f"{name}.ffn.norm", f"{module}.output.LayerNorm"))

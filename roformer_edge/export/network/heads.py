@@ -42,7 +42,7 @@ def _language_model(emitter: Emitter[V], weights: Weights, *, causal: bool) -> N
     x = emitter.asked(every_position(emitter, weights, causal=causal), "head.asked")
     if not weights.config.is_v2:
         x = emitter.linear(x, weights.product("head.dense", "cls.predictions.transform.dense"))
-        x = emitter.activation(x, "head", weights.config.hidden_act)
+        x = emitter.activation(x, "head", weights.config.activation)
         x = emitter.norm(x, weights.norm("head.norm", "cls.predictions.transform.LayerNorm"))
     emitter.output("logits", emitter.linear(x, weights.decoder()))
 
@@ -50,7 +50,7 @@ def _language_model(emitter: Emitter[V], weights: Weights, *, causal: bool) -> N
 def _text_classification(emitter: Emitter[V], weights: Weights) -> None:
     x = first_position(emitter, weights)
     x = emitter.linear(x, weights.product("head.dense", "classifier.dense"))
-    x = emitter.activation(x, "head", weights.config.hidden_act)
+    x = emitter.activation(x, "head", weights.config.activation)
     emitter.output("logits", emitter.linear(x, weights.product("head.output", "classifier.out_proj")))
 
 

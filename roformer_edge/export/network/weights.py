@@ -94,17 +94,17 @@ class Weights:
     def attention(self, index: int) -> Attention:
         """Prepare the projections of a layer's attention."""
         config, name = self.config, f"layer.{index}.attention"
-        scope, module = f"{name}.qkv", f"roformer.encoder.layer.{index}.attention.self"
+        scope = f"{name}.qkv"
         half = config.head_size // 2
         table = self._rotary_table()
         return Attention(
             name=name,
             scope=scope,
-            heads=config.num_attention_heads,
+            heads=config.heads_of(index),
             head_size=config.head_size,
-            query=self._projection(f"{module}.query", rotated=True, scale=config.head_size**-0.5),
-            key=self._projection(f"{module}.key", rotated=True),
-            value=self._projection(f"{module}.value", rotated=config.rotary_value),
+            query=self._projection(index, "query", rotated=True, scale=config.head_size**-0.5),
+            key=self._projection(index, "key", rotated=True),
+            value=self._projection(index, "value", rotated=config.rotary_value),
             rotates_value=config.rotary_value,
             sines=np.ascontiguousarray(table[:, :half]),
             cosines=np.ascontiguousarray(table[:, half:]),
@@ -120,7 +120,7 @@ class Weights:
         """Prepare the product on an attention's context, whose channels come in the order of the value's rows."""
         weight, bias = self._linear(f"roformer.encoder.layer.{index}.attention.output.dense")
         if self.config.rotary_value:
-            weight = weight[:, self._half_split]
+            weight = weight[:, self._half_split(index)]
         return self._product(f"layer.{index}.attention.output", weight, bias)
 
     def decoder(self) -> Product:
@@ -133,12 +133,11 @@ class Weights:
     def canonical_channels(self, site: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Put figures of a product's input channels, ``[in]``, in the order of the columns of its canonical weight."""
         if self.config.rotary_value and site.endswith(".attention.output"):
-            return values[np.argsort(self._half_split)]
+            return values[np.argsort(self._half_split(int(site.split(".")[1])))]
         return values
 
-    @property
-    def _half_split(self) -> NDArray[np.int64]:
-        return half_split_order(self.config.num_attention_heads, self.config.head_size)
+    def _half_split(self, index: int) -> NDArray[np.int64]:
+        return half_split_order(self.config.heads_of(index), self.config.head_size)
 
     def _linear(self, module: str) -> Linear:
         return self.arrays[f"{module}.weight"], self.arrays.get(f"{module}.bias")
@@ -168,10 +167,10 @@ class Weights:
             and not self.config.is_v2
         )
 
-    def _projection(self, module: str, *, rotated: bool, scale: float = 1.0) -> Linear:
-        rows = self._half_split if rotated else slice(None)
+    def _projection(self, index: int, part: str, *, rotated: bool, scale: float = 1.0) -> Linear:
+        rows = self._half_split(index) if rotated else slice(None)
         factor = np.float32(scale)
-        weight, bias = self._linear(module)
+        weight, bias = self._linear(f"roformer.encoder.layer.{index}.attention.self.{part}")
         return weight[rows] * factor, None if bias is None else bias[rows] * factor
 
     def _rotary_table(self) -> FloatArray:

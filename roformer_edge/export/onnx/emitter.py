@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.errors import ExportError, UnknownNameError
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.border import Border
@@ -268,17 +268,48 @@ def _silu(graph: GraphBuilder, x: str, name: str) -> str:
     return graph.node("Mul", name, [x, graph.node("Sigmoid", name, [x])])
 
 
-def _gelu_tanh(graph: GraphBuilder, x: str, name: str) -> str:
-    return graph.node("Gelu", name, [x], approximate="tanh")
+def _clipped(graph: GraphBuilder, x: str, name: str, least: float, most: float) -> str:
+    limits = [graph.scalar(f"at_least_{least}", least, np.float32), graph.scalar(f"at_most_{most}", most, np.float32)]
+    return graph.node("Clip", name, [x, *limits])
 
 
-# a name of config.ACTIVATIONS -> what emits it
+def _quick_gelu(graph: GraphBuilder, x: str, name: str) -> str:
+    scaled = graph.node("Mul", name, [x, graph.scalar("quick_gelu", 1.702, np.float32)])
+    # of a name of its own: two products of one part
+    return graph.node("Mul", f"{name}.gate", [x, graph.node("Sigmoid", name, [scaled])])
+
+
+def _relu2(graph: GraphBuilder, x: str, name: str) -> str:
+    y = graph.node("Relu", name, [x])
+    return graph.node("Mul", name, [y, y])
+
+
+def _mish(graph: GraphBuilder, x: str, name: str) -> str:
+    return graph.node("Mul", name, [x, graph.node("Tanh", name, [graph.node("Softplus", name, [x])])])
+
+
+def _laplace(graph: GraphBuilder, x: str, name: str) -> str:
+    width = graph.scalar("laplace_width", LAPLACE_DEVIATION * 2**0.5, np.float32)
+    y = graph.node("Sub", name, [x, graph.scalar("laplace_mean", LAPLACE_MEAN, np.float32)])
+    y = graph.node("Erf", name, [graph.node("Div", name, [y, width])])
+    y = graph.node("Add", name, [y, graph.scalar("one", 1.0, np.float32)])
+    return graph.node("Mul", name, [y, graph.scalar("half", 0.5, np.float32)])
+
+
+# a function of config.ACTIVATIONS -> what emits it
 _ACTIVATIONS: dict[str, Callable[[GraphBuilder, str, str], str]] = {
     "gelu": lambda graph, x, name: graph.node("Gelu", name, [x]),
-    "gelu_new": _gelu_tanh,
-    "gelu_pytorch_tanh": _gelu_tanh,
+    "gelu_tanh": lambda graph, x, name: graph.node("Gelu", name, [x], approximate="tanh"),
+    "gelu_10": lambda graph, x, name: _clipped(graph, graph.node("Gelu", name, [x]), name, -10, 10),
+    "quick_gelu": _quick_gelu,
     "relu": lambda graph, x, name: graph.node("Relu", name, [x]),
+    "relu2": _relu2,
+    "relu6": lambda graph, x, name: _clipped(graph, x, name, 0, 6),
+    "leaky_relu": lambda graph, x, name: graph.node("LeakyRelu", name, [x], alpha=0.01),
     "silu": _silu,
-    "swish": _silu,
+    "mish": _mish,
+    "sigmoid": lambda graph, x, name: graph.node("Sigmoid", name, [x]),
     "tanh": lambda graph, x, name: graph.node("Tanh", name, [x]),
+    "laplace": _laplace,
+    "linear": lambda graph, x, name: x,
 }

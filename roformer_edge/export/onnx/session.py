@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from roformer_edge._extras import require
 from roformer_edge.errors import BackendError
 from roformer_edge.formats import get_format
+from roformer_edge.processors import usable_cores
 from roformer_edge.runtime.feeds import fit_feeds
 
 if TYPE_CHECKING:  # which imports this module when it is opened
@@ -37,7 +38,7 @@ class GraphSession:
         taps = [tensor for tensor in dict.fromkeys(self._tensors_of.values()) if tensor not in outputs]
         model, self._weights = graph.to_session(taps)
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
         # the graphs that come here are run a few times each: memory that is kept for the next run is memory lost
         options.enable_cpu_mem_arena = False

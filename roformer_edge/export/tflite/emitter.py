@@ -6,10 +6,12 @@ A graph computes one text or pair, of any length or of a fixed one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.export.artifact import output_mark
 from roformer_edge.export.network.border import Border
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
@@ -312,21 +314,64 @@ def _broadcast(x: Shape, y: Shape) -> Shape:
     return tuple(one if other == 1 else other for one, other in pairs)
 
 
-def _silu(graph: Graph, x: Tensor, name: str) -> Tensor:
-    return graph.op("MUL", name, [x, graph.op("LOGISTIC", name, [x], x.shape)], x.shape)
+def _unary(code: str, **options: Any) -> Callable[[Graph, Tensor, str], Tensor]:
+    return lambda graph, x, name: graph.op(code, name, [x], x.shape, **options)
 
 
-def _gelu_tanh(graph: Graph, x: Tensor, name: str) -> Tensor:
-    return graph.op("GELU", name, [x], x.shape, approximate=True)
+def _with(graph: Graph, code: str, name: str, x: Tensor, other: Tensor | float) -> Tensor:
+    """Combine a value with one of its shape, or with a number."""
+    return graph.op(code, name, [x, other if isinstance(other, Tensor) else graph.scalar(other)], x.shape)
 
 
-# a name of config.ACTIVATIONS -> what emits it
+def _gelu_10(graph: Graph, x: Tensor, name: str) -> Tensor:
+    x = _with(graph, "MAXIMUM", name, _GELU(graph, x, name), -10.0)
+    return _with(graph, "MINIMUM", name, x, 10.0)
+
+
+def _gated(graph: Graph, x: Tensor, name: str, scale: float = 1.0) -> Tensor:
+    """Multiply a value by the sigmoid of ``scale`` times itself."""
+    gate = x if scale == 1 else _with(graph, "MUL", f"{name}.scaled", x, scale)
+    return _with(graph, "MUL", name, x, graph.op("LOGISTIC", name, [gate], x.shape))
+
+
+def _relu2(graph: Graph, x: Tensor, name: str) -> Tensor:
+    y = graph.op("RELU", name, [x], x.shape)
+    return _with(graph, "MUL", name, y, y)
+
+
+def _mish(graph: Graph, x: Tensor, name: str) -> Tensor:
+    # softplus(x) = max(x, 0) + log(1 + exp(-|x|)), which overflows nowhere
+    y = graph.op("NEG", name, [graph.op("ABS", name, [x], x.shape)], x.shape)
+    y = _with(graph, "ADD", f"{name}.one", graph.op("EXP", name, [y], x.shape), 1.0)
+    y = _with(graph, "ADD", name, graph.op("LOG", name, [y], x.shape), graph.op("RELU", name, [x], x.shape))
+    return _with(graph, "MUL", name, x, graph.op("TANH", name, [y], x.shape))
+
+
+def _laplace(graph: Graph, x: Tensor, name: str) -> Tensor:
+    # there is no error function, but gelu(z) = z Phi(z): what is looked for is gelu(z) / z. Where z is zero a number
+    # takes its place that is small enough to change no other.
+    z = _with(graph, "SUB", name, x, LAPLACE_MEAN)
+    z = _with(graph, "MUL", f"{name}.scaled", z, 1 / LAPLACE_DEVIATION)
+    z = _with(graph, "ADD", name, z, _TINY)
+    return _with(graph, "DIV", name, _GELU(graph, z, name), z)
+
+
+_TINY = 1e-30
+_GELU = _unary("GELU", approximate=False)
+# a function of config.ACTIVATIONS -> what emits it
 _ACTIVATIONS: dict[str, Callable[[Graph, Tensor, str], Tensor]] = {
-    "gelu": lambda graph, x, name: graph.op("GELU", name, [x], x.shape, approximate=False),
-    "gelu_new": _gelu_tanh,
-    "gelu_pytorch_tanh": _gelu_tanh,
-    "relu": lambda graph, x, name: graph.op("RELU", name, [x], x.shape),
-    "silu": _silu,
-    "swish": _silu,
-    "tanh": lambda graph, x, name: graph.op("TANH", name, [x], x.shape),
+    "gelu": _GELU,
+    "gelu_tanh": _unary("GELU", approximate=True),
+    "gelu_10": _gelu_10,
+    "quick_gelu": partial(_gated, scale=1.702),
+    "relu": _unary("RELU"),
+    "relu2": _relu2,
+    "relu6": _unary("RELU6"),
+    "leaky_relu": _unary("LEAKY_RELU", alpha=0.01),
+    "silu": _gated,
+    "mish": _mish,
+    "sigmoid": _unary("LOGISTIC"),
+    "tanh": _unary("TANH"),
+    "laplace": _laplace,
+    "linear": lambda graph, x, name: x,
 }

@@ -44,6 +44,7 @@ _TYPES = {
 
 # operator -> the table of its options; one that is not here has none
 _OPTIONS = {
+    "ABS": "AbsOptions",
     "ADD": "AddOptions",
     "ARG_MAX": "ArgMaxOptions",
     "BATCH_MATMUL": "BatchMatMulOptions",
@@ -51,12 +52,18 @@ _OPTIONS = {
     "CONCATENATION": "ConcatenationOptions",
     "CUMSUM": "CumsumOptions",
     "DEQUANTIZE": "DequantizeOptions",
+    "DIV": "DivOptions",
+    "EXP": "ExpOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
     "GATHER": "GatherOptions",
     "GELU": "GeluOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
     "LESS_EQUAL": "LessEqualOptions",
+    "MAXIMUM": "MaximumMinimumOptions",
     "MEAN": "ReducerOptions",
+    "MINIMUM": "MaximumMinimumOptions",
     "MUL": "MulOptions",
+    "NEG": "NegOptions",
     "QUANTIZE": "QuantizeOptions",
     "RESHAPE": "ReshapeOptions",
     "SOFTMAX": "SoftmaxOptions",

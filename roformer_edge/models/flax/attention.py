@@ -70,16 +70,18 @@ class FlaxRoFormerSelfAttention(nn.Module):
     """Scaled dot-product attention over rotated queries and keys."""
 
     config: RoFormerConfig
+    heads: int
 
     @nn.compact
     def __call__(self, states: Array, head_mask: Array | None, shared: LayerInputs) -> tuple[Array, Array]:
         """Attend as in torch: the context ``[B, S, H]`` and the weights ``[B, A, S, S]``."""
         config = self.config
-        batch, length, hidden = states.shape
+        batch, length, _ = states.shape
+        width = self.heads * config.head_size
 
         def project(name: str, rotated: bool) -> Array:
-            flat = linear(config, hidden, name)(states)
-            heads = flat.reshape(batch, length, config.num_attention_heads, config.head_size).transpose(0, 2, 1, 3)
+            flat = linear(config, width, name)(states)
+            heads = flat.reshape(batch, length, self.heads, config.head_size).transpose(0, 2, 1, 3)
             return rotate(heads, shared.rotation) if rotated else heads
 
         query, key, value = project("query", True), project("key", True), project("value", config.rotary_value)
@@ -87,7 +89,7 @@ class FlaxRoFormerSelfAttention(nn.Module):
         weights = jax.nn.softmax(scores if shared.mask is None else scores + shared.mask, axis=-1)
         weights = nn.Dropout(config.attention_probs_dropout_prob)(weights, deterministic=shared.deterministic)
         weights = weights if head_mask is None else weights * head_mask
-        return (weights @ value).transpose(0, 2, 1, 3).reshape(batch, length, hidden), weights
+        return (weights @ value).transpose(0, 2, 1, 3).reshape(batch, length, width), weights
 
 
 class FlaxRoFormerResidual(nn.Module):
@@ -106,8 +108,9 @@ class FlaxRoFormerAttention(nn.Module):
     """Attention with its output product, residual and norm."""
 
     config: RoFormerConfig
+    heads: int
 
     @nn.compact
     def __call__(self, states: Array, head_mask: Array | None, shared: LayerInputs) -> tuple[Array, Array]:
-        context, weights = FlaxRoFormerSelfAttention(self.config, name="self")(states, head_mask, shared)
+        context, weights = FlaxRoFormerSelfAttention(self.config, self.heads, name="self")(states, head_mask, shared)
         return FlaxRoFormerResidual(self.config, name="output")(context, states, shared.deterministic), weights

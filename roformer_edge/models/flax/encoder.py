@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from roformer_edge.checkpoint.rotary import rotary_table
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.flax.attention import (
     Array,
@@ -23,18 +23,58 @@ from roformer_edge.models.flax.attention import (
     FlaxRoFormerResidual,
     LayerInputs,
     additive_mask,
+    dense,
     linear,
     norm,
 )
 
+
+def gelu_10(x: Array) -> Array:
+    """Compute gelu, cut to [-10, 10]."""
+    return jnp.clip(jax.nn.gelu(x, approximate=False), -10, 10)
+
+
+def quick_gelu(x: Array) -> Array:
+    """Compute ``x sigmoid(1.702 x)``."""
+    return x * jax.nn.sigmoid(1.702 * x)
+
+
+def relu2(x: Array) -> Array:
+    """Compute relu squared."""
+    return jnp.square(jax.nn.relu(x))
+
+
+def mish(x: Array) -> Array:
+    """Compute ``x tanh(softplus(x))``."""
+    return x * jnp.tanh(jax.nn.softplus(x))
+
+
+def laplace(x: Array) -> Array:
+    """Compute the distribution function of a normal distribution."""
+    return 0.5 * (1.0 + jax.lax.erf((x - LAPLACE_MEAN) / (LAPLACE_DEVIATION * 2**0.5)))
+
+
+def linear_activation(x: Array) -> Array:
+    """Return ``x`` as it is."""
+    return x
+
+
+# the functions of roformer_edge.config.ACTIVATIONS
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
-    "gelu_new": partial(jax.nn.gelu, approximate=True),
-    "gelu_pytorch_tanh": partial(jax.nn.gelu, approximate=True),
+    "gelu_tanh": partial(jax.nn.gelu, approximate=True),
+    "gelu_10": gelu_10,
+    "quick_gelu": quick_gelu,
     "relu": jax.nn.relu,
+    "relu2": relu2,
+    "relu6": jax.nn.relu6,
+    "leaky_relu": jax.nn.leaky_relu,
     "silu": jax.nn.silu,
-    "swish": jax.nn.silu,
+    "mish": mish,
+    "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
+    "laplace": laplace,
+    "linear": linear_activation,
 }
 
 
@@ -77,17 +117,19 @@ class FlaxRoFormerIntermediate(nn.Module):
     @nn.compact
     def __call__(self, states: Array) -> Array:
         widened = linear(self.config, self.config.intermediate_size, "dense")(states)
-        return ACTIVATIONS[self.config.hidden_act](widened)
+        return ACTIVATIONS[self.config.activation](widened)
 
 
 class FlaxRoFormerLayer(nn.Module):
     """Self-attention and feed-forward."""
 
     config: RoFormerConfig
+    index: int
 
     @nn.compact
     def __call__(self, states: Array, head_mask: Array | None, shared: LayerInputs) -> tuple[Array, Array]:
-        states, weights = FlaxRoFormerAttention(self.config, name="attention")(states, head_mask, shared)
+        attention = FlaxRoFormerAttention(self.config, self.config.heads_of(self.index), name="attention")
+        states, weights = attention(states, head_mask, shared)
         widened = FlaxRoFormerIntermediate(self.config, name="intermediate")(states)
         return FlaxRoFormerResidual(self.config, name="output")(widened, states, shared.deterministic), weights
 
@@ -103,7 +145,7 @@ class FlaxRoFormerLayers(nn.Module):
         all_states, all_weights = [states], []
         for index in range(self.config.num_hidden_layers):
             factor = None if head_mask is None else head_mask[index]
-            states, weights = FlaxRoFormerLayer(self.config, name=str(index))(states, factor, shared)
+            states, weights = FlaxRoFormerLayer(self.config, index, name=str(index))(states, factor, shared)
             all_states.append(states)
             all_weights.append(weights)
         return all_states, all_weights
@@ -137,7 +179,7 @@ class FlaxRoFormerModule(nn.Module):
     def setup(self) -> None:
         self.embeddings = FlaxRoFormerEmbeddings(self.config)
         if self.config.has_projection:
-            self.embeddings_project = linear(self.config, self.config.hidden_size)
+            self.embeddings_project = dense(self.config, self.config.hidden_size)
         self.encoder = FlaxRoFormerEncoder(self.config)
 
     def __call__(

@@ -42,7 +42,7 @@ class FlaxRoFormerPredictionTransform(nn.Module):
     @nn.compact
     def __call__(self, states: Array) -> Array:
         states = dense(self.config, self.config.width_of_embeddings, "dense")(states)
-        return norm(self.config, "LayerNorm")(ACTIVATIONS[self.config.hidden_act](states))
+        return norm(self.config, "LayerNorm")(ACTIVATIONS[self.config.activation](states))
 
 
 class FlaxRoFormerPredictions(nn.Module):
@@ -83,7 +83,7 @@ class FlaxRoFormerClassificationHead(nn.Module):
         dropout = nn.Dropout(self.config.hidden_dropout_prob)
         first = dropout(states[:, 0], deterministic=deterministic)
         states = dense(self.config, self.config.hidden_size, "dense")(first)
-        states = dropout(ACTIVATIONS[self.config.hidden_act](states), deterministic=deterministic)
+        states = dropout(ACTIVATIONS[self.config.activation](states), deterministic=deterministic)
         return dense(self.config, self.config.num_labels, "out_proj")(states)
 
 

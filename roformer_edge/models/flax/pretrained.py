@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -53,6 +54,7 @@ class FlaxRoFormerPreTrainedModel:
         config: RoFormerConfig | None = None,
         new_head: bool = False,
         seed: int = 0,
+        ignore_weights: Sequence[str] = (),
         **changes: Any,
     ) -> Self:
         """Load a checkpoint directory of any framework.
@@ -63,16 +65,26 @@ class FlaxRoFormerPreTrainedModel:
             new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
                 another number of labels; without it that is an error.
             seed: Seed of the random numbers of that head.
+            ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
         checkpoint = load_architecture(
-            directory, cls.architecture, config=config, changes=changes, head_may_miss=new_head
+            directory,
+            cls.architecture,
+            config=config,
+            changes=changes,
+            head_may_miss=new_head,
+            ignore_weights=ignore_weights,
         )
-        arrays = dict(checkpoint.arrays)
-        head = shapes_of(checkpoint.config, cls.architecture).keys() - arrays.keys()
+        for note in checkpoint.notes:
+            warnings.warn(note, stacklevel=2)
+        own = shapes_of(checkpoint.config, cls.architecture)
+        with checkpoint:
+            arrays = {name: array for name, array in checkpoint.arrays.items() if name in own}
+        head = own.keys() - arrays.keys()
         if head:
             drawn = cls(checkpoint.config, seed=seed).canonical_arrays()
             arrays |= {name: drawn[name] for name in head}

@@ -124,12 +124,13 @@ class LayerInputs(NamedTuple):
 class RoFormerSelfAttention(NamedLayer):
     """Scaled dot-product attention over rotated queries and keys; in cross-attention nothing is rotated."""
 
-    def __init__(self, config: RoFormerConfig, registry: VariableRegistry, path: str) -> None:
+    def __init__(self, config: RoFormerConfig, registry: VariableRegistry, path: str, heads: int) -> None:
         super().__init__(config, registry)
-        hidden, bias = config.hidden_size, config.use_bias
-        self.query = Linear(config, registry, f"{path}.query", hidden, hidden, bias=bias)
-        self.key = Linear(config, registry, f"{path}.key", hidden, hidden, bias=bias)
-        self.value = Linear(config, registry, f"{path}.value", hidden, hidden, bias=bias)
+        self.heads = heads
+        hidden, width, bias = config.hidden_size, heads * config.head_size, config.use_bias
+        self.query = Linear(config, registry, f"{path}.query", hidden, width, bias=bias)
+        self.key = Linear(config, registry, f"{path}.key", hidden, width, bias=bias)
+        self.value = Linear(config, registry, f"{path}.value", hidden, width, bias=bias)
         self.dropout = keras.layers.Dropout(config.attention_probs_dropout_prob)
 
     def attend(
@@ -153,12 +154,13 @@ class RoFormerSelfAttention(NamedLayer):
         weights = self.dropout(weights, training=shared.training)
         weights = weights if head_mask is None else weights * head_mask
         context = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return ops.reshape(context, ops.shape(states)), weights, (key, value)
+        width = self.heads * self._config.head_size
+        return ops.reshape(context, (*ops.shape(states)[:2], width)), weights, (key, value)
 
     def _split(self, states: Tensor) -> Tensor:
         """Split ``[B, S, H]`` into heads, ``[B, A, S, D]``."""
         batch, length = ops.shape(states)[:2]
-        heads = ops.reshape(states, (batch, length, self._config.num_attention_heads, self._config.head_size))
+        heads = ops.reshape(states, (batch, length, self.heads, self._config.head_size))
         return ops.transpose(heads, (0, 2, 1, 3))
 
 
@@ -178,10 +180,10 @@ class RoFormerResidual(NamedLayer):
 class RoFormerAttention(NamedLayer):
     """Attention with its output product, residual and norm."""
 
-    def __init__(self, config: RoFormerConfig, registry: VariableRegistry, path: str) -> None:
+    def __init__(self, config: RoFormerConfig, registry: VariableRegistry, path: str, heads: int) -> None:
         super().__init__(config, registry)
-        self.self_attention = RoFormerSelfAttention(config, registry, f"{path}.self")
-        self.residual = RoFormerResidual(config, registry, f"{path}.output", config.hidden_size)
+        self.self_attention = RoFormerSelfAttention(config, registry, f"{path}.self", heads)
+        self.residual = RoFormerResidual(config, registry, f"{path}.output", heads * config.head_size)
 
     def attend(
         self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, shared: LayerInputs, cross: bool

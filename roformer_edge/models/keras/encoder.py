@@ -14,7 +14,7 @@ import keras
 from keras import ops
 
 from roformer_edge.checkpoint.rotary import rotary_table
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.keras.attention import (
     Cache,
@@ -30,14 +30,53 @@ from roformer_edge.models.keras.attention import (
     additive_mask,
 )
 
+
+def gelu_10(x: Tensor) -> Tensor:
+    """Compute gelu, cut to [-10, 10]."""
+    return ops.clip(ops.gelu(x, approximate=False), -10, 10)
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """Compute ``x sigmoid(1.702 x)``."""
+    return x * ops.sigmoid(1.702 * x)
+
+
+def relu2(x: Tensor) -> Tensor:
+    """Compute relu squared."""
+    return ops.square(ops.relu(x))
+
+
+def mish(x: Tensor) -> Tensor:
+    """Compute ``x tanh(softplus(x))``."""
+    return x * ops.tanh(ops.softplus(x))
+
+
+def laplace(x: Tensor) -> Tensor:
+    """Compute the distribution function of a normal distribution."""
+    return 0.5 * (1.0 + ops.erf((x - LAPLACE_MEAN) / (LAPLACE_DEVIATION * 2**0.5)))
+
+
+def linear_activation(x: Tensor) -> Tensor:
+    """Return ``x`` as it is."""
+    return x
+
+
+# the functions of roformer_edge.config.ACTIVATIONS
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": partial(ops.gelu, approximate=False),
-    "gelu_new": partial(ops.gelu, approximate=True),
-    "gelu_pytorch_tanh": partial(ops.gelu, approximate=True),
+    "gelu_tanh": partial(ops.gelu, approximate=True),
+    "gelu_10": gelu_10,
+    "quick_gelu": quick_gelu,
     "relu": ops.relu,
+    "relu2": relu2,
+    "relu6": ops.relu6,
+    "leaky_relu": partial(ops.leaky_relu, negative_slope=0.01),
     "silu": ops.silu,
-    "swish": ops.silu,
+    "mish": mish,
+    "sigmoid": ops.sigmoid,
     "tanh": ops.tanh,
+    "laplace": laplace,
+    "linear": linear_activation,
 }
 
 
@@ -82,16 +121,17 @@ class LayerOutput(NamedTuple):
 class RoFormerLayer(NamedLayer):
     """Self-attention, cross-attention in a decoder that has it, feed-forward."""
 
-    def __init__(self, config: RoFormerConfig, registry: VariableRegistry, path: str) -> None:
+    def __init__(self, config: RoFormerConfig, registry: VariableRegistry, index: int) -> None:
         super().__init__(config, registry)
-        inner = config.intermediate_size
-        self.attention = RoFormerAttention(config, registry, f"{path}.attention")
-        if config.add_cross_attention:
-            self.crossattention = RoFormerAttention(config, registry, f"{path}.crossattention")
+        inner, path = config.intermediate_size, f"roformer.encoder.layer.{index}"
+        self.attention = RoFormerAttention(config, registry, f"{path}.attention", config.heads_of(index))
+        if config.add_cross_attention:  # never pruned
+            heads = config.num_attention_heads
+            self.crossattention = RoFormerAttention(config, registry, f"{path}.crossattention", heads)
         dense = f"{path}.intermediate.dense"
         self.intermediate = Linear(config, registry, dense, config.hidden_size, inner, bias=config.use_bias)
         self.residual = RoFormerResidual(config, registry, f"{path}.output", inner)
-        self.activation = ACTIVATIONS[config.hidden_act]
+        self.activation = ACTIVATIONS[config.activation]
 
     def run(
         self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, shared: LayerInputs
@@ -117,9 +157,8 @@ class RoFormerEncoder(NamedLayer):
         self.embeddings = RoFormerEmbeddings(config, registry)
         if config.has_projection:
             widths = config.width_of_embeddings, config.hidden_size
-            self.project = Linear(config, registry, "roformer.embeddings_project", *widths, bias=config.use_bias)
-        count = config.num_hidden_layers
-        self.stack = [RoFormerLayer(config, registry, f"roformer.encoder.layer.{index}") for index in range(count)]
+            self.project = Linear(config, registry, "roformer.embeddings_project", *widths)
+        self.stack = [RoFormerLayer(config, registry, index) for index in range(config.num_hidden_layers)]
 
     def run(
         self,

@@ -74,7 +74,7 @@ class RoFormerPredictions(NamedLayer):
             self.dense = Linear(config, registry, f"{path}.transform.dense", config.hidden_size, width)
             self.norm = LayerNorm(config, registry, f"{path}.transform.LayerNorm", width)
             self.bias = self.vector(f"{path}.bias", config.vocab_size)
-            self.activation = ACTIVATIONS[config.hidden_act]
+            self.activation = ACTIVATIONS[config.activation]
 
     def call(self, states: Tensor) -> Tensor:
         if self.plain:
@@ -128,7 +128,7 @@ class TFRoFormerForSequenceClassification(TFRoFormerPreTrainedModel):
         self.dense = Linear(config, self.registry, "classifier.dense", hidden, hidden)
         self.out_proj = Linear(config, self.registry, "classifier.out_proj", hidden, config.num_labels)
         self.dropout = keras.layers.Dropout(config.hidden_dropout_prob)
-        self.activation = ACTIVATIONS[config.hidden_act]
+        self.activation = ACTIVATIONS[config.activation]
 
     def answer(self, encoded: EncoderOutput[Tensor], given: Mapping[str, Any]) -> ModelOutput:
         first = self.dropout(encoded.last_hidden_state[:, 0], training=given["training"])

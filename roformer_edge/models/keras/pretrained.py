@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +14,6 @@ from keras import ops
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import CheckpointError
 from roformer_edge.models.keras.attention import Cache, LayerInputs, Tensor, VariableRegistry, additive_mask
 from roformer_edge.models.keras.encoder import RoFormerEncoder
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, flag
@@ -197,7 +197,13 @@ class TFRoFormerPreTrainedModel(keras.Model):
 
     @classmethod
     def from_pretrained(
-        cls, directory: str | Path, *, config: RoFormerConfig | None = None, new_head: bool = False, **changes: Any
+        cls,
+        directory: str | Path,
+        *,
+        config: RoFormerConfig | None = None,
+        new_head: bool = False,
+        ignore_weights: Sequence[str] = (),
+        **changes: Any,
     ) -> Self:
         """Load a checkpoint directory of any framework.
 
@@ -206,21 +212,28 @@ class TFRoFormerPreTrainedModel(keras.Model):
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Keep a random head where the checkpoint has none, or one of another shape, such as one for
                 another number of labels; without it that is an error.
+            ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
         checkpoint = load_architecture(
-            directory, cls.architecture, config=config, changes=changes, head_may_miss=new_head
+            directory,
+            cls.architecture,
+            config=config,
+            changes=changes,
+            head_may_miss=new_head,
+            ignore_weights=ignore_weights,
         )
+        for note in checkpoint.notes:
+            warnings.warn(note, stacklevel=2)
         model = cls(checkpoint.config)
-        for name, (variable, transposed) in model.registry.entries.items():
-            if name in checkpoint.arrays:
-                array = checkpoint.arrays[name]
-                variable.assign(array.T if transposed else array)
-            elif not new_head:
-                raise CheckpointError(f"{directory} lacks {name}")
+        with checkpoint:
+            for name, (variable, transposed) in model.registry.entries.items():
+                if name in checkpoint.arrays:  # else it is of a new head
+                    array = checkpoint.arrays[name]
+                    variable.assign(array.T if transposed else array)
         return model
 
     def save_pretrained(self, directory: str | Path) -> Path:

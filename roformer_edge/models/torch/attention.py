@@ -77,14 +77,14 @@ class LayerInputs(NamedTuple):
 class RoFormerSelfAttention(nn.Module):
     """Scaled dot-product attention over rotated queries and keys; in cross-attention nothing is rotated."""
 
-    def __init__(self, config: RoFormerConfig) -> None:
+    def __init__(self, config: RoFormerConfig, heads: int) -> None:
         super().__init__()
-        self.heads = config.num_attention_heads
+        self.heads = heads
         self.is_decoder = config.is_decoder
         self.rotary_value = config.rotary_value
-        self.query = linear(config, config.hidden_size, config.hidden_size)
-        self.key = linear(config, config.hidden_size, config.hidden_size)
-        self.value = linear(config, config.hidden_size, config.hidden_size)
+        self.query = linear(config, config.hidden_size, heads * config.head_size)
+        self.key = linear(config, config.hidden_size, heads * config.head_size)
+        self.value = linear(config, config.hidden_size, heads * config.head_size)
         self.dropout = nn.Dropout(config.attention_probs_dropout_prob)
 
     def forward(
@@ -138,8 +138,8 @@ class RoFormerSelfAttention(nn.Module):
 
     def _split(self, states: Tensor) -> Tensor:
         """Split ``[B, S, H]`` into heads, ``[B, A, S, D]``."""
-        batch, length, hidden = states.shape
-        return states.view(batch, length, self.heads, hidden // self.heads).transpose(1, 2)
+        batch, length, width = states.shape
+        return states.view(batch, length, self.heads, width // self.heads).transpose(1, 2)
 
 
 class RoFormerResidual(nn.Module):
@@ -159,10 +159,10 @@ class RoFormerResidual(nn.Module):
 class RoFormerAttention(nn.Module):
     """Attention with its output product, residual and norm."""
 
-    def __init__(self, config: RoFormerConfig) -> None:
+    def __init__(self, config: RoFormerConfig, heads: int) -> None:
         super().__init__()
-        self.self = RoFormerSelfAttention(config)
-        self.output = RoFormerResidual(config, config.hidden_size)
+        self.self = RoFormerSelfAttention(config, heads)
+        self.output = RoFormerResidual(config, heads * config.head_size)
 
     def forward(
         self, states: Tensor, head_mask: Tensor | None, past: LayerCache | None, shared: LayerInputs, cross: bool

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from roformer_edge.checkpoint.rotary import rotary_table
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnknownNameError
 from roformer_edge.models.outputs import EncoderOutput, flag
 from roformer_edge.models.torch.attention import (
@@ -33,14 +33,48 @@ from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel
 
 ATTENTIONS = ("softmax", "linear")
 
+
+def gelu_10(x: Tensor) -> Tensor:
+    """Compute gelu, cut to [-10, 10]."""
+    return F.gelu(x).clamp(-10, 10)
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """Compute ``x sigmoid(1.702 x)``."""
+    return x * torch.sigmoid(1.702 * x)
+
+
+def relu2(x: Tensor) -> Tensor:
+    """Compute relu squared."""
+    return F.relu(x).square()
+
+
+def laplace(x: Tensor) -> Tensor:
+    """Compute the distribution function of a normal distribution."""
+    return 0.5 * (1.0 + torch.erf((x - LAPLACE_MEAN) / (LAPLACE_DEVIATION * 2**0.5)))
+
+
+def linear_activation(x: Tensor) -> Tensor:
+    """Return ``x`` as it is."""
+    return x
+
+
+# the functions of roformer_edge.config.ACTIVATIONS
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
-    "gelu_new": partial(F.gelu, approximate="tanh"),
-    "gelu_pytorch_tanh": partial(F.gelu, approximate="tanh"),
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "gelu_10": gelu_10,
+    "quick_gelu": quick_gelu,
     "relu": F.relu,
+    "relu2": relu2,
+    "relu6": F.relu6,
+    "leaky_relu": F.leaky_relu,
     "silu": F.silu,
-    "swish": F.silu,
+    "mish": F.mish,
+    "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
+    "laplace": laplace,
+    "linear": linear_activation,
 }
 
 
@@ -91,7 +125,7 @@ class RoFormerIntermediate(nn.Module):
     def __init__(self, config: RoFormerConfig) -> None:
         super().__init__()
         self.dense = linear(config, config.hidden_size, config.intermediate_size)
-        self.activation = ACTIVATIONS[config.hidden_act]
+        self.activation = ACTIVATIONS[config.activation]
 
     def forward(self, states: Tensor) -> Tensor:
         return self.activation(self.dense(states))
@@ -109,12 +143,12 @@ class LayerOutput(NamedTuple):
 class RoFormerLayer(nn.Module):
     """Self-attention, cross-attention in a decoder that has it, feed-forward."""
 
-    def __init__(self, config: RoFormerConfig) -> None:
+    def __init__(self, config: RoFormerConfig, index: int) -> None:
         super().__init__()
         self.chunk = config.chunk_size_feed_forward
-        self.attention = RoFormerAttention(config)
-        if config.add_cross_attention:
-            self.crossattention = RoFormerAttention(config)
+        self.attention = RoFormerAttention(config, config.heads_of(index))
+        if config.add_cross_attention:  # never pruned
+            self.crossattention = RoFormerAttention(config, config.num_attention_heads)
         self.intermediate = RoFormerIntermediate(config)
         self.output = RoFormerResidual(config, config.intermediate_size)
 
@@ -142,7 +176,7 @@ class RoFormerEncoder(nn.Module):
     def __init__(self, config: RoFormerConfig) -> None:
         super().__init__()
         self.embed_positions = RotaryTable(config)
-        self.layer = nn.ModuleList(RoFormerLayer(config) for _ in range(config.num_hidden_layers))
+        self.layer = nn.ModuleList(RoFormerLayer(config, index) for index in range(config.num_hidden_layers))
         self.gradient_checkpointing = False
 
     def forward(
@@ -173,7 +207,7 @@ class RoFormerModel(RoFormerPreTrainedModel):
         self.linear = attention == "linear"
         self.embeddings = RoFormerEmbeddings(config)
         if config.has_projection:
-            self.embeddings_project = linear(config, config.width_of_embeddings, config.hidden_size)
+            self.embeddings_project = nn.Linear(config.width_of_embeddings, config.hidden_size)
         self.encoder = RoFormerEncoder(config)
         self.initialise_weights()
 

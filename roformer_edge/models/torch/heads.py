@@ -97,7 +97,7 @@ class RoFormerPredictionTransform(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.width_of_embeddings)
         self.LayerNorm = nn.LayerNorm(config.width_of_embeddings, eps=config.layer_norm_eps)
-        self.activation = ACTIVATIONS[config.hidden_act]
+        self.activation = ACTIVATIONS[config.activation]
 
     def forward(self, states: Tensor) -> Tensor:
         transformed: Tensor = self.LayerNorm(self.activation(self.dense(states)))
@@ -236,7 +236,7 @@ class RoFormerClassificationHead(nn.Module):
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.out_proj = nn.Linear(config.hidden_size, config.num_labels)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.activation = ACTIVATIONS[config.hidden_act]
+        self.activation = ACTIVATIONS[config.activation]
 
     def forward(self, states: Tensor) -> Tensor:
         first = self.activation(self.dense(self.dropout(states[:, 0])))

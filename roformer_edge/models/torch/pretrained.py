@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -54,6 +55,7 @@ class RoFormerPreTrainedModel(nn.Module):
         config: RoFormerConfig | None = None,
         new_head: bool = False,
         attention: str = "softmax",
+        ignore_weights: Sequence[str] = (),
         **changes: Any,
     ) -> Self:
         """Load a Hugging Face checkpoint directory, in evaluation mode.
@@ -64,15 +66,24 @@ class RoFormerPreTrainedModel(nn.Module):
             new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
                 another number of labels; without it that is an error.
             attention: ``"softmax"``, or ``"linear"``: see :mod:`roformer_edge.models.torch.linear_attention`.
+            ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
         checkpoint = load_architecture(
-            directory, cls.architecture, config=config, changes=changes, head_may_miss=new_head
+            directory,
+            cls.architecture,
+            config=config,
+            changes=changes,
+            head_may_miss=new_head,
+            ignore_weights=ignore_weights,
         )
-        return cls.from_arrays(checkpoint.config, checkpoint.arrays, attention=attention)
+        for note in checkpoint.notes:
+            warnings.warn(note, stacklevel=2)
+        with checkpoint:
+            return cls.from_arrays(checkpoint.config, checkpoint.arrays, attention=attention)
 
     @classmethod
     def from_arrays(cls, config: RoFormerConfig, arrays: Mapping[str, object], *, attention: str = "softmax") -> Self:

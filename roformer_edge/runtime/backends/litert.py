@@ -6,7 +6,6 @@ import ctypes
 import importlib
 import importlib.metadata
 import importlib.util
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError
+from roformer_edge.processors import usable_cores
 from roformer_edge.runtime.delegates import (
     BUILTIN,
     CPU,
@@ -40,8 +40,6 @@ ENGINES = {
 }
 # engines whose XNNPACK packs all weights again whenever a length changes
 _SLOW_TO_RESIZE = ("tflite-runtime",)
-# the processors of one core, on Linux
-_SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 # what the engine raises, whatever is wrong; a library that is not there is an OSError
 _ENGINE_ERRORS = (RuntimeError, ValueError)
 
@@ -81,7 +79,7 @@ class LiteRTSession:
         self._lock = Lock()
         self._package = package
         self._name = f"{package} {version}"
-        self._threads = options.threads or physical_cores()
+        self._threads = options.threads or usable_cores()
         self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         self._interpreter: Any
         used, refused = self._open(options.delegates or (CPU,))
@@ -205,14 +203,6 @@ def engine() -> tuple[str, str]:
     except importlib.metadata.PackageNotFoundError:
         # tensorflow comes from distributions of several names
         return distribution, "unknown"
-
-
-def physical_cores() -> int:
-    """Count the physical cores that this process may use; where the system does not tell, all processors."""
-    try:
-        return len({Path(_SIBLINGS.format(number)).read_text() for number in os.sched_getaffinity(0)})
-    except (AttributeError, OSError):
-        return os.cpu_count() or 1
 
 
 def one_line(error: Exception, limit: int = 300) -> str:

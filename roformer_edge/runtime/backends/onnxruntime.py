@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as binding
 
 from roformer_edge.errors import BackendError
+from roformer_edge.processors import usable_cores
 from roformer_edge.runtime.delegates import CPU, DELEGATES, PROCESSOR, name_of, options_of
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import BackendReport, SessionOptions
@@ -146,7 +147,7 @@ def _split_delegates(options: SessionOptions) -> tuple[list[Any], list[str]]:
 
 def _session_options(options: SessionOptions, entries: Mapping[str, str]) -> ort.SessionOptions:
     native = ort.SessionOptions()
-    native.intra_op_num_threads = options.threads or 0
+    native.intra_op_num_threads = options.threads or usable_cores()
     native.inter_op_num_threads = 1
     native.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     native.graph_optimization_level = _LEVELS[options.optimization]

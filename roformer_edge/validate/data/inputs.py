@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import DatasetError
+from roformer_edge.errors import DatasetError, advice
 from roformer_edge.tasks import Task, get_task, input_rows
 from roformer_edge.validate.data.fields import BY_NAME, INPUT_KEYS, FieldNames
-from roformer_edge.validate.data.lines import Line, listed, read_lines
+from roformer_edge.validate.data.lines import Line, Skip, listed, read_lines
 
 # The inputs of one example by the names of the task's fields: texts, or lists of texts.
 Inputs = Mapping[str, Any]
 # a text for the tokenizer, with its pair or without
-Row = tuple[str, str | None]
+TextRow = tuple[str, str | None]
 
 # letters of scripts that write no spaces between words begin here (CJK radicals)
 _IDEOGRAPHS = 0x2E80
@@ -43,25 +43,38 @@ class Problem:
     remedy: str
 
 
-def read_inputs(path: str | Path, task: str, fields: FieldNames = BY_NAME) -> Iterator[PlacedInputs]:
+def read_inputs(
+    path: str | Path, task: str, fields: FieldNames = BY_NAME, *, skip: Skip | None = None
+) -> Iterator[PlacedInputs]:
     """Read what a task answers to, one example a line; labels and remarks are ignored.
 
     Args:
         path: A file, or ``"-"``; see :func:`~roformer_edge.validate.data.lines.read_lines`.
         task: A name of ``tasks.TASKS``; it decides what a line must hold.
         fields: Which key of the file is which field.
+        skip: Told of each line that cannot be used, which is then left out; without it such a line is an error.
 
     Raises:
         DatasetError: While iterating: a line cannot be used; the message starts with ``path:line:``.
         UnknownNameError: No such task.
     """
     row = get_task(task)
-    return (PlacedInputs(where=line.where, inputs=inputs_of(line, row)) for line in read_lines(path, fields))
+    return _read_inputs(path, row, fields, skip)
+
+
+def _read_inputs(path: str | Path, task: Task, fields: FieldNames, skip: Skip | None) -> Iterator[PlacedInputs]:
+    for line in read_lines(path, fields, skip=skip):
+        try:
+            yield PlacedInputs(where=line.where, inputs=inputs_of(line, task))
+        except DatasetError as error:
+            if skip is None:
+                raise
+            skip(error)
 
 
 def read_rows(
-    path: str | Path, task: Task, fields: FieldNames, find_problem: Callable[[Row], Problem | None]
-) -> Iterator[Row]:
+    path: str | Path, task: Task, fields: FieldNames, find_problem: Callable[[TextRow], Problem | None]
+) -> Iterator[TextRow]:
     """Read the rows that a tokenizer is given for a task: texts, each with its pair or without.
 
     Args:
@@ -80,7 +93,7 @@ def read_rows(
             yield row
 
 
-def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: Row, *, truncation: bool) -> Problem | None:
+def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: TextRow, *, truncation: bool) -> Problem | None:
     """Find why a model could not take a row: too many tokens, or a pair where it was made for single texts."""
     text, pair = row
     if pair is not None and config.type_vocab_size < 2:
@@ -93,7 +106,10 @@ def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: Row, *, trunca
 
 def too_long(tokens: int, limit: int) -> Problem:
     """Describe the problem of a row with more tokens than the model takes."""
-    return Problem(reason=f"{tokens} tokens, the model takes {limit}", remedy="--truncate cuts")
+    return Problem(
+        reason=f"{tokens} tokens, the model takes {limit}",
+        remedy=advice(python="truncation=True cuts", command="--truncate cuts"),
+    )
 
 
 def read_texts(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[str]:
@@ -120,7 +136,11 @@ def inputs_of(line: Line, task: Task) -> Inputs:
         verb = "looks like an input" if len(unread) == 1 else "look like inputs"
         raise line.error(
             f"{listed(unread)} {verb}, and {task.name} reads {', '.join((*task.fields, *task.optional))}; "
-            "say which key is which with --fields, such as --fields text=sentence1,pair=sentence2"
+            "say which key is which with "
+            + advice(
+                python='FieldNames.parse("text=sentence1,pair=sentence2")',
+                command="--fields, such as --fields text=sentence1,pair=sentence2",
+            )
         )
     return inputs
 

@@ -7,6 +7,7 @@ start is dropped. Files are read as a stream; nothing is kept.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import re
@@ -19,6 +20,11 @@ from typing import Any, BinaryIO
 
 from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+
+# the number of a line and what it holds, or what is wrong with it
+_Row = tuple[int, dict[str, Any]] | DatasetError
+# hears what is wrong with a line that is left out
+Skip = Callable[[DatasetError], None]
 
 STANDARD_INPUT = "-"
 MAX_LINE_BYTES = 64 << 20  # far above any text; a bound for files that hold no lines at all
@@ -150,13 +156,14 @@ class Line:
         return value
 
 
-def read_lines(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[Line]:
+def read_lines(path: str | Path, fields: FieldNames = BY_NAME, *, skip: Skip | None = None) -> Iterator[Line]:
     """Read the lines of a file, one by one.
 
     Args:
         path: A file, read by its ending (``FORMATS``; JSON Lines where it is none of these), or ``"-"`` for JSON Lines
             on standard input.
         fields: Which key is which field.
+        skip: Told of each line that is malformed, which is then left out; without it such a line is an error.
 
     Raises:
         DatasetError: While iterating: the file cannot be read, holds no example, or has a line that is malformed.
@@ -164,12 +171,18 @@ def read_lines(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[Line]
     name = "<standard input>" if str(path) == STANDARD_INPUT else str(path)
     ending = "" if str(path) == STANDARD_INPUT else Path(path).suffix.lower()
     read, flat = FORMATS.get(ending, (_read_json_lines, False))
-    texts = _Texts(name)
     found = False
     try:
         with _open(path) as file:
-            for number, values in read(texts.of(file), name):
+            texts = _Texts(file, name)
+            for row in read(texts, name):
                 found = True
+                if isinstance(row, DatasetError):
+                    if skip is None:
+                        raise row
+                    skip(row)
+                    continue
+                number, values = row
                 yield Line(where=f"{name}:{number}", number=number, values=values, fields=fields, flat=flat)
     except OSError as error:
         raise DatasetError(f"{name}: cannot be read: {error.strerror or error}") from None
@@ -179,38 +192,51 @@ def read_lines(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[Line]
 
 
 class _Texts:
-    """The decoded lines of a file, and the number of the last one."""
+    """The decoded lines of a file. It can be read on behind a line that is not UTF-8, as no generator could."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str) -> None:
         self.number = 0
+        self._file = file
         self._name = name
 
-    def of(self, file: BinaryIO) -> Iterator[str]:
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            self.number += 1
-            yield _decode(line, f"{self._name}:{self.number}", first=self.number == 1)
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(MAX_LINE_BYTES + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        return _decode(line, f"{self._name}:{self.number}", first=self.number == 1)
 
 
-def _read_json_lines(texts: Iterator[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, text in enumerate(texts, 1):
-        if text.strip(" \t\r\n"):
-            where = f"{name}:{number}"
-            value = _parse_json(text, where)
+def _read_json_lines(texts: Iterator[str], name: str) -> Iterator[_Row]:
+    for number in itertools.count(1):
+        try:
+            text = next(texts)
+            if not text.strip(" \t\r\n"):
+                continue
+            value = _parse_json(text, f"{name}:{number}")
             if not isinstance(value, dict):
-                raise DatasetError(f"{where}: a line must hold one JSON object, found {kind(value)}")
+                raise DatasetError(f"{name}:{number}: a line must hold one JSON object, found {kind(value)}")
+        except StopIteration:
+            return
+        except DatasetError as error:
+            yield error
+        else:
             yield number, value
 
 
-def _read_csv(texts: Iterator[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_csv(texts: Iterator[str], name: str) -> Iterator[_Row]:
     return _read_table(csv.reader(texts, strict=True), name)
 
 
-def _read_tsv(texts: Iterator[str], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_tsv(texts: Iterator[str], name: str) -> Iterator[_Row]:
     # a quotation mark in a TSV is a character like any other
     return _read_table(csv.reader(texts, delimiter="\t", quoting=csv.QUOTE_NONE), name)
 
 
-def _read_table(rows: Any, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_table(rows: Any, name: str) -> Iterator[_Row]:
     header: list[str] | None = None
     number = 1
     try:
@@ -224,7 +250,7 @@ def _read_table(rows: Any, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
                     raise DatasetError(f"{where}: the header names {listed(twice)} twice")
             elif len(row) != len(header):
                 cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-                raise DatasetError(f"{where}: {cells}, and the header has {len(header)}: {listed(header)}")
+                yield DatasetError(f"{where}: {cells}, and the header has {len(header)}: {listed(header)}")
             else:
                 yield number, dict(zip(header, row, strict=True))
             number = rows.line_num + 1
@@ -232,14 +258,14 @@ def _read_table(rows: Any, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DatasetError(f"{name}:{max(rows.line_num, 1)}: malformed table: {error}") from None
 
 
-def _read_plain(texts: Iterator[str], _name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_plain(texts: Iterator[str], _name: str) -> Iterator[_Row]:
     for number, text in enumerate(texts, 1):
         if text.strip(" \t\r\n"):
             yield number, {"text": text.removesuffix("\n").removesuffix("\r")}
 
 
 # ending of a file's name -> what reads it, and whether all its values are strings
-FORMATS: dict[str, tuple[Callable[[Iterator[str], str], Iterator[tuple[int, dict[str, Any]]]], bool]] = {
+FORMATS: dict[str, tuple[Callable[[Iterator[str], str], Iterator[_Row]], bool]] = {
     ".csv": (_read_csv, True),
     ".tsv": (_read_tsv, True),
     ".txt": (_read_plain, True),

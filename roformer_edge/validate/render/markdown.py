@@ -89,14 +89,14 @@ def _figures(report: Report) -> list[str]:
     ]
     found = judged(report)
     if found is not None:
-        figure, verdicts = found
+        figure, pairs = found
         square = [
-            ("reference right", f"{verdicts.both:,}", f"{verdicts.only_reference:,}"),
-            ("reference wrong", f"{verdicts.only_candidate:,}", f"{verdicts.neither:,}"),
+            ("reference right", f"{pairs.both:,}", f"{pairs.only_reference:,}"),
+            ("reference wrong", f"{pairs.only_candidate:,}", f"{pairs.neither:,}"),
         ]
         parts += [
             _table((f"{figure.name}", "candidate right", "candidate wrong"), square, numbers=2),
-            f"McNemar's test, mid-p: {p_value(verdicts)}.",
+            f"McNemar's test, mid-p: {p_value(pairs)}.",
         ]
     return parts
 

@@ -19,7 +19,7 @@ from roformer_edge.validate.format import (
 )
 from roformer_edge.validate.report import Figure, Report, Slice, points_beside
 from roformer_edge.validate.sections import Breakdown, Confusion, Part, Section
-from roformer_edge.validate.statistics import Verdicts as VerdictCounts
+from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Effect
 
@@ -73,7 +73,7 @@ def _caution(report: Report) -> str:
     interval = figure.drop_interval
     examples = counted(report.data.examples, "example")
     if not report.effect_count("broke") + report.effect_count("fixed"):
-        if figure.verdicts is None:
+        if figure.paired is None:
             return f"No answer became better or worse on {examples}."
         unseen = min(100.0, 300 / report.data.examples)  # the rule of three
         return f"No verdict changed. On {examples}, a drop of up to {significant(unseen, 2)} points could go unseen."
@@ -255,14 +255,14 @@ def interval_words(figure: Figure, low: float, high: float) -> str:
     return f"{valued(low, figure.unit)} to {valued(high, figure.unit)}"
 
 
-def judged(report: Report) -> tuple[Figure, VerdictCounts] | None:
+def judged(report: Report) -> tuple[Figure, PairedCounts] | None:
     """Find the first figure that counts right answers, and who was right where; ``None`` where none does."""
-    return next(((figure, figure.verdicts) for figure in report.figures if figure.verdicts is not None), None)
+    return next(((figure, figure.paired) for figure in report.figures if figure.paired is not None), None)
 
 
-def p_value(verdicts: VerdictCounts) -> str:
+def p_value(pairs: PairedCounts) -> str:
     """Write McNemar's p, with four decimals."""
-    return "below 0.0001" if verdicts.p_value < 1e-4 else f"{verdicts.p_value:.4f}"
+    return "below 0.0001" if pairs.p_value < 1e-4 else f"{pairs.p_value:.4f}"
 
 
 def capital(name: str) -> str:

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 
 from roformer_edge.validate.format import change, counted, signed, significant
 from roformer_edge.validate.render.escape import visible
-from roformer_edge.validate.render.summary import figure_headline, headlines, task_sections, title, verdict
+from roformer_edge.validate.render.summary import capital, figure_headline, headlines, task_sections, title, verdict
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.sections import Breakdown, Part
 
 COLUMNS = 100
 
 _PARTS_SHOWN = 5
+# unit -> the smallest change that its digits show
+_SEEN = {"percent": 0.0005, "number": 0.0}
 # terminals that speak no Unicode still print the table
 _PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "’": "'", "…": "~", "→": ">"})
 
@@ -30,7 +32,7 @@ def summary_table(report: Report) -> str:
         "",
         *aligned(
             [("", "reference", "candidate", "change")]
-            + [(fit(row.label, 30), row.reference, row.candidate, fit(row.remark, 40)) for row in rows],
+            + [(fit(row.label, 34), row.reference, row.candidate, fit(row.remark, 40)) for row in rows],
             align="<>><",
         ),
         *(line for block in _breakdowns(report) for line in _losses(block)),
@@ -50,13 +52,13 @@ def _losses(block: Breakdown) -> list[str]:
     """Return the parts that lost most."""
     sign = 1 if block.higher_is_better else -1
     losses = sorted(
-        (part for part in block.parts if sign * (part.candidate - part.reference) < 0),
+        (part for part in block.parts if sign * (part.candidate - part.reference) < -_SEEN[block.unit]),
         key=lambda part: (sign * (part.candidate - part.reference), part.name),
     )[:_PARTS_SHOWN]
     if not losses:
         return []
     unit = ", %" if block.unit == "percent" else ""
-    head = fit(f"{block.figure} of what lost most, by {block.noun}{unit}", 50)
+    head = fit(capital(f"{block.figure} of what lost most, by {block.noun}{unit}"), 50)
     return [
         "",
         *aligned([(head, "reference", "candidate", "change"), *(_loss(block, part) for part in losses)], "<>><"),

@@ -8,27 +8,27 @@ from typing import Any
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.tasks import get_task
-from roformer_edge.validate.tasks.feature_extraction import SentenceVectors
-from roformer_edge.validate.tasks.fill_mask import MaskedTokens
+from roformer_edge.validate.tasks.feature_extraction import SentenceVectorMeasure
+from roformer_edge.validate.tasks.fill_mask import MaskedTokenMeasure
 from roformer_edge.validate.tasks.measure import Measure
-from roformer_edge.validate.tasks.multi_label import MultiLabel
-from roformer_edge.validate.tasks.multiple_choice import Choices
-from roformer_edge.validate.tasks.question_answering import Answers
-from roformer_edge.validate.tasks.regression import Regression
-from roformer_edge.validate.tasks.text_classification import SingleLabel
-from roformer_edge.validate.tasks.text_generation import NextTokens
-from roformer_edge.validate.tasks.token_classification import Entities
+from roformer_edge.validate.tasks.multi_label import MultiLabelMeasure
+from roformer_edge.validate.tasks.multiple_choice import ChoiceMeasure
+from roformer_edge.validate.tasks.question_answering import AnswerMeasure
+from roformer_edge.validate.tasks.regression import RegressionMeasure
+from roformer_edge.validate.tasks.text_classification import SingleLabelMeasure
+from roformer_edge.validate.tasks.text_generation import NextTokenMeasure
+from roformer_edge.validate.tasks.token_classification import EntityMeasure
 
 _MEASURES: tuple[type[Measure[Any, Any]], ...] = (
-    SentenceVectors,
-    MaskedTokens,
-    NextTokens,
-    SingleLabel,
-    MultiLabel,
-    Regression,
-    Entities,
-    Answers,
-    Choices,
+    SentenceVectorMeasure,
+    MaskedTokenMeasure,
+    NextTokenMeasure,
+    SingleLabelMeasure,
+    MultiLabelMeasure,
+    RegressionMeasure,
+    EntityMeasure,
+    AnswerMeasure,
+    ChoiceMeasure,
 )
 
 # what a measure is called in reports -> its class
@@ -50,7 +50,7 @@ def measure_of(task: str, labels: Sequence[str] = (), problem_type: str | None =
         UnknownNameError: No such task.
     """
     get_task(task)
-    variant = VARIANTS.get(problem_type or "") if task == SingleLabel.task else None
+    variant = VARIANTS.get(problem_type or "") if task == SingleLabelMeasure.task else None
     name = f"{task}/{variant}" if variant else task
     if name not in MEASURES:
         raise ComparisonError(f"what is lost in {name} cannot be measured; measured are: {', '.join(MEASURES)}")

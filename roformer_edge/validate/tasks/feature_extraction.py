@@ -19,7 +19,7 @@ from roformer_edge.validate.format import decimal, significant
 from roformer_edge.validate.metrics import Metric, Ratio, spearman
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Distribution, Scatter, Section
-from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Effect, Measure, Rows, Shown
+from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Effect, Measure, Shown, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -33,6 +33,7 @@ COSINE, NEIGHBOURS, RANKS, GOLD, SIMILARITY = 0, 1, 2, 3, 4
 NEAREST = 10
 # texts among which they are looked for, spread over the data: the work grows with their number
 POOL = 1000
+_TOGETHER = 256  # texts whose similarities with the others are held at once
 # of similarities, below which two neighbours are as near as each other
 _TIE = 1e-6
 # how the vector of a text is made of its tokens' states
@@ -60,7 +61,7 @@ class VectorDetail(Detail):
     sample: tuple[tuple[float, float], ...]
 
 
-class SentenceVectors(Measure["float | None", Vectors]):
+class SentenceVectorMeasure(Measure["float | None", Vectors]):
     """Measures sentence vectors; an answer is ``[1, width]``, or ``[2, width]`` for a text and its pair.
 
     The standard is the reference itself: its vectors, their neighbours and similarities. Where every example is a pair
@@ -122,7 +123,9 @@ class SentenceVectors(Measure["float | None", Vectors]):
                 raise ComparisonError(f"{side.name} gave vectors that are not finite for example {number}")
         return arrays
 
-    def statistics(self, examples: Sequence[Example], answers: Sequence[Vectors], reference: Sequence[Vectors]) -> Rows:
+    def statistics(
+        self, examples: Sequence[Example], answers: Sequence[Vectors], reference: Sequence[Vectors]
+    ) -> StatisticRows:
         """Compute the nearness to the reference, gold score and similarity, float64 ``[examples, 5]``."""
         near = compare_neighbours(np.concatenate(reference), np.concatenate(answers))
         sizes = [len(answer) for answer in answers]
@@ -244,24 +247,38 @@ def compare_neighbours(reference: Vectors, candidate: Vectors) -> Nearness:
     ours, theirs, pool = _units(reference), _units(candidate), _pool(len(reference))
     recall, ranks = np.ones(len(ours)), np.ones(len(ours))
     same = np.ones(len(ours), dtype=np.bool_)
-    for node in range(len(ours)):
-        others = pool[pool != node]
-        if not len(others):
-            continue
-        first, second = ours[others] @ ours[node], theirs[others] @ theirs[node]
-        number = min(NEAREST, len(others))
-        last = np.partition(first, -number)[-number]
-        found = np.argpartition(second, -number)[-number:]
-        recall[node] = float((first[found] >= last - _TIE).mean())
-        same[node] = first[second.argmax()] >= first.max() - _TIE
-        if len(others) > 1:
-            ranks[node] = float(spearman(first, second, np.ones((1, len(others)), dtype=np.int64))[0])
+    for start in range(0, len(ours), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        rows = zip(ours[part] @ ours[pool].T, theirs[part] @ theirs[pool].T, strict=True)
+        for node, similarities in enumerate(rows, start):
+            first, second = (values[pool != node] for values in similarities)
+            if not len(first):
+                continue
+            number = min(NEAREST, len(first))
+            last = np.partition(first, -number)[-number]
+            found = np.argpartition(second, -number)[-number:]
+            recall[node] = float((first[found] >= last - _TIE).mean())
+            same[node] = first[second.argmax()] >= first.max() - _TIE
+            if len(first) > 1:
+                ranks[node] = _rank_correlation(first, second)
     return Nearness(
         cosines=row_cosines(reference.astype(np.float64), candidate.astype(np.float64)),
         recall=recall,
         ranks=ranks,
         same_nearest=same,
     )
+
+
+def _rank_correlation(first: Floats, second: Floats) -> float:
+    """Compute Spearman's correlation of two columns; 0 where one is constant."""
+    ranks = []
+    for values in (first, second):
+        _, group, count = np.unique(values, return_inverse=True, return_counts=True)
+        # equal values share the mean of their ranks
+        middle = np.cumsum(count) - (count - 1) / 2
+        ranks.append(middle[group] - (len(values) + 1) / 2)
+    lengths = np.sqrt((ranks[0] @ ranks[0]) * (ranks[1] @ ranks[1]))
+    return float(ranks[0] @ ranks[1] / lengths) if lengths else 0.0
 
 
 def _units(vectors: Vectors) -> Floats:

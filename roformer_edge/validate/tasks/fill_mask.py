@@ -27,7 +27,7 @@ from roformer_edge.validate.tasks.measure import Shown
 HIDDEN_SHARE = 0.15
 
 
-class MaskedTokens(LanguageModel):
+class MaskedTokenMeasure(LanguageModel):
     """Measures how hidden tokens are guessed.
 
     A text with masks comes with an ``answers`` for each of them. Of a text without masks 15 % of the tokens, and at

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Gold = TypeVar("Gold")
 Answer = TypeVar("Answer")
 Effect = Literal["broke", "fixed", "moved", "drifted"]
-Rows = NDArray[Any]
+StatisticRows = NDArray[Any]
 Floats = NDArray[np.float64]
 
 
@@ -215,7 +215,9 @@ class Measure(ABC, Generic[Gold, Answer]):
     # judging
 
     @abstractmethod
-    def statistics(self, examples: Sequence[Example], answers: Sequence[Answer], reference: Sequence[Answer]) -> Rows:
+    def statistics(
+        self, examples: Sequence[Example], answers: Sequence[Answer], reference: Sequence[Answer]
+    ) -> StatisticRows:
         """Compute the row of statistics ``[examples, columns]`` of every answer of one side.
 
         Args:

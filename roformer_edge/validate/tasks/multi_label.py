@@ -25,7 +25,7 @@ from roformer_edge.validate.excerpts import Excerpt
 from roformer_edge.validate.metrics import Metric, Ratio, Weights, ratio
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Section
-from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Rows, Shown, few, stack_outputs
+from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Shown, StatisticRows, few, stack_outputs
 from roformer_edge.validate.tasks.text_classification import (
     LabelScores,
     Logits,
@@ -63,7 +63,7 @@ class MultiLabelDetail(Detail):
     sample: tuple[tuple[float, float], ...]
 
 
-class MultiLabel(Measure[tuple[str, ...], Logits]):
+class MultiLabelMeasure(Measure[tuple[str, ...], Logits]):
     """Measures a choice of any labels; an answer is the vector of logits, and a label is chosen above 0.
 
     A row of statistics holds, for every label, whether it is gold and whether it was answered.
@@ -89,13 +89,13 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
             ),
         )
 
-    def _gold(self, rows: Rows) -> Flags:
+    def _gold(self, rows: StatisticRows) -> Flags:
         return rows[:, : len(self.labels)]
 
-    def _answered(self, rows: Rows) -> Flags:
+    def _answered(self, rows: StatisticRows) -> Flags:
         return rows[:, len(self.labels) :]
 
-    def _macro_f1(self, rows: Rows, weights: Weights) -> Floats:
+    def _macro_f1(self, rows: StatisticRows, weights: Weights) -> Floats:
         """Compute the mean F1 over all labels, 0 for one that occurs nowhere (scikit-learn's on indicator matrices)."""
         gold, answered = self._gold(rows).astype(np.float64), self._answered(rows).astype(np.float64)
         # as floats the products are counted by the linear algebra library; they are whole numbers all the same
@@ -148,7 +148,9 @@ class MultiLabel(Measure[tuple[str, ...], Logits]):
         super().collect(side, inputs, answers)
         return stack_outputs(side, answers, len(side.labels), [side.labels.index(label) for label in self.labels])
 
-    def statistics(self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]) -> Rows:
+    def statistics(
+        self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]
+    ) -> StatisticRows:
         """Return a 0 or 1 for every label, gold and then answered, int64 ``[examples, 2 * labels]``."""
         return np.concatenate([self._flags(examples), _chosen(answers)], axis=1)
 

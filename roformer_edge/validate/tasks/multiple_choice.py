@@ -18,7 +18,7 @@ from roformer_edge.validate.excerpts import Excerpt, Passage, cut, passages
 from roformer_edge.validate.metrics import Ratio
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Breakdown, Distribution, Part, Scatter, Section
-from roformer_edge.validate.tasks.measure import RIGHT_OR_WRONG, Comparison, Detail, Measure, Rows, Shown
+from roformer_edge.validate.tasks.measure import RIGHT_OR_WRONG, Comparison, Detail, Measure, Shown, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -61,7 +61,7 @@ class ChoiceDetail(Detail):
     sample: tuple[tuple[float, float], ...]
 
 
-class Choices(Measure[int, Probabilities]):
+class ChoiceMeasure(Measure[int, Probabilities]):
     """Measures choices; an answer is the probability of every choice, and gold is the index of the right one."""
 
     task = "multiple-choice"
@@ -112,7 +112,7 @@ class Choices(Measure[int, Probabilities]):
 
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[Probabilities], reference: Sequence[Probabilities]
-    ) -> Rows:
+    ) -> StatisticRows:
         """Tell whether the right choice was made, int64 ``[examples, 1]``."""
         right = [int(answer.argmax()) == example.gold for answer, example in zip(answers, examples, strict=True)]
         return np.array(right, dtype=np.int64)[:, np.newaxis]

@@ -17,7 +17,7 @@ from roformer_edge.validate.data.lines import Line, kind
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
 from roformer_edge.validate.metrics import Ratio
 from roformer_edge.validate.sections import Section, Table
-from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Rows, Shown
+from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Shown, StatisticRows
 
 if TYPE_CHECKING:
     from roformer_edge.validate.report import Report
@@ -80,7 +80,7 @@ class AnswerDetail(Detail):
     moved: tuple[int, int, int]
 
 
-class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
+class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     """Measures answers from a context; an answer is a :class:`FoundAnswer`."""
 
     task = "question-answering"
@@ -133,7 +133,7 @@ class Answers(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
 
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[FoundAnswer], reference: Sequence[FoundAnswer]
-    ) -> Rows:
+    ) -> StatisticRows:
         """Compute the F1 and the exactness of every answer, float64 ``[examples, 2]``."""
         rows = []
         for found, example in zip(answers, examples, strict=True):
@@ -266,7 +266,7 @@ def _gold(line: Line, where: str, value: Any, context: str) -> GoldAnswer:
     return GoldAnswer(text, start)
 
 
-def _count(rows: Rows) -> dict[str, int]:
+def _count(rows: StatisticRows) -> dict[str, int]:
     exact, shared = rows[:, EXACT] > 0, rows[:, F1] > 0
     return {
         "exactly": int(exact.sum()),

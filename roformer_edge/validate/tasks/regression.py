@@ -25,7 +25,15 @@ from roformer_edge.validate.format import significant
 from roformer_edge.validate.metrics import Metric, Ratio, pearson, spearman
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Scatter, Section
-from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, Rows, Shown, stack_outputs
+from roformer_edge.validate.tasks.measure import (
+    Agreement,
+    Comparison,
+    Detail,
+    Measure,
+    Shown,
+    StatisticRows,
+    stack_outputs,
+)
 from roformer_edge.validate.tasks.text_classification import Logits, ask_for_logits, logits_section
 
 if TYPE_CHECKING:
@@ -56,7 +64,7 @@ class RegressionDetail(Detail):
     gold: tuple[tuple[float, float], ...]
 
 
-class Regression(Measure[float, Logits]):
+class RegressionMeasure(Measure[float, Logits]):
     """Measures one number a text; an answer is a vector of one output, taken as it is."""
 
     task = "text-classification"
@@ -96,7 +104,9 @@ class Regression(Measure[float, Logits]):
         super().collect(side, inputs, answers)
         return stack_outputs(side, answers, 1, [0])
 
-    def statistics(self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]) -> Rows:
+    def statistics(
+        self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]
+    ) -> StatisticRows:
         """Return gold number and value, float64 ``[examples, 2]``."""
         return np.stack([_gold(examples), _values(answers)], axis=1)
 

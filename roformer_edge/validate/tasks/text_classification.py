@@ -33,8 +33,8 @@ from roformer_edge.validate.tasks.measure import (
     Comparison,
     Detail,
     Measure,
-    Rows,
     Shown,
+    StatisticRows,
     few,
     stack_outputs,
 )
@@ -51,7 +51,7 @@ GOLD, ANSWER = 0, 1
 _CONFUSED_SHOWN = 15
 
 
-def _right(rows: Rows) -> Indices:
+def _right(rows: StatisticRows) -> Indices:
     return np.asarray(rows[:, GOLD] == rows[:, ANSWER], dtype=np.int64)
 
 
@@ -98,7 +98,7 @@ class ClassificationDetail(Detail):
     sample: tuple[tuple[float, float], ...]
 
 
-class SingleLabel(Measure[str, Logits]):
+class SingleLabelMeasure(Measure[str, Logits]):
     """Measures a choice of one label of several; an answer is the vector of logits."""
 
     task = "text-classification"
@@ -113,7 +113,7 @@ class SingleLabel(Measure[str, Logits]):
             Metric(name="macro-F1", formula=self._macro_f1),
         )
 
-    def _macro_f1(self, rows: Rows, weights: Weights) -> Floats:
+    def _macro_f1(self, rows: StatisticRows, weights: Weights) -> Floats:
         """Compute the mean F1 over the labels that occur as gold or as answer (scikit-learn's ``average="macro"``)."""
         classes = len(self.labels)
         right = sum_by_class(weights * _right(rows), rows[:, GOLD], classes)
@@ -146,7 +146,9 @@ class SingleLabel(Measure[str, Logits]):
         columns = [side.labels.index(label) for label in self.labels]
         return stack_outputs(side, answers, len(side.labels), columns)
 
-    def statistics(self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]) -> Rows:
+    def statistics(
+        self, examples: Sequence[Example], answers: Sequence[Logits], reference: Sequence[Logits]
+    ) -> StatisticRows:
         """Return the indices of gold label and answer, int64 ``[examples, 2]``."""
         return np.stack([self._gold(examples), np.asarray(answers).argmax(axis=1)], axis=1)
 

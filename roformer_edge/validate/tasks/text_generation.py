@@ -21,7 +21,7 @@ from roformer_edge.validate.tasks.measure import Shown
 _MARKED = 12  # positions of a text that are marked at most
 
 
-class NextTokens(LanguageModel):
+class NextTokenMeasure(LanguageModel):
     """Measures how each token of a text is expected from those before it, the token that ends the text included.
 
     Unknown tokens are read, but not guessed: nobody wants them to be written.

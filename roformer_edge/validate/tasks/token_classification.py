@@ -20,7 +20,7 @@ from roformer_edge.validate.excerpts import Excerpt, Mark, around
 from roformer_edge.validate.metrics import Ratio, ratio
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Section, Table
-from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, Rows, Shown, few
+from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, Shown, StatisticRows, few
 from roformer_edge.validate.tasks.text_classification import LabelScores, label_section
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class EntityDetail(Detail):
     errors: tuple[ErrorCount, ...]
 
 
-class Entities(Measure[GoldEntities, TaggedText]):
+class EntityMeasure(Measure[GoldEntities, TaggedText]):
     """Measures the entities in a text; an answer is a :class:`TaggedText`."""
 
     task = "token-classification"
@@ -165,7 +165,7 @@ class Entities(Measure[GoldEntities, TaggedText]):
 
     def statistics(
         self, examples: Sequence[Example], answers: Sequence[TaggedText], reference: Sequence[TaggedText]
-    ) -> Rows:
+    ) -> StatisticRows:
         """Count the entities that are right, found and gold, loosely and strictly, int64 ``[examples, 6]``."""
         rows = [
             (*_counts(found.entities, gold.entities), *_counts(_strict_of(found), gold.strict))

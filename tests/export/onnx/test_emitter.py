@@ -12,7 +12,7 @@ import onnxruntime as ort
 import pytest
 
 from roformer_edge.checkpoint.names import shapes_of
-from roformer_edge.config import SUMMARIES, RoFormerConfig
+from roformer_edge.config import ACTIVATIONS, SUMMARIES, RoFormerConfig
 from roformer_edge.errors import ExportError, ParityError, UnknownNameError, UnsupportedModelError
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.weights import Weights
@@ -20,7 +20,7 @@ from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.export.onnx.session import GraphSession
 from roformer_edge.export.parity import check_parity, probe_feeds
-from roformer_edge.quantize.presets import get_preset
+from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import Decision, get_recipe, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import TASKS, Task, get_task
@@ -47,6 +47,13 @@ def test_float_graph_equals_torch(make_checkpoint, fields, task):
     assert parity.absolute_difference < 2e-5
     # every layer is compared, and the outputs
     assert len(answers[0]) == 1 + checkpoint.config.num_hidden_layers + len(task.outputs)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation(make_checkpoint, activation):
+    checkpoint = make_checkpoint(hidden_act=activation)
+    answers = reference_answers(checkpoint, TASK)
+    assert check_parity(float_graph(checkpoint, TASK), answers, checkpoint.config, TASK).absolute_difference < 1e-4
 
 
 @pytest.mark.parametrize("summary", SUMMARIES)
@@ -83,13 +90,36 @@ def test_a_tied_table_is_stored_once(make_checkpoint, name, recipe, tied):
         assert np.abs(wanted[kept] - found[kept]).max() < bound
 
 
+def largest_pair(model: bytes, name: str, axis: int) -> int:
+    """The largest sum of two neighbours, channels 2i and 2i + 1 along ``axis``, in an int8 weight of a model."""
+    tensors = onnx.load_model_from_string(model).graph.initializer
+    weight = onnx.numpy_helper.to_array(next(tensor for tensor in tensors if tensor.name == name))
+    assert weight.dtype == np.int8
+    pairs = np.moveaxis(weight, axis, -1).astype(int)
+    return int(np.abs(pairs[..., 0::2] + pairs[..., 1::2]).max())
+
+
 def test_tied_rows_keep_to_the_range_of_the_weights(make_checkpoint):
     task = get_task("fill-mask")
     checkpoint = make_checkpoint(task)
-    for preset, largest in (("x86-vnni", 127), ("x86", 64)):
-        model = onnx.load_model_from_string(exported_bytes(checkpoint, "int8-dynamic", task, preset))
-        table = next(tensor for tensor in model.graph.initializer if tensor.name == "embeddings.word/weight")
-        assert np.abs(onnx.numpy_helper.to_array(table).astype(int)).max() == largest
+    for preset, bounded in (("x86-vnni", False), ("x86", True)):
+        model = exported_bytes(checkpoint, "int8-dynamic", task, preset)
+        assert (largest_pair(model, "embeddings.word/weight", 1) <= 128) is bounded
+
+
+@pytest.mark.parametrize("recipe", ["int8-dynamic", "int8-static"])
+def test_every_product_of_the_default_preset_is_exact_without_vnni(make_checkpoint, recipe):
+    checkpoint = make_checkpoint()
+    ids = np.random.default_rng(2).integers(0, 120, (8, 12))
+    feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    parts = ("attention.output", "ffn.up", "ffn.down")
+    names = [f"layer.{layer}.{part}" for layer in range(3) for part in parts]
+    names += ["layer.0.attention.qkv", "layer.1.attention.qkv", "layer.2.attention.q", "layer.2.attention.kv"]
+    for preset, bounded in (("x86-vnni", False), (SAFE_PRESET, True)):
+        model = exported_bytes(checkpoint, recipe, preset=preset, batches=lambda: [feeds])
+        # a weight lies as [in, out]
+        found = [largest_pair(model, f"{name}/weight", 0) <= 128 for name in (*names, "head.dense")]
+        assert all(found) if bounded else not any(found)
 
 
 def test_a_causal_graph_does_not_look_ahead(make_checkpoint):
@@ -103,7 +133,7 @@ def test_a_causal_graph_does_not_look_ahead(make_checkpoint):
     np.testing.assert_allclose(whole[:, :5], start, atol=1e-5)
 
 
-QUANTISED_SHAPES = ("plain", "values rotated", "narrow embeddings", "RoFormerV2")
+QUANTISED_SHAPES = ("plain", "values rotated", "narrow embeddings", "RoFormerV2", "pruned heads, values rotated")
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
@@ -339,7 +369,7 @@ from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.exporter import export_checkpoint
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.checkpoint.loading import load_checkpoint
-from roformer_edge.quantize.presets import get_preset
+from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.tasks import get_task
 task = get_task("text-classification")

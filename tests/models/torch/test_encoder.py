@@ -10,10 +10,10 @@ from torch import nn
 
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.checkpoint.rotary import rotary_table
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import ACTIVATIONS, RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnknownNameError
 from roformer_edge.models.torch.attention import additive_mask, rotate
-from roformer_edge.models.torch.encoder import ACTIVATIONS, RoFormerModel
+from roformer_edge.models.torch.encoder import RoFormerModel
 from roformer_edge.models.torch.heads import RoFormerForMaskedLM, RoFormerForSequenceClassification
 
 TOLERANCE = 1e-5

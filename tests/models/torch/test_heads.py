@@ -107,6 +107,7 @@ class TestTiedWeights:
         assert not torch.equal(decoder, again.get_input_embeddings().weight)
 
 
+@pytest.mark.filterwarnings("ignore:.* of other heads not used")
 class TestFromPretrained:
     def test_a_missing_head_is_an_error(self, checkpoint_directory):
         directory = checkpoint_directory(architecture="RoFormerForMaskedLM")
@@ -162,6 +163,20 @@ class TestFromPretrained:
         assert np.array_equal(model.embeddings_project.weight.detach().numpy(), expected)
         assert not model.training
 
+    def test_what_a_checkpoint_says_is_a_warning(self, checkpoint_directory, tiny_config):
+        directory = checkpoint_directory(config=tiny_config.replace(extra={"my_key": 5}))
+        with pytest.warns(UserWarning, match=r"^config\.json: unknown keys without effect: my_key$"):
+            RoFormerForSequenceClassification.from_pretrained(directory)
+        with pytest.warns(UserWarning, match=r"4 tensors of other heads not used: classifier\.dense\.bias, "):
+            RoFormerModel.from_pretrained(directory, config=tiny_config)
+
+    def test_weights_to_leave_out(self, checkpoint_directory):
+        directory = checkpoint_directory(lambda arrays: arrays.update({"lstm.weight": np.zeros(3, np.float32)}))
+        with pytest.raises(CheckpointError, match=r"ignore_weights=\['lstm\.\*'\]"):
+            RoFormerForSequenceClassification.from_pretrained(directory)
+        with pytest.warns(UserWarning, match="1 tensor left out, as asked"):
+            RoFormerForSequenceClassification.from_pretrained(directory, ignore_weights=["lstm.*"])
+
     def test_a_model_trains_after_loading(self, checkpoint_directory):
         model = RoFormerForSequenceClassification.from_pretrained(checkpoint_directory())
         ids, labels = torch.arange(1, 25).view(4, 6), torch.tensor([0, 1, 2, 0])
@@ -183,7 +198,7 @@ class TestFromPretrained:
             RoFormerForSequenceClassification.from_pretrained(checkpoint_directory(spoil))
 
     def test_the_saved_files(self, tiny_config, tmp_path):
-        model = RoFormerForSequenceClassification(tiny_config.replace(extra={"my_key": 5}))
+        model = RoFormerForSequenceClassification(tiny_config.replace(extra={"finetuning_task": "tnews"}))
         model.half().save_pretrained(tmp_path / "new" / "folder")
         assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == [
             "config.json",
@@ -191,7 +206,7 @@ class TestFromPretrained:
         ]
         written = json.loads((tmp_path / "new" / "folder" / "config.json").read_text())
         assert written["architectures"] == ["RoFormerForSequenceClassification"]
-        assert written["my_key"] == 5
+        assert written["finetuning_task"] == "tnews"
         again = RoFormerForSequenceClassification.from_pretrained(tmp_path / "new" / "folder")
         assert again.classifier.dense.weight.dtype == torch.float32
         assert torch.equal(again.classifier.dense.weight, model.classifier.dense.weight.float())

@@ -7,7 +7,7 @@ import pytest
 from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.examples import Example, check_inputs, digest_of, read_examples, spread_sample
 from roformer_edge.validate.data.inputs import Problem, too_long
-from roformer_edge.validate.tasks.text_classification import SingleLabel
+from roformer_edge.validate.tasks.text_classification import SingleLabelMeasure
 from tests.tiny_checkpoint import write_lines
 
 
@@ -16,7 +16,7 @@ def test_an_example_knows_where_it_stands_and_what_else_its_line_holds(tmp_path)
         {"text": "好", "label": 0},
         {"text": "坏", "label": "bad", "id": 7, "domain": "food", "acts": ["x"], "n": 2},
     ]
-    first, second = read_examples(write_lines(tmp_path / "dev.jsonl", rows), SingleLabel(["good", "bad"]))
+    first, second = read_examples(write_lines(tmp_path / "dev.jsonl", rows), SingleLabelMeasure(["good", "bad"]))
     assert (first.gold, first.id, first.line) == ("good", None, 1)
     assert (second.where, second.line, second.id) == (f"{tmp_path / 'dev.jsonl'}:2", 2, "7")
     assert second.others == {"text": "坏", "label": "bad", "id": 7, "domain": "food", "n": 2}

@@ -15,7 +15,7 @@ from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.examples import read_examples
 from roformer_edge.validate.data.inputs import read_texts
 from roformer_edge.validate.data.lines import read_lines
-from roformer_edge.validate.tasks.text_classification import SingleLabel
+from roformer_edge.validate.tasks.text_classification import SingleLabelMeasure
 
 LABELS = ("turn_on", "turn_off", "天气")
 
@@ -31,7 +31,7 @@ def write(tmp_path):
 
 
 def labelled(path: Path | str) -> list[tuple[str, str]]:
-    return [(row.inputs["text"], row.gold) for row in read_examples(path, SingleLabel(LABELS))]
+    return [(row.inputs["text"], row.gold) for row in read_examples(path, SingleLabelMeasure(LABELS))]
 
 
 def test_names_and_indices_are_labels_and_other_keys_are_ignored(write):
@@ -108,7 +108,7 @@ def test_a_bad_line_is_named_with_its_reason(write, case):
 def test_a_long_list_of_labels_is_cut(write):
     path = write('{"text": "a", "label": "nope"}')
     with pytest.raises(DatasetError, match=r"the model has 1000 labels: 'l0', 'l1', .*'l7' and 992 more"):
-        list(read_examples(path, SingleLabel([f"l{i}" for i in range(1000)])))
+        list(read_examples(path, SingleLabelMeasure([f"l{i}" for i in range(1000)])))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n  \n", b"\xef\xbb\xbf"])
@@ -143,7 +143,7 @@ def test_a_file_of_one_endless_line_is_not_read_whole(write, monkeypatch):
 
 
 def test_lines_before_a_bad_one_are_handed_out_first(write):
-    examples = read_examples(write('{"text": "a", "label": 0}\nbad'), SingleLabel(LABELS))
+    examples = read_examples(write('{"text": "a", "label": 0}\nbad'), SingleLabelMeasure(LABELS))
     assert next(examples).gold == "turn_on"
     with pytest.raises(DatasetError, match=":2: "):
         next(examples)
@@ -175,7 +175,7 @@ def test_real_files_are_read_whole(shared_data, read_jsonl):
     for path in sorted((shared_data / "classification").glob("*/*.jsonl")):
         records = read_jsonl(path)
         labels = sorted({record["label"] for record in records})
-        examples = list(read_examples(path, SingleLabel(labels)))
+        examples = list(read_examples(path, SingleLabelMeasure(labels)))
         assert [(e.inputs["text"], e.gold, e.id) for e in examples] == [
             (r["text"], r["label"], r["id"]) for r in records
         ]

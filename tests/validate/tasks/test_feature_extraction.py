@@ -17,7 +17,7 @@ from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.runner import compare
 from roformer_edge.validate.tasks import feature_extraction
-from roformer_edge.validate.tasks.feature_extraction import SentenceVectors, compare_neighbours
+from roformer_edge.validate.tasks.feature_extraction import SentenceVectorMeasure, compare_neighbours
 from tests.runtime.tiny_tasks import TOKENIZER, real
 from tests.tiny_checkpoint import write_lines
 from tests.validate.tables import UNTIMED
@@ -137,7 +137,7 @@ def test_gold_similarities_come_first():
     similar = [cosine(worse[str(number)], worse[str(number + 20)]) for number in range(20)]
     wanted = np.corrcoef(ranks([example.gold for example in examples]), ranks(similar))[0, 1]
     assert report.gated.candidate == pytest.approx(wanted)
-    assert [figure.name for figure in report.figures][1:] == [metric.name for metric in SentenceVectors.metrics]
+    assert [figure.name for figure in report.figures][1:] == [metric.name for metric in SentenceVectorMeasure.metrics]
 
 
 def test_scores_of_some_examples_only_are_refused():
@@ -149,7 +149,7 @@ def test_scores_of_some_examples_only_are_refused():
 def test_scores_are_read_of_pairs_only(tmp_path):
     def read(row, fields=""):
         path = write_lines(tmp_path / "a.jsonl", [row])
-        (example,) = read_examples(path, SentenceVectors(), FieldNames.parse(fields) if fields else FieldNames())
+        (example,) = read_examples(path, SentenceVectorMeasure(), FieldNames.parse(fields) if fields else FieldNames())
         return example.gold
 
     assert read({"text": "x", "text_pair": "y", "score": 2.5}) == 2.5
@@ -171,10 +171,10 @@ def test_vectors_of_another_shape_are_refused(vector):
 def test_texts_and_pairs_are_read_one_by_one(tmp_path):
     model = real("feature-extraction", tmp_path)
     inputs = [{"text": "今天天气好"}, {"text": "好", "text_pair": "把灯打开"}]
-    found = SentenceVectors().ask(model.pipeline, inputs, batch_size=2, truncation=False)
+    found = SentenceVectorMeasure().ask(model.pipeline, inputs, batch_size=2, truncation=False)
     assert [answer.shape for answer in found] == [(1, 32), (2, 32)]
     for text, vector in (("今天天气好", found[0][0]), ("好", found[1][0]), ("把灯打开", found[1][1])):
         states = model.torch(TOKENIZER.encode_text(text).ids).last_hidden_state[0]
         assert vector == pytest.approx(states.mean(0).numpy(), abs=1e-4)
-    problem = SentenceVectors().find_problem(TOKENIZER, 5, inputs[1], truncation=False)
+    problem = SentenceVectorMeasure().find_problem(TOKENIZER, 5, inputs[1], truncation=False)
     assert problem is None

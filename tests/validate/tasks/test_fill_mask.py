@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from roformer_edge.errors import ComparisonError, DatasetError
 from roformer_edge.validate.data.examples import read_examples
-from roformer_edge.validate.tasks.fill_mask import HIDDEN_SHARE, MaskedTokens, draw_positions, filled
+from roformer_edge.validate.tasks.fill_mask import HIDDEN_SHARE, MaskedTokenMeasure, draw_positions, filled
 from tests.runtime.tiny_tasks import TOKENIZER, Real, real
 from tests.tiny_checkpoint import write_lines
 from tests.validate.tables import text_example
@@ -23,7 +23,7 @@ def model(tmp_path_factory) -> Real:
 
 
 def ask(model, *inputs, batch_size=2, truncation=False):
-    return MaskedTokens().ask(model.pipeline, list(inputs), batch_size=batch_size, truncation=truncation)
+    return MaskedTokenMeasure().ask(model.pipeline, list(inputs), batch_size=batch_size, truncation=truncation)
 
 
 def test_masks_of_the_data_are_guessed_as_the_torch_model_guesses_them(model):
@@ -96,7 +96,7 @@ def test_texts_are_filled_where_their_tokens_stand():
     ],
 )
 def test_problems_are_found_without_the_model(model, inputs, says):
-    problem = MaskedTokens().find_problem(TOKENIZER, 40, inputs, truncation=False)
+    problem = MaskedTokenMeasure().find_problem(TOKENIZER, 40, inputs, truncation=False)
     assert says in f"{problem.reason}; {problem.remedy}"
     with pytest.raises(ComparisonError) as caught:
         ask(model, inputs)
@@ -115,17 +115,17 @@ def test_lines_with_answers_and_without(tmp_path):
         {"text": "[MASK]天[MASK]", "answer": ["今", "好"]},
         {"text": "今天", "label": "x"},
     ]
-    examples = list(read_examples(write_lines(tmp_path / "a.jsonl", rows), MaskedTokens()))
+    examples = list(read_examples(write_lines(tmp_path / "a.jsonl", rows), MaskedTokenMeasure()))
     assert [example.inputs.get("answers") for example in examples] == [["好"], ["今", "好"], None]
     path = write_lines(tmp_path / "a.jsonl", [{"text": "[MASK]", "answers": [1]}])
     with pytest.raises(DatasetError, match=r"a\.jsonl:1: number 1 of 'answers' must be a string"):
-        list(read_examples(path, MaskedTokens()))
+        list(read_examples(path, MaskedTokenMeasure()))
 
 
 def test_the_hidden_tokens_are_shown(model):
     example = text_example("今天天气好，现在几点？", None)
     (found,) = ask(model, example.inputs)
-    shown = MaskedTokens().show(0, [example], [found], [found])
+    shown = MaskedTokenMeasure().show(0, [example], [found], [found])
     assert shown.gold.text == "今天天气好，现在几点？"
     assert [mark.right for mark in shown.gold.marks] == [None] * len(found.expected)
     assert [mark.right for mark in shown.reference.marks] == [

@@ -12,7 +12,7 @@ from roformer_edge.validate.render.markdown import to_markdown
 from roformer_edge.validate.report import Report, check_budget
 from roformer_edge.validate.runner import compare
 from roformer_edge.validate.tasks import measure_of
-from roformer_edge.validate.tasks.multi_label import NO_LABEL, MultiLabel, MultiLabelDetail
+from roformer_edge.validate.tasks.multi_label import NO_LABEL, MultiLabelDetail, MultiLabelMeasure
 from tests.tiny_checkpoint import write_lines
 from tests.validate.tables import UNTIMED, text_example, text_predictor
 from tests.validate.tasks.oracle import ask_oracle, figures_of
@@ -48,8 +48,8 @@ def test_figures_by_hand(report):
     assert macro.reference == pytest.approx((1 + 1 + 2 / 3) / 3)
     assert macro.candidate == pytest.approx((2 / 3 + 0 + 2 / 3) / 3)
     assert (subset.reference, subset.candidate, subset.drop) == (3 / 4, 2 / 4, 25.0)
-    assert subset.verdicts.only_reference == 1
-    assert micro.verdicts is None
+    assert subset.paired.only_reference == 1
+    assert micro.paired is None
     assert (report.agreement.equal, report.agreement.total) == (2, 4)
     assert [(row.number, row.effect) for row in report.changes] == [(4, "broke"), (2, "broke"), (3, "drifted")]
     assert [row.reference.text for row in report.changes] == ["住, 行", "食, 行", NO_LABEL]
@@ -78,7 +78,7 @@ def test_scores_equal_scikit_learn(oracle_python):
         cases.append({"kind": "multi", "gold": gold.tolist(), "predicted": predicted.tolist()})
     for case, expected in zip(cases, ask_oracle(oracle_python, "sklearn_oracle.py", cases), strict=True):
         gold, predicted = np.array(case["gold"]), np.array(case["predicted"])
-        measure = MultiLabel([str(index) for index in range(gold.shape[1])])
+        measure = MultiLabelMeasure([str(index) for index in range(gold.shape[1])])
         found = figures_of(np.concatenate([gold, predicted], axis=1), measure.metrics)
         assert found == pytest.approx({name: expected[name] for name in found}, abs=1e-12)
         assert [row.f1 for row in measure._scores(gold, predicted)] == pytest.approx(expected["f1"], abs=1e-12)
@@ -100,7 +100,7 @@ def test_scores_equal_scikit_learn(oracle_python):
 def test_labels_are_names_indices_or_a_flag_for_each(tmp_path, value, gold):
     for key in ("labels", "label"):
         path = write_lines(tmp_path / "a.jsonl", [{"text": "x", key: value}])
-        assert [row.gold for row in read_examples(path, MultiLabel(LABELS))] == [gold]
+        assert [row.gold for row in read_examples(path, MultiLabelMeasure(LABELS))] == [gold]
 
 
 @pytest.mark.parametrize(
@@ -118,11 +118,13 @@ def test_labels_are_names_indices_or_a_flag_for_each(tmp_path, value, gold):
 def test_what_is_no_set_of_labels_is_refused(tmp_path, labels, value, says):
     path = write_lines(tmp_path / "a.jsonl", [{"text": "x", "labels": value}])
     with pytest.raises(DatasetError, match=says):
-        list(read_examples(path, MultiLabel(labels)))
+        list(read_examples(path, MultiLabelMeasure(labels)))
 
 
 def test_a_label_is_chosen_above_a_probability_of_a_half():
-    rows = MultiLabel(LABELS).statistics(examples(("住",)), np.float32([[0.01, 0.2, 0]]), np.float32([[0, 0, 0]]))
+    rows = MultiLabelMeasure(LABELS).statistics(
+        examples(("住",)), np.float32([[0.01, 0.2, 0]]), np.float32([[0, 0, 0]])
+    )
     assert rows.tolist() == [[0, 1, 0, 1, 1, 0]]
 
 
@@ -133,4 +135,4 @@ def test_labels_that_neither_side_has_are_refused():
 
 
 def test_the_measure_follows_the_problem_type():
-    assert type(measure_of("text-classification", LABELS, "multi_label_classification")) is MultiLabel
+    assert type(measure_of("text-classification", LABELS, "multi_label_classification")) is MultiLabelMeasure

@@ -13,7 +13,7 @@ from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.runner import compare
-from roformer_edge.validate.tasks.multiple_choice import Choices
+from roformer_edge.validate.tasks.multiple_choice import ChoiceMeasure
 from tests.tiny_checkpoint import write_lines
 from tests.validate.tables import UNTIMED
 
@@ -40,7 +40,7 @@ def report() -> Report:
 def test_figures_by_hand(report):
     (accuracy,) = report.figures
     assert (accuracy.reference, accuracy.candidate, accuracy.drop) == (2 / 3, 2 / 3, 0)
-    assert (accuracy.verdicts.only_reference, accuracy.verdicts.only_candidate) == (1, 1)
+    assert (accuracy.paired.only_reference, accuracy.paired.only_candidate) == (1, 1)
     assert (report.agreement.equal, report.agreement.total) == (1, 3)
     assert [(row.number, row.effect) for row in report.changes] == [(1, "broke"), (3, "fixed")]
     assert (report.changes[0].margin, report.changes[0].difference) == (pytest.approx(0.8), pytest.approx(0.5))
@@ -82,7 +82,7 @@ def test_a_right_choice_that_is_none_is_refused():
 @pytest.mark.parametrize(("label", "gold"), [(1, 1), ("1", 1), ("乙", 1), ("甲", 0)])
 def test_the_right_choice_by_index_or_text(tmp_path, label, gold):
     path = write_lines(tmp_path / "a.jsonl", [{"context": "c", "choices": ["甲", "乙"], "label": label}])
-    assert [row.gold for row in read_examples(path, Choices())] == [gold]
+    assert [row.gold for row in read_examples(path, ChoiceMeasure())] == [gold]
 
 
 @pytest.mark.parametrize(
@@ -99,20 +99,20 @@ def test_the_right_choice_by_index_or_text(tmp_path, label, gold):
 def test_what_is_no_choice_is_refused(tmp_path, choices, label, says):
     path = write_lines(tmp_path / "a.jsonl", [{"context": "c", "choices": choices, "label": label}])
     with pytest.raises(DatasetError, match=r"a\.jsonl:1: ") as caught:
-        list(read_examples(path, Choices()))
+        list(read_examples(path, ChoiceMeasure()))
     assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["tang_next_line", "xcopa_zh"])
 def test_real_files_are_read_whole(shared_data, read_jsonl, name):
     for path in sorted((shared_data / "multiple_choice" / name).glob("*.jsonl")):
-        for example, record in zip(read_examples(path, Choices()), read_jsonl(path), strict=True):
+        for example, record in zip(read_examples(path, ChoiceMeasure()), read_jsonl(path), strict=True):
             assert example.gold == record["label"]
             assert dict(example.inputs) == {key: record[key] for key in ("context", "choices", "question")}
 
 
 def test_probabilities_of_unequal_numbers_of_choices_are_compared():
-    comparison = Choices().compare(
+    comparison = ChoiceMeasure().compare(
         QUESTIONS[:2], [np.array([0.5, 0.5]), np.array([1.0, 0, 0])], [np.array([0.25, 0.75]), np.array([1.0, 0, 0])]
     )
     assert comparison.same.tolist() == [False, True]

@@ -16,7 +16,7 @@ from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.runner import compare
 from roformer_edge.validate.tasks.question_answering import (
-    Answers,
+    AnswerMeasure,
     FoundAnswer,
     GoldAnswer,
     answer_f1,
@@ -94,7 +94,7 @@ def test_figures_are_those_of_the_script(golds, found):
 
 def test_figures_are_those_of_the_script_on_real_answers(shared_data, read_jsonl):
     rows = read_jsonl(shared_data / "qa" / "cmrc2018" / "dev.jsonl")[:300]
-    measure, examples, answers, expected = Answers(), [], [], []
+    measure, examples, answers, expected = AnswerMeasure(), [], [], []
     for number, row in enumerate(rows):
         golds = [gold["text"] for gold in row["answers"]]
         found = [golds[-1], row["context"][40:60], golds[0][1:] + "，", rows[number - 1]["answers"][0]["text"]][
@@ -165,7 +165,7 @@ def test_figures_by_hand(report):
     f1, exact = report.figures
     assert (f1.reference, f1.candidate) == (pytest.approx(2 / 3), pytest.approx((2 * 2 / 6 + 1) / 3))
     assert (exact.reference, exact.candidate, exact.drop) == (2 / 3, 1 / 3, pytest.approx(100 / 3))
-    assert exact.verdicts.only_reference == 1
+    assert exact.paired.only_reference == 1
     assert report.gated is f1
     assert (report.agreement.equal, report.agreement.total) == (1, 3)
     assert [(row.number, row.effect) for row in report.changes] == [(1, "broke"), (3, "moved"), (2, "drifted")]
@@ -194,7 +194,7 @@ def test_answers_are_shown_in_their_context(report):
 
 def read(tmp_path, answers, context="abc"):
     path = write_lines(tmp_path / "a.jsonl", [{"question": "q", "context": context, "answers": answers}])
-    return [row.gold for row in read_examples(path, Answers())]
+    return [row.gold for row in read_examples(path, AnswerMeasure())]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_what_is_no_answer_is_refused(tmp_path, answers, says):
 
 
 def test_problems_are_found_without_the_model():
-    tokenizer, measure = RoFormerTokenizer(Vocabulary(vocabulary())), Answers()
+    tokenizer, measure = RoFormerTokenizer(Vocabulary(vocabulary())), AnswerMeasure()
 
     def problem(question, context):
         return measure.find_problem(tokenizer, 12, {"question": question, "context": context}, truncation=False)
@@ -244,7 +244,7 @@ def test_problems_are_found_without_the_model():
 
 def test_real_files_are_read_whole(shared_data, read_jsonl):
     for path in sorted((shared_data / "qa" / "cmrc2018").glob("*.jsonl")):
-        for example, record in zip(read_examples(path, Answers()), read_jsonl(path), strict=True):
+        for example, record in zip(read_examples(path, AnswerMeasure()), read_jsonl(path), strict=True):
             assert [(gold.text, gold.start) for gold in example.gold] == [
                 (gold["text"], gold["start"]) for gold in record["answers"]
             ]

@@ -12,7 +12,7 @@ from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.report import Report, check_budget
 from roformer_edge.validate.runner import compare
 from roformer_edge.validate.tasks import measure_of_model
-from roformer_edge.validate.tasks.regression import Regression
+from roformer_edge.validate.tasks.regression import RegressionMeasure
 from tests.tiny_checkpoint import write_lines
 from tests.validate.tables import UNTIMED, text_example, text_predictor
 from tests.validate.tasks.oracle import ask_oracle, figures_of
@@ -65,7 +65,7 @@ def test_figures_equal_scipy_and_scikit_learn(oracle_python):
         predicted = gold + random.normal(0, 1, rows)
         cases.append({"kind": "regression", "gold": gold.tolist(), "predicted": np.round(predicted, 1).tolist()})
     for case, expected in zip(cases, ask_oracle(oracle_python, "sklearn_oracle.py", cases), strict=True):
-        found = figures_of(np.stack([case["gold"], case["predicted"]], axis=1), Regression.metrics)
+        found = figures_of(np.stack([case["gold"], case["predicted"]], axis=1), RegressionMeasure.metrics)
         assert found == pytest.approx(expected, abs=1e-12)
 
 
@@ -74,14 +74,14 @@ def test_figures_equal_scipy_and_scikit_learn(oracle_python):
 )
 def test_numbers_may_be_strings(tmp_path, row, gold):
     path = write_lines(tmp_path / "a.jsonl", [{"sentence1": "x", "sentence2": "y", **row}])
-    (example,) = read_examples(path, Regression())
+    (example,) = read_examples(path, RegressionMeasure())
     assert (example.gold, example.inputs) == (gold, {"text": "x", "text_pair": "y"})
 
 
 def test_what_is_no_number_is_refused(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", [{"text": "x", "label": "good"}])
     with pytest.raises(DatasetError, match=r"a\.jsonl:1: 'label' must be a finite number, found 'good'"):
-        list(read_examples(path, Regression()))
+        list(read_examples(path, RegressionMeasure()))
 
 
 def test_several_outputs_are_refused():

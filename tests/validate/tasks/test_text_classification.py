@@ -18,7 +18,7 @@ from roformer_edge.validate.sections import Breakdown, Confusion
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.text_classification import (
     ClassificationDetail,
-    SingleLabel,
+    SingleLabelMeasure,
     confusion_matrix,
     label_scores,
 )
@@ -63,11 +63,11 @@ def test_figures_are_those_of_schema_1_to_the_bit(name):
         assert macro_f1[side] == old[side]["macro_f1"]
         assert macro_f1[f"{side}_interval"] == old[side]["macro_f1_interval"]
         assert detail[side] == old[side]["classes"]
-    assert accuracy["verdicts"]["both"] + accuracy["verdicts"]["only_reference"] == old["reference"]["right"]
+    assert accuracy["paired"]["both"] + accuracy["paired"]["only_reference"] == old["reference"]["right"]
     drop = old["drop"]
     assert (accuracy["drop"], accuracy["drop_interval"]) == (drop["points"], drop["interval"])
     assert (macro_f1["drop"], macro_f1["drop_interval"]) == (drop["macro_f1_points"], drop["macro_f1_interval"])
-    assert accuracy["verdicts"]["p_value"] == drop["p_value"]
+    assert accuracy["paired"]["p_value"] == drop["p_value"]
     assert report.agreement.share == old["agreement"]["top1"]
     distances = {key: old["agreement"][f"{key}_difference"] for key in ("mean", "worst")}
     distances |= {key: old["agreement"][key] for key in ("spread", "mean_cosine", "worst_cosine")}
@@ -96,7 +96,7 @@ def test_scores_by_hand():
     assert [row.recall for row in scores] == pytest.approx([2 / 3, 1 / 2, 0, 0])
     assert [row.f1 for row in scores] == pytest.approx([4 / 5, 2 / 5, 0, 0])
     # the fourth class occurs nowhere and does not count
-    assert figures_of(np.stack([gold, predicted], axis=1), SingleLabel("abcd").metrics) == pytest.approx(
+    assert figures_of(np.stack([gold, predicted], axis=1), SingleLabelMeasure("abcd").metrics) == pytest.approx(
         {"accuracy": 0.5, "macro-F1": (4 / 5 + 2 / 5 + 0) / 3}
     )
 
@@ -114,7 +114,7 @@ def test_scores_equal_scikit_learn(oracle_python):
         confusion = confusion_matrix(gold, predicted, classes)
         scores = label_scores([""] * classes, confusion)
         names = [str(index) for index in range(classes)]
-        found = figures_of(np.stack([gold, predicted], axis=1), SingleLabel(names).metrics)
+        found = figures_of(np.stack([gold, predicted], axis=1), SingleLabelMeasure(names).metrics)
         assert confusion.tolist() == expected["confusion"]
         assert found["accuracy"] == pytest.approx(expected["accuracy"], abs=1e-12)
         assert found["macro-F1"] == pytest.approx(expected["macro_f1"], abs=1e-12)
@@ -143,7 +143,7 @@ def test_a_changed_answer_is_shown_with_its_probability():
 
 def test_the_page_shows_labels_confusion_and_changes():
     report = compare(*example_sides(), example_rows(), UNTIMED)
-    sections = {section.title: section for section in SingleLabel.sections(report)}
+    sections = {section.title: section for section in SingleLabelMeasure.sections(report)}
     (labels,) = sections["Label by label"].blocks
     assert isinstance(labels, Breakdown)
     assert [part.name for part in labels.parts] == ["weather", "turn_on", "turn_off"]  # the largest loss first
@@ -159,7 +159,7 @@ def test_labels_that_both_sides_never_answer_rightly_are_pointed_out():
     table = {"a": (0.0, 1.0, 0.0), "b": (0.0, 1.0, 0.0)}
     side = table_predictor("a", LABELS, table)
     report = compare(side, side, [text_example("a", "turn_on"), text_example("b", "turn_off")], UNTIMED)
-    assert "Never right on either side: 1." in SingleLabel.sections(report)[0].lede
+    assert "Never right on either side: 1." in SingleLabelMeasure.sections(report)[0].lede
 
 
 def broken(labels, logits):
@@ -212,4 +212,4 @@ def test_a_label_that_no_side_has_is_refused():
 
 
 def test_the_measure_is_a_row():
-    assert MEASURES["text-classification"] is SingleLabel
+    assert MEASURES["text-classification"] is SingleLabelMeasure

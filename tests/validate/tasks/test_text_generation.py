@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from roformer_edge.validate.metrics import Metric
-from roformer_edge.validate.tasks.text_generation import NextTokens
+from roformer_edge.validate.tasks.text_generation import NextTokenMeasure
 from tests.runtime.tiny_tasks import TOKENIZER, Real, real
 from tests.validate.tables import text_example
 from tests.validate.tasks.oracle import figures_of
@@ -24,7 +24,7 @@ def model(tmp_path_factory) -> Real:
 
 def ask(model, *texts, batch_size=2, truncation=False):
     inputs = [{"text": text} for text in texts]
-    return NextTokens().ask(model.pipeline, inputs, batch_size=batch_size, truncation=truncation)
+    return NextTokenMeasure().ask(model.pipeline, inputs, batch_size=batch_size, truncation=truncation)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
@@ -39,7 +39,7 @@ def test_perplexity_is_that_of_the_torch_loss(model, batch_size):
         total += len(targets)
         assert answer.expected == tuple(TOKENIZER.convert_ids_to_tokens(ids[1:]))
         assert -sum(answer.log_probabilities) == pytest.approx(losses[-1], abs=1e-3)
-    measure = NextTokens()
+    measure = NextTokenMeasure()
     assert all(isinstance(metric, Metric) for metric in measure.metrics)
     figures = figures_of(measure.statistics([], answers, answers), measure.metrics)
     assert figures["perplexity"] == pytest.approx(math.exp(sum(losses) / total), rel=1e-4)
@@ -63,7 +63,7 @@ def test_long_texts_are_cut_when_asked(model):
 
 
 def test_tokens_that_both_sides_expect_alike_are_not_marked(model):
-    measure, example = NextTokens(), text_example("今天天气好", None)
+    measure, example = NextTokenMeasure(), text_example("今天天气好", None)
     (found,) = ask(model, "今天天气好")
     other = found._replace(best=(found.best[0], "灯", *found.best[2:]))
     shown = measure.show(0, [example], [found], [other])

@@ -17,7 +17,7 @@ from roformer_edge.validate.render.markdown import to_markdown
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.runner import compare
 from roformer_edge.validate.tasks.token_classification import (
-    Entities,
+    EntityMeasure,
     GoldEntities,
     TaggedText,
     entity_f1,
@@ -58,7 +58,7 @@ def test_figures_and_entities_equal_seqeval(oracle_python):
             cases.append({"scheme": scheme, "gold": gold, "predicted": predicted})
     for case, expected in zip(cases, ask_oracle(oracle_python, "seqeval_oracle.py", cases), strict=True):
         labels = SCHEMES[case["scheme"]]
-        measure = Entities(labels)
+        measure = EntityMeasure(labels)
         examples = [Example(inputs={"text": ""}, gold=spans(tags, labels)) for tags in case["gold"]]
         answers = [TaggedText(*spans(tags, labels)) for tags in case["predicted"]]
         found = figures_of(measure.statistics(examples, answers, answers), measure.metrics)
@@ -89,7 +89,7 @@ def test_strict_entities_of_closed_schemes_are_whole(tags):
 def test_labels_without_a_beginning_have_no_strict_reading():
     assert strict_reader(("O", "PER", "LOC")) is None
     assert strict_reader(("O", "I-PER")) is None
-    assert [metric.name for metric in Entities(("O", "PER")).metrics] == ["F1", "precision", "recall"]
+    assert [metric.name for metric in EntityMeasure(("O", "PER")).metrics] == ["F1", "precision", "recall"]
     bmes = strict_reader(("O", "B-X", "M-X", "E-X", "S-X"))
     assert bmes(["B-X", "M-X", "E-X", "S-X", "B-X", "M-X"]) == [("X", 0, 3), ("X", 3, 4)]
 
@@ -148,7 +148,7 @@ def test_entities_are_marked_in_the_text(report):
 
 def read(tmp_path, labels, *rows):
     path = write_lines(tmp_path / "a.jsonl", list(rows))
-    return [(row.inputs, row.gold) for row in read_examples(path, Entities(labels))]
+    return [(row.inputs, row.gold) for row in read_examples(path, EntityMeasure(labels))]
 
 
 def test_entities_by_their_characters(tmp_path):
@@ -229,7 +229,7 @@ def test_real_files_are_read_whole(shared_data, read_jsonl, name):
     for path in sorted((shared_data / "token_classification" / name).glob("*.jsonl")):
         records = read_jsonl(path)
         kinds = sorted({entity["label"] for record in records for entity in record["entities"]})
-        measure = Entities(["O", *(f"{letter}-{kind}" for kind in kinds for letter in "BI")])
+        measure = EntityMeasure(["O", *(f"{letter}-{kind}" for kind in kinds for letter in "BI")])
         for example, record in zip(read_examples(path, measure), records, strict=True):
             wanted = [(entity["label"], entity["start"], entity["end"]) for entity in record["entities"]]
             assert list(example.gold.entities) == wanted

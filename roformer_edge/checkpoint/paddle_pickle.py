@@ -1,0 +1,142 @@
+"""Reading ``model_state.pdparams`` of PaddleNLP: a pickle of numpy arrays; its unpickler makes nothing else."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections import OrderedDict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
+from roformer_edge.errors import CheckpointError, shown
+
+# What PaddlePaddle puts beside the arrays: the names that its own graph gives them.
+_GRAPH_NAMES = "StructuredToParameterName@@"
+# How a path of PaddleNLP's RoFormer becomes Hugging Face's, in this order.
+_RENAMED = (
+    (r"(^|\.)embeddings\.layer_norm\.", r"\1embeddings.LayerNorm."),
+    (r"(^|\.)encoder\.layers\.(\d+)\.", r"\1encoder.layer.\2."),
+    (r"\.self_attn\.q_proj\.", ".attention.self.query."),
+    (r"\.self_attn\.k_proj\.", ".attention.self.key."),
+    (r"\.self_attn\.v_proj\.", ".attention.self.value."),
+    (r"\.self_attn\.out_proj\.", ".attention.output.dense."),
+    (r"\.norm1\.", ".attention.output.LayerNorm."),
+    (r"\.linear1\.", ".intermediate.dense."),
+    (r"\.linear2\.", ".output.dense."),
+    (r"\.norm2\.", ".output.LayerNorm."),
+    (r"^cls\.predictions\.transform\.(weight|bias)$", r"cls.predictions.transform.dense.\1"),
+    (r"^cls\.predictions\.layer_norm\.", "cls.predictions.transform.LayerNorm."),
+    (r"^cls\.predictions\.decoder_(weight|bias)$", r"cls.predictions.decoder.\1"),
+)
+# Matrices that are looked up by row, and stored as everywhere; linear layers are stored [in, out].
+_TABLES = ("word_embeddings.weight", "token_type_embeddings.weight", "cls.predictions.decoder.weight")
+
+
+def open_paddle(path: Path) -> WeightFile:
+    """Open a state dict of PaddlePaddle; it is read whole.
+
+    Raises:
+        CheckpointError: The file is damaged, or a pickle of more than names and numpy arrays.
+    """
+    try:
+        with path.open("rb") as file:
+            state = _ArrayUnpickler(file).load()
+    except _NotAnArrayError as error:
+        raise CheckpointError(
+            f"{path} was not opened: it is a pickle with {shown(error)}, which could run code; if you trust it, "
+            "load it in PaddlePaddle and save its state_dict() with paddle.save"
+        ) from None
+    # whatever a broken pickle makes of the objects that it may build
+    except Exception:  # noqa: BLE001
+        raise damaged(path) from None
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise CheckpointError(f"{path} must hold a mapping of names to arrays (a state dict)")
+    if "UnpackBigParamInfor@@" in state:
+        raise CheckpointError(
+            f"{path} keeps arrays in pieces, as paddle.save does with protocol=2; save it again with protocol=4"
+        )
+    tensors = {}
+    for name, value in state.items():
+        array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
+        if name == _GRAPH_NAMES:
+            continue
+        if not isinstance(array, np.ndarray):
+            raise CheckpointError(f"{path}: '{shown(name)}' is no array; expected the state dict of a model")
+        renamed = _huggingface_name(name)
+        tensors[renamed] = _stored(name, array, array.ndim == 2 and not renamed.endswith(_TABLES))
+    return WeightFile(path, tensors)
+
+
+def _huggingface_name(name: str) -> str:
+    for pattern, replacement in _RENAMED:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _stored(name: str, array: NDArray[Any], transposed: bool) -> StoredTensor:
+    bfloat16 = array.dtype == np.uint16  # numpy has no such type, and PaddlePaddle no weights of 16-bit integers
+    return StoredTensor(
+        name=name,
+        dtype="bfloat16" if bfloat16 else array.dtype.name,
+        shape=array.shape,
+        load=partial(_widened, array) if bfloat16 else lambda: array,
+        transposed=transposed,
+    )
+
+
+def _widened(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Widen the bits of bfloat16, the upper half of a float32."""
+    return (array.astype(np.uint32) << 16).view(np.float32)
+
+
+class _NotAnArrayError(Exception):
+    """A pickle names something that an array is not made of."""
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Builds dictionaries, tuples, strings, numbers and numpy arrays, and calls nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return one of the few callables that the pickle of an array names."""
+        if (module, name) not in _CALLABLES:
+            raise _NotAnArrayError(f"{module}.{name}")
+        return _CALLABLES[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse references to things outside the file."""
+        raise _NotAnArrayError("references to other files")
+
+
+class _ArrayType:
+    """Stands for ``numpy.ndarray``, which a pickle may name and must not call."""
+
+
+def _empty_array(kind: object, shape: object, typecode: object) -> NDArray[Any]:
+    """Make the array that a pickle then fills, as numpy's own function does with these very arguments."""
+    if kind is not _ArrayType or shape != (0,):
+        raise _NotAnArrayError("an array that numpy did not write")
+    return np.empty(0, np.int8)
+
+
+def _as_bytes(text: str, encoding: str) -> bytes:
+    """Make the bytes that pickles before protocol 3 wrote as text."""
+    if encoding != "latin1":
+        raise _NotAnArrayError(f"text in {encoding}")
+    return text.encode("latin1")
+
+
+_CALLABLES = {
+    ("numpy.core.multiarray", "_reconstruct"): _empty_array,
+    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
+    ("numpy", "ndarray"): _ArrayType,
+    ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): _as_bytes,
+    ("collections", "OrderedDict"): OrderedDict,
+    ("builtins", "tuple"): tuple,
+    ("__builtin__", "tuple"): tuple,
+}

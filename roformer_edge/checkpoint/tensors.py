@@ -1,0 +1,105 @@
+"""All stored tensors of a checkpoint under their canonical names, and the arrays that models are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from roformer_edge.checkpoint.adapters import Adapter
+from roformer_edge.checkpoint.aliases import canonical_names
+from roformer_edge.checkpoint.names import ROTARY_TABLE, Shapes
+from roformer_edge.checkpoint.rotary import fit_rotary_table, rotary_table
+from roformer_edge.checkpoint.weight_file import Array, WeightFile
+from roformer_edge.errors import CheckpointError, UnsupportedModelError, shown
+
+
+class StoredTensors:
+    """The tensors of several opened files, and of an adapter on them.
+
+    Attributes:
+        shapes: Canonical name -> shape of every tensor.
+    """
+
+    def __init__(self, files: Sequence[WeightFile], adapter: Adapter | None) -> None:
+        self._files = files
+        self._adapter = adapter
+        self._places: dict[str, list[tuple[WeightFile, str]]] = {}
+        owners = {stored: file for file in files for stored in file.names()}
+        for stored, name in canonical_names(owners).items():
+            self._places.setdefault(name, []).append((owners[stored], stored))
+        if adapter is not None:
+            self._places |= {name: [(adapter.file, stored)] for name, stored in adapter.replaced.items()}
+        self.shapes: Shapes = {name: file.shape(stored) for name, [(file, stored), *_] in self._places.items()}
+        if adapter is not None:
+            self._check_changes(adapter)
+
+    def read(self, name: str) -> Array:
+        """Read a tensor, with what the adapter adds to it."""
+        file, stored = self._places[name][0]
+        array = file.read(stored)
+        return array if self._adapter is None else self._adapter.merge(name, array)
+
+    def check_single(self, names: Sequence[str]) -> None:
+        """Check that tensors are stored once, or alike: under an alias, or with a wrapper and without.
+
+        Raises:
+            CheckpointError: Two that differ claim to be the same tensor.
+        """
+        for name in names:
+            for other, alias in self._places.get(name, [])[1:]:
+                file, stored = self._places[name][0]
+                if file.shape(stored) != other.shape(alias) or not np.array_equal(file.read(stored), other.read(alias)):
+                    raise CheckpointError(
+                        f"{other.path} holds two tensors for {name} that differ: '{shown(stored)}' and "
+                        f"'{shown(alias)}'; keep the model that is meant"
+                    )
+
+    def close(self) -> None:
+        """Close every file."""
+        for file in self._files:
+            file.close()
+        if self._adapter is not None:
+            self._adapter.close()
+
+    def _check_changes(self, adapter: Adapter) -> None:
+        for name, shape in adapter.changes().items():
+            found = self.shapes.get(name)
+            if found != shape:
+                has = "no such weight" if found is None else f"one of {shown(list(found))}"
+                raise UnsupportedModelError(
+                    f"{adapter.file.path} changes '{shown(name)}' of {list(shape)}, and the base has {has}; "
+                    "adapter and base do not belong together"
+                )
+
+
+class LazyArrays(Mapping[str, Array]):
+    """Canonical arrays, read when asked for and never kept."""
+
+    def __init__(self, tensors: StoredTensors, expected: Shapes) -> None:
+        """Show some of the stored tensors.
+
+        Args:
+            tensors: What is stored.
+            expected: The names to show, in this order, with their shapes. The rotary table is cut or continued to its
+                shape; what is not stored is the table by its formula, or a bias of zeros.
+        """
+        self._tensors = tensors
+        self._expected = expected
+
+    def __getitem__(self, name: str) -> Array:
+        shape = self._expected[name]
+        if name in self._tensors.shapes:
+            array = self._tensors.read(name)
+            return fit_rotary_table(array, shape[0]) if name == ROTARY_TABLE else array
+        return rotary_table(*shape) if name == ROTARY_TABLE else np.zeros(shape, np.float32)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._expected)
+
+    def __len__(self) -> int:
+        return len(self._expected)
+
+    def close(self) -> None:
+        """Close every file."""
+        self._tensors.close()

@@ -1,0 +1,98 @@
+"""Every stored tensor is used, known to be without effect, said to be left out, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from roformer_edge.checkpoint.leftovers import WITHOUT_EFFECT
+from roformer_edge.checkpoint.loading import load_architecture
+from roformer_edge.errors import CheckpointError, UnsupportedModelError
+
+CLASSIFIER = "RoFormerForSequenceClassification"
+
+
+def holding(*names: str):
+    def add(arrays):
+        arrays |= {name: np.zeros(3, np.float32) for name in names}
+
+    return add
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "roformer.embeddings.position_ids",
+        "embeddings.position_ids",
+        "roformer.embeddings.token_type_ids",
+        "batch_norm.num_batches_tracked",
+        "roformer.encoder.layer.0.attention.self.rotary_emb.inv_freq",
+        "loss_fct.weight",
+        "criterion.weight",
+    ],
+)
+def test_buffers_and_losses_change_nothing(checkpoint_directory, name):
+    checkpoint = load_architecture(checkpoint_directory(holding(name)), CLASSIFIER)
+    assert checkpoint.notes == ()
+    assert len(checkpoint.unused) == 1
+    assert checkpoint.unused[0].endswith(name)
+
+
+def test_each_that_is_without_effect_has_a_reason():
+    assert all(reason for reason in WITHOUT_EFFECT.values())
+
+
+@pytest.mark.parametrize("name", ["cls.predictions.bias", "qa_outputs.weight", "cls.seq_relationship.weight"])
+def test_another_head_is_named(checkpoint_directory, name):
+    checkpoint = load_architecture(checkpoint_directory(holding(name)), CLASSIFIER)
+    assert checkpoint.unused == (name,)
+    assert checkpoint.notes == (f"1 tensor of other heads not used: {name}",)
+
+
+@pytest.mark.parametrize("name", ["lstm.weight_ih_l0", "classifier.dense2.weight", "projection.bias", "dropout_rate"])
+def test_what_may_lie_between_the_encoder_and_the_head_is_refused(checkpoint_directory, name):
+    directory = checkpoint_directory(holding(name))
+    pattern = name.partition(".")[0] + ".*" * ("." in name)
+    with pytest.raises(CheckpointError, match=f"1 tensor that RoFormer has no place for.*: {name}; ") as caught:
+        load_architecture(directory, CLASSIFIER)
+    assert str(caught.value).endswith(f"ignore_weights=['{pattern}']")
+    # the advice is followed, but for a module that the head needs as well
+    if not name.startswith("classifier"):
+        checkpoint = load_architecture(directory, CLASSIFIER, ignore_weights=[pattern])
+        assert checkpoint.notes == (f"1 tensor left out, as asked: {name}",)
+        assert checkpoint.unused == (name,)
+
+
+def test_beside_a_bare_encoder_anything_is_a_head(checkpoint_directory):
+    checkpoint = load_architecture(checkpoint_directory(holding("lstm.weight"), "RoFormerModel"), "RoFormerModel")
+    assert checkpoint.unused == ("lstm.weight",)
+    assert checkpoint.notes == ("1 tensor of other heads not used: lstm.weight",)
+
+
+def test_a_part_of_the_encoder_without_a_place_is_refused_in_any_case(checkpoint_directory):
+    name = "roformer.encoder.layer.0.attention.self.gate.weight"
+    for architecture in (CLASSIFIER, "RoFormerModel"):
+        with pytest.raises(CheckpointError, match=f"1 unexpected: {name}"):
+            load_architecture(checkpoint_directory(holding(name), architecture), architecture)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "roformer.encoder.layer.0.attention.self.query.lora_A.default.weight",
+        "roformer.encoder.layer.0.output.adapters.x.adapter_down.0.weight",
+        "adapter.weight",
+        "prompt_encoder.default.embedding.weight",
+    ],
+)
+@pytest.mark.parametrize("architecture", [CLASSIFIER, "RoFormerModel"])
+def test_an_adapter_that_is_not_merged_is_refused(checkpoint_directory, name, architecture):
+    with pytest.raises(UnsupportedModelError, match=r"adapter that is not merged: .*merge_and_unload\(\)"):
+        load_architecture(checkpoint_directory(holding(name), architecture), architecture)
+
+
+def test_names_from_a_file_are_escaped(checkpoint_directory):
+    with pytest.raises(CheckpointError) as caught:
+        load_architecture(checkpoint_directory(holding("\x1b[2J\n" + "x" * 100_000)), CLASSIFIER)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1500

@@ -1,0 +1,68 @@
+"""Threads by default: what the process may use, by affinity, by threads of a core and by quota."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from roformer_edge.processors import usable_cores
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Make a machine of ``cores`` cores with two threads each, of which the process may use ``allowed``."""
+
+    def make(allowed: set[int], cores: int = 4, version2: str = "", version1: tuple[str, str] | None = None) -> int:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: allowed, raising=False)
+        for number in range(2 * cores):
+            folder = tmp_path / "cpus" / f"cpu{number}" / "topology"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "thread_siblings_list").write_text(f"{number % cores},{number % cores + cores}\n")
+        groups, own = tmp_path / "cgroup", tmp_path / "own"
+        (groups / "pods" / "mine").mkdir(parents=True, exist_ok=True)
+        if version1 is None:
+            own.write_text("0::/pods/mine\n")
+            (groups / "pods" / "cpu.max").write_text(f"{version2}\n")
+        else:
+            own.write_text("5:memory:/pods/mine\n4:cpu,cpuacct:/pods/mine\n")
+            (groups / "cpu" / "pods" / "mine").mkdir(parents=True, exist_ok=True)
+            for name, value in zip(("cpu.cfs_quota_us", "cpu.cfs_period_us"), version1, strict=True):
+                (groups / "cpu" / "pods" / "mine" / name).write_text(f"{value}\n")
+        return usable_cores(tmp_path / "cpus", groups, own)
+
+    return make
+
+
+@pytest.mark.parametrize(("allowed", "cores"), [({0}, 1), ({0, 4}, 1), ({0, 1, 2}, 3), (set(range(8)), 4)], ids=str)
+def test_threads_of_one_core_count_once(machine, allowed, cores):
+    assert machine(allowed) == cores
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("max 100000", 4), ("100000 100000", 1), ("50000 100000", 1), ("150000 100000", 2), ("900000 100000", 4)],
+)
+def test_a_quota_of_a_group_above_counts(machine, quota, cores):
+    assert machine(set(range(8)), version2=quota) == cores
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [(("-1", "100000"), 4), (("200000", "100000"), 2), (("5", "0"), 4)], ids=str
+)
+def test_a_quota_of_the_first_kind_of_groups_counts(machine, quota, cores):
+    assert machine(set(range(8)), version1=quota) == cores
+
+
+def test_without_any_of_these_files_every_processor_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
+    assert usable_cores(tmp_path, tmp_path, tmp_path / "none") == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores(tmp_path, tmp_path, tmp_path / "none") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinities")
+def test_this_process_may_use_something():
+    assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
