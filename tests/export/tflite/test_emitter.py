@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip install 'roformer-edge[tflite]'")
 
-from roformer_edge.config import SUMMARIES
+from roformer_edge.config import ACTIVATIONS, SUMMARIES
 from roformer_edge.export.parity import check_parity
 from roformer_edge.tasks import TASKS, get_task
 from tests.export.conftest import SHAPES
@@ -31,4 +31,13 @@ def test_every_summary_of_multiple_choice(make_checkpoint, summary):
     checkpoint = make_checkpoint(task, extra={"summary_type": summary})
     answers = reference_answers(checkpoint, task)
     parity = check_parity(float_model(checkpoint, task), answers, checkpoint.config, task)
+    assert min(parity.absolute_difference, parity.relative_difference) < 1e-5
+
+
+@pytest.mark.parametrize("function", sorted(set(ACTIVATIONS.values())))
+def test_every_activation(make_checkpoint, function):
+    task = get_task("text-classification")
+    name = next(name for name, is_function in ACTIVATIONS.items() if is_function == function)
+    checkpoint = make_checkpoint(task, hidden_act=name)
+    parity = check_parity(float_model(checkpoint, task), reference_answers(checkpoint, task), checkpoint.config, task)
     assert min(parity.absolute_difference, parity.relative_difference) < 1e-5
