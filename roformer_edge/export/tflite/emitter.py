@@ -49,9 +49,10 @@ class TFLiteEmitter:
         self._made: dict[str, Tensor] = {}
 
     def finish(self, config: RoFormerConfig) -> Signature:
-        """Put the graph's inputs in their order, and describe them."""
+        """Put the graph's inputs and outputs in their order, and describe them."""
         graph, border = self._graph, self._border
         graph.inputs = {name: graph.inputs[name] for name in border.inputs}
+        graph.outputs = {name: graph.outputs[name] for name in border.outputs}
         sizes = {"batch": "1", "choices": "1"}
         if self._length != DYNAMIC_AXIS:
             sizes |= {"sequence": str(self._length), "positions": str(self._length)}

@@ -333,12 +333,13 @@ class _Model:
 
         made = schema.SubGraphT()
         made.name = graph.name
+        # first of all, so that their numbers tell their order: engines list them by name
         made.inputs = [number(tensor) for tensor in graph.inputs.values()]
+        made.outputs = [number(tensor) for tensor in graph.outputs.values()]
         made.operators = [
             self._operator(operator, [number(x) for x in operator.inputs], [number(x) for x in operator.outputs])
             for operator in graph.operators
         ]
-        made.outputs = [number(tensor) for tensor in graph.outputs.values()]
         made.tensors = tensors
         return made
 
