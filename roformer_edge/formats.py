@@ -30,6 +30,7 @@ class Format:
             where nobody chooses.
         tools: Packages that a builder needs besides the engine; their versions are recorded in the bundle.
         presets: Whether integer types are chosen for the processor that a bundle is for.
+        label_file: Whether readers of the format look for the labels in a file of their own.
         session: Options of the engine that the answers of new bundles depend on, as text; a bundle keeps them.
     """
 
@@ -41,6 +42,7 @@ class Format:
     runtimes: Mapping[str, Mapping[str, str]]
     tools: tuple[str, ...] = ()
     presets: bool = False
+    label_file: bool = False
     session: Mapping[str, str] = field(default_factory=dict)
 
     def minimum_runtime(self, runtime: str | None = None) -> Mapping[str, str]:
@@ -82,6 +84,7 @@ _ROWS = (
             "litert-2": {"ai-edge-litert": "1.4"},
             "tflite-2.14": {"tflite-runtime": "2.14", "ai-edge-litert": "1.4", "tensorflow": "2.19"},
         },
+        label_file=True,
     ),
 )
 

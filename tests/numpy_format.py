@@ -161,6 +161,9 @@ class NumpyModel:
     def signatures(self) -> dict[str, Signature]:
         return {DEFAULT: Signature(inputs=self.task.inputs, outputs=self.task.outputs)}
 
+    def pieces(self) -> tuple[bytes]:
+        return (self.to_bytes(),)
+
     def to_bytes(self) -> bytes:
         file = io.BytesIO()
         schemes = {scope: decision.scheme for scope, decision in self.weights.decisions.items()}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge._extras import available
+from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
@@ -57,7 +60,8 @@ def deploy_checkpoint(
 
     Args:
         source: A Hugging Face checkpoint directory, or a float32 bundle.
-        out: The bundle's directory, or nothing there yet.
+        out: The bundle's directory, or nothing there yet. A name that ends in ``.rfe`` or, with TFLite, in ``.tflite``
+            makes one file of the bundle; see ``bundle.pack``.
         options: What to make of it; an int8 ONNX bundle for the task that the checkpoint names by default.
         progress: Told of stages and steps.
 
@@ -73,6 +77,8 @@ def deploy_checkpoint(
     from roformer_edge.export.parity import torch_answers
 
     options = options or DeployOptions()
+    if Path(out).suffix in (ARCHIVE_SUFFIX, MODEL_SUFFIX):
+        return _deploy_packed(source, Path(out), options, progress)
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
@@ -141,6 +147,15 @@ def deploy_checkpoint(
     return Deployment(
         bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
     )
+
+
+def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
+    """Make a bundle as one file."""
+    check_packed(out, options.format, overwrite=options.overwrite)
+    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
+        directory = Path(folder) / out.stem
+        made = deploy_checkpoint(source, directory, options, progress=progress)
+        return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
 
 
 def _max_length(source: str | Path, options: DeployOptions) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -55,8 +55,8 @@ class Artifact(Protocol):
     @property
     def marks(self) -> Collection[str]: ...  # noqa: D102 - the names that :meth:`open` knows
 
-    def to_bytes(self) -> bytes:
-        """Write the model file."""
+    def pieces(self) -> Iterable[bytes | memoryview]:
+        """Write the model file piece by piece."""
 
     def open(self, marks: Sequence[str] = ()) -> Run:
         """Make it ready to run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from roformer_edge.cli.main import main
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
-from roformer_edge.errors import BackendError, OptionError, TextTooLongError, UnknownNameError
+from roformer_edge.errors import BackendError, BundleError, OptionError, TextTooLongError, UnknownNameError
 from roformer_edge.runtime.backends import litert as backend
 from roformer_edge.runtime.loading import load
 from roformer_edge.tasks import TASKS
@@ -178,3 +179,24 @@ def test_the_command_line_makes_and_answers_one(tmp_path: Path, capsys: pytest.C
     captured = capsys.readouterr()
     assert json.loads(captured.out)["label"]
     assert "note: not used: npu: " in captured.err
+
+
+def test_one_file_is_a_model_and_a_bundle(tmp_path: Path) -> None:
+    with embedded_checkpoint() as checkpoint:
+        file = deploy(checkpoint, tmp_path / "intent.tflite", recipe="int8-dynamic")
+        assert file == tmp_path / "intent.tflite"
+        with pytest.raises(BundleError, match="exists already"):
+            deploy(checkpoint, file)
+        with pytest.raises(BundleError, match="the bundle is one of onnx"):
+            deploy(checkpoint, tmp_path / "other.tflite", format="onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["intent.tflite"]
+    with zipfile.ZipFile(file) as archive:
+        assert {"manifest.json", "vocab.txt", "labels.txt"} <= set(archive.namelist())
+        labels = archive.read("labels.txt").decode().splitlines()
+    with load(file, self_test=True) as classify:
+        assert classify("把客厅的灯打开").label in labels
+    # an engine that knows nothing of bundles
+    ids = np.array([[2, 7, 3]], np.int32)
+    feeds = {"input_ids": ids, "attention_mask": ids**0, "token_type_ids": 0 * ids}
+    alone = backend.LiteRTSession(file)
+    assert alone.run(feeds)["logits"].shape == (1, len(labels))

@@ -12,6 +12,7 @@ from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.tflite.emitter import INDEX_DTYPE, TFLiteEmitter
 from roformer_edge.export.tflite.flatbuffer import Constants, Graph, Tensor, write_model
 from roformer_edge.export.tflite.linear import RUNTIMES
+from roformer_edge.export.tflite.metadata import METADATA_NAME, write_metadata
 from roformer_edge.signatures import DEFAULT, Signature
 from roformer_edge.tasks import Task
 
@@ -39,7 +40,8 @@ class TFLiteModel:
 
     def pieces(self) -> Iterator[bytes | memoryview]:
         """Write the model file piece by piece; the weights are handed out as they lie in memory."""
-        return write_model(self.graphs, f"RoFormer for {self.task.name}")
+        metadata = {METADATA_NAME: write_metadata(self.task, self.signatures)}
+        return write_model(self.graphs, f"RoFormer, {self.task.name}", metadata)
 
     def to_bytes(self) -> bytes:
         """Write the model file."""
