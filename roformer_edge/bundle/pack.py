@@ -13,6 +13,7 @@ from roformer_edge.bundle.storage import MODEL_NAME
 from roformer_edge.bundle.temporary import TemporaryPath, writable, write_file
 from roformer_edge.bundle.writer import check_target
 from roformer_edge.errors import BundleError
+from roformer_edge.formats import get_format
 
 ARCHIVE_SUFFIX = ".rfe"
 # of a TFLite model with the other files in an archive at its end
@@ -89,7 +90,7 @@ def check_packed(out: Path, format_name: str, *, overwrite: bool) -> None:
         BundleError: Something is there, or the name is that of a TFLite model and the format is another.
     """
     _check_free(out, overwrite=overwrite)
-    if out.suffix == MODEL_SUFFIX and format_name != "tflite":
+    if out.suffix == MODEL_SUFFIX and get_format(format_name).file_name != MODEL_NAME:
         raise BundleError(
             f"{out} is to be a TFLite model, and the bundle is one of {format_name}; choose a name that ends in "
             f"{ARCHIVE_SUFFIX}"

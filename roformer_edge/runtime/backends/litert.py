@@ -29,6 +29,7 @@ from roformer_edge.runtime.delegates import (
     options_of,
 )
 from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.mapped_file import let_go_of_pages
 from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.signatures import DEFAULT, PAST, POSITIONS, PRESENT, Signature, TensorSpec
 
@@ -80,6 +81,7 @@ class LiteRTSession:
         self._package = package
         self._name = f"{package} {version}"
         self._threads = options.threads or usable_cores()
+        self._mapped = None if isinstance(model, bytes) else Path(model)
         self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         self._interpreter: Any
         used, refused = self._open(options.delegates or (CPU,))
@@ -113,17 +115,25 @@ class LiteRTSession:
             if self._interpreter is None:
                 raise BackendError("the session is closed")
             try:
-                return dict(self._runners[signature](**fitted))
+                outputs = dict(self._runners[signature](**fitted))
             except _ENGINE_ERRORS as error:
                 raise BackendError(
                     f"{self._name} could not run the model on {_shapes(fitted)}: {one_line(error)}"
                 ) from None
+            self._settle()
+            return outputs
 
     def close(self) -> None:
         """Free the model's memory."""
         with self._lock:
             self._runners = {}
             self._interpreter = None
+
+    def _settle(self) -> None:
+        """After the first run the delegate has packed what it needs, and the file is read no more but for embeddings."""
+        if self._mapped is not None and _partitions(self._interpreter):
+            let_go_of_pages(self._mapped)
+        self._mapped = None
 
     def _open(self, wishes: tuple[Wish, ...]) -> tuple[str, list[str]]:
         """Open an interpreter with the first wish that can be had.
