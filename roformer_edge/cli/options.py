@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli.texts import add_fields, field_names, print_json
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
+from roformer_edge.quantize.recipe import RECIPES
 from roformer_edge.records import to_values
 from roformer_edge.tasks import TASKS
 
@@ -27,9 +29,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
     formats = ", ".join(FORMATS)
-    parser.add_argument(
-        "--format", default=DEFAULT_FORMAT, help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})"
-    )
+    parser.add_argument("--format", help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})")
     parser.add_argument(
         "--runtime",
         help="what the bundle is to run on; "
@@ -38,7 +38,6 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lengths",
         type=numbers,
-        default=(),
         metavar="N,N",
         help="tokens that a TFLite model is made for, for delegates that want to know (default: any number)",
     )
@@ -58,12 +57,17 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
+def add_recipe(parser: argparse.ArgumentParser) -> None:
     """How it is quantised."""
+    targets = "cpu, server, android-gpu, android-npu, edgetpu, ios-coreml, old-android"
+    parser.add_argument(
+        "--target",
+        metavar="NAME",
+        help=f"take format, recipe, lengths and runtime that suit a kind of device: {targets}",
+    )
     parser.add_argument(
         "--recipe",
-        default=default,
-        help=f"fp32, int8-embeddings, int8-dynamic, int8-static, or the path of a recipe.json (default: {default})",
+        help=f"{', '.join(RECIPES)}, or the path of a recipe.json (default: int8-dynamic)",
     )
     parser.add_argument(
         "--keep-float",
@@ -107,9 +111,9 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
     return DeployOptions(
         task=args.task,
         max_length=args.max_length,
-        format=args.format,
+        format=args.format or DEFAULT_FORMAT,
         runtime=args.runtime,
-        lengths=args.lengths,
+        lengths=args.lengths or (),
         recipe="fp32",
         index_dtype=args.inputs,
         tokenizer=args.tokenizer,
@@ -121,14 +125,15 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
     """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
     from roformer_edge.deploy.options import DeployOptions
+    from roformer_edge.deploy.targets import options_for
 
-    return DeployOptions(
+    asked = {name: getattr(args, name) for name in ("format", "recipe", "lengths", "runtime")}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    make = DeployOptions if args.target is None else partial(options_for, args.target)
+    return make(
+        **chosen,
         task=args.task,
         max_length=args.max_length,
-        format=args.format,
-        runtime=args.runtime,
-        lengths=args.lengths,
-        recipe=args.recipe,
         keep_float=tuple(args.keep_float),
         preset=args.preset,
         observer=args.observer,
