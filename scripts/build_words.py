@@ -30,6 +30,8 @@ from pathlib import Path
 
 JIEBA_VERSION = "0.42.1"
 MAGIC = b"rfwords1"
+# readers look no further for a word
+LONGEST = 64
 OUTPUT = Path(__file__).resolve().parent.parent / "roformer_edge" / "tokenizer" / "data" / "words.bin"
 
 
@@ -44,8 +46,10 @@ def read_dictionary(path: Path) -> dict[str, int]:
 
 def pack(words: dict[str, int]) -> bytes:
     """The bytes of ``words.bin``; the module's docstring describes them."""
-    if max(map(max, words)) > "\uffff" or min(words.values()) < 1:
-        raise ValueError("labels must fit 16 bits and frequencies must be positive")
+    if max(map(max, words)) > "\uffff" or min(words.values()) < 1 or max(map(len, words)) > LONGEST:
+        raise ValueError(
+            f"labels must fit 16 bits, frequencies be positive, and words have at most {LONGEST} characters"
+        )
     total = math.log(sum(words.values()))
     index = {frequency: place for place, frequency in enumerate(sorted(set(words.values())), start=1)}
     scores = array("d", [0.0 - total, *(math.log(frequency) - total for frequency in index)])

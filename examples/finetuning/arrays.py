@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from roformer_edge.runtime.pipelines.token_classification import join_labels
+from roformer_edge.tagging import TagScheme
 from roformer_edge.tokenizer import RoFormerTokenizer
 from roformer_edge.validate.tasks.token_classification import Span
 
@@ -65,8 +65,9 @@ def entities(
 ) -> list[set[Span]]:
     """The entities that tags ``[rows, tokens]`` mean, as (kind, start, end) in characters."""
     found: list[set[Span]] = []
+    scheme = TagScheme.of(names)
     for places, row_tags in zip(_places(tokenizer, rows, tags.shape[1]), tags, strict=True):
-        joined = join_labels([names[row_tags[token]] for token, _ in places])
+        joined = scheme.join([names[row_tags[token]] for token, _ in places])
         found.append({(kind, places[first][1][0], places[end - 1][1][1]) for kind, first, end in joined})
     return found
 

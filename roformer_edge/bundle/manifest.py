@@ -40,6 +40,7 @@ ROLES = {
     "unicode": "what characters are and become, for the tokenizer",
     "config": "the architecture, as Hugging Face writes it",
     "recipe": "which scheme every part of the network got, and why",
+    "crf": "the transitions between labels of tokens",
     "selftest": "texts with the ids and outputs that they must give",
     "labels": "the labels, one a line in the order of the logits, for readers of TFLite's own metadata",
     "card": "the model card",

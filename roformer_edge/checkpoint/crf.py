@@ -1,13 +1,12 @@
-"""The transitions of a conditional random field over token labels, by the names that packages give them."""
+"""Find a conditional random field over token labels in a checkpoint, by the names that packages give its scores."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from roformer_edge.checkpoint.tensors import StoredTensors
-from roformer_edge.checkpoint.weight_file import Array
+from roformer_edge.crf import Crf
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, shown
 
 # package -> the names of its transitions [from, to], start scores and end scores; whatever attribute the layer is kept
@@ -18,21 +17,6 @@ _PACKAGES = {
 }
 # the transitions of bert4keras' layer are what is stored times the layer's lr_multiplier, which no file holds
 _KERAS = "conditional_random_field*.trans*"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Crf:
-    """A linear chain over the labels of a token classifier.
-
-    Attributes:
-        start: Score of each label at the first token, float32 ``[L]``.
-        end: Score of each label at the last token, float32 ``[L]``.
-        transitions: Score of each label (column) after each label (row), float32 ``[L, L]``.
-    """
-
-    start: Array
-    end: Array
-    transitions: Array
 
 
 def find_crfs(names: Collection[str]) -> list[tuple[str, str, str]]:

@@ -23,7 +23,8 @@ def open_flax(path: Path) -> WeightFile:
     serialization = require("flax.serialization", f"to read {path.name}")
     try:
         tree = serialization.msgpack_restore(path.read_bytes())
-    except (ValueError, TypeError, LookupError, OSError):
+    # whatever msgpack and flax stumble over in a damaged file
+    except Exception:  # noqa: BLE001
         raise damaged(path) from None
     if not isinstance(tree, Mapping):
         raise damaged(path)
@@ -39,4 +40,4 @@ def _leaves(tree: Mapping[str, Any], path: str) -> Iterator[tuple[str, NDArray[A
 
 
 def _stored(name: str, array: NDArray[Any]) -> StoredTensor:
-    return StoredTensor(name=name, dtype=array.dtype.name, shape=array.shape, load=lambda: array)
+    return StoredTensor(name=name, dtype=array.dtype.name, shape=array.shape, load=array.copy)

@@ -58,7 +58,8 @@ def open_keras(path: Path) -> WeightFile:
         # a damaged name comes as bytes
         root.visititems(lambda name, item: found.update({str(name): item}) if isinstance(item, h5py.Dataset) else None)
         layers = dict(_layers(root))
-    except (OSError, RuntimeError, KeyError, ValueError):
+    # whatever h5py stumbles over in a damaged file
+    except Exception:  # noqa: BLE001
         raise damaged(path) from None
     if found and all(re.search(r"(^|/)vars/\d+$", name) for name in found):
         raise CheckpointError(
@@ -78,7 +79,9 @@ def open_keras(path: Path) -> WeightFile:
 def _layers(root: Any) -> Iterator[tuple[str, list[str]]]:
     """List the layers of a model with the paths of their variables, in the order in which they were made."""
     for name in map(_text, root.attrs.get("layer_names", ())):
-        yield name, [f"{name}/{_text(path)}" for path in root[name].attrs["weight_names"]]
+        # in the shards that transformers writes, these are names of variables
+        if "weight_names" in root[name].attrs:
+            yield name, [f"{name}/{_text(path)}" for path in root[name].attrs["weight_names"]]
 
 
 def _text(name: Any) -> str:

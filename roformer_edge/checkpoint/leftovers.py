@@ -8,7 +8,7 @@ from pathlib import Path
 
 from roformer_edge.checkpoint.names import POOLER, head_names
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import CheckpointError, UnsupportedModelError, shown
+from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
 
 # Patterns of canonical names -> why leaving the tensors out changes no answer.
 WITHOUT_EFFECT = {
@@ -25,10 +25,17 @@ _OTHER_HEADS = ("cls.seq_relationship.*", f"{POOLER}.*")
 # Parts that are added to the encoder's own weights or states.
 _ADDED = ("*lora_*", "*adapter*", "*prompt_encoder*", "*prefix_encoder*", "*ia3_l*")
 _NAMES_SHOWN = 3
+_PATTERNS_SHOWN = 6
 
 
 def account_for(
-    names: Sequence[str], config: RoFormerConfig, *, bare: bool, other_heads: Collection[str], where: Path
+    names: Sequence[str],
+    config: RoFormerConfig,
+    *,
+    bare: bool,
+    needed: Collection[str],
+    other_heads: Collection[str],
+    where: Path,
 ) -> list[str]:
     """Check that tensors without a place in the architecture may be left out, and say so.
 
@@ -36,6 +43,7 @@ def account_for(
         names: Their canonical names.
         config: The architecture.
         bare: Whether no head stands on the encoder that is asked for: what lies beside it then changes nothing.
+        needed: Names of the tensors that have a place.
         other_heads: Names of tensors that are known to lie on the encoder's output.
         where: Names the checkpoint in messages.
 
@@ -49,9 +57,14 @@ def account_for(
     known = {*head_names(config), *other_heads, *matching(rest, _OTHER_HEADS)}
     unknown = [name for name in rest if name not in known]
     if unknown and not bare:
+        patterns = sorted({shown(_pattern(name, needed)) for name in unknown})[:_PATTERNS_SHOWN]
         raise CheckpointError(
             f"{where} holds {count(unknown)} that RoFormer has no place for, and that may change its answers: "
-            f"{some(unknown)}; where they do not, leave them out: ignore_weights={_patterns(unknown)}"
+            f"{some(unknown)}; where they do not, leave them out: "
+            + advice(
+                python=f"ignore_weights={patterns}",
+                command=" ".join(f"--ignore-weights '{pattern}'" for pattern in patterns),
+            )
         )
     return [f"{count(rest)} of other heads not used: {some(rest)}"] if rest else []
 
@@ -90,6 +103,8 @@ def count(names: Sequence[str]) -> str:
     return f"{len(names)} tensor{'s' * (len(names) != 1)}"
 
 
-def _patterns(names: Sequence[str]) -> list[str]:
-    """Make one pattern a module of names."""
-    return sorted({shown(name.partition(".")[0]) + ".*" * ("." in name) for name in names})
+def _pattern(name: str, needed: Collection[str]) -> str:
+    """Make a pattern of the widest module around a tensor that takes no needed one along."""
+    steps = name.split(".")
+    modules = (".".join(steps[:length]) + ".*" for length in range(1, len(steps)))
+    return next((module for module in modules if not matching(needed, [module])), name)

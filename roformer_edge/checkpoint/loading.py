@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from roformer_edge.checkpoint.checks import Wanted, check_rotary_table, check_tensors, list_wanted
-from roformer_edge.checkpoint.crf import Crf, find_crfs, read_crf
+from roformer_edge.checkpoint.crf import find_crfs, read_crf
 from roformer_edge.checkpoint.finding import CheckpointFiles, find_checkpoint
-from roformer_edge.checkpoint.leftovers import account_for, count, matching, refuse_unmerged, some
-from roformer_edge.checkpoint.names import DECODER_WEIGHT, POOLER, WORD_EMBEDDINGS, Shapes
+from roformer_edge.checkpoint.leftovers import account_for, count, refuse_unmerged, some
+from roformer_edge.checkpoint.names import DECODER_WEIGHT, POOLER, WORD_EMBEDDINGS
 from roformer_edge.checkpoint.reconcile import fit_epsilon, fit_labels, fit_parts
 from roformer_edge.checkpoint.settings import apply_generation, config_notes
 from roformer_edge.checkpoint.tensors import LazyArrays, StoredTensors
 from roformer_edge.checkpoint.weight_file import Array
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.crf import Crf
 from roformer_edge.errors import UnsupportedModelError, VocabularyError
 from roformer_edge.tasks import Task
 
@@ -156,8 +157,8 @@ def load_architecture(
             stack.enter_context(closing(adapter))
         notes.add([note for file in opened for note in file.notes])
         tensors = StoredTensors(opened, adapter)
-        ignored = matching(tensors.shapes, ignore_weights)
-        stored = {name: shape for name, shape in tensors.shapes.items() if name not in ignored}
+        ignored = tensors.leave_out(ignore_weights)
+        stored = tensors.shapes
         config = notes.take(fit_parts(config, stored))
         config = notes.take(fit_epsilon(config, opened))
         if stated is not None and not head_may_miss:
@@ -168,7 +169,7 @@ def load_architecture(
         tensors.check_single(list(wanted.shapes))
         notes.add(check_rotary_table(wanted, tensors, asked="max_position_embeddings" in changes))
         _refuse_sim(wanted)
-        crf, unused = notes.take(_leftovers(wanted, tensors, stored))
+        crf, unused = notes.take(_leftovers(wanted, tensors))
         if ignored:
             notes.add([f"{count(ignored)} left out, as asked: {some(ignored)}"])
         stack.pop_all()
@@ -208,7 +209,7 @@ def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> tuple[
         )
     if tokens == rows:
         return ()
-    return (f"{source} has {tokens} tokens and the model {rows} embeddings: the last {rows - tokens} are never used",)
+    return (f"{source} has {tokens} tokens and the model {rows} embeddings: rows from {tokens} on are never used",)
 
 
 def _refuse_sim(wanted: Wanted) -> None:
@@ -220,15 +221,21 @@ def _refuse_sim(wanted: Wanted) -> None:
         )
 
 
-def _leftovers(wanted: Wanted, tensors: StoredTensors, stored: Shapes) -> tuple[tuple[Crf | None, set[str]], list[str]]:
+def _leftovers(wanted: Wanted, tensors: StoredTensors) -> tuple[tuple[Crf | None, set[str]], list[str]]:
     """Take what lies beside the tensors that are wanted: the transitions between labels, and what is not used."""
-    config, tokens = wanted.config, wanted.architecture == _TOKEN_CLASSIFIER
+    config, stored, tokens = wanted.config, tensors.shapes, wanted.architecture == _TOKEN_CLASSIFIER
     crf = read_crf(tensors, stored, config.num_labels) if tokens and wanted.has_head else None
     in_crf = {name for triple in find_crfs(stored) for name in triple}
     unused = stored.keys() - wanted.shapes.keys() - (in_crf if crf else set())
     unused, notes = _without_tied_decoder(config, tensors, unused)
-    bare = not wanted.has_head
-    notes += account_for(sorted(unused), config, bare=bare, other_heads=in_crf, where=wanted.where)
+    notes += account_for(
+        sorted(unused),
+        config,
+        bare=not wanted.has_head,
+        needed=wanted.shapes,
+        other_heads=in_crf,
+        where=wanted.where,
+    )
     return (crf, unused), notes
 
 

@@ -62,13 +62,13 @@ def open_paddle(path: Path) -> WeightFile:
         )
     tensors = {}
     for name, value in state.items():
-        array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
         if name == _GRAPH_NAMES:
             continue
-        if not isinstance(array, np.ndarray):
+        array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
+        if not isinstance(array, _Array) or not hasattr(array, "values"):
             raise CheckpointError(f"{path}: '{shown(name)}' is no array; expected the state dict of a model")
         renamed = _huggingface_name(name)
-        tensors[renamed] = _stored(name, array, array.ndim == 2 and not renamed.endswith(_TABLES))
+        tensors[renamed] = _stored(name, array.values, array.values.ndim == 2 and not renamed.endswith(_TABLES))
     return WeightFile(path, tensors)
 
 
@@ -84,7 +84,7 @@ def _stored(name: str, array: NDArray[Any], transposed: bool) -> StoredTensor:
         name=name,
         dtype="bfloat16" if bfloat16 else array.dtype.name,
         shape=array.shape,
-        load=partial(_widened, array) if bfloat16 else lambda: array,
+        load=partial(_widened, array) if bfloat16 else array.copy,
         transposed=transposed,
     )
 
@@ -99,7 +99,7 @@ class _NotAnArrayError(Exception):
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Builds dictionaries, tuples, strings, numbers and numpy arrays, and calls nothing else."""
+    """Builds dictionaries, tuples, strings, numbers and arrays, and calls nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return one of the few callables that the pickle of an array names."""
@@ -112,15 +112,36 @@ class _ArrayUnpickler(pickle.Unpickler):
         raise _NotAnArrayError("references to other files")
 
 
-class _ArrayType:
-    """Stands for ``numpy.ndarray``, which a pickle may name and must not call."""
+class _Dtype:
+    """Stands for ``numpy.dtype``, whose own state a file could damage memory with."""
+
+    def __init__(self, code: str, align: bool = False, copy: bool = True) -> None:
+        if not isinstance(code, str) or not re.fullmatch(r"[biuf]\d", code):
+            raise _NotAnArrayError(f"numbers of type {code}")
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state: Any) -> None:
+        self.order = state[1]
+        if self.order not in ("<", ">", "=", "|"):
+            raise _NotAnArrayError(f"numbers in the order {self.order}")
 
 
-def _empty_array(kind: object, shape: object, typecode: object) -> NDArray[Any]:
-    """Make the array that a pickle then fills, as numpy's own function does with these very arguments."""
-    if kind is not _ArrayType or shape != (0,):
+class _Array:
+    """Stands for ``numpy.ndarray``; made by :func:`_reconstruct` and filled by its state, as numpy's arrays are."""
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, columns_first, raw = state
+        if not isinstance(dtype, _Dtype) or not isinstance(raw, bytes):
+            raise _NotAnArrayError("an array of objects")
+        flat = np.frombuffer(raw, np.dtype(dtype.order + dtype.code))
+        self.values: NDArray[Any] = flat.reshape(shape, order="F" if columns_first else "C")
+
+
+def _reconstruct(kind: object, shape: object, typecode: object) -> _Array:
+    """Make the array that a pickle then fills; numpy always writes these very arguments."""
+    if kind is not _Array or shape != (0,):
         raise _NotAnArrayError("an array that numpy did not write")
-    return np.empty(0, np.int8)
+    return _Array()
 
 
 def _as_bytes(text: str, encoding: str) -> bytes:
@@ -131,10 +152,10 @@ def _as_bytes(text: str, encoding: str) -> bytes:
 
 
 _CALLABLES = {
-    ("numpy.core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
-    ("numpy", "ndarray"): _ArrayType,
-    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _as_bytes,
     ("collections", "OrderedDict"): OrderedDict,
     ("builtins", "tuple"): tuple,

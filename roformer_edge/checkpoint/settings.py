@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ _NEUTRAL = {
 
 
 def read_config_values(directory: Path) -> tuple[dict[str, Any], str]:
-    """Read ``config.json``, or the ``bert_config.json`` that lies beside a TensorFlow 1 checkpoint.
+    """Read ``config.json``, or what lies in its place beside a TensorFlow 1 checkpoint or in an old one of PaddleNLP.
 
     Returns:
         The content, and the path for messages.
@@ -61,9 +61,12 @@ def read_config_values(directory: Path) -> tuple[dict[str, Any], str]:
         ConfigError: There is neither, or what there is is no JSON object.
     """
     path = directory / CONFIG_NAME
-    if not path.exists() and (directory / "bert_config.json").is_file():
-        path = directory / "bert_config.json"
-    return read_object(path), str(path)
+    if path.exists():
+        return read_object(path), str(path)
+    for name, translate in _IN_ITS_PLACE.items():
+        if (directory / name).is_file():
+            return translate(read_object(directory / name)), str(directory / name)
+    return read_object(path), str(path)  # which says that it is missing
 
 
 def read_generation(directory: Path) -> dict[str, Any]:
@@ -124,6 +127,26 @@ def apply_generation(config: RoFormerConfig, generation: Mapping[str, Any]) -> t
         return config, []
     settings = ", ".join(f"{shown(key)} {shown(asked[key], 30)}" for key in differing)
     return config, [f"settings of generation that are not kept (give them in the call): {settings}"]
+
+
+def _from_paddlenlp(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Flatten the ``model_config.json`` of PaddleNLP 2: the arguments of a class, among them those of its encoder."""
+    flat = dict(values)
+    for arguments in flat.pop("init_args", ()):
+        if isinstance(arguments, Mapping):
+            flat = {**_from_paddlenlp(arguments), **flat}
+    if "num_classes" in flat:
+        flat["num_labels"] = flat.pop("num_classes")
+    if "init_class" in flat:
+        flat["architectures"] = [flat.pop("init_class")]
+    return flat
+
+
+# file -> what makes a config.json of its content
+_IN_ITS_PLACE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "bert_config.json": dict,
+    "model_config.json": _from_paddlenlp,
+}
 
 
 def _agree(label2id: Mapping[Any, Any], config: RoFormerConfig) -> bool:

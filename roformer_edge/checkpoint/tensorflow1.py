@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ def open_tensorflow1(path: Path) -> WeightFile:
     tensorflow = require("tensorflow", f"to read {path.name}")
     try:
         reader = tensorflow.train.load_checkpoint(str(path.with_suffix("")))
-    except (tensorflow.errors.OpError, ValueError, RuntimeError):
+    # TensorFlow turns what its reader finds into errors of many types, IndexError for a file that was cut
+    except Exception:  # noqa: BLE001
         raise damaged(path) from None
     shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
     if any(name.endswith(_OBJECT_ATTRIBUTE) for name in shapes):
@@ -40,15 +42,15 @@ def open_tensorflow1(path: Path) -> WeightFile:
             name=name,
             dtype=dtypes[name].name,
             shape=tuple(shape),
-            load=partial(_load, path, partial(reader.get_tensor, name), tensorflow.errors.OpError),
+            load=partial(_load, path, partial(reader.get_tensor, name)),
         )
         for name, shape in shapes.items()
     }
     return with_torch_names(path, variables)
 
 
-def _load(path: Path, read: Any, error_type: type[Exception]) -> NDArray[Any]:
+def _load(path: Path, read: Callable[[], Any]) -> NDArray[Any]:
     try:
         return np.asarray(read())
-    except error_type:
+    except Exception:  # noqa: BLE001
         raise damaged(path) from None

@@ -8,10 +8,11 @@ import numpy as np
 
 from roformer_edge.checkpoint.adapters import Adapter
 from roformer_edge.checkpoint.aliases import canonical_names
+from roformer_edge.checkpoint.leftovers import matching
 from roformer_edge.checkpoint.names import ROTARY_TABLE, Shapes
 from roformer_edge.checkpoint.rotary import fit_rotary_table, rotary_table
 from roformer_edge.checkpoint.weight_file import Array, WeightFile
-from roformer_edge.errors import CheckpointError, UnsupportedModelError, shown
+from roformer_edge.errors import CheckpointError, OptionError, UnsupportedModelError, shown
 
 
 class StoredTensors:
@@ -25,9 +26,10 @@ class StoredTensors:
         self._files = files
         self._adapter = adapter
         self._places: dict[str, list[tuple[WeightFile, str]]] = {}
-        owners = {stored: file for file in files for stored in file.names()}
-        for stored, name in canonical_names(owners).items():
-            self._places.setdefault(name, []).append((owners[stored], stored))
+        canonical = canonical_names(stored for file in files for stored in file.names())
+        for file in files:
+            for stored in file.names():
+                self._places.setdefault(canonical[stored], []).append((file, stored))
         if adapter is not None:
             self._places |= {name: [(adapter.file, stored)] for name, stored in adapter.replaced.items()}
         self.shapes: Shapes = {name: file.shape(stored) for name, [(file, stored), *_] in self._places.items()}
@@ -40,8 +42,21 @@ class StoredTensors:
         array = file.read(stored)
         return array if self._adapter is None else self._adapter.merge(name, array)
 
+    def leave_out(self, patterns: Sequence[str]) -> list[str]:
+        """Forget the tensors whose canonical names match shell-style patterns, and list them.
+
+        Raises:
+            OptionError: A pattern matches no name.
+        """
+        for pattern in patterns:
+            if not matching(self.shapes, [pattern]):
+                raise OptionError("ignore_weights", pattern, "a pattern of names that the checkpoint's tensors have")
+        names = matching(self.shapes, patterns)
+        self.shapes = {name: shape for name, shape in self.shapes.items() if name not in names}
+        return names
+
     def check_single(self, names: Sequence[str]) -> None:
-        """Check that tensors are stored once, or alike: under an alias, or with a wrapper and without.
+        """Check that tensors are stored once, or alike: under an alias, with a wrapper and without, in two shards.
 
         Raises:
             CheckpointError: Two that differ claim to be the same tensor.
@@ -49,10 +64,10 @@ class StoredTensors:
         for name in names:
             for other, alias in self._places.get(name, [])[1:]:
                 file, stored = self._places[name][0]
-                if file.shape(stored) != other.shape(alias) or not np.array_equal(file.read(stored), other.read(alias)):
+                if not np.array_equal(file.read(stored), other.read(alias)):
                     raise CheckpointError(
-                        f"{other.path} holds two tensors for {name} that differ: '{shown(stored)}' and "
-                        f"'{shown(alias)}'; keep the model that is meant"
+                        f"{file.path} holds two tensors for {name} that differ: '{shown(stored)}' and "
+                        f"'{shown(alias)}' of {other.path.name}; keep the model that is meant"
                     )
 
     def close(self) -> None:

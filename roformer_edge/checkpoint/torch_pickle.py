@@ -39,7 +39,8 @@ def open_torch(path: Path) -> WeightFile:
             "could run code; use a model.safetensors instead, or, if you trust it, load it with torch and save its "
             "state_dict() alone"
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError):
+    # whatever torch's reader stumbles over in a damaged file
+    except Exception:  # noqa: BLE001
         raise damaged(path) from None
     notes: list[str] = []
     state = _state_dict(tensors, torch.Tensor, notes)
@@ -83,5 +84,6 @@ def _stored(name: str, tensor: Any) -> StoredTensor:
 
 
 def _load(tensor: Any) -> NDArray[Any]:
-    array: NDArray[Any] = tensor.detach().float().numpy()
+    # a copy: whoever changes what was read does not change what is read next
+    array: NDArray[Any] = tensor.detach().float().numpy().copy()
     return array

@@ -53,6 +53,14 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="the most tokens of a text (default: the model's positions; more of them follow from a formula)",
     )
     parser.add_argument(
+        "--ignore-weights",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave out tensors of the checkpoint that match, though they may change answers, such as 'lstm.*'; may be "
+        "given more than once",
+    )
+    parser.add_argument(
         "--inputs", help="integer type of the graph's inputs: int64 or int32 (default: int64 in ONNX, int32 in TFLite)"
     )
 
@@ -118,6 +126,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         index_dtype=args.inputs,
         tokenizer=args.tokenizer,
         overwrite=args.overwrite,
+        ignore_weights=tuple(args.ignore_weights),
         keep_weights=not args.no_weights,
     )
 
@@ -148,6 +157,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         report=getattr(args, "report", None),
         truncation=args.truncate,
         overwrite=args.overwrite,
+        ignore_weights=tuple(args.ignore_weights),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge._version import __version__
+from roformer_edge.bundle.crf import crf_bytes
 from roformer_edge.bundle.manifest import (
     LABELS_NAME,
     VOCABULARY_NAME,
@@ -85,6 +86,8 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
     writer.add_file("unicode.bin", "unicode", UNICODE_PATH)
     writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_bytes("config.json", "config", model.config.to_json().encode())
+    if model.checkpoint.crf is not None:
+        writer.add_bytes("crf.json", "crf", crf_bytes(model.checkpoint.crf))
     writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
 
 

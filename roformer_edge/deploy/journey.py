@@ -94,8 +94,13 @@ def deploy_checkpoint(
     )
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
-        max_length = _max_length(source, options)
-        with open_source(source, options.task, options.tokenizer, max_length=max_length) as model:
+        with open_source(
+            source,
+            options.task,
+            options.tokenizer,
+            max_length=_max_length(source, options),
+            ignore_weights=options.ignore_weights,
+        ) as model:
             examples = _examples(options, model)
             batches = _calibration_batches(options, model)
             progress.stage("reference")
@@ -179,7 +184,8 @@ def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
     integers = schemes - {FLOAT, HALF}
     for name, value, needed in (
         ("preset", options.preset, integers),
-        ("keep_float", options.keep_float or None, schemes - {FLOAT}),
+        ("keep_float", options.keep_float or None, schemes != {FLOAT}),
+        ("keep_weights", options.keep_weights or None, schemes == {FLOAT}),
         ("calibration", options.calibration, integers - {ROWS}),
         ("observer", options.observer, integers & {STATIC}),
     ):

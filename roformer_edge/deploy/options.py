@@ -47,6 +47,8 @@ class DeployOptions:
         report: Folder for the report's files.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
         overwrite: Replace a bundle that is there already.
+        ignore_weights: Shell-style patterns of names of the checkpoint's tensors to leave out though they may change
+            answers, such as ``"lstm.*"``.
         keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
     """
 
@@ -70,6 +72,7 @@ class DeployOptions:
     report: Path | None = None
     truncation: bool = False
     overwrite: bool = False
+    ignore_weights: tuple[str, ...] = ()
     keep_weights: bool = False
 
     def __post_init__(self) -> None:

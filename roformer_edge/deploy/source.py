@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from roformer_edge.bundle.crf import read_crf
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
 from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
@@ -56,7 +57,12 @@ class SourceModel:
 
 @contextmanager
 def open_source(
-    path: str | Path, task: str | None = None, mode: str = "auto", *, max_length: int | None = None
+    path: str | Path,
+    task: str | None = None,
+    mode: str = "auto",
+    *,
+    max_length: int | None = None,
+    ignore_weights: Sequence[str] = (),
 ) -> Iterator[SourceModel]:
     """Open a checkpoint directory or a float32 bundle; its files are closed at the end of the block.
 
@@ -65,6 +71,7 @@ def open_source(
         task: A key of ``tasks.TASKS``, whose head must be there; ``None`` for the one that the files name.
         mode: ``"slow"``, ``"fast"`` or ``"auto"`` for the tokenizer of a checkpoint; a bundle keeps the one it has.
         max_length: The most tokens of a text, in place of the source's own number of positions.
+        ignore_weights: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
 
     Raises:
         CheckpointError: The weights cannot be used.
@@ -74,19 +81,26 @@ def open_source(
         BundleError: A bundle that cannot be read or was altered.
     """
     path = Path(path)
-    model = (_open_bundle if is_bundle(path) else _open_checkpoint)(path, task, mode, max_length)
+    if is_bundle(path):
+        if ignore_weights:
+            raise OptionError("ignore_weights", ignore_weights[0], "left out for a bundle, which holds no others")
+        model = _open_bundle(path, task, mode, max_length)
+    else:
+        model = _open_checkpoint(path, task, mode, max_length, ignore_weights)
     with model.checkpoint:
         yield model
 
 
-def _open_checkpoint(path: Path, asked: str | None, mode: str, max_length: int | None) -> SourceModel:
+def _open_checkpoint(
+    path: Path, asked: str | None, mode: str, max_length: int | None, ignore_weights: Sequence[str]
+) -> SourceModel:
     files = find_checkpoint(path)
     task = files.task if asked is None else get_task(asked)
-    checkpoint = load_checkpoint(files, task, max_length=max_length)
+    checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights)
     tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
     spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
     types = checkpoint.config.type_vocab_size
-    if len(task.fields) > 1 and types < 2:
+    if len(task.fields) > 1 and types < 2 and tokenizer.uses_token_types:
         raise UnsupportedModelError(
             f"config.type_vocab_size is {types}, and {task.name} needs 2: the tokenizer numbers the tokens of a text 0 "
             "and those of its pair 1"
@@ -120,7 +134,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
                 "again with its weights (roformer-edge export)"
             )
         config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
-        arrays = _read_arrays(bundle)
+        arrays, crf = _read_arrays(bundle), read_crf(bundle)
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
             arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
@@ -132,7 +146,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         )
     return SourceModel(
         task=task,
-        checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path),
+        checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path, crf=crf),
         tokenizer=tokenizer,
         tokenizer_mode=mode,
         path=path,

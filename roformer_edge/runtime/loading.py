@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roformer_edge.bundle.background import Background
-from roformer_edge.bundle.manifest import Manifest, version_tuple
+from roformer_edge.bundle.manifest import version_tuple
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.config import RoFormerConfig
@@ -87,7 +87,7 @@ def load(
             tokenizer = _open_tokenizer(opened, config)
         finally:
             session.join()
-        loaded = _make_pipeline(session.result(), tokenizer, config, opened.manifest)
+        loaded = _make_pipeline(session.result(), tokenizer, config, opened)
         opened.check_unchanged()
         doubts = _doubts(opened, row, loaded.model.session.report)
         if self_test or (self_test is None and doubts):
@@ -228,17 +228,27 @@ def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     return tokenizer
 
 
-def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, manifest: Manifest) -> Pipeline:
+def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, bundle: Bundle) -> Pipeline:
     from roformer_edge.runtime.inference import DEFAULT_BATCH, Limits
 
+    manifest = bundle.manifest
     limits = Limits(
         max_length=manifest.max_length,
         pad_id=config.pad_token_id or 0,
         batch_size=1 if manifest.batching == "single" else DEFAULT_BATCH,
         alike=manifest.batching == "equal_lengths",
     )
-    made: Pipeline = resolve(PIPELINES[manifest.task])(session, tokenizer, config, limits=limits)
-    return made
+    parts: dict[str, Any] = {}
+    if manifest.find("crf") is not None:
+        from roformer_edge.bundle.crf import read_crf
+
+        if manifest.task != "token-classification":
+            raise BundleFormatError(
+                f"{bundle.path} is for {manifest.task} and has transitions between labels of tokens"
+            )
+        parts["crf"] = read_crf(bundle)
+    pipeline_class: type[Pipeline] = resolve(PIPELINES[manifest.task])
+    return pipeline_class(session, tokenizer, config, limits=limits, **parts)
 
 
 # task -> address of the class that answers; only the one that a bundle needs is imported

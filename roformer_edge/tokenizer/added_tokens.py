@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from roformer_edge.tokenizer.unicode_tables import UnicodeData
 
 _END = ""
+NO_TOKEN = -1
 
 # the fields of an added token in Hugging Face files
 FIELDS = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
@@ -225,6 +226,38 @@ class Alternatives:
         return found
 
 
+class Piece:
+    """A stretch of a text: an added token with the white space that it takes with it, or what lies between tokens.
+
+    Args:
+        text: The text.
+        begin: Its first character.
+        end: The place behind its last character.
+        core: The stretch of the token's content alone.
+        index: The id of the token, or ``NO_TOKEN``.
+    """
+
+    __slots__ = ("_core", "_text", "begin", "end", "index")
+
+    def __init__(self, text: str, begin: int, end: int, core: tuple[int, int], index: int = NO_TOKEN) -> None:
+        self._text = text
+        self.begin = begin
+        self.end = end
+        self._core = core
+        self.index = index
+
+    @property
+    def text(self) -> str:
+        """The characters of the stretch."""
+        return self._text[self.begin : self.end]
+
+    def span(self, places: Sequence[int]) -> tuple[int, int]:
+        """``(start, end)`` in the original text, for which ``places`` holds the place of every character."""
+        # only inside its content may places be out of order; the white space around may be long, and be run over often
+        core = places[max(self.begin, self._core[0]) : min(self.end, self._core[1])]
+        return min(places[self.begin], *core), max(places[self.end - 1], *core) + 1
+
+
 class FastMatcher:
     """Finds tokens in a text the way the fast tokenizer does: the leftmost, longest, one behind the other.
 
@@ -246,7 +279,7 @@ class FastMatcher:
         """Whether any token could begin in ``text``; cheap, and false for nearly all texts."""
         return _holds_any(text, self._root)
 
-    def split(self, text: str, skip_special: bool) -> Iterator[tuple[int | None, int, int]]:
+    def split(self, text: str, skip_special: bool) -> Iterator[Piece]:
         """Split ``text`` into tokens and what lies between them.
 
         Args:
@@ -254,10 +287,11 @@ class FastMatcher:
             skip_special: Take special tokens for ordinary text.
 
         Yields:
-            ``(id or None, start, end)`` of every piece that is not empty, in order.
+            Every piece that is not empty, in order.
         """
         done = white = 0
         for start, end in self._matches(text):
+            core = start, end
             index, token = self._tokens[text[start:end]]
             if skip_special and token.content in self._special:
                 continue
@@ -275,12 +309,12 @@ class FastMatcher:
                     end += 1  # noqa: PLW2901
                 white = end
             if done < start:
-                yield None, done, start
+                yield Piece(text, done, start, core)
             if start < end:
-                yield index, start, end
+                yield Piece(text, start, end, core, index)
             done = end
         if done < len(text):
-            yield None, done, len(text)
+            yield Piece(text, done, len(text), (done, done))
 
     def _matches(self, text: str) -> Iterator[tuple[int, int]]:
         starts = _Starts(text, self._root)

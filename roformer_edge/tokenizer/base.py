@@ -217,7 +217,7 @@ class Tokenizer:
             strip_accents=strip_accents,
             segmenter=segmenter,
             words=bytes(words) if isinstance(words, bytearray | memoryview) else words,
-            unicode=UNICODE if unicode is None else UnicodeData(unicode),
+            unicode=UNICODE if unicode is None else UnicodeData(unicode).checked(),
             pipeline=pipeline,
         )
         self.notes: tuple[str, ...] = (*vocabulary.notes, *self._check_options())
@@ -514,9 +514,9 @@ class Tokenizer:
         runs = self._backend.runs(text, split_special)
         ids: list[int] = []
         lookup, remember = self._backend.lookup.get, self._memo.__getitem__
-        for words, _, index in runs:
-            if index is not None:
-                ids.append(index)
+        for words, _ in runs:
+            if not isinstance(words, list):
+                ids.append(words.index)
                 continue
             for word in words:
                 known = lookup(word)
@@ -685,8 +685,7 @@ class Tokenizer:
             padding_side=self.padding_side if padding_side is None else padding_side,
             truncation_side=self.truncation_side,
         )
-        masked = "attention_mask" in self.model_input_names if return_attention_mask is None else return_attention_mask
-        return pad_rows(self, encoded_inputs, lengths, masked, return_tensors)
+        return pad_rows(self, encoded_inputs, lengths, return_attention_mask, return_tensors)
 
     def tokenize(
         self, text: str, pair: str | None = None, add_special_tokens: bool = False, **options: Any

@@ -8,10 +8,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    # words, the place of each of their characters in the original text (or what computes that when it is asked for),
-    # and the id of an added token, which is the one word then, or None
+    from roformer_edge.tokenizer.added_tokens import Piece
+
+    # words, and the place of each of their characters in the original text, or what computes that when it is asked
+    # for; or an added token, and the places of the text that it was found in
     Places = Sequence[int] | Callable[[], Sequence[int]]
-    Run = tuple[list[str], Places, int | None]
+    Run = tuple[list[str] | Piece, Places]
     # ids, tokens, spans in the word, and for every token the part of the word it is of, counted from 0
     Pieces = tuple[tuple[int, ...], tuple[str, ...], tuple[tuple[int, int], ...], tuple[int, ...]]
     Span = tuple[int, int]
@@ -61,9 +63,12 @@ class TokenizedText:
         """The tokens as strings."""
         if self._tokens is None:
             self._tokens = []
-            for words, _, index in self._runs:
-                for word in words:
-                    self._tokens += (word,) if index is not None else self._pieces(word)[1]
+            for words, _ in self._runs:
+                if isinstance(words, list):
+                    for word in words:
+                        self._tokens += self._pieces(word)[1]
+                else:
+                    self._tokens.append(words.text)
         return self._tokens
 
     @property
@@ -71,12 +76,14 @@ class TokenizedText:
         """``(start, end)`` of every token in the original text, in characters."""
         if self._offsets is None:
             self._offsets = []
-            for words, places, index in self._runs:
+            for words, places in self._runs:
                 positions = places() if callable(places) else places
+                if not isinstance(words, list):
+                    self._offsets.append(words.span(positions))
+                    continue
                 begin = 0
                 for word in words:
-                    spans = ((0, len(word)),) if index is not None else self._pieces(word)[2]
-                    for start, end in spans:
+                    for start, end in self._pieces(word)[2]:
                         part = positions[begin + start : begin + end]
                         # only a list may be out of order: the fast family reorders combining characters
                         ordered = part if isinstance(part, range) else sorted(part)
@@ -90,9 +97,13 @@ class TokenizedText:
         if self._word_ids is None:
             self._word_ids = []
             number = 0
-            for words, _, index in self._runs:
+            for words, _ in self._runs:
+                if not isinstance(words, list):
+                    self._word_ids.append(number)
+                    number += 1
+                    continue
                 for word in words:
-                    parts = (0,) if index is not None else self._pieces(word)[3]
+                    parts = self._pieces(word)[3]
                     self._word_ids += [number + part for part in parts]
                     number += parts[-1] + 1 if parts else 0
         return self._word_ids

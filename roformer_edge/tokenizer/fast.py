@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from roformer_edge.errors import TextError, VocabularyError
-from roformer_edge.tokenizer.added_tokens import AddedToken, FastMatcher
+from roformer_edge.tokenizer.added_tokens import NO_TOKEN, AddedToken, FastMatcher
 from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.models import MAX_WORD, WordPiece
 from roformer_edge.tokenizer.normalizers import BertNormalizer
@@ -168,11 +168,11 @@ class FastBackend:
             if not content or (index is not None and table.added.get(index) == token):
                 ignored += 1
                 continue
+            is_new = index is None
             if index is None:
                 index = self._next_id
             self._next_id = max(self._next_id, index + 1)
-            table.added_ids[content] = index
-            table.added[index] = token
+            table.register(index, token, is_new)
             if content not in special_contents:
                 self._others.append(token)
         return len(items) - ignored
@@ -221,11 +221,11 @@ class FastBackend:
         if not self._raw.may_match(text):
             return self._words(text, 0, split_special) if text else []
         runs: list[Run] = []
-        for index, start, end in self._raw.split(text, split_special):
-            if index is None:
-                runs += self._words(text[start:end], start, split_special)
+        for piece in self._raw.split(text, split_special):
+            if piece.index == NO_TOKEN:
+                runs += self._words(piece.text, piece.begin, split_special)
             else:
-                runs.append(([text[start:end]], range(start, end), index))
+                runs.append((piece, range(len(text))))
         return runs
 
     def _words(self, text: str, start: int, split_special: bool) -> list[Run]:
@@ -233,15 +233,15 @@ class FastBackend:
         normalizer = self._pipeline.normalizer
         normal = text if normalizer is None else normalizer.normalize(text)
         if not self._normal.may_match(normal):
-            return [(self._cut(normal), lambda: self._places(text, start, normal), None)]
+            return [(self._cut(normal), lambda: self._places(text, start, normal))]
         positions = [start + at for at in (range(len(text)) if normalizer is None else normalizer.align(text, normal))]
         runs: list[Run] = []
-        for index, begin, stop in self._normal.split(normal, split_special):
-            piece, places = normal[begin:stop], positions[begin:stop]
-            if index is None:
-                runs.append((self._cut(piece), self._kept(piece, places), None))
+        for piece in self._normal.split(normal, split_special):
+            if piece.index == NO_TOKEN:
+                between = piece.text
+                runs.append((self._cut(between), self._kept(between, positions[piece.begin : piece.end])))
             else:
-                runs.append(([piece], places, index))
+                runs.append((piece, positions))
         return runs
 
     def _cut(self, normal: str) -> list[str]:

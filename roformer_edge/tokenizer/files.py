@@ -253,9 +253,10 @@ def _read_pipeline(whole: Mapping[str, Any], notes: list[str]) -> dict[str, Any]
     pipeline[STORED] = [{**token.to_dict(), "id": index} for index, token in _stored(whole)]
     _note_unknown(FAST_NAME, whole.keys() - set(_JSON_KEYS), notes)
     decoder = whole.get("decoder")
-    if decoder is not None and (not isinstance(decoder, dict) or decoder.get("type") != "WordPiece"):
+    if decoder not in (None, *({"type": "WordPiece", "prefix": "##", "cleanup": each} for each in (True, False))):
         kind = decoder.get("type") if isinstance(decoder, dict) else decoder
         notes.append(f"{FAST_NAME}: the decoder {shown(kind)} is not followed: decode() joins tokens with spaces")
+        pipeline["decoder"] = None
     for name in ("truncation", "padding"):
         if whole.get(name) is not None:
             notes.append(f"{FAST_NAME}: {name} has no effect but for its direction, as in transformers: {_PER_CALL}")

@@ -18,7 +18,7 @@ def pad_rows(
     tokenizer: Tokenizer,
     rows: Any,
     lengths: Lengths,
-    masked: bool,
+    masked: bool | None,
     tensors: str | None,
 ) -> BatchEncoding:
     """Pad one row, rows by the names of the model's inputs, or a list of rows.
@@ -27,7 +27,7 @@ def pad_rows(
         tokenizer: Says what rows are filled with, and what the first input of the model is called.
         rows: A mapping, or a list of them; lists or tensors.
         lengths: The lengths and the side.
-        masked: Whether an attention mask is returned.
+        masked: Whether an attention mask is returned; None for what ``model_input_names`` says.
         tensors: The name of the tensors to return; that of the inputs when left out.
 
     Raises:
@@ -49,6 +49,8 @@ def pad_rows(
     single = not isinstance(columns[name][0], list)
     if single:
         columns = {key: [value] for key, value in columns.items()}
+    if masked is None:
+        masked = "attention_mask" in tokenizer.model_input_names
     counts = {key: len(value) for key, value in columns.items()}
     if len(set(counts.values())) > 1:
         raise TextError(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from bisect import bisect_left
+from math import inf
 
 from roformer_edge.errors import UnknownNameError, VocabularyError
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 WORDS_PATH = os.path.join(os.path.dirname(__file__), "data", "words.bin")  # noqa: PTH118, PTH120 - pathlib is slow to import
 MAGIC = b"rfwords1"
 HEADER = 16
+# the most characters of a word: that bounds the work for each character of a text
+LONGEST = 64
 
 _ALPHANUMERIC = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _JOINERS = frozenset("+#&._%-")
@@ -86,6 +89,7 @@ class WordTrie:
         source: A path to ``words.bin``, which is mapped into memory, or its bytes.
 
     Attributes:
+        name: What to call it in an error.
         scores: Log-probabilities; the first is that of a character that begins no word.
         firsts: For every node, the place of its first child; its last child comes before the next node's first.
         labels: For every node, the code point that leads to it.
@@ -109,10 +113,16 @@ class WordTrie:
         values = labels + 2 * nodes
         if len(data) != values + 2 * nodes or not nodes or not scores:
             raise VocabularyError(f"{name} is truncated or damaged: {len(data)} bytes, expected {values + 2 * nodes}")
+        self.name = name
         self.scores = list(memoryview(data[HEADER:firsts]).cast("d"))
+        if not -inf < sum(self.scores) or max(self.scores) > 0:
+            raise VocabularyError(f"{name} is damaged: a score is not the logarithm of a probability")
         self.firsts = data[firsts:labels].cast("I")
         self.labels = data[labels:values].cast("H")
         self.values = data[values:].cast("H")
+        # what half a million nodes point at is seen when a text leads there
+        if self.firsts[0] != 1 or self.firsts[nodes] != nodes:
+            raise VocabularyError(f"{name} is damaged: its first or its last node is not where it must be")
         self.heads = _Heads(self._head)
 
     def _head(self, character: str) -> Head:
@@ -166,7 +176,10 @@ class WordSegmenter:
         return words
 
     def _cut(self, text: str) -> list[str]:
-        stops = self._route(text)
+        try:
+            stops = self._route(text)
+        except (IndexError, UnicodeDecodeError):  # a file whose digest is right and whose pointers or labels are not
+            raise VocabularyError(f"{self._words.name} is damaged: it points outside itself") from None
         words: list[str] = []
         start, length = 0, len(text)
         while start < length:
@@ -203,7 +216,8 @@ class WordSegmenter:
             place = seconds.find(text[position])
             if place >= 0:
                 place += first
-                while True:
+                limit = start + LONGEST
+                while position < limit:
                     position += 1
                     value = values[place]
                     if value:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from roformer_edge.errors import VocabularyError
 from roformer_edge.tokenizer.added_tokens import FIELDS, AddedToken
-from roformer_edge.tokenizer.base import ADDED, MODE, OPTIONS, PIPELINE
+from roformer_edge.tokenizer.base import ADDED, MODE, OPTIONS, PIPELINE, SIDES
 from roformer_edge.tokenizer.token_table import EXTRA_SPECIAL, MORE_SPECIAL, SPECIAL_NAMES
 
 TYPE_CHECKING = False
@@ -133,8 +133,7 @@ FITS: dict[str, tuple[Callable[[object], bool], str]] = {
     "never_split": (or_null(are_texts), "a list of texts or null"),
     "strip_accents": (or_null(is_flag), "true, false or null"),
     "model_max_length": (is_length, "a whole number of at least 1"),
-    "padding_side": (is_text, "a text"),
-    "truncation_side": (is_text, "a text"),
+    **dict.fromkeys(("padding_side", "truncation_side"), (lambda value: value in SIDES, " or ".join(SIDES))),
     "model_input_names": (lambda value: are_texts(value) and bool(value), "a list of texts that is not empty"),
     **{name: (or_null(is_text), "a text or null") for name in SPECIAL_NAMES},
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roformer_edge.errors import TextError, VocabularyError
-from roformer_edge.tokenizer.added_tokens import AddedToken, Alternatives, SlowMatcher
+from roformer_edge.tokenizer.added_tokens import AddedToken, Alternatives, Piece, SlowMatcher
 from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.models import WordPiece
 from roformer_edge.tokenizer.normalizers import BasicTokenizer, LowerCase, fields
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from roformer_edge.tokenizer.backend import BackendOptions
     from roformer_edge.tokenizer.encoding import Encoding, Pieces, Run, Tokenized
     from roformer_edge.tokenizer.lengths import Lengths
-    from roformer_edge.tokenizer.normalizers import Piece
     from roformer_edge.tokenizer.token_table import Token, TokenTable
 
 
@@ -70,19 +69,14 @@ class SlowBackend:
             if not token.special and token.normalized and self._lowers:
                 token.content = content = self._lower_case.of_token(content)
             at = table.added_ids.get(content, index.get(content))
+            is_new = at is None
             if at is None:
                 at = size + new
                 new += 1
-                if at in table.added:
-                    raise VocabularyError(
-                        f"the new token {content!r:.80} would get the id {at}, which {table.added[at].content!r:.80} "
-                        "has: the ids of added tokens must follow those of the vocabulary without gaps"
-                    )
             if token.special and content not in specials:
                 table.more.append(token)
                 specials.add(content)
-            table.added[at] = token
-            table.added_ids[content] = at
+            table.register(at, token, is_new)
         return new
 
     def first_versions(self) -> None:
@@ -117,11 +111,14 @@ class SlowBackend:
         cased = self._cased.find(text) if self._lowers else ()
         lowered = self._lower(text, cased) if cased or not self._lowers else self._lower_case.normalize(text)
         if split_special or not self._matcher.may_match(lowered):
-            return [(self._cut(lowered), lambda: self._places(text, lowered, cased), None)]
+            return [(self._cut(lowered), lambda: self._places(text, lowered, cased))]
         runs: list[Run] = []
         for piece, places in self._separate(lowered, self._places(text, lowered, cased)):
             index = self._table.added_ids.get(piece)
-            runs.append(([piece] if index is not None else self._cut(piece), places, index))
+            if index is None:
+                runs.append((self._cut(piece), places))
+            else:
+                runs.append((Piece(piece, 0, len(piece), (0, len(piece)), index), places))
         return runs
 
     def _lower(self, text: str, cased: Sequence[tuple[int, int]]) -> str:
@@ -150,7 +147,7 @@ class SlowBackend:
             start = end
         return places
 
-    def _separate(self, text: str, positions: Sequence[int]) -> list[Piece]:
+    def _separate(self, text: str, positions: Sequence[int]) -> list[tuple[str, Sequence[int]]]:
         """Cut at added tokens; their options move white space and words over the cuts, in the order of the pieces."""
         spans = self._matcher.cut(text)
         pieces = [text[start:end] for start, end in spans]

@@ -108,6 +108,27 @@ class TokenTable:
             raise VocabularyError(f"there is no token {token!r:.80}, and no unknown token to stand for it")
         return index
 
+    def register(self, index: int, token: AddedToken, new: bool) -> None:
+        """Take in an added token.
+
+        Args:
+            index: Its id.
+            token: The token.
+            new: Whether it is neither in the vocabulary nor among the added tokens yet.
+
+        Raises:
+            VocabularyError: Another token has the id; transformers would lose one of them without a word.
+        """
+        holder = self.added.get(index)
+        other = (self.token_of(index) if new else None) if holder is None else holder.content
+        if other is not None and other != token.content:
+            raise VocabularyError(
+                f"the token {token.content!r:.80} would get the id {index}, which {other!r:.80} has: the vocabulary "
+                "must hold no token twice, and the ids of added tokens must follow its own without gaps"
+            )
+        self.added[index] = token
+        self.added_ids[token.content] = index
+
     def token_of(self, index: int) -> str | None:
         """The token that has an id, or None."""
         token = self.added.get(index)

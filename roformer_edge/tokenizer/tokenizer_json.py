@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer import pre_tokenizers as cutting
 from roformer_edge.tokenizer.fast import Pipeline, WordsPreTokenizer
@@ -41,6 +43,10 @@ def build_pipeline(spec: Mapping[str, Any], table: TokenTable, options: BackendO
     Raises:
         VocabularyError: A step is malformed, or of a kind whose ids this package cannot give.
     """
+    try:
+        json.dumps(dict(spec), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise VocabularyError("tokenizer.json: a step holds half of a surrogate pair, which is no text") from None
     spec = complete(spec, table, options)
     if options.mode == "fast":
         _check_roformer(spec)
@@ -280,7 +286,11 @@ def _is_behavior(value: object) -> bool:
 
 def _is_pattern(value: object) -> bool:
     """Whether it is a literal string; regular expressions of another library cannot be followed exactly."""
-    return isinstance(value, dict) and value.keys() == {"String"} and isinstance(value["String"], str)
+    return isinstance(value, dict) and value.keys() == {"String"} and _is_string(value["String"])
+
+
+def _is_string(value: object) -> bool:
+    return isinstance(value, str)
 
 
 PRE_TOKENIZERS: dict[str, Callable[[Any, BackendOptions, int], PreTokenizer]] = {
@@ -301,13 +311,13 @@ PRE_TOKENIZERS: dict[str, Callable[[Any, BackendOptions, int], PreTokenizer]] = 
 def _model(value: Any, table: TokenTable) -> tuple[str, int | None, Model]:
     """The token that stands for unknown words, the most characters of a word, and the model."""
     if _kind(value, "model", MODELS) == "WordLevel":
-        (unknown,) = _fields(value, "model", unk_token=lambda text: isinstance(text, str))
+        (unknown,) = _fields(value, "model", unk_token=_is_string)
         return unknown, None, WordLevel(table.vocabulary.index)
     unknown, prefix, longest = _fields(
         value,
         "model",
-        unk_token=lambda text: isinstance(text, str),
-        continuing_subword_prefix=lambda text: isinstance(text, str),
+        unk_token=_is_string,
+        continuing_subword_prefix=_is_string,
         max_input_chars_per_word=is_length,
     )
     if prefix != PREFIX:
@@ -372,6 +382,8 @@ def _slots(pieces: list[Any], texts: str, tokens: dict[str, Any], table: TokenTa
             seen.append(label)
             continue
         entry = as_object(tokens.get(label), f"{where}: special_tokens {label!r:.80}")
+        if entry.keys() != {"id", "ids", "tokens"}:
+            raise VocabularyError(f"{where}: special_tokens {label!r:.80} must hold id, ids and tokens")
         ids, names = (as_list(entry.get(key), f"{where}: special_tokens {label!r:.80}") for key in ("ids", "tokens"))
         if len(ids) != len(names) or not all(map(is_id, ids)) or not all(map(is_text, names)):
             raise VocabularyError(f"{where}: ids and tokens of {label!r:.80} must be equally many numbers and texts")

@@ -127,6 +127,15 @@ class UnicodeData:
             self._fast = self._read(slice(_SLOW_SECTIONS, None))
         return self._fast
 
+    def checked(self) -> UnicodeData:
+        """The same, with both families read.
+
+        Raises:
+            VocabularyError: They cannot be read, or are damaged.
+        """
+        _ = self.slow, self.fast
+        return self
+
     def _read(self, family: slice) -> UnicodeTables:
         """Read and check the tables of a family.
 

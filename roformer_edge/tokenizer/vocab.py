@@ -59,9 +59,10 @@ class Vocabulary:
         count = len(self.tokens) - len(self.index)
         line = next(place for place, token in enumerate(self.tokens) if self.index[token] != place)
         token = self.tokens[line]
+        more = f", and so for {count - 1} more lines" if count > 1 else ""
         return (
-            f"{source} has {count} lines whose token stands on a later line again, the first of them line {line + 1} "
-            f"with {token!r:.40}; the last line of a token counts, as in transformers"
+            f"{source}: line {line + 1} holds {token!r:.40}, which stands on a later line again{more}; the last "
+            "line of a token counts, as in transformers"
         )
 
     @classmethod

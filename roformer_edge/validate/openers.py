@@ -151,7 +151,8 @@ def predictor_of_checkpoint(
         files=tuple(FileFact(path=file.name, role=role, bytes=file.stat().st_size) for file, role in files),
         truncates=opening.truncate,
     )
-    pipeline = resolve(PIPELINES[opening.task])(session, tokenizer, checkpoint.config)
+    parts = {} if checkpoint.crf is None else {"crf": checkpoint.crf}
+    pipeline = resolve(PIPELINES[opening.task])(session, tokenizer, checkpoint.config, **parts)
     return _predictor(pipeline, checkpoint.config, opening, facts, name)
 
 

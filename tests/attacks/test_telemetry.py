@@ -56,6 +56,6 @@ def test_who_asks_for_it_is_obeyed():
         environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
         environment |= {} if given is None else {"ORT_DISABLE_TELEMETRY": given}
         done = subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=ROOT
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=ROOT, check=True
         )
         assert done.stdout.strip() == kept

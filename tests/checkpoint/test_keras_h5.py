@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +13,6 @@ import pytest
 from roformer_edge.checkpoint import keras_h5
 
 KERNEL = np.arange(6, dtype=np.float32).reshape(2, 3)
-HERE = Path(__file__).parent
 
 
 class KerasFile:
@@ -53,18 +49,9 @@ def test_a_damaged_name_and_an_optimizer(monkeypatch):
     file.close()
 
 
-@pytest.fixture(scope="module")
-def report(frameworks_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1]), "CUDA_VISIBLE_DEVICES": ""}
-    command = [frameworks_python, HERE / "keras_check.py", HERE / "golden", tmp_path_factory.mktemp("keras")]
-    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 @pytest.mark.parametrize("name", ["bert4keras_v1", "bert4keras_v2", "whole model"])
-def test_weights_of_bert4keras_answer_as_there(report, name):
-    found = report[name]
+def test_weights_of_bert4keras_answer_as_there(tensorflow_report, name):
+    found = tensorflow_report[name]
     assert found["largest"] > 0.5
     assert found["difference"] < 1e-5
     assert found["unused"] == []
@@ -72,19 +59,12 @@ def test_weights_of_bert4keras_answer_as_there(report, name):
     assert any("the weights are those of rms_norm" in note for note in found["notes"]) == (name == "bert4keras_v2")
 
 
-def test_a_layer_that_is_not_bert4keras_own_is_named(report):
-    assert "1 tensor that RoFormer has no place for" in report["layers of its own"]
-    assert "dense_12.weight" in report["layers of its own"]
+def test_a_layer_that_is_not_bert4keras_own_is_named(tensorflow_report):
+    assert "1 tensor that RoFormer has no place for" in tensorflow_report["layers of its own"]
+    assert "dense_12.weight" in tensorflow_report["layers of its own"]
 
 
-@pytest.mark.parametrize(
-    ("name", "file", "what"),
-    [
-        ("Keras 3", "best_model.weights.h5", "numbers its variables and names no layers"),
-        ("objects", "best_model.weights.index", "a checkpoint of objects of TensorFlow 2, which names no layers"),
-    ],
-)
-def test_files_without_names_are_refused_with_what_converts_them(report, name, file, what):
-    assert file in report[name]
-    assert what in report[name]
-    assert "load it into the model that wrote it and save that" in report[name]
+def test_numbered_variables_are_refused_with_what_converts_them(tensorflow_report):
+    found = tensorflow_report["Keras 3"]
+    assert "best_model.weights.h5 numbers its variables and names no layers" in found
+    assert "load it into the model that wrote it and save that" in found

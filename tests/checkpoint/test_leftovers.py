@@ -7,7 +7,9 @@ import pytest
 
 from roformer_edge.checkpoint.leftovers import WITHOUT_EFFECT
 from roformer_edge.checkpoint.loading import load_architecture
-from roformer_edge.errors import CheckpointError, UnsupportedModelError
+from roformer_edge.checkpoint.names import ROTARY_TABLE
+from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.errors import CheckpointError, OptionError, UnsupportedModelError
 
 CLASSIFIER = "RoFormerForSequenceClassification"
 
@@ -49,18 +51,37 @@ def test_another_head_is_named(checkpoint_directory, name):
     assert checkpoint.notes == (f"1 tensor of other heads not used: {name}",)
 
 
-@pytest.mark.parametrize("name", ["lstm.weight_ih_l0", "classifier.dense2.weight", "projection.bias", "dropout_rate"])
-def test_what_may_lie_between_the_encoder_and_the_head_is_refused(checkpoint_directory, name):
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("lstm.weight_ih_l0", "lstm.*"),
+        ("classifier.dense2.weight", "classifier.dense2.*"),
+        ("classifier.dense.scale", "classifier.dense.scale"),
+        ("dropout_rate", "dropout_rate"),
+    ],
+)
+def test_what_may_lie_between_the_encoder_and_the_head_is_refused(checkpoint_directory, name, pattern):
     directory = checkpoint_directory(holding(name))
-    pattern = name.partition(".")[0] + ".*" * ("." in name)
     with pytest.raises(CheckpointError, match=f"1 tensor that RoFormer has no place for.*: {name}; ") as caught:
         load_architecture(directory, CLASSIFIER)
-    assert str(caught.value).endswith(f"ignore_weights=['{pattern}']")
-    # the advice is followed, but for a module that the head needs as well
-    if not name.startswith("classifier"):
-        checkpoint = load_architecture(directory, CLASSIFIER, ignore_weights=[pattern])
-        assert checkpoint.notes == (f"1 tensor left out, as asked: {name}",)
-        assert checkpoint.unused == (name,)
+    assert str(caught.value).endswith(f"leave them out: ignore_weights=['{pattern}']")
+    checkpoint = load_architecture(directory, CLASSIFIER, ignore_weights=[pattern])
+    assert checkpoint.notes == (f"1 tensor left out, as asked: {name}",)
+    assert checkpoint.unused == (name,)
+
+
+def test_a_pattern_to_leave_out_must_match(checkpoint_directory):
+    directory = checkpoint_directory(holding("lstm.weight"))
+    with pytest.raises(OptionError, match=r"ignore_weights must be a pattern of names .*, found 'lstn\.\*'"):
+        load_architecture(directory, CLASSIFIER, ignore_weights=["lstm.*", "lstn.*"])
+
+
+def test_what_is_left_out_is_not_read(checkpoint_directory):
+    rounded = rotary_table(32, 8).astype(np.float16).astype(np.float32)
+    directory = checkpoint_directory(lambda arrays: arrays.update({ROTARY_TABLE: rounded}))
+    checkpoint = load_architecture(directory, CLASSIFIER, ignore_weights=[ROTARY_TABLE])
+    assert np.array_equal(checkpoint.arrays[ROTARY_TABLE], rotary_table(32, 8))
+    assert checkpoint.unused == (ROTARY_TABLE,)
 
 
 def test_beside_a_bare_encoder_anything_is_a_head(checkpoint_directory):
@@ -89,6 +110,13 @@ def test_a_part_of_the_encoder_without_a_place_is_refused_in_any_case(checkpoint
 def test_an_adapter_that_is_not_merged_is_refused(checkpoint_directory, name, architecture):
     with pytest.raises(UnsupportedModelError, match=r"adapter that is not merged: .*merge_and_unload\(\)"):
         load_architecture(checkpoint_directory(holding(name), architecture), architecture)
+
+
+def test_of_very_many_a_few_are_named(checkpoint_directory):
+    names = [f"{'x' * 300}{number}.weight" for number in range(500)]
+    with pytest.raises(CheckpointError, match="500 tensors that RoFormer has no place for") as caught:
+        load_architecture(checkpoint_directory(holding(*names)), CLASSIFIER)
+    assert len(str(caught.value)) < 3000
 
 
 def test_names_from_a_file_are_escaped(checkpoint_directory):

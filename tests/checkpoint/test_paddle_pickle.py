@@ -52,6 +52,11 @@ def test_every_protocol_of_paddle(tmp_path, protocol):
     assert np.array_equal(file.read("b"), array[0])
 
 
+def test_an_array_in_columns(tmp_path):
+    array = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
+    assert np.array_equal(open_paddle(write(tmp_path, {"a.weight": array})).read("a.weight"), array.T)
+
+
 def test_bfloat16_is_kept_as_its_bits(tmp_path):
     bits = np.array([0x3F80, 0xC020, 0x0000], np.uint16)
     assert open_paddle(write(tmp_path, {"a": bits})).read("a").tolist() == [1.0, -2.5, 0.0]
@@ -116,3 +121,46 @@ def test_a_pickle_of_something_else(tmp_path, content, message):
 def test_integers_are_no_weights(tmp_path):
     with pytest.raises(CheckpointError, match="tensor 'a' is stored as int8"):
         open_paddle(write(tmp_path, {"a": np.zeros(2, np.int8)})).read("a")
+
+
+def test_reading_gives_arrays_of_their_own(tmp_path):
+    file = open_paddle(write(tmp_path, {"a": np.ones(3, np.float32)}))
+    file.read("a")[:] = 7
+    assert file.read("a").tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        (3, "<", None, None, None, -1, -1, 63),
+        (3, "x", None, None, None, -1, -1, 0),
+        (3,),
+    ],
+)
+def test_the_state_of_a_number_type_never_reaches_numpy(tmp_path, state):
+    """Flags of a dtype that numpy would believe could damage memory: of the state only the byte order is read."""
+
+    class Type:
+        def __reduce__(self):
+            return np.dtype, ("f4", False, True), state
+
+    class Array:
+        def __reduce__(self):
+            return np.zeros(1).__reduce__()[0], (np.ndarray, (0,), b"b"), (1, (2,), Type(), False, b"\0" * 8)
+
+    path = write(tmp_path, {"a": Array()})
+    if state[1:2] == ("<",):
+        assert open_paddle(path).read("a").tolist() == [0, 0]
+    else:
+        with pytest.raises(CheckpointError, match=r"model_state\.pdparams (was not opened|is truncated)"):
+            open_paddle(path)
+
+
+@pytest.mark.parametrize("raw", [b"\0" * 7, b"\0" * 12, [b"x"], "text"])
+def test_bytes_that_do_not_fill_the_shape(tmp_path, raw):
+    class Array:
+        def __reduce__(self):
+            return np.zeros(1).__reduce__()[0], (np.ndarray, (0,), b"b"), (1, (2,), np.dtype("f4"), False, raw)
+
+    with pytest.raises(CheckpointError, match=r"model_state\.pdparams (was not opened|is truncated)"):
+        open_paddle(write(tmp_path, {"a": Array()}))

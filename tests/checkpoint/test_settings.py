@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.errors import ConfigError
 
@@ -113,3 +116,31 @@ def test_contradictory_labels_are_said(causal):
     directory = causal({"label2id": {"no": 0, "maybe": 1, "yes": 2}})
     (note,) = load_architecture(directory, CAUSAL).notes
     assert note == "config.json: label2id names other labels than off, on, dim; id2label counts"
+
+
+class TestInThePlaceOfAConfig:
+    def test_of_tensorflow_1(self, checkpoint_directory, tiny_config):
+        directory = checkpoint_directory()
+        (directory / "config.json").rename(directory / "bert_config.json")
+        assert load_architecture(directory, "RoFormerForSequenceClassification").config == tiny_config
+
+    @pytest.mark.parametrize("nested", [True, False])
+    def test_of_paddlenlp_2(self, tmp_path, nested):
+        """As its save_pretrained wrote it before it had a config.json."""
+        golden = Path(__file__).parent / "golden" / "paddle_tokens"
+        shutil.copy(golden / "model_state.pdparams", tmp_path)
+        values = json.loads((golden / "config.json").read_text())
+        kept = ("vocab_size", "embedding_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
+        kept += ("intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size", "pad_token_id")
+        encoder = {key: values[key] for key in kept} | {"init_class": "RoFormerModel"}
+        whole = {"init_args": [encoder], "num_classes": 3, "init_class": "RoFormerForTokenClassification"}
+        (tmp_path / "model_config.json").write_text(json.dumps(whole if nested else encoder))
+        files = find_checkpoint(tmp_path)
+        assert files.architectures == (("RoFormerForTokenClassification",) if nested else ("RoFormerModel",))
+        checkpoint = load_architecture(files, files.architectures[0])
+        assert checkpoint.config.num_labels == (3 if nested else 2)
+        assert checkpoint.config.unknown_keys == ()
+
+    def test_nothing(self, tmp_path):
+        with pytest.raises(ConfigError, match=r"cannot read .*config\.json"):
+            load_architecture(tmp_path, CAUSAL)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +143,26 @@ class TestTrainers:
     def test_of_an_object_it_says_what_converts_it(self, tmp_path):
         torch.save({**LIGHTNING, "hyper_parameters": Path("x"), "state_dict": {}}, tmp_path / "a.ckpt")
         assert_refused(tmp_path / "a.ckpt", r"a\.ckpt was not opened: .*save its state_dict\(\) alone")
+
+
+def test_reading_gives_arrays_of_their_own(tmp_path):
+    torch.save({"a": torch.ones(3)}, tmp_path / "a.bin")
+    file = open_torch(tmp_path / "a.bin")
+    file.read("a")[:] = 7
+    assert file.read("a").tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_damaged_bytes_are_one_line(tmp_path, zipped):
+    path, random = tmp_path / "a.bin", np.random.default_rng(0)
+    torch.save({"a": torch.ones(3, 4), "b": torch.zeros(3)}, path, _use_new_zipfile_serialization=zipped)
+    whole, read = path.read_bytes(), 0
+    for _ in range(150):
+        content = bytearray(whole)
+        for place in random.integers(0, len(whole), 1):
+            content[place] = random.integers(256)
+        path.write_bytes(content)
+        with suppress(CheckpointError):
+            file = open_torch(path)
+            read += all(file.read(name).size for name in file.names())
+    assert 0 < read < 150

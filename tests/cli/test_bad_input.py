@@ -61,10 +61,6 @@ def longer_vocabulary(folder: Path) -> None:
     (folder / "vocab.txt").write_text("\n".join([*TOKENS, "多余"]) + "\n")
 
 
-def shorter_vocabulary(folder: Path) -> None:
-    (folder / "vocab.txt").write_text("\n".join(TOKENS[:-7]) + "\n")
-
-
 CHECKPOINTS = {
     "no weights": (remove_weights, "holds no weights"),
     "truncated weights": (truncate_weights, "truncated"),
@@ -72,6 +68,8 @@ CHECKPOINTS = {
     "too many layers": (change_config(num_hidden_layers=3), "missing"),
     "a pickle with code": (pickle_with_code, "was not opened"),
     "a zipped pickle with code": (zipped_pickle_with_code, "was not opened"),
+    "an unknown norm": (change_config(norm_type="batch_norm"), "unknown norm_type 'batch_norm'"),
+    "quantised weights": (change_config(quantization_config={"bits": 4}), "start from the float checkpoint"),
     "another architecture": (change_config(model_type="bert"), "'bert'"),
     "heads that do not divide": (change_config(num_attention_heads=3), "not a multiple"),
     "longer vocabulary": (longer_vocabulary, "tokens and the model"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from roformer_edge._version import __version__
 from tests.cli.conftest import leftovers
@@ -43,27 +46,48 @@ def test_deploy_says_what_it_made_and_lost(cli, checkpoint, data, tmp_path):
     assert leftovers(tmp_path) == ["bundle", "r"]
 
 
-def test_unknown_keys_of_the_config_are_kept_and_listed(cli, checkpoint, tmp_path):
+def test_what_has_no_effect_is_said(cli, checkpoint, tmp_path):
     source = shutil.copytree(checkpoint, tmp_path / "source")
     config = json.loads((source / "config.json").read_text())
-    (source / "config.json").write_text(json.dumps({**config, "favourite_colour": "green"}))
+    (source / "config.json").write_text(json.dumps(config | {"bar": 1, "foo\x1b[0m": [2]}))
+    lines = (source / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    (source / "vocab.txt").write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
     outcome = cli("export", source, "--out", tmp_path / "bundle")
     assert outcome.code == 0
-    assert "favourite_colour" in outcome.err
-    assert json.loads((tmp_path / "bundle" / "config.json").read_text())["favourite_colour"] == "green"
+    assert outcome.err.splitlines() == [
+        "note: config.json: unknown keys without effect: bar, foo\\x1b[0m",
+        f"note: the vocabulary in {source} has {len(lines) - 1} tokens and the model {len(lines)} embeddings: "
+        f"rows from {len(lines) - 1} on are never used",
+    ]
+    assert json.loads((tmp_path / "bundle" / "config.json").read_text())["bar"] == 1
+
+
+@pytest.mark.parametrize("command", ["deploy", "export", "quantize"])
+def test_weights_without_a_place_are_left_out_as_the_error_says(cli, checkpoint, tmp_path, command):
+    source = shutil.copytree(checkpoint, tmp_path / "source")
+    weights = load_file(source / "model.safetensors")
+    save_file({**weights, "lstm.weight": np.zeros(3, np.float32)}, source / "model.safetensors")
+    advice = re.search(r"(--ignore-weights) '(.+?)'", cli(command, source, "--out", tmp_path / "bundle").error)
+    assert advice
+    outcome = cli(command, source, "--out", tmp_path / "bundle", advice[1], advice[2])
+    assert outcome.code == 0
+    assert outcome.err == "note: 1 tensor left out, as asked: lstm.weight\n"
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert manifest["notes"] == ["1 tensor left out, as asked: lstm.weight"]
 
 
 def test_a_float_bundle_is_a_source_like_its_checkpoint(cli, checkpoint, tmp_path):
     assert cli("export", checkpoint, "--out", tmp_path / "fp32").code == 0
     assert cli("bundle", "pack", tmp_path / "fp32", tmp_path / "fp32.rfe").code == 0
+    refused = cli("quantize", tmp_path / "fp32", "--out", tmp_path / "int8", "--ignore-weights", "lstm.*")
+    assert "--ignore-weights must be left out for a bundle" in refused.error
     for source in (checkpoint, tmp_path / "fp32", tmp_path / "fp32.rfe"):
         assert cli("quantize", source, "--out", tmp_path / "int8", "--overwrite").code == 0
-        answers = rows(cli("run", tmp_path / "int8", *TEXTS))
+        model = (tmp_path / "int8" / "model.onnx").read_bytes()
         manifest = json.loads((tmp_path / "int8" / "manifest.json").read_text())
         if source is checkpoint:
-            wanted, digest = answers, manifest["provenance"]["checkpoint_sha256"]
-        assert [row["label"] for row in answers] == [row["label"] for row in wanted]
-        assert [row["score"] for row in answers] == pytest.approx([row["score"] for row in wanted], abs=1e-3)
+            wanted, digest = model, manifest["provenance"]["checkpoint_sha256"]
+        assert model == wanted
         assert manifest["provenance"]["checkpoint_sha256"] == digest
     assert "fp32" in cli("quantize", tmp_path / "int8", "--out", tmp_path / "twice").error
 

@@ -391,7 +391,7 @@ def test_a_bundle_without_unicode_tables_says_so(own: Path) -> None:
         (b"[]", r"config\.json in .* must hold a JSON object"),
         (b'{"hidden_size": 7}', "hidden_size 7 is not a multiple"),
         (b'{"model_type": "bert"}', "model_type is 'bert'"),
-        (b'{"norm_type": "rms_norm"}', "'rms_norm' does not go with use_bias True"),
+        (b'{"norm_type": "batch_norm"}', "unknown norm_type 'batch_norm'"),
         (b'{"num_labels": 3}', "has other labels than the manifest"),
     ],
 )

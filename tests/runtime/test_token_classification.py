@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from roformer_edge.crf import Crf
 from roformer_edge.errors import BackendError, TextError, UnknownNameError
-from roformer_edge.runtime.pipelines.token_classification import Entity, split_label
+from roformer_edge.runtime.pipelines.token_classification import Entity
 from tests.runtime.tiny_tasks import TEXTS, TOKENIZER, Feeds, Real, fake, real
 
 BIO = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -67,22 +68,6 @@ def test_ends_and_singles_close_an_entity(tags: list[str], expected: list[tuple[
 def test_labels_without_a_letter_in_front_are_joined_with_equal_neighbours() -> None:
     classify = scripted(["人", "人", "O", "地-名", "地-名", "人"], ("O", "人", "地-名"))
     assert spans(classify(SIX)) == [("人", "我你"), ("地-名", "的灯"), ("人", "好")]
-
-
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [
-        ("B-PER", ("PER", True, False)),
-        ("M-PER", ("PER", False, False)),
-        ("U-PER", ("PER", True, True)),
-        ("L-GPE-CITY", ("GPE-CITY", False, True)),
-        ("GPE-CITY", ("GPE-CITY", False, False)),
-        ("B-", ("B-", False, False)),
-        ("O", ("O", False, False)),
-    ],
-)
-def test_a_label_is_split(label: str, expected: tuple[str, bool, bool]) -> None:
-    assert split_label(label) == expected
 
 
 def test_places_are_those_of_the_original_text() -> None:
@@ -156,3 +141,20 @@ def test_bad_input(built: Real) -> None:
             lambda feeds: {"logits": np.zeros((*feeds["input_ids"].shape, 5), np.float32)},
             id2label={0: "a", 1: "b", 2: "c"},
         )[0]("好")
+
+
+def test_the_labels_are_those_of_the_most_probable_sequence() -> None:
+    # PER may not follow O inside, so the weaker B-PER is chosen
+    classify = scripted(["I-PER", "I-PER", "O", "O", "O", "O"], weight=2.0)
+    transitions = np.zeros((5, 5), np.float32)
+    transitions[BIO.index("B-PER"), BIO.index("I-PER")] = 8
+    classify.crf = Crf(start=np.zeros(5, np.float32), end=np.zeros(5, np.float32), transitions=transitions)
+    entities = classify(SIX, aggregation="none")
+    logits = classify._model.run([classify._model.encode(SIX, truncation=False, where="the text")], 1)
+    row = next(iter(logits))["logits"].astype(np.float64)
+    best = [BIO[label] for label in classify.crf.best_labels(row)[1:-1]]
+    assert [entity.label for entity in entities] == best
+    assert best != [BIO[label] for label in row.argmax(axis=1)[1:-1]]
+    marginals = classify.crf.marginals(row)[1:-1]
+    expected = [marginals[place, BIO.index(label)] for place, label in enumerate(best)]
+    assert [entity.score for entity in entities] == pytest.approx(expected)

@@ -17,7 +17,7 @@ CLASSES = {"slow": RoFormerTokenizer, "fast": RoFormerTokenizerFast, "bert": Ber
 @pytest.fixture(scope="session")
 def vocab_path() -> Path:
     """A small vocabulary that comes with the tests."""
-    return Path(__file__).parent / "data" / "vocab.txt"
+    return Path(__file__).parents[1] / "golden" / "vocab.txt"
 
 
 @pytest.fixture(params=["slow", "fast"])

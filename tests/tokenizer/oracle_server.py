@@ -6,6 +6,8 @@ A question is one JSON line on standard input, an answer one JSON line on standa
         is a key of CLASSES, or "crate" for the library tokenizers itself, whose path is that of a file
     {"use": "name", "method": "__call__", "args": [...], "options": {...}}   call a method of it
     {"use": "name", "get": "all_special_tokens"}   read an attribute of it
+    {"use": "name", "method": "__call__", "args": [...], "ask": [["char_to_token", 3], ...]}   call it, and methods of
+        what it gives; the answer lists what those give
 
 Added tokens are written {"added_token": {...}}. The answer is {"value": ...} or {"error": "ValueError: ..."}.
 """
@@ -69,7 +71,7 @@ def plain(value):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    return value.tolist() if hasattr(value, "tolist") else value
+    return plain(value.tolist()) if hasattr(value, "tolist") else value
 
 
 def answer(question, made):
@@ -85,7 +87,10 @@ def answer(question, made):
     if "get" in question:
         return plain(getattr(tokenizer, question["get"]))
     method = getattr(tokenizer, question["method"])
-    return plain(method(*revive(question.get("args", [])), **revive(question.get("options", {}))))
+    found = method(*revive(question.get("args", [])), **revive(question.get("options", {})))
+    if "ask" in question:
+        return [plain(getattr(found, name)(*args)) for name, *args in question["ask"]]
+    return plain(found)
 
 
 def main():

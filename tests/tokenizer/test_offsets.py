@@ -18,7 +18,7 @@ from tests.tokenizer.sentences import SENTENCES
 NORMALIZER = BertNormalizer(
     clean=True, ideographs=False, decompose=True, strip=True, lower=True, unicode=UNICODE, ascending=False
 )
-VOCAB = Path(__file__).parent / "data" / "vocab.txt"
+VOCAB = Path(__file__).parents[1] / "golden" / "vocab.txt"
 TEXTS = st.text(
     st.one_of(
         st.characters(exclude_categories=["Cs"]),

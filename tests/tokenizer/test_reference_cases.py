@@ -11,6 +11,8 @@ import pytest
 
 from roformer_edge.errors import TextError
 from roformer_edge.tokenizer import load_tokenizer
+from tests.tokenizer.oracle import Oracle
+from tests.tokenizer.test_real_texts import is_news_to_python
 
 SUFFIX = {"slow": "", "fast": "_fast"}
 
@@ -50,6 +52,38 @@ def test_adversarial(mode: str, shared_data: Path, real_vocab: Path, read_jsonl:
             assert encoding.ids == case["ids" + suffix], case["name"]
             assert encoding.tokens == case["tokens" + suffix], case["name"]
         assert hashlib.sha256(spelling(encoding.ids)).hexdigest() == case["ids_sha256" + suffix], case["name"]
+
+
+@pytest.mark.oracle
+def test_adversarial_in_the_bert_mode(
+    oracle: Oracle, shared_data: Path, real_vocab: Path, read_jsonl: Callable[[Path], list[dict]]
+):
+    oracle.make("bert", "bert", real_vocab)
+    oracle.make("bert slow", "bert_slow", real_vocab)
+    tokenizer = load_tokenizer(real_vocab, mode="bert")
+    compared = 0
+    for case in read_jsonl(shared_data / "tokenizer" / "adversarial.jsonl"):
+        text = text_of(case)
+        if "error" in case:
+            with pytest.raises(TextError, match="lone surrogate"):
+                tokenizer(text)
+            continue
+        theirs = oracle.call("bert", "__call__", text, return_offsets_mapping=True, verbose=False)
+        row = tokenizer.encode_text(text)
+        assert row.ids == theirs["input_ids"], case["name"]
+        assert list(map(list, row.offsets)) == theirs["offset_mapping"], case["name"]
+        slow = oracle.call("bert slow", "__call__", text, verbose=False)["input_ids"]
+        assert row.ids == slow or is_news_to_python(text), case["name"]
+        compared += 1
+    assert compared > 50
+
+
+@pytest.mark.oracle
+def test_what_a_char_checkpoint_sees(oracle: Oracle, real_vocab: Path):
+    texts = ["4～5分", "￥228", "９８年", "2×2G", "今天天气非常好。", "iPhone15多少钱？", "T恤￥99.9", "Ａ股"]
+    for mode in ("bert", "bert_slow"):
+        oracle.make(mode, mode, real_vocab)
+        assert load_tokenizer(real_vocab, mode="bert")(texts)["input_ids"] == oracle.ids(mode, texts)
 
 
 def spelling(ids: list[int]) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import struct
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roformer_edge.errors import UnknownNameError, VocabularyError
-from roformer_edge.tokenizer.segment import WORDS_PATH, WordSegmenter, WordTrie, make_segmenter
+from roformer_edge.tokenizer.segment import LONGEST, WORDS_PATH, WordSegmenter, WordTrie, make_segmenter
 
 MIXED = st.text(
     st.one_of(
@@ -132,6 +134,60 @@ def test_a_damaged_dictionary_is_refused(damage):
     data = Path(WORDS_PATH).read_bytes()
     with pytest.raises(VocabularyError, match=r"word dictionary|truncated or damaged"):
         WordTrie(damage(data))
+
+
+def parts_of(data: bytes) -> list[int]:
+    """Where the scores, first children, labels and values of a packed dictionary begin, and its end."""
+    nodes, scores = struct.unpack_from("<II", data, 8)
+    first = 16 + 8 * scores
+    return [16, first, first + 4 * (nodes + 1), first + 4 * (nodes + 1) + 2 * nodes, len(data)]
+
+
+SMALL = {"甲": 5, "甲乙": 3, "甲乙丙": 3, "a": 1, "aa": 2, "丁丙": 8, "乙丙": 1}
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_any_content_of_the_right_size_is_refused_or_cuts(data: st.DataObject):
+    """Whatever points where: an error of ours or words that give the text back, and never more than that."""
+    packed = bytearray(build_words().pack(SMALL))
+    begin, end = data.draw(st.sampled_from(list(pairwise(parts_of(packed)))))
+    for _ in range(data.draw(st.integers(1, 12))):
+        at = data.draw(st.integers(begin, end - 1))
+        packed[at] = data.draw(st.one_of(st.integers(0, 255), st.sampled_from((0, 1, 0xD8, 0xFF))))
+    text = data.draw(st.text(st.sampled_from("甲乙丙丁a\0\ud7ff\ufeff。"), max_size=40)) + "甲乙丙丁a甲"
+    complaint = "damaged"
+    try:
+        assert "".join(WordSegmenter(WordTrie(bytes(packed))).cut(text)) == text
+    except VocabularyError as error:
+        complaint = str(error)
+    assert "damaged" in complaint
+
+
+def test_odd_scores_are_refused():
+    for odd in (float("nan"), float("inf"), -float("inf"), 1.0):
+        packed = bytearray(build_words().pack(SMALL))
+        struct.pack_into("<d", packed, 24, odd)
+        with pytest.raises(VocabularyError, match="a score is not the logarithm of a probability"):
+            WordTrie(bytes(packed))
+
+
+def test_a_circle_costs_no_more_than_a_long_word():
+    # the node of 一一 is its own child: every character of a run would lead on to the end of the run
+    packed = bytearray(build_words().pack({"一": 1, "一一": 2, "甲": 1}))
+    _, firsts, *_ = parts_of(packed)
+    struct.pack_into("<I", packed, firsts + 4 * 3, 3)
+    segmenter = WordSegmenter(WordTrie(bytes(packed)))
+    text = "一" * 20_000
+    assert "".join(segmenter.cut(text)) == text
+    assert max(map(len, segmenter.cut("一" * 1_000 + "。"))) == LONGEST
+
+
+def test_words_that_are_too_long_are_not_packed():
+    with pytest.raises(ValueError, match="words have at most 64 characters"):
+        build_words().pack({"a" * (LONGEST + 1): 1})
+    segmenter = WordSegmenter(WordTrie(build_words().pack({"甲" * LONGEST: 1})))
+    assert segmenter.cut("甲" * LONGEST) == ["甲" * LONGEST]
 
 
 def test_a_missing_dictionary_is_refused(tmp_path: Path):

@@ -196,7 +196,7 @@ def test_two_tokens_of_one_id(vocab_path: Path, tmp_path: Path):
         }
     }
     # 241 tokens and one more: transformers gives the next one the id 242, and never finds <img> again
-    with pytest.raises(VocabularyError, match=r"the new token '<new>' would get the id 242, which '<img>' has"):
+    with pytest.raises(VocabularyError, match=r"the token '<new>' would get the id 242, which '<img>' has"):
         load_tokenizer(write(tmp_path / "it", vocab_path, files), mode="slow")
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from roformer_edge.errors import VocabularyError
+from roformer_edge.tokenizer import from_settings
 from roformer_edge.tokenizer.unicode_tables import (
     IDEOGRAPH,
     MARK,
@@ -17,9 +21,12 @@ from roformer_edge.tokenizer.unicode_tables import (
     REMOVE,
     SPACE,
     UNICODE,
+    UNICODE_PATH,
     WORD,
     UnicodeData,
 )
+from tests.tokenizer.conftest import CLASSES
+from tests.tokenizer.sentences import SENTENCES
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
@@ -73,6 +80,40 @@ def test_a_damaged_file_is_refused(tmp_path: Path):
         _ = UnicodeData(tmp_path / "unicode.bin").slow
     with pytest.raises(VocabularyError, match=r"cannot read the Unicode tables .*: No such file"):
         _ = UnicodeData(tmp_path / "nowhere.bin").fast
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_any_content_is_refused_or_looks_up(data: st.DataObject):
+    """Whatever the numbers are: an error of ours or some text, never another error."""
+    packed = bytearray(Path(UNICODE_PATH).read_bytes())
+    near = data.draw(st.sampled_from((8, 80, 5_000, 40_000, 70_000, 110_000, len(packed) - 60)))
+    for _ in range(data.draw(st.integers(1, 12))):
+        packed[near + data.draw(st.integers(0, 59))] = data.draw(st.integers(0, 255))
+    tables = UnicodeData(bytes(packed[: data.draw(st.sampled_from((len(packed), len(packed) - 4, 70)))]))
+    complaint = "the Unicode tables is damaged"
+    try:
+        for family in (tables.slow, tables.fast):
+            for character in "aÉİ한\u0301\u1e9b\U0002f804\U0010ffff":
+                assert family.kind(character) < 256
+                "".join((family.lower(character), family.decompose(character))).encode()
+        assert tables.fast.order("\u0301") < 256
+        tables.slow.compose("\u212b").encode()
+    except VocabularyError as error:
+        complaint = str(error)
+    assert "the Unicode tables is damaged" in complaint
+
+
+@pytest.mark.parametrize("mode", CLASSES)
+def test_a_tokenizer_with_tables_of_its_own(mode: str, vocab_path: Path):
+    data = Path(UNICODE_PATH).read_bytes()
+    own, other = CLASSES[mode](vocab_path, unicode=data), CLASSES[mode](vocab_path)
+    assert own(list(SENTENCES)) == other(list(SENTENCES))
+    assert pickle.loads(pickle.dumps(own))(list(SENTENCES)) == other(list(SENTENCES))
+    restored = from_settings(own.to_settings(), own.vocabulary_bytes, unicode=Path(UNICODE_PATH))
+    assert restored(list(SENTENCES)) == other(list(SENTENCES))
+    with pytest.raises(VocabularyError, match="the Unicode tables is damaged"):
+        from_settings(own.to_settings(), own.vocabulary_bytes, unicode=data[:-8])
 
 
 @pytest.mark.oracle

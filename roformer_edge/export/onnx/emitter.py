@@ -274,9 +274,8 @@ def _clipped(graph: GraphBuilder, x: str, name: str, least: float, most: float) 
 
 
 def _quick_gelu(graph: GraphBuilder, x: str, name: str) -> str:
-    scaled = graph.node("Mul", name, [x, graph.scalar("quick_gelu", 1.702, np.float32)])
-    # of a name of its own: two products of one part
-    return graph.node("Mul", f"{name}.gate", [x, graph.node("Sigmoid", name, [scaled])])
+    scaled = graph.node("Mul", f"{name}.scaled", [x, graph.scalar("quick gelu", 1.702, np.float32)])
+    return graph.node("Mul", name, [x, graph.node("Sigmoid", name, [scaled])])
 
 
 def _relu2(graph: GraphBuilder, x: str, name: str) -> str:

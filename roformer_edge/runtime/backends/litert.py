@@ -130,7 +130,7 @@ class LiteRTSession:
             self._interpreter = None
 
     def _settle(self) -> None:
-        """After the first run the delegate has packed what it needs, and the file is read no more but for embeddings."""
+        """After the first run the delegate has packed what it needs, and the file is read for embeddings only."""
         if self._mapped is not None and _partitions(self._interpreter):
             let_go_of_pages(self._mapped)
         self._mapped = None

@@ -136,9 +136,10 @@ class Pipeline(ABC):
         """Make what reads a text or a pair."""
 
         def read(value: object, where: str) -> OffsetEncoding:
-            if isinstance(value, tuple) and self._types < 2:
+            encoding = self._model.encode(value, truncation=truncation, where=where)
+            if max(encoding.type_ids, default=0) >= self._types:
                 raise TextError(f"{where} is a pair, and the model was made for single texts (type_vocab_size 1)")
-            return self._model.encode(value, truncation=truncation, where=where)
+            return encoding
 
         return read
 

@@ -10,30 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.crf import Crf
 from roformer_edge.errors import BackendError, UnknownNameError
 from roformer_edge.runtime.inference import EncodingTokenizer, Limits, OffsetEncoding
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
 from roformer_edge.scores import softmax
+from roformer_edge.tagging import TagScheme
 
 # "none": one entry a token. Else entries are stretches of the text, made of units: with "simple" a unit is a token;
 # with "first" and "mean" it is a word, a token with the "##" tokens that continue it, and its probabilities are those
 # of its first token or their mean.
 AGGREGATIONS = ("none", "simple", "first", "mean")
-
-OUTSIDE = "O"
-# What the letter in front of a label's name says: whether an entity begins here in any case, and whether it ends.
-# B-, I-: begin, inside (BIO); M-: middle, E- or L-: end or last, S- or U-: single or unit (BMES, BIOES, BILOU).
-_PREFIXES = {
-    "B": (True, False),
-    "I": (False, False),
-    "M": (False, False),
-    "E": (False, True),
-    "L": (False, True),
-    "S": (True, True),
-    "U": (True, True),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +30,7 @@ class Entity:
     """A stretch of a text.
 
     Attributes:
-        label: What it is: the label without its ``B-`` or ``I-``; with ``aggregation="none"`` the label as it is.
+        label: What it is: the label without its letter; with ``aggregation="none"`` the label as it is.
         score: The mean probability of its tokens' labels.
         start: Its first character in the text.
         end: One more than its last.
@@ -57,11 +46,12 @@ class Entity:
 
 @dataclass(frozen=True)
 class _Unit:
-    """A token or a word: where it stands, and a probability for each label."""
+    """A token or a word: where it stands, the index of its label, and the probability of that."""
 
     start: int
     end: int
-    scores: NDArray[np.float64]
+    label: int
+    score: float
 
 
 class TokenClassifier(Pipeline):
@@ -69,15 +59,25 @@ class TokenClassifier(Pipeline):
 
     Attributes:
         labels: Names of the classes in the order of the logits.
+        scheme: How the labels are read.
+        crf: The transitions between labels, where the model has them.
     """
 
     task = "token-classification"
 
     def __init__(
-        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
+        self,
+        session: Session,
+        tokenizer: EncodingTokenizer,
+        config: RoFormerConfig,
+        *,
+        limits: Limits | None = None,
+        crf: Crf | None = None,
     ) -> None:
         super().__init__(session, tokenizer, config, limits=limits)
+        self.crf = crf
         self.labels = config.labels
+        self.scheme = TagScheme.of(config.labels)
 
     @overload
     def __call__(
@@ -107,10 +107,13 @@ class TokenClassifier(Pipeline):
     ) -> Any:
         """Find the entities of one text, or of many.
 
-        The label of a unit is its most probable one. An entity begins with ``B-`` or ``S-``, or where the label's name
+        The label of a unit is its most probable one; with a conditional random field it is that of the most probable
+        sequence over all tokens, and probabilities are those over all sequences. Letters in labels are read as the
+        whole set of labels has them, before a name or behind it, with ``-`` or ``_``; see
+        :class:`~roformer_edge.tagging.TagScheme`. An entity begins with ``B-`` or ``S-``, or where the label's name
         differs from that of the unit before; it goes on while the name stays, so an ``I-`` without its ``B-`` begins
-        one, and labels without a letter in front (``PER``) are joined with equal neighbours. ``E-`` and ``S-`` end it.
-        ``O`` is outside.
+        one, and labels without a letter (``PER``) are joined with equal neighbours. ``E-`` and ``S-`` end it. ``O`` is
+        outside.
 
         Args:
             texts: A ``str``; a list (or other collection) of such; or an iterator.
@@ -153,85 +156,41 @@ class TokenClassifier(Pipeline):
             raise BackendError(
                 f"the graph gave {logits.shape[1:]} logits for a token, and there are {len(self.labels)} labels"
             )
-        units = _units(encoding, softmax(logits.astype(np.float64)), aggregation)
-        found = [(unit, int(unit.scores.argmax())) for unit in units]
+        units = self._units(encoding, logits.astype(np.float64), aggregation)
+        labels = [self.labels[unit.label] for unit in units]
         if aggregation == "none":
-            return [
-                self._entity(text, self.labels[index], unit.start, unit.end, [float(unit.scores[index])])
-                for unit, index in found
-            ]
-        return self._join(text, found)
+            return [_entity(text, label, [unit]) for label, unit in zip(labels, units, strict=True)]
+        return [_entity(text, name, units[first:end]) for name, first, end in self.scheme.join(labels)]
 
-    def _join(self, text: str, found: Sequence[tuple[_Unit, int]]) -> list[Entity]:
-        labels = [self.labels[index] for _, index in found]
-        return [
-            self._entity(
-                text,
-                name,
-                found[first][0].start,
-                found[end - 1][0].end,
-                [float(unit.scores[index]) for unit, index in found[first:end]],
-            )
-            for name, first, end in join_labels(labels)
-        ]
-
-    @staticmethod
-    def _entity(text: str, label: str, start: int, end: int, scores: Sequence[float]) -> Entity:
-        score = sum(scores) / len(scores)
-        return Entity(label=label, score=score, start=start, end=end, text=text[start:end])
+    def _units(self, encoding: OffsetEncoding, logits: NDArray[np.float64], aggregation: str) -> list[_Unit]:
+        scores = softmax(logits) if self.crf is None else self.crf.marginals(logits)
+        labels = scores.argmax(axis=-1) if self.crf is None else self.crf.best_labels(logits)
+        units = []
+        for word in _words(encoding, joined=aggregation in ("first", "mean")):
+            mean = scores[word].mean(axis=0) if aggregation == "mean" else scores[word[0]]
+            label = int(mean.argmax() if aggregation == "mean" else labels[word[0]])
+            start, end = encoding.offsets[word[0]][0], encoding.offsets[word[-1]][1]
+            units.append(_Unit(start, end, label, float(mean[label])))
+        return units
 
 
-def join_labels(labels: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Entities in the labels of consecutive units: ``(name, index of the first unit, one more than that of the last)``.
-
-    An entity begins where a label says so or the name changes, and ends where a label says so or another begins; see
-    :meth:`TokenClassifier.__call__`.
-    """
-    entities: list[tuple[str, int, int]] = []
-    name, start = OUTSIDE, 0
-
-    def close(end: int) -> None:
-        if name != OUTSIDE:
-            entities.append((name, start, end))
-
-    for index, label in enumerate(labels):
-        this, begins, ends = split_label(label)
-        if begins or this != name:
-            close(index)
-            name, start = this, index
-        if ends:
-            close(index + 1)
-            name = OUTSIDE
-    close(len(labels))
-    return entities
+def _entity(text: str, label: str, units: Sequence[_Unit]) -> Entity:
+    start, end = units[0].start, units[-1].end
+    score = sum(unit.score for unit in units) / len(units)
+    return Entity(label=label, score=score, start=start, end=end, text=text[start:end])
 
 
-def split_label(label: str) -> tuple[str, bool, bool]:
-    """Split a label: its name, whether an entity begins with it in any case, and whether it ends with it."""
-    letter, dash, name = label.partition("-")
-    if dash and name and letter in _PREFIXES:
-        return (name, *_PREFIXES[letter])
-    return label, False, False
-
-
-def _units(encoding: OffsetEncoding, scores: NDArray[np.float64], aggregation: str) -> list[_Unit]:
-    """Collect tokens of the text, or its words, with their probabilities."""
+def _words(encoding: OffsetEncoding, *, joined: bool) -> list[list[int]]:
+    """Collect the indices of the text's tokens, those of a word together where words are to be joined."""
     offsets, tokens = encoding.offsets, encoding.tokens
     words: list[list[int]] = []
     for index, text in enumerate(encoding.sequence_ids):
         if text is None:
             continue
-        continues = tokens[index].startswith("##") and aggregation in ("first", "mean")
+        continues = joined and tokens[index].startswith("##")
         # the tokens of a word stand side by side in the text
         if words and continues and offsets[words[-1][-1]][1] == offsets[index][0]:
             words[-1].append(index)
         else:
             words.append([index])
-    return [
-        _Unit(
-            offsets[word[0]][0],
-            offsets[word[-1]][1],
-            scores[word].mean(axis=0) if aggregation == "mean" else scores[word[0]],
-        )
-        for word in words
-    ]
+    return words

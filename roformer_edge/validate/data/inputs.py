@@ -96,11 +96,12 @@ def read_rows(
 def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: TextRow, *, truncation: bool) -> Problem | None:
     """Find why a model could not take a row: too many tokens, or a pair where it was made for single texts."""
     text, pair = row
-    if pair is not None and config.type_vocab_size < 2:
+    encoding = tokenizer.encode_text(text, pair)
+    if max(encoding.type_ids, default=0) >= config.type_vocab_size:
         return Problem(
             reason="a pair, and the model was made for single texts (type_vocab_size 1)", remedy="leave it out"
         )
-    tokens, limit = len(tokenizer.encode_text(text, pair).ids), config.max_position_embeddings
+    tokens, limit = len(encoding.ids), config.max_position_embeddings
     return too_long(tokens, limit) if tokens > limit and not truncation else None
 
 

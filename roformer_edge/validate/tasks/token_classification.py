@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import ComparisonError
-from roformer_edge.runtime.pipelines.token_classification import OUTSIDE, join_labels, split_label
+from roformer_edge.tagging import TagScheme
 from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.data.inputs import Inputs, join_words
 from roformer_edge.validate.data.labels import label_of
@@ -99,8 +99,9 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
         super().__init__(labels)
-        self.kinds = tuple(dict.fromkeys(name for label in labels if (name := split_label(label)[0]) != OUTSIDE))
-        self._strict = strict_reader(labels)
+        self._scheme = TagScheme.of(labels)
+        self.kinds = self._scheme.names
+        self._strict = self._scheme.strict_reader()
         loose = (
             _f1("F1", RIGHT, FOUND, GOLD),
             Ratio(name="precision", numerator=lambda rows: rows[:, RIGHT], denominator=lambda rows: rows[:, FOUND]),
@@ -121,7 +122,7 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
         name = line.key("tags")
         labels = [label_of(line, tag, self.labels, f"number {n} of {name!r}") for n, tag in enumerate(tags, 1)]
         places = _find(line, words) if line.holds("text") else join_words(words)[1]
-        entities = _spans(join_labels(labels), places)
+        entities = _spans(self._scheme.join(labels), places)
         strict = entities if self._strict is None else _spans(self._strict(labels), places)
         return GoldEntities(entities=entities, strict=strict)
 
@@ -158,7 +159,7 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
         labels = [token.label for token in tokens]
         places = [(token.start, token.end) for token in tokens]
         return TaggedText(
-            entities=_spans(join_labels(labels), places),
+            entities=_spans(self._scheme.join(labels), places),
             strict=None if self._strict is None else _spans(self._strict(labels), places),
             scores=tuple(token.score for token in tokens),
         )
@@ -239,38 +240,6 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
                 blocks=(Table(head=("entity", "reference", "candidate"), rows=rows),),
             ),
         ]
-
-
-def strict_reader(labels: Sequence[str]) -> Callable[[Sequence[str]], list[tuple[str, int, int]]] | None:
-    """Choose how entities of these labels are read strictly; ``None`` where no label says that one begins.
-
-    With ``B-`` and ``I-`` (seqeval's IOB2) an entity is a ``B-`` and the ``I-`` of its kind that follow it. Where
-    labels also say that an entity ends (IOBES, BILOU, BMES), it must end so; other labels are no entities at all.
-    """
-    letters = {label.partition("-")[0] for label in labels if split_label(label)[0] != label}
-    if "B" not in letters:
-        return None
-    closed = bool(letters & set("ELSU"))
-
-    def read(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-        found: list[tuple[str, int, int]] = []
-        name, start = "", -1  # of the entity that is open
-        for index, tag in enumerate([*tags, OUTSIDE]):
-            letter, this = tag.partition("-")[0], split_label(tag)[0]
-            goes_on = start >= 0 and this == name and letter in ("I", "M", "E", "L")
-            if start >= 0 and not goes_on and not closed:
-                found.append((name, start, index))
-            if goes_on and letter in ("E", "L"):
-                found.append((name, start, index + 1))
-            if letter in ("S", "U"):
-                found.append((this, index, index + 1))
-            if letter == "B":
-                name, start = this, index
-            elif not goes_on or letter in ("E", "L"):
-                start = -1
-        return found
-
-    return read
 
 
 def entity_f1(found: Sequence[set[Span]], gold: Sequence[set[Span]]) -> float:

@@ -34,8 +34,8 @@ def test_texts_that_are_too_long_are_named_before_any_work():
 
     with pytest.raises(DatasetError) as caught:
         check_inputs(examples, longer_than(512))
-    assert str(caught.value) == "dev.jsonl:600: 602 tokens, the model takes 512; --truncate cuts (3 such texts)"
-    with pytest.raises(DatasetError, match=r"dev.jsonl:700: 702 tokens, the model takes 602; --truncate cuts$"):
+    assert str(caught.value) == "dev.jsonl:600: 602 tokens, the model takes 512; truncation=True cuts (3 such texts)"
+    with pytest.raises(DatasetError, match=r"dev.jsonl:700: 702 tokens, the model takes 602; truncation=True cuts$"):
         check_inputs(examples, longer_than(602))
     check_inputs(examples, longer_than(702))
 

@@ -92,7 +92,7 @@ def test_texts_are_filled_where_their_tokens_stand():
         ({"text": "今天[MASK]", "answers": ["好", "坏"]}, "1 of [MASK], and 2 in answers; give one for each"),
         ({"text": "今天", "answers": ["好"]}, "0 of [MASK], and 1 in answers"),
         ({"text": "今天[MASK]", "answers": ["鑫"]}, "the answer '鑫' is no token of the vocabulary; hide a token"),
-        ({"text": "今天" * 50}, "52 tokens, the model takes 40; --truncate cuts"),
+        ({"text": "今天" * 50}, "52 tokens, the model takes 40; truncation=True cuts"),
     ],
 )
 def test_problems_are_found_without_the_model(model, inputs, says):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roformer_edge.errors import ComparisonError, DatasetError
-from roformer_edge.runtime.pipelines.token_classification import join_labels
+from roformer_edge.tagging import TagScheme
 from roformer_edge.validate.data.examples import Example, read_examples
 from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.render.markdown import to_markdown
@@ -21,7 +21,6 @@ from roformer_edge.validate.tasks.token_classification import (
     GoldEntities,
     TaggedText,
     entity_f1,
-    strict_reader,
 )
 from tests.tiny_checkpoint import write_lines
 from tests.validate.tables import UNTIMED, text_predictor
@@ -42,9 +41,10 @@ def random_tags(random: np.random.Generator, labels: tuple[str, ...], near: list
 
 def spans(tags: list[str], labels: tuple[str, ...]) -> GoldEntities:
     """Entities over the numbers of the tags."""
-    strict = strict_reader(labels)
+    scheme = TagScheme.of(labels)
+    strict = scheme.strict_reader()
     assert strict is not None
-    return GoldEntities(entities=tuple(join_labels(tags)), strict=tuple(strict(tags)))
+    return GoldEntities(entities=tuple(scheme.join(tags)), strict=tuple(strict(tags)))
 
 
 @pytest.mark.oracle
@@ -87,10 +87,10 @@ def test_strict_entities_of_closed_schemes_are_whole(tags):
 
 
 def test_labels_without_a_beginning_have_no_strict_reading():
-    assert strict_reader(("O", "PER", "LOC")) is None
-    assert strict_reader(("O", "I-PER")) is None
+    assert TagScheme.of(("O", "PER", "LOC")).strict_reader() is None
+    assert TagScheme.of(("O", "I-PER")).strict_reader() is None
     assert [metric.name for metric in EntityMeasure(("O", "PER")).metrics] == ["F1", "precision", "recall"]
-    bmes = strict_reader(("O", "B-X", "M-X", "E-X", "S-X"))
+    bmes = TagScheme.of(("O", "B-X", "M-X", "E-X", "S-X")).strict_reader()
     assert bmes(["B-X", "M-X", "E-X", "S-X", "B-X", "M-X"]) == [("X", 0, 3), ("X", 3, 4)]
 
 

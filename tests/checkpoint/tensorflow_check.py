@@ -1,6 +1,6 @@
 """Runs where h5py and TensorFlow are installed: reads the files of bert4keras, and files that are refused.
 
-    python keras_check.py GOLDEN FOLDER
+    python tensorflow_check.py GOLDEN FOLDER
 
 prints, as JSON, the largest difference from what bert4keras answered, the notes, and what is said of the others.
 """
@@ -70,6 +70,31 @@ def keras_3(folder: Path) -> str:
     return refusal(lambda: find_weights(folder).open())
 
 
+def tensorflow_1(folder: Path) -> dict[str, Any]:
+    """Variables as BERT's training writes them: what comes back, and what is said of a file that was cut."""
+    folder.mkdir()
+    kernel = np.arange(6, dtype=np.float32).reshape(2, 3)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        for name in ("bert/encoder/layer_0/attention/self/key/kernel", "bert/embeddings/word_embeddings"):
+            for path in (name, f"{name}/adam_m"):
+                tf.compat.v1.get_variable(path, initializer=kernel, use_resource=False)
+        tf.compat.v1.get_variable("bert/embeddings/LayerNorm/gamma", initializer=kernel[0], use_resource=False)
+        tf.compat.v1.get_variable("global_step", initializer=np.int64(7), use_resource=False)
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver().save(session, str(folder / "bert_model.ckpt"))
+    (file,) = find_weights(folder).open()
+    arrays = {name: file.read(name).tolist() for name in file.names()}
+    data = folder / "bert_model.ckpt.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:20])
+
+    def read() -> None:
+        for file in find_weights(folder).open():
+            for name in file.names():
+                file.read(name)
+
+    return {"arrays": arrays, "cut": refusal(read)}
+
+
 def objects_of_tensorflow_2(folder: Path) -> str:
     folder.mkdir()
     tf.train.Checkpoint(dense=tf.Variable([1.0, 2.0])).write(str(folder / "best_model.weights"))
@@ -91,6 +116,7 @@ def main(place: Path, folder: Path) -> None:
         "whole model": whole_model(place / "bert4keras_v1", folder / "whole"),
         "layers of its own": with_layers_of_its_own(place / "bert4keras_v1", folder / "own"),
         "Keras 3": keras_3(folder / "keras3"),
+        "TensorFlow 1": tensorflow_1(folder / "tensorflow1"),
         "objects": objects_of_tensorflow_2(folder / "objects"),
     }
     print(json.dumps(found))

@@ -1,0 +1,62 @@
+"""What a deployment writes down is what it measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from roformer_edge.bundle.card import model_card
+from roformer_edge.deploy.contents import measured_loss
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import Deployment, DeployOptions
+from tests.tiny_bundle import manifest as tiny_manifest
+from tests.tiny_checkpoint import labelled, write_checkpoint
+from tests.validate.tables import make_small_report
+
+CALIBRATION = 5
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    folder = tmp_path_factory.mktemp("contents")
+    data = labelled(folder / "data.jsonl", repeat=2)
+    options = DeployOptions(recipe="int8-static", calibration=data, calibration_texts=CALIBRATION)
+    return deploy_checkpoint(write_checkpoint(folder / "checkpoint"), folder / "bundle", options)
+
+
+def test_a_loss_is_a_positive_drop_in_the_manifest_and_on_the_card() -> None:
+    report = make_small_report()  # 5 of 8 right before, 4 after
+    loss = measured_loss(report)
+    assert (loss.metric, loss.reference, loss.candidate, loss.drop) == ("accuracy", 62.5, 50.0, 12.5)
+    assert loss.low is not None
+    assert loss.high is not None
+    assert loss.low < 12.5 < loss.high
+    assert (loss.agreement, loss.examples) == (50.0, 8)
+    assert "| accuracy | 62.50 % | 50.00 % | 12.50 (95 % interval " in model_card(
+        tiny_manifest(measured=loss), "bundle"
+    )
+
+
+def test_as_many_texts_are_seen_in_calibration_as_were_asked_for(made: Deployment) -> None:
+    calibration = made.manifest.calibration
+    assert calibration is not None
+    assert calibration.texts == CALIBRATION
+
+
+def test_every_file_is_listed_with_its_size_and_digest(made: Deployment) -> None:
+    listed = {entry.path: (entry.bytes, entry.sha256) for entry in made.manifest.files}
+    found = {
+        path.name: (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in made.bundle.iterdir()
+        if path.name != "manifest.json"
+    }
+    assert listed == found
+
+
+def test_the_recipe_names_a_decision_and_a_reason_for_every_part(made: Deployment) -> None:
+    recipe = json.loads((made.bundle / "recipe.json").read_text())
+    assert recipe["preset"] == "x86"
+    assert {"scope", "scheme", "reason"} <= recipe["decisions"][0].keys()
+    assert all(decision["reason"] for decision in recipe["decisions"])
