@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli.texts import add_fields, field_names, print_json
+from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.quantize.recipe import RECIPES
 from roformer_edge.records import to_values
@@ -67,11 +69,10 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     """How it is quantised."""
-    targets = "cpu, server, android-gpu, android-npu, edgetpu, ios-coreml, old-android"
     parser.add_argument(
         "--target",
         metavar="NAME",
-        help=f"take format, recipe, lengths and runtime that suit a kind of device: {targets}",
+        help=f"take format, runtime, recipe and lengths that suit a kind of device; one of: {', '.join(TARGETS)}",
     )
     parser.add_argument(
         "--recipe",
@@ -134,11 +135,13 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
     """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
     from roformer_edge.deploy.options import DeployOptions
-    from roformer_edge.deploy.targets import options_for
 
     asked = {name: getattr(args, name) for name in ("format", "recipe", "lengths", "runtime")}
     chosen = {name: value for name, value in asked.items() if value is not None}
-    make = DeployOptions if args.target is None else partial(options_for, args.target)
+    make: Callable[..., DeployOptions] = DeployOptions
+    if args.target is not None:
+        print(f"note: {get_target(args.target)}", file=sys.stderr)
+        make = partial(DeployOptions.for_target, args.target)
     return make(
         **chosen,
         task=args.task,

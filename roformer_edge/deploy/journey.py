@@ -184,8 +184,8 @@ def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
     integers = schemes - {FLOAT, HALF}
     for name, value, needed in (
         ("preset", options.preset, integers),
-        ("keep_float", options.keep_float or None, schemes != {FLOAT}),
-        ("keep_weights", options.keep_weights or None, schemes == {FLOAT}),
+        ("keep_float", options.keep_float or None, schemes - {FLOAT}),
+        ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
         ("calibration", options.calibration, integers - {ROWS}),
         ("observer", options.observer, integers & {STATIC}),
     ):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from roformer_edge.bundle.manifest import Manifest
+from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, advice
 from roformer_edge.formats import DEFAULT_FORMAT, get_format
 from roformer_edge.quantize.observers import get_observer
@@ -74,6 +76,20 @@ class DeployOptions:
     overwrite: bool = False
     ignore_weights: tuple[str, ...] = ()
     keep_weights: bool = False
+
+    @classmethod
+    def for_target(cls, target: str, **asked: Any) -> DeployOptions:
+        """Choose format, runtime, recipe and lengths that suit a kind of device.
+
+        Args:
+            target: A key of ``targets.TARGETS``.
+            asked: Fields that were chosen; recipe and lengths may be others than the target's if it can compute them.
+
+        Raises:
+            UnknownNameError: No such target.
+            OptionError: The target cannot compute what was chosen.
+        """
+        return cls(**(asked | choices_for(get_target(target), asked)))
 
     def __post_init__(self) -> None:
         get_format(self.format).minimum_runtime(self.runtime)

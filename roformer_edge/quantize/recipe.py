@@ -107,7 +107,7 @@ class Decision:
 def batching_of(decisions: Iterable[Decision]) -> str:
     """Tell which rows may be computed together without changing each other's answers: a key of ``BATCHING``."""
     schemes = {decision.scheme for decision in decisions}
-    return "single" if DYNAMIC in schemes else "equal_lengths" if STATIC in schemes else "any"
+    return "single" if schemes & {DYNAMIC, INT4} else "equal_lengths" if STATIC in schemes else "any"
 
 
 _NO_RULE = "no rule of the recipe matches it"
