@@ -14,6 +14,16 @@ from typing import Annotated
 from roformer_edge.records import Constraint, one_of
 
 DEFAULT = "default"
+# An input that tells which positions' states a head is to read; the output then has an axis ``positions`` in place of
+# that over tokens.
+POSITIONS = "positions"
+# An input that tells by which positions tokens are rotated.
+POSITION_IDS = "position_ids"
+# Inputs with the keys and values of earlier tokens, and outputs with those of all: ``past_key_values.3.key``. Their
+# axes are rows, heads, tokens and head size; the names are those of the Hugging Face exporters.
+PAST = "past_key_values"
+PRESENT = "present"
+CACHED_PARTS = ("key", "value")
 # numpy's names of what an input or an output may hold
 DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "bool")
 
@@ -64,6 +74,16 @@ class Signature:
     def length(self) -> int | None:
         """The number of tokens that rows are padded to; ``None`` where any number will do."""
         return fixed_size(self.inputs[0].axes[-1])
+
+    @property
+    def takes_positions(self) -> bool:
+        """Whether a call tells which positions are read."""
+        return any(spec.name == POSITIONS for spec in self.inputs)
+
+    @property
+    def cached(self) -> bool:
+        """Whether a call may go on from the keys and values of earlier tokens. These may be none."""
+        return any(spec.name.startswith(f"{PAST}.") for spec in self.inputs)
 
     def computes_as(self, other: Signature) -> bool:
         """Tell whether the two have the same inputs and outputs by name, and so differ in sizes only."""
