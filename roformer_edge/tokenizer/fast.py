@@ -307,6 +307,7 @@ class BertTokenizer(Tokenizer):
     """
 
     mode = "bert"
+    uses_words = False
     _cleans_up = True
     _backend_class = FastBackend
 
@@ -330,6 +331,7 @@ class PreTrainedTokenizerFast(Tokenizer):
     """
 
     mode = "plain"
+    uses_words = False
     _needed = ()
     _defaults = ()
     _backend_class = FastBackend

@@ -83,12 +83,11 @@ def test_a_float_bundle_is_a_source_like_its_checkpoint(cli, checkpoint, tmp_pat
     assert "--ignore-weights must be left out for a bundle" in refused.error
     for source in (checkpoint, tmp_path / "fp32", tmp_path / "fp32.rfe"):
         assert cli("quantize", source, "--out", tmp_path / "int8", "--overwrite").code == 0
-        answers = rows(cli("run", tmp_path / "int8", *TEXTS))
+        model = (tmp_path / "int8" / "model.onnx").read_bytes()
         manifest = json.loads((tmp_path / "int8" / "manifest.json").read_text())
         if source is checkpoint:
-            wanted, digest = answers, manifest["provenance"]["checkpoint_sha256"]
-        assert [row["label"] for row in answers] == [row["label"] for row in wanted]
-        assert [row["score"] for row in answers] == pytest.approx([row["score"] for row in wanted], abs=1e-3)
+            wanted, digest = model, manifest["provenance"]["checkpoint_sha256"]
+        assert model == wanted
         assert manifest["provenance"]["checkpoint_sha256"] == digest
     assert "fp32" in cli("quantize", tmp_path / "int8", "--out", tmp_path / "twice").error
 
@@ -275,3 +274,17 @@ def test_pairs_are_calibrated_as_pairs(cli, checkpoint, tmp_path):
     paired = digest({"text": TEXTS[0], "text_pair": TEXTS[1]})
     assert paired not in (alone, digest({"text": TEXTS[0] + TEXTS[1]}))
     assert paired == digest({"sentence1": TEXTS[0], "sentence2": TEXTS[1], "label": "开"})
+
+
+def test_a_target_chooses_and_says_what_and_why(cli, checkpoint, tmp_path):
+    made = cli(
+        "deploy", checkpoint, "--out", tmp_path / "bundle", "--target", "android-gpu", "--lengths", "16", "--json"
+    )
+    assert made.code == 0
+    assert "note: android-gpu: tflite, fp16, 32 and 128 tokens, litert-2, because graphics processors" in made.err
+    assert (json.loads(made.out)["format"], json.loads(made.out)["recipe"]) == ("tflite", "fp16")
+    refused = cli(
+        "deploy", checkpoint, "--out", tmp_path / "other", "--target", "android-gpu", "--recipe", "int8-static"
+    )
+    assert refused.code == 1
+    assert "--recipe must be a recipe with no other schemes than float16, float32" in refused.err
