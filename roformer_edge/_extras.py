@@ -16,6 +16,7 @@ EXTRA_OF = {
     "flax": "flax",
     "jax": "flax",
     "onnx": "export",
+    "ai_edge_litert": "tflite",
     "safetensors": "export",
     "ml_dtypes": "export",
     "rjieba": "rjieba",

@@ -22,7 +22,7 @@ def writable(out: Path) -> Iterator[None]:
         raise BundleError(f"cannot write {out}: {error.strerror or error}; nothing was left behind") from error
 
 
-def write_file(target: Path, pieces: Iterable[bytes], out: Path) -> tuple[int, str]:
+def write_file(target: Path, pieces: Iterable[bytes | memoryview], out: Path) -> tuple[int, str]:
     """Write a new file durably, on behalf of ``out``; return its size in bytes and its SHA-256."""
     state, size = hashlib.sha256(), 0
     with writable(out):

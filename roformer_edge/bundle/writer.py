@@ -70,6 +70,10 @@ class BundleWriter:
         """What was added so far."""
         return tuple(self._files)
 
+    def add_pieces(self, path: str, role: str, pieces: Iterable[bytes | memoryview]) -> FileEntry:
+        """Add a file with this content, written as it comes; otherwise as :meth:`add_file`."""
+        return self._add(path, role, pieces)
+
     def add_bytes(self, path: str, role: str, data: bytes) -> FileEntry:
         """Write ``data`` as the file ``path`` (relative, forward slashes) with a role of ``manifest.ROLES``."""
         return self._add(path, role, (data,))
@@ -121,7 +125,7 @@ class BundleWriter:
         Manifest.from_json(text)
         write_file(self.directory / MANIFEST_NAME, (text,), self._out)
 
-    def _add(self, path: str, role: str, pieces: Iterable[bytes]) -> FileEntry:
+    def _add(self, path: str, role: str, pieces: Iterable[bytes | memoryview]) -> FileEntry:
         target = self.directory / check_path(path, "the path")
         if target.exists():
             raise BundleFormatError(f"{path!r} was added to {self._out} before")

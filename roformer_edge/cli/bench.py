@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING
 
+from roformer_edge.cli.options import numbers
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import print_json
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("bundle", metavar="BUNDLE", help="a bundle's directory or .rfe archive")
-    parser.add_argument("--lengths", type=_numbers, metavar="N,N", help="in tokens (default: 16,64,128,512 that fit)")
-    parser.add_argument("--batch-sizes", type=_numbers, default=(1, 8), metavar="N,N", help="(default: 1,8)")
+    parser.add_argument("--lengths", type=numbers, metavar="N,N", help="in tokens (default: 16,64,128,512 that fit)")
+    parser.add_argument("--batch-sizes", type=numbers, default=(1, 8), metavar="N,N", help="(default: 1,8)")
     parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument("--runs", type=int, default=30, metavar="N", help="timed runs of each (default: 30)")
     parser.add_argument("--cold-starts", type=int, default=3, metavar="N", help="fresh processes (default: 3)")
@@ -59,11 +60,3 @@ def _print_table(report: BenchReport) -> None:
         middle = seconds[len(seconds) // 2]
         memory = f", at most {peak / 1e6:.0f} MB" if peak else ""
         print(f"\ncold start, process to first answer: {1000 * middle:.0f} ms (median of {len(seconds)}){memory}")
-
-
-def _numbers(value: str) -> tuple[int, ...]:
-    """Whole numbers of at least 1 with commas between."""
-    parts = value.split(",")
-    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
-        raise argparse.ArgumentTypeError(f"must be whole numbers of at least 1 with commas between, found {value!r}")
-    return tuple(map(int, parts))

@@ -14,11 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="what it is, as JSON")
     verify = actions.add_parser("verify", help="compare every file with its digest, and the engine with the self-test")
     for action in (show, verify):
-        action.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's directory or .rfe archive")
-    pack = actions.add_parser("pack", help="directory in, one .rfe archive out")
+        action.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's directory, .rfe or .tflite file")
+    pack = actions.add_parser(
+        "pack", help="directory in, one file out: a .rfe archive, or a .tflite model with the other files at its end"
+    )
     pack.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's directory")
     unpack = actions.add_parser("unpack", help="archive in, directory out")
-    unpack.add_argument("bundle", type=Path, metavar="ARCHIVE", help="a .rfe archive")
+    unpack.add_argument("bundle", type=Path, metavar="ARCHIVE", help="a .rfe or .tflite file")
     for action in (pack, unpack):
         action.add_argument("out", type=Path, metavar="OUT", help="what to write")
         action.add_argument("--overwrite", action="store_true", help="replace what is there")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli.texts import add_fields, field_names, print_json
+from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
+from roformer_edge.quantize.recipe import RECIPES
 from roformer_edge.records import to_values
 from roformer_edge.tasks import TASKS
 
@@ -27,8 +31,17 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
     formats = ", ".join(FORMATS)
+    parser.add_argument("--format", help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})")
     parser.add_argument(
-        "--format", default=DEFAULT_FORMAT, help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})"
+        "--runtime",
+        help="what the bundle is to run on; "
+        + "; ".join(f"{row.name}: {', '.join(row.runtimes)}" for row in FORMATS.values()),
+    )
+    parser.add_argument(
+        "--lengths",
+        type=numbers,
+        metavar="N,N",
+        help="tokens that a TFLite model is made for, for delegates that want to know (default: any number)",
     )
     parser.add_argument(
         "--tokenizer",
@@ -49,15 +62,21 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="leave out tensors of the checkpoint that match, though they may change answers, such as 'lstm.*'; may be "
         "given more than once",
     )
-    parser.add_argument("--inputs", default="int64", help="integer type of the graph's inputs: int64 or int32")
+    parser.add_argument(
+        "--inputs", help="integer type of the graph's inputs: int64 or int32 (default: int64 in ONNX, int32 in TFLite)"
+    )
 
 
-def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
+def add_recipe(parser: argparse.ArgumentParser) -> None:
     """How it is quantised."""
     parser.add_argument(
+        "--target",
+        metavar="NAME",
+        help=f"take format, runtime, recipe and lengths that suit a kind of device; one of: {', '.join(TARGETS)}",
+    )
+    parser.add_argument(
         "--recipe",
-        default=default,
-        help=f"fp32, int8-embeddings, int8-dynamic, int8-static, or the path of a recipe.json (default: {default})",
+        help=f"{', '.join(RECIPES)}, or the path of a recipe.json (default: int8-dynamic)",
     )
     parser.add_argument(
         "--keep-float",
@@ -101,7 +120,9 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
     return DeployOptions(
         task=args.task,
         max_length=args.max_length,
-        format=args.format,
+        format=args.format or DEFAULT_FORMAT,
+        runtime=args.runtime,
+        lengths=args.lengths or (),
         recipe="fp32",
         index_dtype=args.inputs,
         tokenizer=args.tokenizer,
@@ -115,11 +136,16 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
     """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
     from roformer_edge.deploy.options import DeployOptions
 
-    return DeployOptions(
+    asked = {name: getattr(args, name) for name in ("format", "recipe", "lengths", "runtime")}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    make: Callable[..., DeployOptions] = DeployOptions
+    if args.target is not None:
+        print(f"note: {get_target(args.target)}", file=sys.stderr)
+        make = partial(DeployOptions.for_target, args.target)
+    return make(
+        **chosen,
         task=args.task,
         max_length=args.max_length,
-        format=args.format,
-        recipe=args.recipe,
         keep_float=tuple(args.keep_float),
         preset=args.preset,
         observer=args.observer,
@@ -180,3 +206,11 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
         print(f"parity: not checked: {parity.reason}")
     for file in files:
         print(f"report: {file}")
+
+
+def numbers(value: str) -> tuple[int, ...]:
+    """Read whole numbers of at least 1 with commas between."""
+    parts = value.split(",")
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise argparse.ArgumentTypeError(f"must be whole numbers of at least 1 with commas between, found {value!r}")
+    return tuple(map(int, parts))

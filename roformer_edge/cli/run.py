@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.texts import add_texts, print_json, read_questions
 from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
+from roformer_edge.runtime.delegates import DELEGATES
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.base import Pipeline
+    from roformer_edge.runtime.session import BackendReport
     from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
 
 # argument -> the option of a pipeline that it sets
@@ -42,29 +44,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="stop",
         help="at an input that cannot be used: stop, or skip it and say why on standard error (default: stop)",
     )
-    parser.add_argument("--self-test", action="store_true", help="first compare the engine with the recorded answers")
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        default=None,
+        help="first compare the engine with the recorded answers, though nothing speaks against it",
+    )
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """How the engine is to run."""
     parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument(
-        "--providers",
+        "--delegate",
         type=lambda value: tuple(value.split(",")),
         metavar="NAMES",
-        help="of the engine, most wanted first, with commas between (default: CPUExecutionProvider)",
+        help=f"what is to compute, most wanted first, with commas between: {', '.join(DELEGATES)}, a name as the "
+        "engine knows it, or the path of a delegate library (default: cpu)",
     )
+
+
+def notes_on(report: BackendReport) -> list[str]:
+    """List what a person should know about the engine, a line each."""
+    checked = "" if report.self_test is None else "; its answers are those recorded in the bundle"
+    return [
+        *(f"not used: {fallback}" for fallback in report.fallbacks),
+        *(f"{note}{checked}" for note in report.notes),
+    ]
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
 
-    with load(args.bundle, threads=args.threads, providers=args.providers, self_test=args.self_test) as pipeline:
+    with load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test) as pipeline:
         task = pipeline.model.task
         options = _options(args, pipeline)
-        for fallback in pipeline.fallbacks:
-            print(f"note: not used: {fallback}", file=sys.stderr)
+        for note in notes_on(pipeline.backend_report()):
+            print(f"note: {note}", file=sys.stderr)
         skipped = _Skipped() if args.on_error == "skip" else None
         questions = read_questions(args, task, skip=skipped)
         for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):

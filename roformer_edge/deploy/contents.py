@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from roformer_edge._version import __version__
 from roformer_edge.bundle.crf import crf_bytes
 from roformer_edge.bundle.manifest import (
+    LABELS_NAME,
+    VOCABULARY_NAME,
     CalibrationRecord,
     Manifest,
     MeasuredLoss,
@@ -55,7 +57,7 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
         parity=_parity(exported.parity),
         notes=model.notes,
-        minimum_runtime=row.minimum_runtime,
+        minimum_runtime=row.minimum_runtime(export.runtime),
         provenance=Provenance(
             version=__version__,
             source=model.name,
@@ -75,8 +77,11 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
         "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
         "calibration": exported.calibration and exported.calibration.to_dict(),
     }
-    writer.add_bytes(row.file_name, "model", exported.artifact.to_bytes())
-    writer.add_bytes("vocab.txt", "vocabulary", model.tokenizer.vocabulary_bytes)
+    writer.add_pieces(row.file_name, "model", exported.artifact.pieces())
+    writer.add_bytes(VOCABULARY_NAME, "vocabulary", model.tokenizer.vocabulary_bytes)
+    if row.label_file and model.task.labelled:
+        lines = (" ".join(label.split()) + "\n" for label in model.config.labels)
+        writer.add_bytes(LABELS_NAME, "labels", "".join(lines).encode())
     if model.tokenizer.uses_words:
         writer.add_file("words.bin", "words", WORDS_PATH)
         writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge._extras import available
+from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
@@ -18,7 +21,7 @@ from roformer_edge.errors import OptionError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, ROWS, STATIC, get_recipe
+from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, get_recipe
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
@@ -57,7 +60,8 @@ def deploy_checkpoint(
 
     Args:
         source: A Hugging Face checkpoint directory, or a float32 bundle.
-        out: The bundle's directory, or nothing there yet.
+        out: The bundle's directory, or nothing there yet. A name that ends in ``.rfe`` or, with TFLite, in ``.tflite``
+            makes one file of the bundle; see ``bundle.pack``.
         options: What to make of it; an int8 ONNX bundle for the task that the checkpoint names by default.
         progress: Told of stages and steps.
 
@@ -73,6 +77,8 @@ def deploy_checkpoint(
     from roformer_edge.export.parity import torch_answers
 
     options = options or DeployOptions()
+    if Path(out).suffix in (ARCHIVE_SUFFIX, MODEL_SUFFIX):
+        return _deploy_packed(source, Path(out), options, progress)
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
@@ -83,6 +89,8 @@ def deploy_checkpoint(
         preset=get_preset(options.preset or SAFE_PRESET),
         index_dtype=options.index_dtype,
         observer=options.observer or DEFAULT_OBSERVER,
+        runtime=options.runtime,
+        lengths=options.lengths,
     )
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
@@ -90,7 +98,7 @@ def deploy_checkpoint(
             source,
             options.task,
             options.tokenizer,
-            max_length=options.max_length,
+            max_length=_max_length(source, options),
             ignore_weights=options.ignore_weights,
         ) as model:
             examples = _examples(options, model)
@@ -146,18 +154,45 @@ def deploy_checkpoint(
     )
 
 
+def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
+    """Make a bundle as one file."""
+    check_packed(out, options.format, overwrite=options.overwrite)
+    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
+        directory = Path(folder) / out.stem
+        made = deploy_checkpoint(source, directory, options, progress=progress)
+        return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
+
+
+def _max_length(source: str | Path, options: DeployOptions) -> int | None:
+    """Return the most tokens that are asked for: with fixed lengths the longest of them.
+
+    Raises:
+        OptionError: The model has fewer positions, and more of them were not asked for.
+    """
+    if not options.lengths:
+        return options.max_length
+    with open_source(source, options.task, options.tokenizer, max_length=options.max_length) as model:
+        positions = model.config.max_position_embeddings
+    if options.lengths[-1] > positions:
+        allowed = f"at most {positions}, the model's number of positions (--max-length gives it more)"
+        raise OptionError("lengths", options.lengths[-1], allowed)
+    return options.lengths[-1]
+
+
 def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
-    """Refuse options that nothing would come of with the schemes of a recipe."""
-    integers = schemes - {FLOAT}
+    """Refuse options that nothing would come of with the schemes of a recipe, or in the format."""
+    integers = schemes - {FLOAT, HALF}
     for name, value, needed in (
         ("preset", options.preset, integers),
-        ("keep_float", options.keep_float or None, integers),
-        ("keep_weights", options.keep_weights or None, not integers),
+        ("keep_float", options.keep_float or None, schemes - {FLOAT}),
+        ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
         ("calibration", options.calibration, integers - {ROWS}),
         ("observer", options.observer, integers & {STATIC}),
     ):
         if value is not None and not needed:
             raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
+    if options.preset is not None and not get_format(options.format).presets:
+        raise OptionError("preset", options.preset, f"left out: {options.format} computes alike on every processor")
 
 
 def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from roformer_edge.bundle.manifest import Manifest
+from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, advice
 from roformer_edge.formats import DEFAULT_FORMAT, get_format
 from roformer_edge.quantize.observers import get_observer
@@ -25,13 +27,16 @@ class DeployOptions:
     Attributes:
         task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
         format: The format of the model file; a key of ``formats.FORMATS``.
+        runtime: What the bundle is to run on, one of the format's ``runtimes``; ``None`` for the first.
+        lengths: Numbers of tokens that the model is made for, ascending; texts are padded to the next. Empty for a
+            model that takes any number.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor; ``None`` for the
             one that is right on every processor.
         observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for
             ``DEFAULT_OBSERVER``.
-        index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``.
+        index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for what is usual in the format.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
             cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
@@ -51,11 +56,13 @@ class DeployOptions:
 
     task: str | None = None
     format: str = DEFAULT_FORMAT
+    runtime: str | None = None
+    lengths: tuple[int, ...] = ()
     recipe: str = "int8-dynamic"
     keep_float: tuple[str, ...] = ()
     preset: str | None = None
     observer: str | None = None
-    index_dtype: str = "int64"
+    index_dtype: str | None = None
     tokenizer: str = "auto"
     max_length: int | None = None
     calibration: Path | None = None
@@ -70,8 +77,23 @@ class DeployOptions:
     ignore_weights: tuple[str, ...] = ()
     keep_weights: bool = False
 
+    @classmethod
+    def for_target(cls, target: str, **asked: Any) -> DeployOptions:
+        """Choose format, runtime, recipe and lengths that suit a kind of device.
+
+        Args:
+            target: A key of ``targets.TARGETS``.
+            asked: Fields that were chosen; recipe and lengths may be others than the target's if it can compute them.
+
+        Raises:
+            UnknownNameError: No such target.
+            OptionError: The target cannot compute what was chosen.
+        """
+        return cls(**(asked | choices_for(get_target(target), asked)))
+
     def __post_init__(self) -> None:
-        get_format(self.format)
+        get_format(self.format).minimum_runtime(self.runtime)
+        _check_lengths(self.lengths)
         if self.observer is not None:
             get_observer(self.observer)
         if self.calibration_texts is not None and not _counts(self.calibration_texts, 1):
@@ -103,6 +125,12 @@ class DeployOptions:
 
 def _counts(value: object, least: int) -> bool:
     return type(value) is int and value >= least
+
+
+def _check_lengths(lengths: tuple[int, ...]) -> None:
+    whole = all(type(length) is int and length >= _SHORTEST for length in lengths)
+    if not whole or sorted(set(lengths)) != list(lengths):
+        raise OptionError("lengths", lengths, f"ascending whole numbers of at least {_SHORTEST}")
 
 
 @dataclass(frozen=True, kw_only=True)

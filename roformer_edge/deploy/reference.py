@@ -19,10 +19,11 @@ from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.session import BackendReport, Session
 from roformer_edge.signatures import DEFAULT, Signature
 from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
-from roformer_edge.validate.torch_session import ReferenceSession, TorchSession
+from roformer_edge.validate.torch_session import TorchSession
 
 
 @contextmanager
@@ -55,12 +56,12 @@ def open_reference(
         yield predictor_of_source(model, open_session(model, threads), threads, truncation=truncation)
 
 
-def open_session(model: SourceModel, threads: int) -> ReferenceSession:
+def open_session(model: SourceModel, threads: int) -> Session:
     """Open the reference of a checkpoint: in PyTorch where it is installed, else as a float32 network."""
     return TorchSession(model.checkpoint, model.task, threads) if available("torch") else ArtifactSession(model)
 
 
-def predictor_of_source(model: SourceModel, session: ReferenceSession, threads: int, *, truncation: bool) -> Predictor:
+def predictor_of_source(model: SourceModel, session: Session, threads: int, *, truncation: bool) -> Predictor:
     """Make the reference one side of a comparison.
 
     Args:
@@ -91,9 +92,6 @@ class ArtifactSession:
         model: What it is made of.
     """
 
-    provider = "CPU"
-    fallbacks: tuple[str, ...] = ()
-
     def __init__(self, model: SourceModel) -> None:
         from roformer_edge.export.artifact import ExportOptions
         from roformer_edge.export.network.weights import Weights
@@ -105,7 +103,8 @@ class ArtifactSession:
         )
         self._run: Any = artifact.open()
         self.signatures: Mapping[str, Signature] = artifact.signatures
-        self.engine = " ".join(resolve(row.engine)())
+        package, version = resolve(row.engine)()
+        self.report = BackendReport(engine=package, version=version, used="CPU")
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the network once; see ``Session.run``."""

@@ -18,15 +18,19 @@ from roformer_edge.records import OPTIONAL_KEY, Constraint, parse_object, read_r
 from roformer_edge.scopes import Scope
 
 FLOAT = "float32"
+HALF = "float16"
 DYNAMIC = "int8-dynamic"
 STATIC = "int8-static"
+INT4 = "int4-dynamic"
 ROWS = "int8-rows"
 
 # scheme -> (kinds of scope it applies to, what it does)
 SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
     FLOAT: (("embedding", "linear"), "32-bit floating point"),
+    HALF: (("embedding", "linear"), "16-bit floating point weights, computed with in 32 bits"),
     DYNAMIC: (("linear",), "8-bit weights per output channel; the input's range is measured at each run"),
     STATIC: (("linear",), "8-bit weights per output channel; the input's range comes from calibration"),
+    INT4: (("linear",), "4-bit weights per output channel; the input's range, in 8 bits, is measured at each run"),
     ROWS: (("embedding",), "8-bit rows, each with a scale of its own"),
 }
 
@@ -103,7 +107,7 @@ class Decision:
 def batching_of(decisions: Iterable[Decision]) -> str:
     """Tell which rows may be computed together without changing each other's answers: a key of ``BATCHING``."""
     schemes = {decision.scheme for decision in decisions}
-    return "single" if DYNAMIC in schemes else "equal_lengths" if STATIC in schemes else "any"
+    return "single" if schemes & {DYNAMIC, INT4} else "equal_lengths" if STATIC in schemes else "any"
 
 
 _NO_RULE = "no rule of the recipe matches it"
@@ -123,9 +127,11 @@ RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(name="fp32", rules=()),
+        Recipe(name="fp16", rules=(Rule(pattern="*", scheme=HALF),)),
         Recipe(name="int8-embeddings", rules=(_ROWS, *_KEPT)),
         Recipe(name="int8-dynamic", rules=(_ROWS, *_linears(DYNAMIC), *_KEPT)),
         Recipe(name="int8-static", rules=(_ROWS, *_linears(STATIC), *_KEPT)),
+        Recipe(name="int4", rules=(_ROWS, *_linears(INT4), *_KEPT)),
     )
 }
 

@@ -189,12 +189,13 @@ def measure_latency(
     lengths = options.lengths or model.lengths or tuple(length for length in LENGTHS if length <= limit) or (limit,)
     if max(lengths) > limit:
         raise TextTooLongError(f"cannot measure at {max(lengths)} tokens: the model takes {limit} at most")
-    budget, most = model.limits.token_budget, model.most_rows or max(options.batch_sizes)
+    budget, most = model.limits.budget(), model.most_rows or max(options.batch_sizes)
     batches = tuple(dict.fromkeys(min(batch, most) for batch in options.batch_sizes))
     shapes = [
         (length, batch) for length in lengths for batch in batches if batch == min(batches) or length * batch <= budget
     ]
-    calls = [model.call_for(_random_rows(model, *shape)) for shape in shapes]
+    # of outputs over a vocabulary one position is read, as in use
+    calls = [model.call_for(_random_rows(model, *shape), positions=lambda row: [len(row.ids) - 1]) for shape in shapes]
     seconds = np.empty((options.runs + _WARM_UP, len(shapes)))
     progress.stage("latency")
     for done, turn in enumerate(seconds, 1):

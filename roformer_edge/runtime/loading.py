@@ -15,13 +15,15 @@ from roformer_edge.errors import (
     BackendError,
     BundleFormatError,
     ConfigError,
+    SelfTestError,
     UnknownNameError,
     UnsupportedModelError,
     VocabularyError,
 )
 from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.records import parse_object
-from roformer_edge.runtime.session import Session, SessionOptions
+from roformer_edge.runtime.delegates import Wish
+from roformer_edge.runtime.session import BackendReport, Session, SessionOptions
 from roformer_edge.signatures import Signature, TensorSpec, fixed_size
 from roformer_edge.tasks import get_task
 
@@ -34,9 +36,9 @@ def load(
     bundle: str | Path,
     *,
     threads: int | None = None,
-    providers: str | Sequence[str | tuple[str, Mapping[str, str]]] | None = None,
+    delegate: Wish | Sequence[Wish] | None = None,
     verify: bool = True,
-    self_test: bool = False,
+    self_test: bool | None = None,
     arena: bool = True,
     spinning: bool = True,
     optimization: str = "all",
@@ -49,10 +51,13 @@ def load(
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
         threads: For the inside of one operation; by default one a physical core that the process may
             use (affinity and quotas of containers count).
-        providers: Where to run, most wanted first, as the engine names them; by default the processor. What was asked
-            for and is not used stands in the ``fallbacks`` of what is returned.
+        delegate: What is to compute, or several such, most wanted first: names of ``delegates.DELEGATES``, names as the
+            engine knows them, or paths of delegate libraries, each alone or in a tuple with a dict of options. By
+            default the processor. What was asked for and is not used stands in the ``backend_report`` of what is
+            returned.
         verify: Compare every file with its digest before it is used.
-        self_test: Compare the answers with those recorded in the bundle.
+        self_test: Compare the answers with those recorded in the bundle. ``None`` does where there is a reason: another
+            engine than the bundle was made for, an older one, or a delegate other than the processor.
         arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
         spinning: Let threads wait busily for each other within a run; switch it off where cores are shared.
         optimization: How much the engine may rewrite the graph: ``none``, ``basic``, ``extended`` or ``all``.
@@ -60,12 +65,12 @@ def load(
     Raises:
         BundleError: The bundle cannot be read, is malformed, or was altered.
         SelfTestError: The engine does not give the recorded answers.
-        BackendError: The engine refuses the model, is too old for it, or has none of the providers.
+        BackendError: The engine refuses the model, or has nothing of what is asked for.
         UnknownNameError: The bundle is for a task or in a format that this version does not run.
     """
     options = SessionOptions(
         threads=threads,
-        providers=(providers,) if isinstance(providers, str) else None if providers is None else tuple(providers),
+        delegates=None if delegate is None else _wishes(delegate),
         arena=arena,
         spinning=spinning,
         optimization=optimization,
@@ -84,24 +89,72 @@ def load(
             session.join()
         loaded = _make_pipeline(session.result(), tokenizer, config, opened)
         opened.check_unchanged()
-        if self_test:
-            from roformer_edge.runtime.self_test import run_self_test
-
-            run_self_test(loaded.model, SelfTest.from_json(opened.read_bytes("selftest")))
+        doubts = _doubts(opened, row, loaded.model.session.report)
+        if self_test or (self_test is None and doubts):
+            loaded.self_test = _run_self_test(opened, row, loaded, doubts)
+        loaded.notes = doubts
     return loaded
+
+
+def _wishes(delegate: Wish | Sequence[Wish]) -> tuple[Wish, ...]:
+    alone = isinstance(delegate, str) or (
+        isinstance(delegate, tuple) and len(delegate) == 2 and isinstance(delegate[1], Mapping)
+    )
+    return (delegate,) if alone else tuple(delegate)  # type: ignore[return-value,arg-type]  # told apart just now
 
 
 def _open_session(bundle: Bundle, row: Format, options: SessionOptions) -> Session:
     manifest = bundle.manifest
     # imported first: the model is being hashed meanwhile
-    package, version = resolve(row.engine)()
-    needed = manifest.minimum_runtime.get(package, "0")
-    if version_tuple(version) < version_tuple(needed):
-        raise BackendError(f"the model needs {package} {needed}, found {version}; upgrade {package}")
+    doubt = _doubt_about_engine(bundle, row)
     model = bundle.file_path("model") or bundle.read_bytes("model")
-    session: Session = resolve(row.backend)(model, options, manifest.session)
+    try:
+        session: Session = resolve(row.backend)(model, options, manifest.session)
+    except BackendError as error:
+        if doubt is None:
+            raise
+        raise BackendError(f"{error}; {doubt}: {_advice(bundle, row)}") from None
     _check_signatures(bundle, session.signatures)
     return session
+
+
+def _doubt_about_engine(bundle: Bundle, row: Format) -> str | None:
+    """Say why the installed engine may not compute the model right, if it is not one that the bundle was made for."""
+    package, version = resolve(row.engine)()
+    needed = bundle.manifest.minimum_runtime.get(package)
+    if needed is None:
+        return f"{package} {version} is none of the engines that the bundle was made for"
+    if version_tuple(version) < version_tuple(needed):
+        return f"{package} {version} is older than {needed}, which the bundle was made for"
+    return None
+
+
+def _doubts(bundle: Bundle, row: Format, report: BackendReport) -> tuple[str, ...]:
+    """List the reasons to compare the answers with the recorded ones, a line each."""
+    doubt = _doubt_about_engine(bundle, row)
+    elsewhere = None if report.on_processor else f"{report.used} computes, and not the processor"
+    return tuple(filter(None, (doubt, elsewhere)))
+
+
+def _advice(bundle: Bundle, row: Format) -> str:
+    """Say what to install, or what to deploy for."""
+    package, _ = resolve(row.engine)()
+    needed = " or ".join(f"{name} {version}" for name, version in sorted(bundle.manifest.minimum_runtime.items()))
+    other = next((name for name, minimum in row.runtimes.items() if package in minimum), None)
+    suited = bundle.manifest.minimum_runtime.get(package) is None and other is not None
+    return f"install {needed} or newer" + (f", or deploy for this engine (--runtime {other})" if suited else "")
+
+
+def _run_self_test(bundle: Bundle, row: Format, loaded: Pipeline, doubts: Sequence[str]) -> float:
+    from roformer_edge.runtime.self_test import run_self_test
+
+    try:
+        return run_self_test(loaded.model, SelfTest.from_json(bundle.read_bytes("selftest")))
+    except (SelfTestError, BackendError) as error:
+        loaded.close()
+        if not doubts or _doubt_about_engine(bundle, row) is None:
+            raise
+        raise SelfTestError(f"{error}; {'; '.join(doubts)}: {_advice(bundle, row)}") from None
 
 
 def _check_signatures(bundle: Bundle, found: Mapping[str, Signature]) -> None:

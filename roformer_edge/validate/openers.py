@@ -16,12 +16,13 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ComparisonError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.runtime.loading import PIPELINES, load
+from roformer_edge.runtime.session import Session
 from roformer_edge.tasks import get_task
 from roformer_edge.tokenizer import Tokenizer, load_tokenizer
 from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.predictors import Facts, FileFact, Opening, Predictor
 from roformer_edge.validate.tasks import measure_of_model, problem_type_of
-from roformer_edge.validate.torch_session import ReferenceSession, TorchSession
+from roformer_edge.validate.torch_session import TorchSession
 
 # what a checkpoint needs beside its weights -> its role
 _COMPANIONS = {
@@ -129,7 +130,7 @@ def _open_checkpoint(opening: Opening, name: str) -> Predictor:
 
 
 def predictor_of_checkpoint(
-    session: ReferenceSession, tokenizer: Tokenizer, checkpoint: Checkpoint, opening: Opening, name: str
+    session: Session, tokenizer: Tokenizer, checkpoint: Checkpoint, opening: Opening, name: str
 ) -> Predictor:
     """Make a checkpoint whose model is in memory already one side of a comparison.
 
@@ -143,8 +144,8 @@ def predictor_of_checkpoint(
     companions = [(checkpoint.source_directory / file, role) for file, role in _COMPANIONS.items()]
     files = [(file, "model") for file in checkpoint.files] + [pair for pair in companions if pair[0].is_file()]
     facts = Facts(
-        engine=session.engine,
-        provider=session.provider,
+        engine=f"{session.report.engine} {session.report.version}",
+        provider=session.report.used,
         recipe="float32",
         threads=opening.threads,
         files=tuple(FileFact(path=file.name, role=role, bytes=file.stat().st_size) for file, role in files),

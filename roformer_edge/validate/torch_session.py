@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,9 @@ from numpy.typing import NDArray
 from roformer_edge._extras import require
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.session import Session
+from roformer_edge.runtime.session import BackendReport
 from roformer_edge.signatures import DEFAULT
 from roformer_edge.tasks import Task
-
-
-class ReferenceSession(Session, Protocol):
-    """A session that says by itself what computes."""
-
-    @property
-    def engine(self) -> str:
-        """Name and version of what computes."""
 
 
 class TorchSession:
@@ -42,9 +34,6 @@ class TorchSession:
         MissingDependencyError: torch is not installed.
     """
 
-    provider = "CPU"
-    fallbacks: tuple[str, ...] = ()
-
     def __init__(self, checkpoint: Checkpoint, task: Task, threads: int) -> None:
         self._torch: Any = require("torch", "to run the reference")
         from roformer_edge.models.torch import heads
@@ -52,6 +41,7 @@ class TorchSession:
         self.model = getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
         self.threads = threads
         self.signatures = {DEFAULT: task.signature}
+        self.report = BackendReport(engine="torch", version=str(self._torch.__version__), used="CPU", threads=threads)
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the model once; see ``Session.run``."""
@@ -67,8 +57,3 @@ class TorchSession:
 
     def close(self) -> None:
         """Do nothing: garbage collection frees all there is."""
-
-    @property
-    def engine(self) -> str:
-        """Name and version of what computes."""
-        return f"torch {self._torch.__version__}"

@@ -274,3 +274,17 @@ def test_pairs_are_calibrated_as_pairs(cli, checkpoint, tmp_path):
     paired = digest({"text": TEXTS[0], "text_pair": TEXTS[1]})
     assert paired not in (alone, digest({"text": TEXTS[0] + TEXTS[1]}))
     assert paired == digest({"sentence1": TEXTS[0], "sentence2": TEXTS[1], "label": "开"})
+
+
+def test_a_target_chooses_and_says_what_and_why(cli, checkpoint, tmp_path):
+    made = cli(
+        "deploy", checkpoint, "--out", tmp_path / "bundle", "--target", "android-gpu", "--lengths", "16", "--json"
+    )
+    assert made.code == 0
+    assert "note: android-gpu: tflite, fp16, 32 and 128 tokens, litert-2, because graphics processors" in made.err
+    assert (json.loads(made.out)["format"], json.loads(made.out)["recipe"]) == ("tflite", "fp16")
+    refused = cli(
+        "deploy", checkpoint, "--out", tmp_path / "other", "--target", "android-gpu", "--recipe", "int8-static"
+    )
+    assert refused.code == 1
+    assert "--recipe must be a recipe with no other schemes than float16, float32" in refused.err

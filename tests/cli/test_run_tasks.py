@@ -145,7 +145,7 @@ def test_lines_before_a_broken_one_are_answered_whatever_the_batch(cli, bundles,
 
 def test_a_provider_that_is_not_used_is_named(cli, bundles):
     providers = "NpuExecutionProvider,CPUExecutionProvider"
-    outcome = cli("run", bundles["text-classification"], "今天", "--providers", providers)
+    outcome = cli("run", bundles["text-classification"], "今天", "--delegate", providers)
     assert outcome.code == 0
     assert "note: not used: NpuExecutionProvider: not in this build of onnxruntime" in outcome.err
 

@@ -48,12 +48,16 @@ class Answering:
 
 
 def expected(config):
-    return [{"layer.0": ONES[None], "logits": 8 * ONES[None]} for _ in probe_feeds(config, TASK)]
+    shapes = [feeds["input_ids"].shape for feeds in probe_feeds(config, TASK)]
+    return [
+        {"layer.0": np.ones((rows, length, 2), np.float32), "logits": np.full((rows, 3), 8, np.float32)}
+        for rows, length in shapes
+    ]
 
 
 def test_the_worst_of_all_tensors_is_recorded(make_checkpoint):
     config = make_checkpoint().config
-    near = [{"layer.0": ONES[None] + 1e-6, "logits": 8 * ONES[None] + 3e-5} for _ in expected(config)]
+    near = [{"layer.0": one["layer.0"] + 1e-6, "logits": one["logits"] + 3e-5} for one in expected(config)]
     parity = check_parity(Answering(near), expected(config), config, TASK)
     assert (parity.checked, parity.worst_tensor) == (True, "logits")
     assert parity.absolute_difference == pytest.approx(3e-5, rel=0.02)
@@ -79,3 +83,17 @@ def test_the_first_wrong_tensor_is_named(make_checkpoint):
         check_parity(graph, reference_answers(checkpoint, TASK), checkpoint.config, TASK)
     assert caught.value.tensor == "layer.1"
     assert caught.value.absolute > caught.value.tolerance == TASK.tolerance
+
+
+def test_what_padding_answers_is_its_own_affair_as_long_as_it_is_a_number(make_checkpoint):
+    config = make_checkpoint().config
+    padding = [feeds["attention_mask"] == 0 for feeds in probe_feeds(config, TASK)]
+    assert any(mask.all(axis=1).any() for mask in padding)
+    found = expected(config)
+    for one, mask in zip(found, padding, strict=True):
+        one["layer.0"][mask] += 1
+        one["logits"][mask.all(axis=1)] += 1
+    assert check_parity(Answering(found), expected(config), config, TASK).absolute_difference == 0
+    found[0]["layer.0"][padding[0]] = np.nan
+    with pytest.raises(ParityError, match=r"'layer\.0'"):
+        check_parity(Answering(found), expected(config), config, TASK)

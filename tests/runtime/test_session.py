@@ -16,22 +16,22 @@ from roformer_edge.runtime.session import MOST_THREADS, OPTIMIZATIONS, SessionOp
         {"threads": True},
         {"threads": 1.5},
         {"threads": MOST_THREADS + 1},
-        {"providers": ()},
-        {"providers": ("CPU", 3)},
-        {"providers": (("CPU", "bits=4"),)},
-        {"providers": (("CPU", {}, {}),)},
+        {"delegates": ()},
+        {"delegates": ("cpu", 3)},
+        {"delegates": (("cpu", "bits=4"),)},
+        {"delegates": (("cpu", {}, {}),)},
     ],
 )
 def test_options_out_of_range(changes: dict) -> None:
-    with pytest.raises(OptionError, match=next(iter(changes))):
+    with pytest.raises(OptionError, match=next(iter(changes)).removesuffix("s")):
         SessionOptions(**changes)
 
 
 def test_what_is_in_range_is_kept() -> None:
     for threads in (None, 1, MOST_THREADS):
         assert SessionOptions(threads=threads).threads == threads
-    providers = ("NpuExecutionProvider", ("GpuExecutionProvider", {"device": "1"}))
-    assert SessionOptions(providers=providers).providers == providers
+    delegates = ("npu", ("CUDAExecutionProvider", {"device_id": "1"}))
+    assert SessionOptions(delegates=delegates).delegates == delegates
     assert [SessionOptions(optimization=level).optimization for level in OPTIMIZATIONS] == list(OPTIMIZATIONS)
 
 

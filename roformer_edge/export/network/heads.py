@@ -38,7 +38,8 @@ def _text_generation(emitter: Emitter[V], weights: Weights) -> None:
 def _language_model(emitter: Emitter[V], weights: Weights, *, causal: bool) -> None:
     """From states to the vocabulary; RoFormerV2 has neither transform nor bias."""
     check_language_model(weights.config)
-    x = every_position(emitter, weights, causal=causal)
+    # the vocabulary is wide: states that nobody reads are left out before it
+    x = emitter.asked(every_position(emitter, weights, causal=causal), "head.asked")
     if not weights.config.is_v2:
         x = emitter.linear(x, weights.product("head.dense", "cls.predictions.transform.dense"))
         x = emitter.activation(x, "head", weights.config.activation)

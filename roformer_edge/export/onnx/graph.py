@@ -52,6 +52,10 @@ class Graph:
         """The one way to call the graph."""
         return {DEFAULT: Signature(inputs=self.inputs, outputs=self.outputs)}
 
+    def pieces(self) -> tuple[bytes]:
+        """Write the model file; protobuf has no way to do so piece by piece."""
+        return (self.to_bytes(),)
+
     def to_bytes(self) -> bytes:
         """Serialise the whole model as one ``ModelProto``, weights included (at most 2 GiB)."""
         return self._model([numpy_helper.from_array(array, name) for name, array in self.tensors.items()])

@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 
 from roformer_edge.checkpoint.names import shapes_of
@@ -19,14 +18,14 @@ from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.export.parity import check_parity, probe_feeds
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
+from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.tasks import TASKS, Task, get_task
 from tests.export.conftest import SHAPES, TASK, reference_logits, reference_outputs
 from tests.onnx_export import export_onnx, float_graph, recipe_options, reference_answers
 
 
 def run_bytes(model: bytes, feeds: dict[str, np.ndarray]) -> np.ndarray:
-    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return session.run(["logits"], feeds)[0]
+    return OnnxRuntimeSession(model).run(feeds)["logits"]
 
 
 def exported_bytes(checkpoint, recipe: str, task: Task = TASK, preset: str = "x86-vnni", batches=None) -> bytes:
@@ -139,7 +138,7 @@ def test_quantised_graph_stays_near_torch(make_checkpoint, recipe, shape, task):
     checkpoint = make_checkpoint(task, **SHAPES[shape])
     batches = [flat(feeds) for feeds in probe_feeds(checkpoint.config, task)]
     exported = export_onnx(checkpoint, task, recipe_options(recipe), batches=lambda: batches)
-    session = ort.InferenceSession(exported.artifact.to_bytes(), providers=["CPUExecutionProvider"])
+    session = OnnxRuntimeSession(exported.artifact.to_bytes())
     for spec in task.outputs:
         wanted, found = [], []
         for feeds in probe_feeds(checkpoint.config, task):
@@ -147,7 +146,7 @@ def test_quantised_graph_stays_near_torch(make_checkpoint, recipe, shape, task):
             kept = feeds["attention_mask"].astype(bool)
             kept = kept if "sequence" in spec.axes else kept.any(axis=-1)
             wanted.append(reference_outputs(checkpoint, feeds, task)[spec.name][kept])
-            found.append(session.run([spec.name], feeds)[0][kept])
+            found.append(session.run(feeds)[spec.name][kept])
         # random networks answer nearly alike everywhere, so the size of the answers is the scale, not their spread
         scale = np.sqrt(np.square(np.concatenate(wanted)).mean())
         assert np.abs(np.concatenate(found) - np.concatenate(wanted)).mean() < 0.08 * scale
@@ -181,10 +180,10 @@ def test_names_are_stable(make_checkpoint):
         "layer.0.attention.rotated/Split",
         "layer.0.attention.q/Reshape",
         "layer.0.attention.q/Transpose",
-        "layer.0.attention.k/Reshape",
-        "layer.0.attention.k/Transpose",
         "layer.0.attention.v/Reshape",
         "layer.0.attention.v/Transpose",
+        "layer.0.attention.k/Reshape",
+        "layer.0.attention.k/Transpose",
         "layer.0.attention.scores/MatMul",
         "layer.0.attention.scores/Add",
         "layer.0.attention.scores/Softmax",

@@ -39,8 +39,8 @@ def test_a_graph_is_loaded_from_a_path_or_bytes(tmp_path: Path, form: str, expec
     assert list(session.signatures) == ["default"]
     assert session.signatures["default"].inputs == get_task("text-classification").inputs
     assert [(spec.name, spec.dtype) for spec in session.signatures["default"].outputs] == [("logits", "float32")]
-    assert session.provider == "CPUExecutionProvider"
-    assert session.fallbacks == ()
+    assert session.report.used == "CPUExecutionProvider"
+    assert session.report.fallbacks == ()
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_a_model_of_unknown_operators_is_refused() -> None:
 
 def test_a_missing_provider_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ("NpuExecutionProvider", ("FpgaExecutionProvider", {"bits": "4"}), "CPUExecutionProvider")
-    session = OnnxRuntimeSession(graph(), SessionOptions(providers=asked))
-    assert session.provider == "CPUExecutionProvider"
-    assert session.fallbacks == (
+    session = OnnxRuntimeSession(graph(), SessionOptions(delegates=asked))
+    assert session.report.used == "CPUExecutionProvider"
+    assert session.report.fallbacks == (
         "NpuExecutionProvider: not in this build of onnxruntime",
         "FpgaExecutionProvider: not in this build of onnxruntime",
     )
@@ -183,7 +183,7 @@ def test_a_missing_provider_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_no_provider_left_is_an_error_that_lists_those_there_are() -> None:
     with pytest.raises(BackendError, match=r"has none of NpuExecutionProvider; it has: .*CPUExecutionProvider"):
-        OnnxRuntimeSession(graph(), SessionOptions(providers=("NpuExecutionProvider",)))
+        OnnxRuntimeSession(graph(), SessionOptions(delegates=("NpuExecutionProvider",)))
 
 
 def test_a_provider_that_does_not_start_is_recorded_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,11 +195,11 @@ def test_a_provider_that_does_not_start_is_recorded_or_refused(monkeypatch: pyte
 
     monkeypatch.setattr(backend.ort, "get_available_providers", lambda: ["GpuProvider", "CPUExecutionProvider"])
     monkeypatch.setattr(backend.ort, "InferenceSession", Reluctant)
-    session = OnnxRuntimeSession(graph(), SessionOptions(providers=("GpuProvider", "CPUExecutionProvider")))
-    assert session.provider == "CPUExecutionProvider"
-    assert session.fallbacks == ("GpuProvider: could not be started",)
+    session = OnnxRuntimeSession(graph(), SessionOptions(delegates=("GpuProvider", "CPUExecutionProvider")))
+    assert session.report.used == "CPUExecutionProvider"
+    assert session.report.fallbacks == ("GpuProvider: could not be started",)
     with pytest.raises(BackendError, match="GpuProvider could not be started"):
-        OnnxRuntimeSession(graph(), SessionOptions(providers=("GpuProvider",)))
+        OnnxRuntimeSession(graph(), SessionOptions(delegates=("GpuProvider",)))
 
 
 def test_real_providers_are_listed() -> None:
