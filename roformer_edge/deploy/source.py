@@ -19,8 +19,9 @@ from roformer_edge.checkpoint.rotary import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import OptionError, UnsupportedModelError
+from roformer_edge.runtime.loading import open_tokenizer
 from roformer_edge.tasks import Task, get_task
-from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
+from roformer_edge.tokenizer import Tokenizer, load_tokenizer
 
 WEIGHTS_NAME = "weights.safetensors"
 
@@ -138,12 +139,8 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
             arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
-        tokenizer = from_settings(
-            manifest.tokenizer,
-            bundle.read_bytes("vocabulary"),
-            words=bundle.read_bytes("words"),
-            unicode=bundle.read_bytes("unicode"),
-        )
+        tokenizer = open_tokenizer(bundle)
+        bundle.check_unchanged()
     return SourceModel(
         task=task,
         checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path, crf=crf),
@@ -159,9 +156,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
 def _read_arrays(bundle: Bundle) -> dict[str, np.ndarray]:
     place = bundle.file_path("weights")
     if place is not None:
-        arrays = _arrays_in(place)
-        bundle.check_unchanged()
-        return arrays
+        return _arrays_in(place)
     with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
         copy = Path(folder) / WEIGHTS_NAME
         copy.write_bytes(bundle.read_bytes("weights"))

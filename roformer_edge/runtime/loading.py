@@ -84,7 +84,8 @@ def load(
         session = Background(lambda: _open_session(opened, row, options))
         try:
             config = _read_config(opened)
-            tokenizer = _open_tokenizer(opened, config)
+            tokenizer = open_tokenizer(opened)
+            _check_size(opened, tokenizer, config)
         finally:
             session.join()
         loaded = _make_pipeline(session.result(), tokenizer, config, opened)
@@ -213,7 +214,15 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
     return config
 
 
-def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
+def open_tokenizer(bundle: Bundle) -> Tokenizer:
+    """Make the tokenizer of a bundle from its own vocabulary and tables, which are read at once.
+
+    Whoever has no other use for the bundle calls ``check_unchanged`` before trusting the tokenizer.
+
+    Raises:
+        BundleError: A file that it needs is missing, or not the one that is listed.
+        VocabularyError: The vocabulary cannot be used.
+    """
     from roformer_edge.tokenizer.loading import from_settings
 
     words: Path | bytes | None = None
@@ -223,13 +232,16 @@ def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words, unicode=unicode)
     if tokenizer.uses_words:
         bundle.entry("words")  # those of this package may be others
+    # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
+    tokenizer.encode_text("今")
+    return tokenizer
+
+
+def _check_size(bundle: Bundle, tokenizer: Tokenizer, config: RoFormerConfig) -> None:
     if len(tokenizer) > config.vocab_size:
         raise VocabularyError(
             f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
         )
-    # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
-    tokenizer.encode_text("今")
-    return tokenizer
 
 
 def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, bundle: Bundle) -> Pipeline:
