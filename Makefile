@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lint types imports clean
+.PHONY: demo test check lint types imports faults clean
 
 # deploy the embedded checkpoint to int8, validate it, answer a few sentences; the report is out/demo/report/report.html
 demo: $(VENV)/.demo
@@ -15,6 +15,10 @@ test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made
 	$(BIN)/python -m pytest
 
 check: lint types imports test
+
+# break promises of the documentation one at a time, and see tests fail; about ten minutes. Result: docs/faults.md
+faults: $(VENV)/.dev .venv-oracle/.made
+	$(BIN)/python scripts/faults.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

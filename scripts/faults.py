@@ -165,9 +165,9 @@ FAULTS = (
     ),
     Fault(
         "nothing is left where a deployment fails",
-        "bundle/writer.py",
-        "shutil.rmtree(",
-        "(lambda *_, **__: None)(",
+        "bundle/temporary.py",
+        "                shutil.rmtree(leftover, ignore_errors=True)\n",
+        "                pass\n",
         "tests/bundle",
     ),
 )

@@ -82,9 +82,10 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
     if row.label_file and model.task.labelled:
         lines = (" ".join(label.split()) + "\n" for label in model.config.labels)
         writer.add_bytes(LABELS_NAME, "labels", "".join(lines).encode())
-    writer.add_file("words.bin", "words", WORDS_PATH)
+    if model.tokenizer.uses_words:
+        writer.add_file("words.bin", "words", WORDS_PATH)
+        writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_file("unicode.bin", "unicode", UNICODE_PATH)
-    writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_bytes("config.json", "config", model.config.to_json().encode())
     if model.checkpoint.crf is not None:
         writer.add_bytes("crf.json", "crf", crf_bytes(model.checkpoint.crf))

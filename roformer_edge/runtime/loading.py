@@ -80,7 +80,7 @@ def load(
             raise UnknownNameError("task", opened.manifest.task, PIPELINES)
         row = get_format(opened.manifest.format)
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
-        opened.check_ahead("words", "model")
+        opened.check_ahead(*(role for role in ("words", "model") if opened.manifest.find(role)))
         session = Background(lambda: _open_session(opened, row, options))
         try:
             config = _read_config(opened)
@@ -216,9 +216,13 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
 def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     from roformer_edge.tokenizer.loading import from_settings
 
-    words, unicode = bundle.file_path("words") or bundle.read_bytes("words"), bundle.read_bytes("unicode")
-    vocabulary = bundle.read_bytes("vocabulary")
+    words: Path | bytes | None = None
+    if bundle.manifest.find("words"):
+        words = bundle.file_path("words") or bundle.read_bytes("words")
+    unicode, vocabulary = bundle.read_bytes("unicode"), bundle.read_bytes("vocabulary")
     tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words, unicode=unicode)
+    if tokenizer.uses_words:
+        bundle.entry("words")  # those of this package may be others
     if len(tokenizer) > config.vocab_size:
         raise VocabularyError(
             f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"

@@ -142,6 +142,8 @@ class Tokenizer:
     """
 
     mode = ""
+    # whether texts are cut into the words of a dictionary
+    uses_words = True
     is_fast = True
     # special tokens that cannot be left out: rows cannot be framed, filled or completed without them
     _needed: tuple[str, ...] = ("unk_token", "sep_token", "pad_token", "cls_token")

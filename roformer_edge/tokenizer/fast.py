@@ -407,6 +407,7 @@ class BertTokenizer(Tokenizer):
     """
 
     mode = "bert"
+    uses_words = False
     _cleans_up = True
     _backend_class = FastBackend
 
@@ -430,6 +431,7 @@ class PreTrainedTokenizerFast(Tokenizer):
     """
 
     mode = "plain"
+    uses_words = False
     _needed = ()
     _defaults = ()
     _backend_class = FastBackend
