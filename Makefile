@@ -6,7 +6,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .PHONY: demo test check lint types imports faults clean
 
-# deploy the embedded checkpoint to int8, validate it, answer a few sentences; the report is out/demo/report/report.html
+# deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
+# report is out/demo/report/report.html
 demo: $(VENV)/.demo
 	$(BIN)/roformer-edge demo --out out/demo
 
@@ -35,7 +36,7 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
-	$(PIP) --editable '.[export,validate]'
+	$(PIP) --editable '.[export,tflite,validate]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt

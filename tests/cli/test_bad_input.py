@@ -416,6 +416,12 @@ def test_validate_is_a_gate(cli, checkpoint, tmp_path, budget_case):
     assert outcome.code == 3
     assert "accuracy dropped by" in outcome.error
     assert leftovers(tmp_path / "report") == ["report.html", "report.json", "report.md"]
+    # of several candidates each is held to it, and the report is written
+    both = ("validate", tmp_path / "reference", tmp_path / "candidate", *words[2:], "--max-drop", "5")
+    outcome = cli(*both, "--report", tmp_path / "both")
+    assert outcome.code == 3
+    assert "accuracy dropped by" in outcome.error
+    assert "candidate-2" in leftovers(tmp_path / "both")
 
 
 def test_deploy_writes_no_bundle_that_breaks_the_budget(cli, checkpoint, tmp_path, budget_case):
