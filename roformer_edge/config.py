@@ -248,7 +248,7 @@ class RoFormerConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> RoFormerConfig:
         """Build a config from the content of a ``config.json``, as transformers reads it.
 
-        Of the labels' keys ``id2label`` alone counts, else ``num_labels``, else there are two; ``label2id`` is derived.
+        ``id2label`` alone tells the labels, else ``num_labels``, else there are two; ``label2id`` is derived.
 
         Args:
             values: The parsed JSON object.
@@ -312,7 +312,7 @@ class RoFormerConfig:
         return values
 
     def to_json(self) -> str:
-        """:meth:`to_dict` as stable, indented JSON with a final newline."""
+        """Write :meth:`to_dict` as stable, indented JSON with a final newline."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
     def save_pretrained(self, directory: str | Path) -> Path:

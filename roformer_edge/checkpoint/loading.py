@@ -134,13 +134,13 @@ def load_architecture(
     """Open a checkpoint as :func:`load_checkpoint` does, by the name of the model class.
 
     Args:
-        source: As there.
+        source: What :func:`load_checkpoint` takes.
         architecture: The model class, such as ``"RoFormerForMaskedLM"``.
         config: Used instead of the directory's ``config.json``.
         changes: Fields of the config to replace.
         head_may_miss: Accept a checkpoint without any of the head's weights, or with one of another shape;
             ``arrays`` then lacks them.
-        ignore_weights: As there.
+        ignore_weights: What :func:`load_checkpoint` takes.
     """
     files = source if isinstance(source, CheckpointFiles) else find_checkpoint(source)
     changes, stated, notes = changes or {}, None, _Notes()

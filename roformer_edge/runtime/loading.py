@@ -49,7 +49,7 @@ def load(
 
     Args:
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
-        threads: For the inside of one operation; by default one a physical core that the process may
+        threads: The threads of one operation; by default one a physical core that the process may
             use (affinity and quotas of containers count).
         delegate: What is to compute, or several such, most wanted first: names of ``delegates.DELEGATES``, names as the
             engine knows them, or paths of delegate libraries, each alone or in a tuple with a dict of options. By

@@ -49,7 +49,7 @@ def open_predictor(
     Args:
         path: A bundle's directory or archive, or a Hugging Face checkpoint directory.
         task: A name of ``tasks.TASKS``; left out for the one that the files name.
-        threads: For the inside of one operation.
+        threads: The threads of one operation.
         truncate: Cut texts that are longer than the model allows, instead of refusing them.
         tokenizer: ``"slow"``, ``"fast"`` or ``"auto"``, for a checkpoint; a bundle knows its own.
         max_length: The most tokens of a text, for a checkpoint, in place of its own number of positions; a bundle knows
@@ -136,7 +136,7 @@ def predictor_of_checkpoint(
 
     Args:
         session: Runs its model.
-        tokenizer: Of the same model.
+        tokenizer: The tokenizer of the same model.
         checkpoint: Weights and architecture.
         opening: How it was opened.
         name: What the report calls it.

@@ -142,7 +142,7 @@ class TestRefusals:
 
 
 class TestPooler:
-    """Of RoFormer-sim, and of classes of pip's roformer: read where it is whole, needed by nothing of ours."""
+    """The pooler of RoFormer-sim, and of classes of pip's roformer: read where it is whole, not needed here."""
 
     @staticmethod
     def add(arrays):

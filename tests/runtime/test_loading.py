@@ -289,7 +289,7 @@ def test_an_engine_that_refuses_what_was_not_made_for_it_is_told_with_what_to_in
 
 
 def signatures_with(inputs: tuple[TensorSpec, ...]) -> dict[str, Signature]:
-    """Of a manifest: the default signature with other inputs."""
+    """Make the default signature of a manifest, with other inputs."""
     return {"default": Signature(inputs=inputs, outputs=TASKS["text-classification"].outputs)}
 
 
