@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, shown
+from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError, shown
 from roformer_edge.lfs import is_pointer, pointer_message
 
 CONFIG_NAME = "config.json"
@@ -344,6 +344,35 @@ class RoFormerConfig:
         if flags:
             changes["extra"] = {**changes.get("extra", self.extra), **flags}
         return dataclasses.replace(self, **changes)
+
+
+def check_vocabulary(config: RoFormerConfig, rows: int, source: str) -> tuple[str, ...]:
+    """Check that a vocabulary fits the embedding table.
+
+    An id without a row would index outside the table. Fewer ids leave rows that no text uses: tables are padded for
+    the sake of tensor cores, and some were trained with room to spare.
+
+    Args:
+        config: The model.
+        rows: The least number of rows with one for every id, those of added tokens included; ids may have gaps, so that
+            it can be more than the number of tokens.
+        source: Names the vocabulary in the message.
+
+    Returns:
+        A sentence where rows are left.
+
+    Raises:
+        VocabularyError: The two do not fit.
+    """
+    size = config.vocab_size
+    if rows > size:
+        raise VocabularyError(
+            f"{source} has ids up to {rows - 1} and the model {size} embeddings (vocab_size); "
+            "use the vocabulary that the model was trained with"
+        )
+    if rows == size:
+        return ()
+    return (f"{source} has ids up to {rows - 1} and the model {size} embeddings: rows from {rows} on are never used",)
 
 
 def read_object(path: Path) -> dict[str, Any]:

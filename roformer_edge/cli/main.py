@@ -1,6 +1,6 @@
 """``roformer-edge``: finds the command, runs it, and turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 something is wrong with the input or the surroundings; 2 wrong usage; 3 the accuracy budget is
+Exit codes: 0 done; 1 something is wrong with the input or the environment; 2 wrong usage; 3 the accuracy budget is
 broken; 130 interrupted; 141 the reader of the output went away.
 """
 

@@ -10,7 +10,7 @@ from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import version_tuple
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import (
     BackendError,
     BundleFormatError,
@@ -18,7 +18,6 @@ from roformer_edge.errors import (
     SelfTestError,
     UnknownNameError,
     UnsupportedModelError,
-    VocabularyError,
 )
 from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.records import parse_object
@@ -223,10 +222,7 @@ def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words, unicode=unicode)
     if tokenizer.uses_words:
         bundle.entry("words")  # those of this package may be others
-    if len(tokenizer) > config.vocab_size:
-        raise VocabularyError(
-            f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
-        )
+    check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {bundle.path}")
     # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
     tokenizer.encode_text("今")
     return tokenizer

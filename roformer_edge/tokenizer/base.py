@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from roformer_edge.tokenizer.encoding import Pieces
     from roformer_edge.tokenizer.segment import Words
     from roformer_edge.tokenizer.token_table import Token
-    from roformer_edge.tokenizer.unicode_tables import Source
+    from roformer_edge.tokenizer.unicode_tables import PackedTables
 
 # words remembered with what they became, about 5 MB at most; longer ones are rare and not worth it
 MEMO_LIMIT = 1 << 14
@@ -187,7 +187,7 @@ class Tokenizer:
         pipeline: Mapping[str, Any] | None = None,
         segmenter: str = "words",
         words: Words | None = None,
-        unicode: Source | None = None,
+        unicode: PackedTables | None = None,
     ) -> None:
         vocabulary = vocab_file if isinstance(vocab_file, Vocabulary) else Vocabulary.from_file(vocab_file)
         self.model_max_length = model_max_length

@@ -15,7 +15,7 @@ from roformer_edge.errors import VocabularyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Source = str | os.PathLike[str] | bytes | bytearray | memoryview
+    PackedTables = str | os.PathLike[str] | bytes | bytearray | memoryview
 
 UNICODE_PATH = os.path.join(os.path.dirname(__file__), "data", "unicode.bin")  # noqa: PTH118, PTH120
 MAGIC = b"rfunicd1"
@@ -108,7 +108,7 @@ class UnicodeData:
         source: The path of a ``unicode.bin``, or its bytes.
     """
 
-    def __init__(self, source: Source = UNICODE_PATH) -> None:
+    def __init__(self, source: PackedTables = UNICODE_PATH) -> None:
         self.source = bytes(source) if isinstance(source, bytearray | memoryview) else source
         self._slow: UnicodeTables | None = None
         self._fast: UnicodeTables | None = None
@@ -156,7 +156,7 @@ class UnicodeData:
         except ValueError as error:
             raise VocabularyError(f"{name} is damaged: {error}; scripts/build_unicode.py makes it anew") from None
 
-    def __reduce__(self) -> str | tuple[type[UnicodeData], tuple[Source]]:
+    def __reduce__(self) -> str | tuple[type[UnicodeData], tuple[PackedTables]]:
         # those of the package are found again under their name, wherever it is installed
         return "UNICODE" if self is UNICODE else (UnicodeData, (self.source,))
 

@@ -11,8 +11,8 @@ from typing import Any
 from roformer_edge.bundle.manifest import MANIFEST_NAME, Manifest
 from roformer_edge.bundle.reader import is_bundle, open_bundle
 from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
+from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import ComparisonError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.runtime.loading import PIPELINES, load
@@ -123,7 +123,7 @@ def _open_checkpoint(opening: Opening, name: str) -> Predictor:
     files = find_checkpoint(opening.path)
     checkpoint = load_checkpoint(files, task, max_length=opening.max_length)
     tokenizer = load_tokenizer(files.tokenizer_directory, mode=opening.tokenizer)
-    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
+    check_vocabulary(checkpoint.config, tokenizer.embedding_rows, f"the vocabulary in {files.tokenizer_directory}")
     with checkpoint:
         session = TorchSession(checkpoint, task, opening.threads)
     return predictor_of_checkpoint(session, tokenizer, checkpoint, opening, name)

@@ -404,7 +404,7 @@ def test_a_config_that_does_not_fit(own: Path, content: bytes, message: str) -> 
 
 def test_a_vocabulary_larger_than_the_model_is_refused(own: Path) -> None:
     replace_file(own, "config.json", config(vocab_size=50).to_json().encode())
-    with pytest.raises(VocabularyError, match=r"has \d+ tokens, and the model has 50"):
+    with pytest.raises(VocabularyError, match=r"has ids up to \d+ and the model 50 embeddings"):
         load(own)
 
 
