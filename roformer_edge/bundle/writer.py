@@ -90,7 +90,7 @@ class BundleWriter:
         """Make ``directory`` a bundle that can be opened and measured; ``finish`` replaces the manifest.
 
         Args:
-            manifest: As for :meth:`finish`.
+            manifest: What :meth:`finish` takes.
 
         Returns:
             The directory.

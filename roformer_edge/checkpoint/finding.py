@@ -27,7 +27,7 @@ from roformer_edge.tasks import TASKS, Task, task_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format:
+class WeightFormat:
     """One way of storing weights.
 
     Attributes:
@@ -45,12 +45,14 @@ class Format:
 
 # Best first.
 FORMATS = (
-    Format(file="model.safetensors", others=("*.safetensors",), open=open_safetensors, package="safetensors"),
-    Format(file="pytorch_model.bin", others=("*.bin", "*.pt", "*.pth", "*.ckpt"), open=open_torch, package="torch"),
-    Format(file="tf_model.h5", others=("*.h5", "*.hdf5", "*.weights"), open=open_keras, package="h5py"),
-    Format(file="flax_model.msgpack", others=("*.msgpack",), open=open_flax, package="flax"),
-    Format(file="model_state.pdparams", others=("*.pdparams",), open=open_paddle, package="numpy"),
-    Format(file="*.ckpt*.index", others=("*.index",), open=open_tensorflow1, package="tensorflow"),
+    WeightFormat(file="model.safetensors", others=("*.safetensors",), open=open_safetensors, package="safetensors"),
+    WeightFormat(
+        file="pytorch_model.bin", others=("*.bin", "*.pt", "*.pth", "*.ckpt"), open=open_torch, package="torch"
+    ),
+    WeightFormat(file="tf_model.h5", others=("*.h5", "*.hdf5", "*.weights"), open=open_keras, package="h5py"),
+    WeightFormat(file="flax_model.msgpack", others=("*.msgpack",), open=open_flax, package="flax"),
+    WeightFormat(file="model_state.pdparams", others=("*.pdparams",), open=open_paddle, package="numpy"),
+    WeightFormat(file="*.ckpt*.index", others=("*.index",), open=open_tensorflow1, package="tensorflow"),
 )
 _INDEX = ".index.json"
 _NAMES_SHOWN = 5
@@ -82,7 +84,7 @@ class FoundWeights:
         files: All files that belong to them, those that are opened by way of others included.
     """
 
-    format: Format
+    format: WeightFormat
     shards: tuple[Path, ...]
     files: tuple[Path, ...]
 
@@ -245,7 +247,7 @@ def find_weights(directory: Path) -> FoundWeights:
     raise CheckpointError(f"{directory} holds no weights: expected one of {expected}")
 
 
-def _only(directory: Path, candidates: list[tuple[Format, Path]]) -> FoundWeights:
+def _only(directory: Path, candidates: list[tuple[WeightFormat, Path]]) -> FoundWeights:
     """Take the only candidate; which of several is meant is not guessed."""
     if len(candidates) > 1:
         names = ", ".join(path.name for _, path in candidates[:_NAMES_SHOWN])

@@ -27,7 +27,7 @@ from roformer_edge.checkpoint.tensors import LazyArrays, StoredTensors
 from roformer_edge.checkpoint.weight_file import Array
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.crf import Crf
-from roformer_edge.errors import UnsupportedModelError, VocabularyError
+from roformer_edge.errors import UnsupportedModelError
 from roformer_edge.tasks import Task
 
 if TYPE_CHECKING:
@@ -134,13 +134,13 @@ def load_architecture(
     """Open a checkpoint as :func:`load_checkpoint` does, by the name of the model class.
 
     Args:
-        source: As there.
+        source: What :func:`load_checkpoint` takes.
         architecture: The model class, such as ``"RoFormerForMaskedLM"``.
         config: Used instead of the directory's ``config.json``.
         changes: Fields of the config to replace.
         head_may_miss: Accept a checkpoint without any of the head's weights, or with one of another shape;
             ``arrays`` then lacks them.
-        ignore_weights: As there.
+        ignore_weights: What :func:`load_checkpoint` takes.
     """
     files = source if isinstance(source, CheckpointFiles) else find_checkpoint(source)
     changes, stated, notes = changes or {}, None, _Notes()
@@ -182,34 +182,6 @@ def load_architecture(
         notes=tuple(notes.sentences),
         crf=crf,
     )
-
-
-def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> tuple[str, ...]:
-    """Check that a vocabulary fits the embedding table.
-
-    More tokens than rows would index outside the table. Fewer tokens leave rows that no text uses: tables are padded
-    for the sake of tensor cores, and some were trained with room to spare.
-
-    Args:
-        config: The model.
-        tokens: Number of tokens, added ones included.
-        source: Names the vocabulary in the message.
-
-    Returns:
-        A sentence where rows are left.
-
-    Raises:
-        VocabularyError: The two do not fit.
-    """
-    rows = config.vocab_size
-    if tokens > rows:
-        raise VocabularyError(
-            f"{source} has {tokens} tokens and the model {rows} embeddings (vocab_size); "
-            "use the vocabulary that the model was trained with"
-        )
-    if tokens == rows:
-        return ()
-    return (f"{source} has {tokens} tokens and the model {rows} embeddings: rows from {tokens} on are never used",)
 
 
 def _refuse_sim(wanted: Wanted) -> None:

@@ -1,6 +1,6 @@
 """``roformer-edge``: finds the command, runs it, and turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 something is wrong with the input or the surroundings; 2 wrong usage; 3 the accuracy budget is
+Exit codes: 0 done; 1 something is wrong with the input or the environment; 2 wrong usage; 3 the accuracy budget is
 broken; 130 interrupted; 141 the reader of the output went away.
 """
 
@@ -129,7 +129,7 @@ def _prepare_streams() -> None:
 
 
 def _clean_up_when_stopped() -> None:
-    """A polite request to stop, or a terminal that goes away, unwinds as Ctrl-C does; ``nohup`` stays in force."""
+    """Unwind on a polite request to stop, or a terminal that goes away, as Ctrl-C does; ``nohup`` stays in force."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # there is no SIGHUP on Windows
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:

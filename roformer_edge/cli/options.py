@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
-    """The positional source of an export."""
+    """Add the positional source of an export."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help=description)
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """What is made, and where it goes."""
+    """Add what is made, and where it goes."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
@@ -68,7 +68,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """How it is quantised."""
+    """Add how it is quantised."""
     parser.add_argument(
         "--target",
         metavar="NAME",
@@ -93,7 +93,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 def add_calibration(parser: argparse.ArgumentParser) -> None:
-    """What static ranges are measured on."""
+    """Add what static ranges are measured on."""
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
     group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines, CSV or TSV of the task's inputs")
     group.add_argument("--calibration-texts", type=int, metavar="N", help="how many to use (default: 512)")
@@ -103,7 +103,7 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
-    """What a report cuts the data by."""
+    """Add what a report cuts the data by."""
     parser.add_argument(
         "--slice",
         action="append",
@@ -114,7 +114,7 @@ def add_slices(parser: argparse._ActionsContainer) -> None:
 
 
 def export_options(args: argparse.Namespace) -> DeployOptions:
-    """The options of a float32 export."""
+    """Read the options of a float32 export."""
     from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
@@ -133,7 +133,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
-    """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
+    """Read the options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
     from roformer_edge.deploy.options import DeployOptions
 
     asked = {name: getattr(args, name) for name in ("format", "recipe", "lengths", "runtime")}

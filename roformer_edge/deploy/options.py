@@ -36,7 +36,7 @@ class DeployOptions:
             one that is right on every processor.
         observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for
             ``DEFAULT_OBSERVER``.
-        index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for what is usual in the format.
+        index_dtype: The type of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for the format's own.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
             cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.

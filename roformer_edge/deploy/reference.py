@@ -44,10 +44,10 @@ def open_reference(
     Args:
         source: A checkpoint directory or a bundle.
         task: The task of both, a key of ``tasks.TASKS``.
-        tokenizer: For a checkpoint: ``"slow"``, ``"fast"`` or ``"auto"``.
-        threads: Of one computation.
+        tokenizer: The tokenizer of a checkpoint: ``"slow"``, ``"fast"`` or ``"auto"``.
+        threads: The threads of one computation.
         truncation: Cut texts that are longer than the model allows.
-        max_length: For a checkpoint: see ``DeployOptions``.
+        max_length: The most tokens of a text, for a checkpoint: see ``DeployOptions``.
     """
     if is_bundle(source):
         yield open_predictor(source, task=task, threads=threads, truncate=truncation)
@@ -66,8 +66,8 @@ def predictor_of_source(model: SourceModel, session: Session, threads: int, *, t
 
     Args:
         model: What ``session`` was opened from.
-        session: From :func:`open_session`.
-        threads: Of one computation.
+        session: What :func:`open_session` gave.
+        threads: The threads of one computation.
         truncation: Cut texts that are longer than the model allows.
     """
     opening = Opening(

@@ -13,11 +13,11 @@ import numpy as np
 from roformer_edge.bundle.crf import read_crf
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
 from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.rotary import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import OptionError, UnsupportedModelError
 from roformer_edge.tasks import Task, get_task
 from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
@@ -98,7 +98,8 @@ def _open_checkpoint(
     task = files.task if asked is None else get_task(asked)
     checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights)
     tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
-    spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
+    where = f"the vocabulary in {files.tokenizer_directory}"
+    spare = check_vocabulary(checkpoint.config, tokenizer.embedding_rows, where)
     types = checkpoint.config.type_vocab_size
     if len(task.fields) > 1 and types < 2 and tokenizer.uses_token_types:
         raise UnsupportedModelError(
@@ -144,6 +145,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
             words=bundle.read_bytes("words"),
             unicode=bundle.read_bytes("unicode"),
         )
+        check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {path}")
     return SourceModel(
         task=task,
         checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path, crf=crf),

@@ -56,7 +56,7 @@ class Recipe:
 
     Attributes:
         name: Shown in manifests and reports.
-        rules: In order; the last rule that matches a scope decides.
+        rules: The rules in order; the last one that matches a scope decides.
     """
 
     name: Annotated[str, _ONE_LINE]
@@ -68,7 +68,7 @@ class Recipe:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON values."""
+        """Return the recipe as JSON values."""
         return to_values(self)  # type: ignore[no-any-return]  # a dataclass becomes an object
 
     @classmethod
@@ -81,7 +81,7 @@ class Recipe:
         return read_record(cls, values, "the recipe", RecipeError)
 
     def with_float(self, patterns: Iterable[str], reason: str) -> Recipe:
-        """A copy that leaves the scopes matching ``patterns`` in float32."""
+        """Copy the recipe, with the scopes matching ``patterns`` left in float32."""
         extra = tuple(Rule(pattern=pattern, scheme=FLOAT, reason=reason) for pattern in patterns)
         return Recipe(name=self.name, rules=self.rules + extra) if extra else self
 
@@ -95,7 +95,7 @@ class Decision:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The decision as JSON-able data."""
+        """Return the decision as JSON-able data."""
         return {
             "scope": self.scope.name,
             "scheme": self.scheme,

@@ -10,7 +10,7 @@ from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import version_tuple
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import (
     BackendError,
     BundleFormatError,
@@ -18,7 +18,6 @@ from roformer_edge.errors import (
     SelfTestError,
     UnknownNameError,
     UnsupportedModelError,
-    VocabularyError,
 )
 from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.records import parse_object
@@ -49,7 +48,7 @@ def load(
 
     Args:
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
-        threads: For the inside of one operation; by default one a physical core that the process may
+        threads: The threads of one operation; by default one a physical core that the process may
             use (affinity and quotas of containers count).
         delegate: What is to compute, or several such, most wanted first: names of ``delegates.DELEGATES``, names as the
             engine knows them, or paths of delegate libraries, each alone or in a tuple with a dict of options. By
@@ -223,10 +222,7 @@ def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
     tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words, unicode=unicode)
     if tokenizer.uses_words:
         bundle.entry("words")  # those of this package may be others
-    if len(tokenizer) > config.vocab_size:
-        raise VocabularyError(
-            f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
-        )
+    check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {bundle.path}")
     # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
     tokenizer.encode_text("今")
     return tokenizer

@@ -11,8 +11,8 @@ from typing import Any
 from roformer_edge.bundle.manifest import MANIFEST_NAME, Manifest
 from roformer_edge.bundle.reader import is_bundle, open_bundle
 from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
+from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import ComparisonError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.runtime.loading import PIPELINES, load
@@ -49,7 +49,7 @@ def open_predictor(
     Args:
         path: A bundle's directory or archive, or a Hugging Face checkpoint directory.
         task: A name of ``tasks.TASKS``; left out for the one that the files name.
-        threads: For the inside of one operation.
+        threads: The threads of one operation.
         truncate: Cut texts that are longer than the model allows, instead of refusing them.
         tokenizer: ``"slow"``, ``"fast"`` or ``"auto"``, for a checkpoint; a bundle knows its own.
         max_length: The most tokens of a text, for a checkpoint, in place of its own number of positions; a bundle knows
@@ -123,7 +123,7 @@ def _open_checkpoint(opening: Opening, name: str) -> Predictor:
     files = find_checkpoint(opening.path)
     checkpoint = load_checkpoint(files, task, max_length=opening.max_length)
     tokenizer = load_tokenizer(files.tokenizer_directory, mode=opening.tokenizer)
-    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
+    check_vocabulary(checkpoint.config, tokenizer.embedding_rows, f"the vocabulary in {files.tokenizer_directory}")
     with checkpoint:
         session = TorchSession(checkpoint, task, opening.threads)
     return predictor_of_checkpoint(session, tokenizer, checkpoint, opening, name)
@@ -136,7 +136,7 @@ def predictor_of_checkpoint(
 
     Args:
         session: Runs its model.
-        tokenizer: Of the same model.
+        tokenizer: The tokenizer of the same model.
         checkpoint: Weights and architecture.
         opening: How it was opened.
         name: What the report calls it.

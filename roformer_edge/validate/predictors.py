@@ -79,7 +79,7 @@ class Predictor:
         name: What the report calls it.
         answer: Called as ``answer(inputs, batch_size=...)``.
         labels: Names of what it chooses from, in the order of its outputs; empty for tasks without labels.
-        problem_type: Of a text classifier, as in ``config.json``; ``None`` for one label of several.
+        problem_type: The kind of a text classifier, as in ``config.json``; ``None`` for one label of several.
         facts: Engine, precision, files.
         opening: How another process opens the same, or ``None`` where it cannot.
         find_problem: Tells why it could not take an input, without computing; ``None`` where it cannot tell.

@@ -22,12 +22,12 @@ class TorchSession:
     Args:
         checkpoint: Weights and architecture.
         task: Its head.
-        threads: For the inside of one operation. PyTorch has one setting for the whole process; it is made anew
+        threads: The threads of one operation. PyTorch has one setting for the whole process; it is made anew
             before every run.
 
     Attributes:
         model: The model, an instance of the task's class.
-        threads: As given.
+        threads: The number of threads given.
 
     Raises:
         CheckpointError: The weights cannot be used.

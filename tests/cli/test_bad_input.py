@@ -72,7 +72,7 @@ CHECKPOINTS = {
     "quantised weights": (change_config(quantization_config={"bits": 4}), "start from the float checkpoint"),
     "another architecture": (change_config(model_type="bert"), "'bert'"),
     "heads that do not divide": (change_config(num_attention_heads=3), "not a multiple"),
-    "longer vocabulary": (longer_vocabulary, "tokens and the model"),
+    "longer vocabulary": (longer_vocabulary, "ids up to"),
     "no vocabulary": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt"),
     "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
     "config nested too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "not valid JSON"),

@@ -126,7 +126,7 @@ class Attention:
 
     Attributes:
         name: Such as ``"layer.3.attention"``.
-        scope: Of the three projections together.
+        scope: The scope of the three projections together.
         heads: Number of heads.
         head_size: Width of one of them.
         query: Weight ``[heads * head size, in]`` and bias.
@@ -165,7 +165,7 @@ class Attention:
         """Merge projections into one product.
 
         Args:
-            name: Of what is emitted.
+            name: The name of what is emitted.
             parts: Some of ``query``, ``key`` and ``value``, in the order of the merged output.
             first: Whether the input is that of position 0 alone, which has a range of its own.
         """
@@ -213,7 +213,7 @@ class Emitter(Protocol[V]):
 
         Args:
             x: States of all positions.
-            mask: From :meth:`mask`.
+            mask: What :meth:`mask` gave.
             attention: The projections.
             first: The state of position 0, from :meth:`first`, where only its context is wanted. Its rotation is by
                 zero.

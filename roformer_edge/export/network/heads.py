@@ -36,7 +36,7 @@ def _text_generation(emitter: Emitter[V], weights: Weights) -> None:
 
 
 def _language_model(emitter: Emitter[V], weights: Weights, *, causal: bool) -> None:
-    """From states to the vocabulary; RoFormerV2 has neither transform nor bias."""
+    """Turn states into logits over the vocabulary; RoFormerV2 has neither transform nor bias."""
     check_language_model(weights.config)
     # the vocabulary is wide: states that nobody reads are left out before it
     x = emitter.asked(every_position(emitter, weights, causal=causal), "head.asked")
@@ -88,7 +88,7 @@ HEADS: dict[str, _Head] = {
 
 
 def _check_direction(weights: Weights, task: Task) -> None:
-    """A causal model for a causal task, and no other."""
+    """Refuse a causal model for another task than a causal one, and the reverse."""
     config = weights.config
     if config.add_cross_attention:
         raise ExportError(

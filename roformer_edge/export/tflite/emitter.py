@@ -37,7 +37,7 @@ class TFLiteEmitter:
         graph: A graph without operators.
         task: Names the inputs and outputs.
         runtime: The engine that has to understand it, a key of ``linear.RUNTIMES``.
-        length: Of the sequence, or ``None`` for any.
+        length: The length of the sequence, or ``None`` for any.
     """
 
     def __init__(self, graph: Graph, task: Task, runtime: str, length: int | None = None) -> None:

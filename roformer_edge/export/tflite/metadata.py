@@ -51,7 +51,7 @@ def write_metadata(task: Task, signatures: Mapping[str, Signature]) -> bytes:
 
     Args:
         task: What it is for.
-        signatures: In the order of its graphs.
+        signatures: The signatures in the order of its graphs.
     """
     builder = _Builder(task)
     return builder.finish([builder.subgraph(name, signature) for name, signature in signatures.items()])

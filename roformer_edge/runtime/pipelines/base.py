@@ -153,7 +153,7 @@ class Pipeline(ABC):
         return answers if isinstance(inputs, Iterator) else list(answers)
 
     def _batch_size(self, asked: int | None) -> int:
-        """The batch size that was asked for, or the largest with which inputs do not change each other's answers."""
+        """Choose the batch size asked for, or the largest with which inputs do not change each other's answers."""
         size = self._model.limits.batch_size if asked is None else asked
         check_count("batch_size", size)
         return size
