@@ -21,6 +21,7 @@ class Recorder:
     def __init__(self) -> None:
         self.said: list[tuple[str, str]] = []
         self.asked: dict[str, Any] = {}
+        self.caches: list[int | None] = []
 
     def _say(self, verb: str, name: str) -> str:
         self.said.append((verb, name))
@@ -46,8 +47,11 @@ class Recorder:
     def mask(self, *, causal: bool) -> str:
         return self._say("mask", "causal" if causal else "padding")
 
-    def attention(self, x: str, mask: str, attention: Any, *, first: str | None = None) -> str:
+    def attention(
+        self, x: str, mask: str, attention: Any, *, first: str | None = None, cache: int | None = None
+    ) -> str:
         self.asked[attention.name] = (x, mask, first)
+        self.caches.append(cache)
         return self._say("attention", attention.name)
 
     def first(self, x: str, name: str) -> str:
@@ -95,6 +99,8 @@ def test_every_layer_looks_through_the_one_mask(causal, mask):
     for index in range(2):
         assert emitter.asked[f"layer.{index}.attention"][1:] == (mask, None)
     assert sum(verb == "mask" for verb, _ in emitter.said) == 1
+    # only what looks back at earlier tokens can be gone on with
+    assert emitter.caches == ([0, 1] if causal else [None, None])
 
 
 def test_where_the_first_position_is_wanted_the_last_layer_computes_that_alone():

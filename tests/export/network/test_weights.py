@@ -16,7 +16,7 @@ from roformer_edge.quantize.recipe import Decision
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import get_task
 
-HEADS, SIZE, HIDDEN = 2, 4, 8
+HEADS, SIZE, HIDDEN = 2, 8, 16
 TASK = get_task("fill-mask")
 
 
