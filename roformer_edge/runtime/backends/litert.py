@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError
 from roformer_edge.processors import usable_cores
+from roformer_edge.runtime.backends.outside_data import refuse_outside_tflite
 from roformer_edge.runtime.delegates import (
     BUILTIN,
     CPU,
@@ -60,6 +61,7 @@ class LiteRTSession:
     Raises:
         BackendError: The engine refuses the model, nothing of what is asked for can compute it, or a session option is
             set.
+        BundleIntegrityError: The model has buffers in other files.
         MissingDependencyError: There is no engine.
         UnknownNameError: A delegate is none of the table, and no library.
     """
@@ -80,6 +82,7 @@ class LiteRTSession:
         self._lock = Lock()
         self._package = package
         self._name = f"{package} {version}"
+        refuse_outside_tflite(model, f"{self._name} cannot load the model")
         self._threads = options.threads or usable_cores()
         self._mapped = None if isinstance(model, bytes) else Path(model)
         self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
