@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILE_BYTES, FileEntry
@@ -32,7 +33,7 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
         directory: The bundle.
         out: The file to write. One that ends in ``.tflite`` is the TFLite model of the bundle, with the archive of the
             other files behind it: engines read it as a model, and ``unzip`` as an archive.
-        overwrite: Replace what is there.
+        overwrite: Replace what is there, if it is such a file of a bundle.
 
     Returns:
         The archive's path.
@@ -65,7 +66,7 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
                             entry.write(piece)
             stream.flush()
             os.fsync(stream.fileno())
-        return temporary.publish()
+        return temporary.publish(partial(_check_free, out, overwrite=overwrite))
 
 
 def unpack(archive: str | Path, out: str | Path, *, overwrite: bool = False) -> Path:
@@ -80,7 +81,7 @@ def unpack(archive: str | Path, out: str | Path, *, overwrite: bool = False) -> 
             temporary.path.mkdir()
         for path, pieces in _contents(bundle):
             write_file(temporary.path / path, pieces, Path(out))
-        return temporary.publish()
+        return temporary.publish(partial(check_target, Path(out), overwrite=overwrite))
 
 
 def check_packed(out: Path, format_name: str, *, overwrite: bool) -> None:
@@ -97,9 +98,20 @@ def check_packed(out: Path, format_name: str, *, overwrite: bool) -> None:
         )
 
 
-def _check_free(out: Path, *, overwrite: bool) -> None:
-    if out.exists() and (not overwrite or not out.is_file()):
+def _check_free(out: Path, place: Path | None = None, *, overwrite: bool) -> None:
+    place = place or out
+    if not os.path.lexists(place):
+        return
+    if not overwrite:
         raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
+    try:
+        ours = place.is_file() and not place.is_symlink()
+        if ours:
+            open_bundle(place, verify=False).close()
+    except BundleError:
+        ours = False
+    if not ours:
+        raise BundleError(f"{out} is no archive of a bundle, so it will not be overwritten; choose another place")
 
 
 def _contents(bundle: Bundle, *, without: FileEntry | None = None) -> Iterator[tuple[str, Iterable[bytes]]]:
