@@ -21,6 +21,8 @@ ARCHIVE_SUFFIX = ".rfe"
 MODEL_SUFFIX = ".tflite"
 # the earliest time that a zip entry can have
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# where the name of an archive's first entry begins, and how that and its content do in every archive that is written here
+_FIRST_NAME, _FIRST = 30, MANIFEST_NAME.encode() + b'{\n  "schema_version"'
 
 
 def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = False) -> Path:
@@ -104,14 +106,21 @@ def _check_free(out: Path, place: Path | None = None, *, overwrite: bool) -> Non
         return
     if not overwrite:
         raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
-    try:
-        ours = place.is_file() and not place.is_symlink()
-        if ours:
-            open_bundle(place, verify=False).close()
-    except BundleError:
-        ours = False
-    if not ours:
+    if place.is_symlink() or not place.is_file() or not _is_ours(place):
         raise BundleError(f"{out} is no archive of a bundle, so it will not be overwritten; choose another place")
+
+
+def _is_ours(file: Path) -> bool:
+    """Tell whether a file is an archive of a bundle, the rest of one that was cut, or empty."""
+    with file.open("rb") as stream:
+        beginning = stream.read(_FIRST_NAME + len(_FIRST))
+    if not beginning or beginning[_FIRST_NAME:] == _FIRST:
+        return True
+    try:
+        open_bundle(file, verify=False).close()
+    except BundleError:
+        return False
+    return True
 
 
 def _contents(bundle: Bundle, *, without: FileEntry | None = None) -> Iterator[tuple[str, Iterable[bytes]]]:

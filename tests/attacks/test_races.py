@@ -125,7 +125,7 @@ def test_a_name_taken_at_the_last_moment_is_not_taken_back(tmp_path, monkeypatch
 
 def test_an_archive_replaces_archives_of_bundles_only(bundle, tmp_path, monkeypatch):
     out = tmp_path / "x.rfe"
-    for content in (b"thesis", b"", b"PK\5\6" + bytes(18)):
+    for content in (b"thesis", b"PK\5\6" + bytes(18)):
         out.write_bytes(content)
         with pytest.raises(BundleError, match="no archive of a bundle, so it will not be overwritten"):
             pack_directory(bundle, out, overwrite=True)
@@ -140,8 +140,10 @@ def test_an_archive_replaces_archives_of_bundles_only(bundle, tmp_path, monkeypa
         (out / "precious.txt" if put is put_folder else out).unlink()
     monkeypatch.undo()
     out.rmdir()
-    pack_directory(bundle, out)
-    pack_directory(bundle, out, overwrite=True)
+    whole = pack_directory(bundle, out).read_bytes()
+    for content in (whole, whole[: len(whole) // 2], b""):
+        out.write_bytes(content)
+        assert pack_directory(bundle, out, overwrite=True).read_bytes() == whole
 
 
 def test_unpacking_does_not_replace_what_appeared(bundle, tmp_path, monkeypatch):
