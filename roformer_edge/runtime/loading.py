@@ -79,12 +79,14 @@ def load(
             raise UnknownNameError("task", opened.manifest.task, PIPELINES)
         row = get_format(opened.manifest.format)
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
-        opened.check_ahead(*(role for role in ("words", "model") if opened.manifest.find(role)))
+        opened.check_ahead("model")
+        words = Background(lambda: opened.read_bytes("words") if opened.manifest.find("words") else None)
         session = Background(lambda: _open_session(opened, row, options))
         try:
             config = _read_config(opened)
-            tokenizer = _open_tokenizer(opened, config)
+            tokenizer = _open_tokenizer(opened, config, words)
         finally:
+            words.join()
             session.join()
         loaded = _make_pipeline(session.result(), tokenizer, config, opened)
         opened.check_unchanged()
@@ -212,14 +214,12 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
     return config
 
 
-def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
+def _open_tokenizer(bundle: Bundle, config: RoFormerConfig, words: Background[bytes | None]) -> Tokenizer:
     from roformer_edge.tokenizer.loading import from_settings
 
-    words: Path | bytes | None = None
-    if bundle.manifest.find("words"):
-        words = bundle.file_path("words") or bundle.read_bytes("words")
     unicode, vocabulary = bundle.read_bytes("unicode"), bundle.read_bytes("vocabulary")
-    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words, unicode=unicode)
+    # bytes of its own, not a mapping: the file may be written to while the tokenizer is in use
+    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words.result(), unicode=unicode)
     if tokenizer.uses_words:
         bundle.entry("words")  # those of this package may be others
     check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {bundle.path}")
