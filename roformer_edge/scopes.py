@@ -56,7 +56,7 @@ def scopes_of(config: RoFormerConfig, task: Task) -> tuple[Scope, ...]:
         scopes.append(_linear("embeddings.project", ("roformer.embeddings_project",), width, hidden))
     for index in range(config.num_hidden_layers):
         scopes += _layer(config, index)
-    return (*scopes, *_HEADS[task.name](config))
+    return (*scopes, *_HEADS[task.name](config), *_sentence(task))
 
 
 def _embedding(name: str, module: str, rows: int, width: int) -> Scope:
@@ -79,6 +79,15 @@ def _layer(config: RoFormerConfig, index: int) -> list[Scope]:
         _linear(f"{scope}.ffn.up", (f"{module}.intermediate.dense",), hidden, inner),
         _linear(f"{scope}.ffn.down", (f"{module}.output.dense",), inner, hidden),
     ]
+
+
+def _sentence(task: Task) -> list[Scope]:
+    """List the dense layers between the states and the vector of a text."""
+    scopes = []
+    for index, step in enumerate(task.sentence.steps if task.sentence else ()):
+        if step.kind == "dense":
+            scopes.append(_linear(f"sentence.{index}", (step.module,), step.inputs, step.width))
+    return scopes
 
 
 def _classifier(config: RoFormerConfig) -> list[Scope]:

@@ -14,6 +14,7 @@ from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.quantize.recipe import RECIPES
 from roformer_edge.records import to_values
+from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -53,6 +54,13 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="the most tokens of a text (default: the model's positions; more of them follow from a formula)",
+    )
+    parser.add_argument(
+        "--pooling",
+        metavar="NAME",
+        help="of feature-extraction: the graph makes one vector of a text; one of: "
+        f"{', '.join((POOLER, *POOLINGS))}, or {TOKENS} for the states of all tokens (default: what the source's own "
+        "files say)",
     )
     parser.add_argument(
         "--ignore-weights",
@@ -128,6 +136,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         tokenizer=args.tokenizer,
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
+        pooling=args.pooling,
         keep_weights=not args.no_weights,
     )
 
@@ -161,6 +170,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         truncation=args.truncate,
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
+        pooling=args.pooling,
     )
 
 

@@ -21,6 +21,7 @@ from roformer_edge.bundle.manifest import (
     RecipeReference,
     creation_time,
 )
+from roformer_edge.bundle.sentence import sentence_bytes
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
@@ -89,6 +90,8 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
     writer.add_bytes("config.json", "config", model.config.to_json().encode())
     if model.checkpoint.crf is not None:
         writer.add_bytes("crf.json", "crf", crf_bytes(model.checkpoint.crf))
+    if model.task.sentence is not None:
+        writer.add_bytes("sentence.json", "sentence", sentence_bytes(model.task.sentence))
     writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
 
 

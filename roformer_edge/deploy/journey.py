@@ -100,6 +100,7 @@ def deploy_checkpoint(
             options.tokenizer,
             max_length=_max_length(source, options),
             ignore_weights=options.ignore_weights,
+            pooling=options.pooling,
         ) as model:
             examples = _examples(options, model)
             batches = _calibration_batches(options, model)
@@ -171,7 +172,14 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
     """
     if not options.lengths:
         return options.max_length
-    with open_source(source, options.task, options.tokenizer, max_length=options.max_length) as model:
+    with open_source(
+        source,
+        options.task,
+        options.tokenizer,
+        max_length=options.max_length,
+        ignore_weights=options.ignore_weights,
+        pooling=options.pooling,
+    ) as model:
         positions = model.config.max_position_embeddings
     if options.lengths[-1] > positions:
         allowed = f"at most {positions}, the model's number of positions (--max-length gives it more)"

@@ -8,9 +8,10 @@ from typing import Any
 
 from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.deploy.targets import choices_for, get_target
-from roformer_edge.errors import OptionError, advice
+from roformer_edge.errors import OptionError, UnknownNameError, advice
 from roformer_edge.formats import DEFAULT_FORMAT, get_format
 from roformer_edge.quantize.observers import get_observer
+from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.report import Report
 
@@ -51,6 +52,9 @@ class DeployOptions:
         overwrite: Replace a bundle that is there already.
         ignore_weights: Shell-style patterns of names of the checkpoint's tensors to leave out though they may change
             answers, such as ``"lstm.*"``.
+        pooling: For feature extraction, how one vector of a text is made in the graph: a key of ``sentence.POOLINGS``,
+            ``"pooler"`` for the one that the checkpoint holds, or ``"tokens"`` for none, the states of all tokens;
+            ``None`` for what the source's own files say.
         keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
     """
 
@@ -75,6 +79,7 @@ class DeployOptions:
     truncation: bool = False
     overwrite: bool = False
     ignore_weights: tuple[str, ...] = ()
+    pooling: str | None = None
     keep_weights: bool = False
 
     @classmethod
@@ -101,6 +106,8 @@ class DeployOptions:
         if self.max_length is not None and not _counts(self.max_length, _SHORTEST):
             allowed = f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
             raise OptionError("max_length", self.max_length, allowed)
+        if self.pooling not in (None, TOKENS, POOLER, *POOLINGS):
+            raise UnknownNameError("pooling", str(self.pooling), (TOKENS, POOLER, *POOLINGS))
         self._refuse_without_effect()
 
     def _refuse_without_effect(self) -> None:

@@ -114,6 +114,7 @@ _NO_RULE = "no rule of the recipe matches it"
 _KEPT = (
     Rule(pattern="embeddings.type", scheme=FLOAT, reason="a few rows: nothing to save"),
     Rule(pattern="head.output", scheme=FLOAT, reason="makes the logits: its rounding error would be the answer's"),
+    Rule(pattern="sentence.*", scheme=FLOAT, reason="makes the vector: its rounding error would be the answer's"),
 )
 _ROWS = Rule(pattern="embeddings.word", scheme=ROWS)
 

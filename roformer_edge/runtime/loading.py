@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.bundle.background import Background
-from roformer_edge.bundle.manifest import version_tuple
+from roformer_edge.bundle.manifest import ROLES, version_tuple
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.config import RoFormerConfig, check_vocabulary
@@ -239,18 +239,20 @@ def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfi
         alike=manifest.batching == "equal_lengths",
     )
     parts: dict[str, Any] = {}
-    if manifest.find("crf") is not None:
-        from roformer_edge.bundle.crf import read_crf
-
-        if manifest.task != "token-classification":
-            raise BundleFormatError(
-                f"{bundle.path} is for {manifest.task} and has transitions between labels of tokens"
-            )
-        parts["crf"] = read_crf(bundle)
+    for role, (task, address) in PARTS.items():
+        if manifest.find(role) is not None:
+            if manifest.task != task:
+                raise BundleFormatError(f"{bundle.path} is for {manifest.task} and has {ROLES[role]}")
+            parts[role] = resolve(address)(bundle)
     pipeline_class: type[Pipeline] = resolve(PIPELINES[manifest.task])
     return pipeline_class(session, tokenizer, config, limits=limits, **parts)
 
 
+# role of a file that a pipeline is made of -> the task that it is for, and address of what reads it
+PARTS = {
+    "crf": ("token-classification", "roformer_edge.bundle.crf:read_crf"),
+    "sentence": ("feature-extraction", "roformer_edge.bundle.sentence:read_sentence"),
+}
 # task -> address of the class that answers; only the one that a bundle needs is imported
 PIPELINES = {
     "feature-extraction": "roformer_edge.runtime.pipelines.feature_extraction:FeatureExtractor",

@@ -234,6 +234,21 @@ class Emitter(Protocol[V]):
     def summary(self, x: V, kind: str) -> V:
         """Make one state of those of all positions; ``kind`` is one of ``config.SUMMARIES``."""
 
+    def pool(self, x: V, kind: str, name: str) -> V:
+        """Make one state of those of all tokens, without padding, where every one takes part.
+
+        Args:
+            x: States of all positions.
+            kind: A key of ``sentence.POOLINGS``: ``max``, ``mean``, ``mean_sqrt_len_tokens`` or ``weightedmean``.
+            name: The name of what is emitted.
+        """
+
+    def beside(self, parts: Sequence[V], name: str) -> V:
+        """Put single states beside each other along the last axis."""
+
+    def unit(self, x: V, name: str) -> V:
+        """Divide a single state by its length."""
+
     def columns(self, x: V, names: Sequence[str]) -> tuple[V, ...]:
         """Split the last axis into one value for each of its numbers."""
 

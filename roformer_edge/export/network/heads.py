@@ -8,6 +8,7 @@ from roformer_edge.checkpoint.names import check_language_model
 from roformer_edge.errors import ExportError
 from roformer_edge.export.network.emitter import Emitter, V
 from roformer_edge.export.network.encoder import every_position, first_position
+from roformer_edge.export.network.sentence import emit_sentence
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.tasks import Task
 
@@ -20,7 +21,10 @@ def emit_network(emitter: Emitter[V], weights: Weights, task: Task) -> None:
         UnsupportedModelError: The task's head cannot be built for this model.
     """
     _check_direction(weights, task)
-    HEADS[task.name](emitter, weights)
+    if task.sentence is not None:
+        emit_sentence(emitter, weights, task.sentence)
+    else:
+        HEADS[task.name](emitter, weights)
 
 
 def _feature_extraction(emitter: Emitter[V], weights: Weights) -> None:

@@ -96,7 +96,7 @@ def write_reports(reports: Sequence[Report], folder: str | Path, forms: Sequence
     """Write the reports of several candidates, each in a folder of its own, and what puts them side by side.
 
     Args:
-        reports: At least one, from ``runner.compare_all``; one alone is written like :func:`write_report`.
+        reports: One report at least, from ``runner.compare_all``; one alone is written like :func:`write_report`.
         folder: Made where absent.
         forms: Keys of ``RENDERERS``; all of them by default.
 

@@ -196,6 +196,10 @@ class Measure(ABC, Generic[Gold, Answer]):
         tokens = max(len(tokenizer.encode_text(*row).ids) for row in input_rows(self.row, inputs))
         return too_long(tokens, limit) if tokens > limit else None
 
+    def method_of(self, pipeline: Any) -> str:
+        """Say how a pipeline comes from outputs to answers, where there are several ways; else nothing."""
+        return ""
+
     # asking
 
     @abstractmethod
