@@ -20,8 +20,9 @@ from roformer_edge.checkpoint.rotary import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import OptionError, UnsupportedModelError
+from roformer_edge.runtime.loading import tokenizer_of_bundle
 from roformer_edge.tasks import Task, get_task
-from roformer_edge.tokenizer import Tokenizer, from_settings
+from roformer_edge.tokenizer import Tokenizer
 from roformer_edge.validate.openers import open_tokenizer
 
 WEIGHTS_NAME = "weights.safetensors"
@@ -156,12 +157,8 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
             arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
-        tokenizer = from_settings(
-            manifest.tokenizer,
-            bundle.read_bytes("vocabulary"),
-            words=bundle.read_bytes("words") if manifest.find("words") else None,
-            unicode=bundle.read_bytes("unicode"),
-        )
+        tokenizer = tokenizer_of_bundle(bundle)
+        bundle.check_unchanged()
         check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {path}")
     return SourceModel(
         task=task.pooled(sentence),
@@ -181,9 +178,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
 def _read_arrays(bundle: Bundle) -> dict[str, np.ndarray]:
     place = bundle.file_path("weights")
     if place is not None:
-        arrays = _arrays_in(place)
-        bundle.check_unchanged()
-        return arrays
+        return _arrays_in(place)
     with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
         copy = Path(folder) / WEIGHTS_NAME
         copy.write_bytes(bundle.read_bytes("weights"))

@@ -80,11 +80,12 @@ def load(
         row = get_format(opened.manifest.format)
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("model")
-        words = Background(lambda: opened.read_bytes("words") if opened.manifest.find("words") else None)
+        words = Background(lambda: _read_words(opened))
         session = Background(lambda: _open_session(opened, row, options))
         try:
             config = _read_config(opened)
-            tokenizer = _open_tokenizer(opened, config, words)
+            tokenizer = tokenizer_of_bundle(opened, words)
+            check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {opened.path}")
         finally:
             words.join()
             session.join()
@@ -214,18 +215,34 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
     return config
 
 
-def _open_tokenizer(bundle: Bundle, config: RoFormerConfig, words: Background[bytes | None]) -> Tokenizer:
+def tokenizer_of_bundle(bundle: Bundle, words: Background[bytes | None] | None = None) -> Tokenizer:
+    """Make the tokenizer of a bundle from its own vocabulary and tables, which are read at once.
+
+    Whoever has no other use for the bundle calls ``check_unchanged`` before trusting the tokenizer.
+
+    Args:
+        bundle: Opened, with its files as they are listed.
+        words: The dictionary of words that :func:`_read_words` gives, where somebody reads it already.
+
+    Raises:
+        BundleError: A file that it needs is missing, or not the one that is listed.
+        VocabularyError: The vocabulary cannot be used.
+    """
     from roformer_edge.tokenizer.loading import from_settings
 
     unicode, vocabulary = bundle.read_bytes("unicode"), bundle.read_bytes("vocabulary")
-    # bytes of its own, not a mapping: the file may be written to while the tokenizer is in use
-    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words.result(), unicode=unicode)
+    dictionary = _read_words(bundle) if words is None else words.result()
+    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=dictionary, unicode=unicode)
     if tokenizer.uses_words:
         bundle.entry("words")  # those of this package may be others
-    check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {bundle.path}")
     # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
     tokenizer.encode_text("今")
     return tokenizer
+
+
+def _read_words(bundle: Bundle) -> bytes | None:
+    """Read the dictionary of words: bytes, not a mapping, for the file may be written to while it is in use."""
+    return bundle.read_bytes("words") if bundle.manifest.find("words") else None
 
 
 def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, bundle: Bundle) -> Pipeline:

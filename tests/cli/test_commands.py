@@ -238,6 +238,17 @@ def test_tokenize_gives_the_same_for_checkpoint_and_bundle(cli, checkpoint, bund
     assert rows(cli("tokenize", bundle, "天气很好。"))[0] == row
 
 
+def test_tokenize_uses_the_files_that_a_bundle_has(cli, checkpoint, tmp_path):
+    source = shutil.copytree(checkpoint, tmp_path / "source")
+    (source / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    for place in (source, tmp_path / "bundle", tmp_path / "bundle.rfe"):
+        if place.name == "bundle":
+            assert cli("export", source, "--out", place).code == 0
+        elif place.suffix:
+            assert cli("bundle", "pack", tmp_path / "bundle", place).code == 0
+        assert rows(cli("tokenize", place, "天气好"))[0]["tokens"] == ["[CLS]", "[UNK]", "[UNK]", "好", "[SEP]"]
+
+
 def test_version_help_and_wrong_usage():
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "roformer_edge", *words]
