@@ -9,9 +9,9 @@ from pathlib import Path
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILE_BYTES
 from roformer_edge.bundle.reader import Bundle, open_bundle
-from roformer_edge.bundle.temporary import TemporaryPath, writable, write_file
 from roformer_edge.bundle.writer import check_target
 from roformer_edge.errors import BundleError
+from roformer_edge.temporary import TemporaryPath, writable, write_file
 
 ARCHIVE_SUFFIX = ".rfe"
 # the earliest time that a zip entry can have
@@ -28,8 +28,9 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
         The archive's path.
 
     Raises:
-        BundleError: The bundle is broken, ``out`` exists and ``overwrite`` is not set, lies in the bundle, would exceed
-            2 GiB, or cannot be written.
+        BundleError: The bundle is broken, ``out`` exists and ``overwrite`` is not set, lies in the bundle, or would
+            exceed 2 GiB.
+        OutputError: It cannot be written.
     """
     out = Path(out)
     if out.exists() and (not overwrite or not out.is_file()):
@@ -55,7 +56,8 @@ def unpack(archive: str | Path, out: str | Path, *, overwrite: bool = False) -> 
     """Verify an archive file by file while writing it as the directory ``out``; return that directory.
 
     Raises:
-        BundleError: The archive is broken, ``out`` may not be replaced (see ``BundleWriter``), or cannot be written.
+        BundleError: The archive is broken, or ``out`` may not be replaced (see ``BundleWriter``).
+        OutputError: It cannot be written.
     """
     check_target(Path(out), overwrite=overwrite)
     with open_bundle(archive) as bundle, TemporaryPath(out) as temporary:

@@ -71,12 +71,16 @@ def run(args: argparse.Namespace) -> int:
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
             report = compare(reference, candidate, examples, options, progress)
-    files = [] if args.report is None else [str(path) for path in write_report(report, args.report)]
-    if args.json:
-        print_json({"passed": report.passed, "figures": to_values(report.figures), "report": files})
-    else:
-        print(summary_table(report))
-        for path in files:
-            print(f"report: {path}")
+    files: list[str] = []
+    try:
+        if args.report is not None:
+            files = [str(path) for path in write_report(report, args.report)]
+    finally:  # what was measured is shown, whatever becomes of its files
+        if args.json:
+            print_json({"passed": report.passed, "figures": to_values(report.figures), "report": files})
+        else:
+            print(summary_table(report))
+            for path in files:
+                print(f"report: {path}")
     check_budget(report)
     return 0

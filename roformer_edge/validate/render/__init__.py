@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from roformer_edge._extras import require
-from roformer_edge.errors import OptionError, UnknownNameError
+from roformer_edge.errors import OptionError, OutputError, UnknownNameError
+from roformer_edge.temporary import TemporaryPath, write_file
 from roformer_edge.validate.render.json import to_json
 from roformer_edge.validate.render.markdown import to_markdown
 from roformer_edge.validate.report import Report
@@ -45,6 +46,7 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
 
     Raises:
         OptionError: The folder is the bundle's own, or lies in it.
+        OutputError: The folder cannot be written.
         MissingDependencyError: A form needs a package that is not installed.
         UnknownNameError: There is no such form.
     """
@@ -56,6 +58,11 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
             raise UnknownNameError("form of report", form, RENDERERS)
         if package := RENDERERS[form].needs:
             require(package, f"to write {RENDERERS[form].file_name}")
+        place = Path(folder) / RENDERERS[form].file_name
+        if place.is_dir():
+            raise OutputError(f"cannot write {place}: it is a folder")
+        with TemporaryPath(place) as temporary:
+            write_file(temporary.path, (), place)
 
 
 def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tuple(RENDERERS)) -> list[Path]:
@@ -70,20 +77,16 @@ def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tupl
         The files, in the order of ``forms``.
 
     Raises:
-        OSError: The folder cannot be written; no half-written file is left.
+        OutputError: The folder cannot be written; no half-written file is left.
         MissingDependencyError: A form needs a package that is not installed.
     """
     folder = Path(folder)
     rows = [RENDERERS[form] for form in forms]
     contents = {folder / row.file_name: row.render(report).encode("utf-8") for row in rows}
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.partial") for path in contents}
-    try:
-        for path, content in contents.items():
-            temporary[path].write_bytes(content)
-        for path in contents:
-            temporary[path].replace(path)
-    finally:
-        for leftover in temporary.values():
-            leftover.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        temporary = [stack.enter_context(TemporaryPath(path)) for path in contents]
+        for place, (path, content) in zip(temporary, contents.items(), strict=True):
+            write_file(place.path, (content,), path)
+        for place in temporary:
+            place.publish()
     return list(contents)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from roformer_edge.errors import BundleError
+from roformer_edge.errors import OutputError
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def writable(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BundleError(f"cannot write {out}: {error.strerror or error}; nothing was left behind") from error
+        raise OutputError(f"cannot write {out}: {error.strerror or error}; nothing was left behind") from error
 
 
 def write_file(target: Path, pieces: Iterable[bytes], out: Path) -> tuple[int, str]:
@@ -37,6 +37,17 @@ def write_file(target: Path, pieces: Iterable[bytes], out: Path) -> tuple[int, s
     return size, state.hexdigest()
 
 
+def replace_file(out: str | Path, data: bytes) -> None:
+    """Write a whole file in one step; an older one is replaced, and its folder is made where absent.
+
+    Raises:
+        OutputError: It cannot be written; the older one is then as it was.
+    """
+    with TemporaryPath(out) as temporary:
+        write_file(temporary.path, (data,), Path(out))
+        temporary.publish()
+
+
 class TemporaryPath:
     """Holds a place beside ``out``, which is removed again unless :meth:`publish` is reached.
 
@@ -50,10 +61,10 @@ class TemporaryPath:
 
     def __init__(self, out: str | Path) -> None:
         if "\0" in str(out):
-            raise BundleError(f"cannot write {str(out)!r}: a path holds no NUL")
+            raise OutputError(f"cannot write {str(out)!r}: a path holds no NUL")
         self._out = Path(out).resolve()
         if not self._out.name:
-            raise BundleError(f"cannot write {out}: it has no name of its own")
+            raise OutputError(f"cannot write {out}: it has no name of its own")
         token = f"{os.getpid()}-{os.urandom(4).hex()}"
         self.path = self._out.with_name(f".{self._out.name}.{token}.partial")
         self._old = self._out.with_name(f".{self._out.name}.{token}.old")
