@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError, shown
 from roformer_edge.lfs import is_pointer, pointer_message
+from roformer_edge.temporary import replace_file
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "roformer"
@@ -318,8 +319,7 @@ class RoFormerConfig:
     def save_pretrained(self, directory: str | Path) -> Path:
         """Write ``config.json`` into ``directory``, which is made where absent; return the file's path."""
         path = Path(directory) / CONFIG_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.to_json(), encoding="utf-8")
+        replace_file(path, self.to_json().encode())
         return path
 
     def replace(self, **changes: Any) -> RoFormerConfig:

@@ -165,7 +165,7 @@ FAULTS = (
     ),
     Fault(
         "nothing is left where a deployment fails",
-        "bundle/temporary.py",
+        "temporary.py",
         "                shutil.rmtree(leftover, ignore_errors=True)\n",
         "                pass\n",
         "tests/bundle",

@@ -95,13 +95,17 @@ def run(args: argparse.Namespace) -> int:
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
             reports = compare_all(reference, candidates, examples, options, progress)
-    files = [] if args.report is None else [str(path) for path in write_reports(reports, args.report)]
-    if args.json:
-        print_json(_summary(reports, files))
-    else:
-        print(overview_table(reports))
-        for path in files:
-            print(f"report: {path}")
+    files: list[str] = []
+    try:
+        if args.report is not None:
+            files = [str(path) for path in write_reports(reports, args.report)]
+    finally:  # what was measured is shown, whatever becomes of its files
+        if args.json:
+            print_json(_summary(reports, files))
+        else:
+            print(overview_table(reports))
+            for path in files:
+                print(f"report: {path}")
     for report in reports:
         check_budget(report)
     return 0

@@ -17,7 +17,7 @@ from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, m
 from roformer_edge.deploy.options import CALIBRATION_TEXTS, DEFAULT_OBSERVER, Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import OptionError
+from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
@@ -69,7 +69,8 @@ def deploy_checkpoint(
         Where the bundle lies, what it is and what it lost.
 
     Raises:
-        RoformerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``.
+        RoformerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``, unless
+            the message says that the bundle is finished and only its report could not be written.
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
     from roformer_edge.export.artifact import ExportOptions
@@ -143,13 +144,17 @@ def deploy_checkpoint(
                         predictor_of_bundle(pipeline, model.config, written, opening, str(out)),
                     )
                     report = compare(*sides, examples, _compare_options(options, model), progress)
-        report_files: tuple[Path, ...] = ()
         if report is not None:
+            _keep_budget(report, options.report)
             manifest = manifest.replace(measured=measured_loss(report))
-            report_files = tuple(write_report(report, options.report)) if options.report is not None else ()
-            check_budget(report)
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
+    report_files: tuple[Path, ...] = ()
+    if report is not None and options.report is not None:
+        try:
+            report_files = tuple(write_report(report, options.report))
+        except OutputError as error:
+            raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
     return Deployment(
         bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
     )
@@ -239,6 +244,19 @@ def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool)
     texts = SELF_TEST_TEXTS if len(model.task.fields) == 1 else SELF_TEST_PAIRS
     test = record_self_test(model, texts, quantized=quantized)
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
+
+
+def _keep_budget(report: Report, folder: Path | None) -> None:
+    """Refuse what lost too much; its report says why, and is then all that is written."""
+    try:
+        check_budget(report)
+    except BudgetExceededError as error:
+        if folder is not None:
+            try:
+                write_report(report, folder)
+            except OutputError as why:
+                raise BudgetExceededError(f"{error}; {why}") from None
+        raise
 
 
 def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptions:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 
-from roformer_edge.errors import BundleError
+from roformer_edge.errors import OutputError
 
 _PARTIAL, _OLD = ".partial", ".old"
 # what another machine wrote to a shared folder is taken for left over after a day
@@ -35,7 +35,7 @@ def writable(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise BundleError(f"cannot write {out}: {error.strerror or error}; nothing was left behind") from error
+        raise OutputError(f"cannot write {out}: {error.strerror or error}; nothing was left behind") from error
 
 
 def write_file(target: Path, pieces: Iterable[bytes | memoryview], out: Path) -> tuple[int, str]:
@@ -51,6 +51,17 @@ def write_file(target: Path, pieces: Iterable[bytes | memoryview], out: Path) ->
             stream.flush()
             os.fsync(stream.fileno())
     return size, state.hexdigest()
+
+
+def replace_file(out: str | Path, data: bytes) -> None:
+    """Write a whole file in one step; an older one is replaced, and its folder is made where absent.
+
+    Raises:
+        OutputError: It cannot be written; the older one is then as it was.
+    """
+    with TemporaryPath(out) as temporary:
+        write_file(temporary.path, (data,), Path(out))
+        temporary.publish()
 
 
 class TemporaryPath:
@@ -69,10 +80,10 @@ class TemporaryPath:
 
     def __init__(self, out: str | Path) -> None:
         if "\0" in str(out):
-            raise BundleError(f"cannot write {str(out)!r}: a path holds no NUL")
+            raise OutputError(f"cannot write {str(out)!r}: a path holds no NUL")
         self._out = Path(out).resolve()
         if not self._out.name:
-            raise BundleError(f"cannot write {out}: it has no name of its own")
+            raise OutputError(f"cannot write {out}: it has no name of its own")
         token = f"{_machine()}-{os.getpid()}-{os.urandom(4).hex()}"
         self.path = self._out.with_name(f".{self._out.name}.{token}{_PARTIAL}")
         self._old = self._out.with_name(f".{self._out.name}.{token}{_OLD}")
@@ -137,7 +148,7 @@ class TemporaryPath:
     def _refuse_other(self, place: Path) -> None:
         """Refuse to replace what was not there at the beginning."""
         if _identity(place) != self._before:
-            raise BundleError(
+            raise OutputError(
                 f"{self._out} was made, replaced or removed by another program meanwhile; what is there now was left "
                 "as it is, so do it again or choose another place"
             )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.bundle import temporary
-from roformer_edge.bundle.temporary import TemporaryPath, remove_litter, write_file
-from roformer_edge.errors import BundleError
+from roformer_edge import temporary
+from roformer_edge.errors import OutputError
+from roformer_edge.temporary import TemporaryPath, remove_litter, write_file
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
@@ -65,14 +65,14 @@ def test_size_and_digest_are_those_of_what_was_written(tmp_path: Path) -> None:
     size, digest = write_file(tmp_path / "file", (b"a", b"bc"), tmp_path)
     assert size == 3
     assert digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    with pytest.raises(BundleError, match=r"cannot write .*: File exists; nothing was left behind"):
+    with pytest.raises(OutputError, match=r"cannot write .*: File exists; nothing was left behind"):
         write_file(tmp_path / "file", (b"d",), tmp_path)
     assert (tmp_path / "file").read_bytes() == b"abc"
 
 
 @pytest.mark.parametrize("out", ["a\0b", "/"])
 def test_a_place_that_cannot_be_written_is_refused(out: str) -> None:
-    with pytest.raises(BundleError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot write"):
         TemporaryPath(out)
 
 
