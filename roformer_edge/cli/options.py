@@ -57,7 +57,8 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--recipe",
         default=default,
-        help=f"fp32, int8-embeddings, int8-dynamic, int8-static, or the path of a recipe.json (default: {default})",
+        help=f"fp32, int8-embeddings, int8-dynamic, int8-static, or the path of a recipe.json, such as a bundle's own "
+        f"(default: {default})",
     )
     parser.add_argument(
         "--keep-float",

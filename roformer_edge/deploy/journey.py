@@ -18,7 +18,7 @@ from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, ROWS, STATIC, get_recipe
+from roformer_edge.quantize.recipe import FLOAT, ROWS, STATIC, Settings, open_recipe
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
@@ -77,13 +77,14 @@ def deploy_checkpoint(
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
-    recipe = get_recipe(options.recipe).with_float(options.keep_float, "asked for")
-    _refuse_without_effect(options, {rule.scheme for rule in recipe.rules})
+    recipe, settings = open_recipe(options.recipe)
+    recipe = recipe.with_float(options.keep_float, "asked for")
+    _refuse_without_effect(options, settings, {rule.scheme for rule in recipe.rules})
     export = ExportOptions(
         recipe=recipe,
-        preset=get_preset(options.preset or SAFE_PRESET),
+        preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
         index_dtype=options.index_dtype,
-        observer=options.observer or DEFAULT_OBSERVER,
+        observer=options.observer or settings.observer or DEFAULT_OBSERVER,
     )
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
@@ -151,15 +152,15 @@ def deploy_checkpoint(
     )
 
 
-def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
-    """Refuse options that nothing would come of with the schemes of a recipe."""
+def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:
+    """Refuse options, also those in the recipe's file, that nothing would come of with the schemes of the recipe."""
     integers = schemes - {FLOAT}
     for name, value, needed in (
-        ("preset", options.preset, integers),
+        ("preset", options.preset or settings.preset, integers),
         ("keep_float", options.keep_float or None, integers),
         ("keep_weights", options.keep_weights or None, not integers),
         ("calibration", options.calibration, integers - {ROWS}),
-        ("observer", options.observer, integers & {STATIC}),
+        ("observer", options.observer or settings.observer, integers & {STATIC}),
     ):
         if value is not None and not needed:
             raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")

@@ -25,12 +25,13 @@ class DeployOptions:
     Attributes:
         task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
         format: The format of the model file; a key of ``formats.FORMATS``.
-        recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
+        recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON, such as the ``recipe.json`` of a
+            bundle.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor; ``None`` for the
-            one that is right on every processor.
-        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for
-            ``DEFAULT_OBSERVER``.
+            one that the recipe's file names, or else the one that is right on every processor.
+        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for the one
+            that the recipe's file names, or else ``DEFAULT_OBSERVER``.
         index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
