@@ -84,7 +84,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe",
-        help=f"{', '.join(RECIPES)}, or the path of a recipe.json (default: int8-dynamic)",
+        help=f"{', '.join(RECIPES)}, or the path of a recipe.json, such as a bundle's own (default: int8-dynamic)",
     )
     parser.add_argument(
         "--keep-float",

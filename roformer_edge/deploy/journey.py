@@ -21,7 +21,7 @@ from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, get_recipe
+from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, Settings, open_recipe
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
@@ -38,6 +38,7 @@ from roformer_edge.validate.tasks import measure_of_model
 from roformer_edge.validate.torch_session import TorchSession
 
 if TYPE_CHECKING:
+    from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.calibration import Batches
 
 _CALIBRATION_BATCH = 8
@@ -73,7 +74,6 @@ def deploy_checkpoint(
             the message says that the bundle is finished and only its report could not be written.
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
-    from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.exporter import export_checkpoint
     from roformer_edge.export.parity import torch_answers
 
@@ -83,16 +83,7 @@ def deploy_checkpoint(
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
-    recipe = get_recipe(options.recipe).with_float(options.keep_float, "asked for")
-    _refuse_without_effect(options, {rule.scheme for rule in recipe.rules})
-    export = ExportOptions(
-        recipe=recipe,
-        preset=get_preset(options.preset or SAFE_PRESET),
-        index_dtype=options.index_dtype,
-        observer=options.observer or DEFAULT_OBSERVER,
-        runtime=options.runtime,
-        lengths=options.lengths,
-    )
+    export = _export_options(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
         with open_source(
@@ -160,6 +151,23 @@ def deploy_checkpoint(
     )
 
 
+def _export_options(options: DeployOptions) -> ExportOptions:
+    """Read the recipe, and refuse what would change nothing in it."""
+    from roformer_edge.export.artifact import ExportOptions
+
+    recipe, settings = open_recipe(options.recipe)
+    recipe = recipe.with_float(options.keep_float, "asked for")
+    _refuse_without_effect(options, settings, {rule.scheme for rule in recipe.rules})
+    return ExportOptions(
+        recipe=recipe,
+        preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
+        index_dtype=options.index_dtype,
+        observer=options.observer or settings.observer or DEFAULT_OBSERVER,
+        runtime=options.runtime,
+        lengths=options.lengths,
+    )
+
+
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
     """Make a bundle as one file."""
     check_packed(out, options.format, overwrite=options.overwrite)
@@ -192,15 +200,15 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
     return options.lengths[-1]
 
 
-def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
-    """Refuse options that nothing would come of with the schemes of a recipe, or in the format."""
+def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:
+    """Refuse options, also those in the recipe's file, that nothing would come of with its schemes or in the format."""
     integers = schemes - {FLOAT, HALF}
     for name, value, needed in (
-        ("preset", options.preset, integers),
+        ("preset", options.preset or settings.preset, integers),
         ("keep_float", options.keep_float or None, schemes - {FLOAT}),
         ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
         ("calibration", options.calibration, integers - {ROWS}),
-        ("observer", options.observer, integers & {STATIC}),
+        ("observer", options.observer or settings.observer, integers & {STATIC}),
     ):
         if value is not None and not needed:
             raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")

@@ -31,12 +31,13 @@ class DeployOptions:
         runtime: What the bundle is to run on, one of the format's ``runtimes``; ``None`` for the first.
         lengths: Numbers of tokens that the model is made for, ascending; texts are padded to the next. Empty for a
             model that takes any number.
-        recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
+        recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON, such as the ``recipe.json`` of a
+            bundle.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor; ``None`` for the
-            one that is right on every processor.
-        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for
-            ``DEFAULT_OBSERVER``.
+            one that the recipe's file names, or else the one that is right on every processor.
+        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for the one
+            that the recipe's file names, or else ``DEFAULT_OBSERVER``.
         index_dtype: The type of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for the format's own.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is

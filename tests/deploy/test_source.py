@@ -109,7 +109,7 @@ def test_a_vocabulary_must_fit_and_what_is_spare_is_said(checkpoint, tmp_path) -
     (copy / "config.json").write_text(json.dumps({**config, "unheard_of": 1}))
     with open_source(copy) as found:
         said = "\n".join(found.notes)
-    assert f"has {len(TOKENS) - 1} tokens" in said
+    assert f"has ids up to {len(TOKENS) - 2} and the model {len(TOKENS)} embeddings: rows from" in said
     assert "unheard_of" in said
 
 
