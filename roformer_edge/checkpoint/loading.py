@@ -114,7 +114,7 @@ def load_checkpoint(
         source: A directory that :func:`~roformer_edge.checkpoint.finding.find_checkpoint` takes, or what it made of it.
         task: The head that must be there; ``None`` asks for the encoder only.
         max_length: Number of positions to take in place of the config's; see
-            :func:`~roformer_edge.checkpoint.rotary.fit_rotary_table`.
+            :func:`~roformer_edge.checkpoint.rotary_table.fit_rotary_table`.
         ignore_weights: Shell-style patterns of canonical names of tensors to leave out though they may change answers.
         pooling: For feature extraction, how one vector of a text is made: a key of ``sentence.POOLINGS``, ``POOLER``,
             or ``TOKENS`` for none; ``None`` for what modules of sentence-transformers say, and else none.

@@ -10,7 +10,7 @@ from roformer_edge.checkpoint.adapters import Adapter
 from roformer_edge.checkpoint.aliases import canonical_names
 from roformer_edge.checkpoint.leftovers import matching
 from roformer_edge.checkpoint.names import ROTARY_TABLE, Shapes
-from roformer_edge.checkpoint.rotary import fit_rotary_table, rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table, rotary_table
 from roformer_edge.checkpoint.weight_file import Array, WeightFile
 from roformer_edge.errors import CheckpointError, OptionError, UnsupportedModelError, shown
 

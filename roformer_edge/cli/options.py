@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli.texts import add_fields, field_names, print_json
+from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.quantize.recipe import RECIPES
@@ -84,7 +85,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe",
-        help=f"{', '.join(RECIPES)}, or the path of a recipe.json, such as a bundle's own (default: int8-dynamic)",
+        help=f"{', '.join(RECIPES)}, or the path of a recipe.json, such as a bundle's own (default: {defaults.RECIPE})",
     )
     parser.add_argument(
         "--keep-float",

@@ -13,8 +13,9 @@ from roformer_edge._extras import available
 from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.deploy import defaults
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
-from roformer_edge.deploy.options import CALIBRATION_TEXTS, DEFAULT_OBSERVER, Deployment, DeployOptions
+from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
@@ -162,7 +163,7 @@ def _export_options(options: DeployOptions) -> ExportOptions:
         recipe=recipe,
         preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
         index_dtype=options.index_dtype,
-        observer=options.observer or settings.observer or DEFAULT_OBSERVER,
+        observer=options.observer or settings.observer or defaults.OBSERVER,
         runtime=options.runtime,
         lengths=options.lengths,
     )
@@ -235,7 +236,7 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
     find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
     texts = islice(
         read_rows(options.calibration, task, options.fields, find_problem),
-        options.calibration_texts or CALIBRATION_TEXTS,
+        options.calibration_texts or defaults.CALIBRATION_TEXTS,
     )
     limit = config.max_position_embeddings
     rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from roformer_edge.bundle.manifest import Manifest
+from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, UnknownNameError, advice
 from roformer_edge.formats import DEFAULT_FORMAT, get_format
@@ -15,8 +16,6 @@ from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.report import Report
 
-CALIBRATION_TEXTS = 512
-DEFAULT_OBSERVER = "percentile"
 # tokens, below which truncation leaves nothing of a text
 _SHORTEST = 3
 
@@ -37,13 +36,13 @@ class DeployOptions:
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor; ``None`` for the
             one that the recipe's file names, or else the one that is right on every processor.
         observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for the one
-            that the recipe's file names, or else ``DEFAULT_OBSERVER``.
+            that the recipe's file names, or else ``defaults.OBSERVER``.
         index_dtype: The type of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for the format's own.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
             cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
         calibration: A file of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
-        calibration_texts: How many texts (or pairs) at most; ``None`` for ``CALIBRATION_TEXTS``.
+        calibration_texts: How many texts (or pairs) at most; ``None`` for ``defaults.CALIBRATION_TEXTS``.
         evaluation: A file of labelled examples to measure the loss on.
         fields: Which key of either file is which field.
         slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
@@ -63,7 +62,7 @@ class DeployOptions:
     format: str = DEFAULT_FORMAT
     runtime: str | None = None
     lengths: tuple[int, ...] = ()
-    recipe: str = "int8-dynamic"
+    recipe: str = defaults.RECIPE
     keep_float: tuple[str, ...] = ()
     preset: str | None = None
     observer: str | None = None

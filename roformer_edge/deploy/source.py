@@ -16,7 +16,7 @@ from roformer_edge.bundle.sentence import read_sentence
 from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
-from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import OptionError, UnsupportedModelError

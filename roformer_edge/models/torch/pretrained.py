@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
-from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 
