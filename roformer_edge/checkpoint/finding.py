@@ -33,7 +33,7 @@ from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
 from roformer_edge.lfs import find_pointer, pointer_message
 from roformer_edge.sentence import TOKENS
-from roformer_edge.tasks import TASKS, Task, get_task, task_of
+from roformer_edge.tasks import TASKS, Task, task_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,9 +204,8 @@ class CheckpointFiles:
         Raises:
             UnsupportedModelError: It names none, or none of RoFormer's.
         """
-        if self.root is not None and not self.is_cross_encoder:
-            return get_task("feature-extraction")
-        task = task_of(self.architectures)
+        makes_vectors = self.root is not None and not self.is_cross_encoder
+        task = task_of(["RoFormerModel"] if makes_vectors else self.architectures)
         if task is None:
             others = f"names {shown(', '.join(self.architectures))}, which is none of RoFormer's"
             found = others if self.architectures else "names no architecture"

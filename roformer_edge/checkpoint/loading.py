@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 _TOKEN_CLASSIFIER = "RoFormerForTokenClassification"
 _CAUSAL_MODEL = "RoFormerForCausalLM"
-_FEATURES = "feature-extraction"
+_BARE_MODEL = "RoFormerModel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +127,10 @@ def load_checkpoint(
         MissingDependencyError: The weights are in a format whose package is not installed.
     """
     files = source if isinstance(source, CheckpointFiles) else find_checkpoint(source)
-    architecture = "RoFormerModel" if task is None else task.model_class
-    if task is None or task.name != _FEATURES:
+    architecture = _BARE_MODEL if task is None else task.model_class
+    if task is None or architecture != _BARE_MODEL:
         if pooling is not None:
-            raise OptionError("pooling", pooling, f"left out for another task than {_FEATURES}")
+            raise OptionError("pooling", pooling, "left out where no features are extracted")
         pooling = TOKENS
     elif max_length is None and files.text_settings is not None and files.text_settings.max_length is not None:
         max_length = min(files.text_settings.max_length, files.config.max_position_embeddings)

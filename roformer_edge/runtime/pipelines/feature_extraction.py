@@ -15,7 +15,7 @@ from roformer_edge.errors import OptionError, UnknownNameError, advice
 from roformer_edge.runtime.inference import EncodedRow, Outputs
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.texts import TextInput
-from roformer_edge.sentence import POOLER, POOLINGS, VECTOR, SentenceHead
+from roformer_edge.sentence import POOLER, VECTOR, SentenceHead
 
 Features = NDArray[np.float32]
 TextList = list[str] | list[tuple[str, str]] | list[TextInput]
@@ -118,9 +118,7 @@ class FeatureExtractor(Pipeline):
             return VECTOR, _every
         if pooling in POOLING:
             return _OUTPUT, POOLING[pooling]
-        if pooling in (POOLER, *POOLINGS):
-            made = advice(python=f"pooling={pooling!r} of DeployOptions", command=f"deploy --pooling {pooling}")
-            raise OptionError(
-                "pooling", pooling, f"mean, first or left out: the graph gives states; {made} makes it one"
-            )
+        if pooling == POOLER:
+            made = advice(python=f"DeployOptions(pooling={POOLER!r})", command=f"deploy --pooling {POOLER}")
+            raise OptionError("pooling", pooling, f"mean, first or left out: the graph holds no pooler; {made} adds it")
         raise UnknownNameError("pooling", str(pooling), [str(name) for name in POOLING])
