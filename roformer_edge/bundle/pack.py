@@ -21,7 +21,7 @@ ARCHIVE_SUFFIX = ".rfe"
 MODEL_SUFFIX = ".tflite"
 # the earliest time that a zip entry can have
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-# where the name of an archive's first entry begins, and how that and its content do in every archive of ours
+# where the name of an archive's first entry begins, and how it and its content begin in every archive written here
 _FIRST_NAME, _FIRST = 30, MANIFEST_NAME.encode() + b'{\n  "schema_version"'
 
 

@@ -28,7 +28,7 @@ from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.checkpoint.settings import read_config_values, read_generation
 from roformer_edge.checkpoint.tensorflow1 import open_tensorflow1
 from roformer_edge.checkpoint.torch_pickle import open_torch
-from roformer_edge.checkpoint.weight_file import WeightFile
+from roformer_edge.checkpoint.weight_file import WeightFile, foreign_reader
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
 from roformer_edge.lfs import find_pointer, pointer_message
@@ -110,7 +110,8 @@ class FoundWeights:
             for shard in self.shards:
                 if find_pointer(shard):
                     raise CheckpointError(pointer_message(shard))
-                opened.append(self.format.open(shard))
+                with foreign_reader(shard):
+                    opened.append(self.format.open(shard))
         except BaseException:
             for file in opened:
                 file.close()
