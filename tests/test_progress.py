@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from io import StringIO
 
 import pytest
 
@@ -30,27 +29,3 @@ def test_listeners_have_the_methods_of_the_protocol(listener):
     for name in ("stage", "step"):
         wanted = list(inspect.signature(getattr(ProgressListener, name)).parameters)
         assert list(inspect.signature(getattr(listener, name)).parameters) == wanted
-
-
-class Terminal(StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_shows_stage_and_share_and_is_cleared():
-    stream = Terminal()
-    with ProgressLine(stream) as line:
-        line.stage("validate")
-        line.step(300, 300)
-    text = stream.getvalue()
-    assert "validate ..." in text
-    assert "validate     [########################] 300/300" in text
-    assert text.endswith("\r\x1b[K")
-
-
-def test_a_pipe_shows_nothing():
-    stream = StringIO()
-    with ProgressLine(stream) as line:
-        line.stage("validate")
-        line.step(1, None)
-    assert stream.getvalue() == ""

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OUTPUT_CLOSED
         except (KeyboardInterrupt, Exception) as error:
-            if interrupts.came:  # a library may have made another error of it
+            if interrupts.came or isinstance(error, KeyboardInterrupt):  # a library may have made another error of it
                 return _fail("interrupted; nothing was left half-written", INTERRUPTED)
             if isinstance(error, (RoformerEdgeError, OSError, MemoryError)):
                 return _fail(_message_of(error), getattr(error, "exit_code", 1))

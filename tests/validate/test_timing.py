@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import numpy as np
 import pytest
 
-from roformer_edge.processes import run_fresh
 from roformer_edge.validate import timing as timing_module
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening, Predictor
@@ -102,26 +98,3 @@ def test_memory_that_is_not_measured_says_why(tmp_path):
     assert failed.peak is None
     assert failed.note.startswith("not measured: the fresh process failed: ")
     assert str(tmp_path / "gone") in failed.note
-
-
-def test_the_probe_answers_what_it_is_asked(monkeypatch, tmp_path):
-    """The probe's own code, in a process of its own, over a predictor that allocates a known amount."""
-    script = tmp_path / "probe.py"
-    script.write_text(
-        "import numpy as np\n"
-        "from roformer_edge.validate import memory_probe\n"
-        "from roformer_edge.validate.predictors import Predictor\n"
-        "def answer(inputs, *, batch_size):\n"
-        "    return np.ones((len(inputs[0]['text']) << 20, 1))\n"
-        "memory_probe.open_predictor = lambda **opening: Predictor(name=opening['path'], answer=answer)\n"
-        "memory_probe.main()\n",
-        encoding="utf-8",
-    )
-    peaks = []
-    for asked in (texts("a"), texts("a" * 40, "a")):
-        request = json.dumps({"opening": {"path": "x"}, "inputs": asked})
-        done = run_fresh([sys.executable, str(script)], stdin=request.encode())
-        assert done.code == 0, done.complaint
-        peaks.append(json.loads(done.output)["peak"])
-    # forty times a mebi of float64, against one
-    assert 0.9 < (peaks[1] - peaks[0]) / (39 * 8 * 2**20) < 1.1

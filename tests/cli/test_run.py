@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from roformer_edge.tasks import TASKS, get_task
+from tests.cli.conftest import rows
 from tests.runtime.tiny_tasks import bundle_of
-from tests.tiny_checkpoint import write_lines
+from tests.tiny_checkpoint import LABELS, TEXTS, write_lines
 
 LINES = {
     "feature-extraction": [{"text": "今天天气好"}, {"text": "好"}],
@@ -180,3 +183,56 @@ def test_arguments_are_counted_from_one(cli, bundles):
     outcome = cli("run", bundles["text-classification"], "今天", "今天" * 200)
     assert outcome.err.startswith("roformer-edge: error: argument 2 has 202 tokens")
     assert "cut it with --truncate" in outcome.err
+
+
+def test_run_answers_arguments_files_and_standard_input(cli, bundle, tmp_path, monkeypatch):
+    wanted = rows(cli("run", bundle, *TEXTS))
+    assert [row["text"] for row in wanted] == list(TEXTS)
+    assert {row["label"] for row in wanted} <= set(LABELS)
+    path = write_lines(tmp_path / "in.jsonl", [{"text": text} for text in TEXTS])
+    assert rows(cli("run", bundle, "--input", path)) == wanted
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert rows(cli("run", bundle)) == wanted
+
+
+def test_batches_change_nothing_in_float(cli, checkpoint, tmp_path):
+    assert cli("export", checkpoint, "--out", tmp_path / "fp32").code == 0
+    single = rows(cli("run", tmp_path / "fp32", *TEXTS))
+    batched = rows(cli("run", tmp_path / "fp32", *TEXTS, "--batch-size", "4"))
+    assert [row["label"] for row in batched] == [row["label"] for row in single]
+    assert [row["score"] for row in batched] == pytest.approx([row["score"] for row in single], abs=1e-5)
+
+
+def test_run_gives_the_best_k(cli, bundle):
+    answers = rows(cli("run", bundle, TEXTS[0], "--top-k", "3"))[0]["answers"]
+    assert sorted(answer["label"] for answer in answers) == sorted(LABELS)
+    scores = [answer["score"] for answer in answers]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1, abs=1e-4)
+
+
+def test_run_reads_tables_and_pairs(cli, bundle, tmp_path):
+    path = tmp_path / "in.tsv"
+    path.write_text("sentence1\tsentence2\n我不打开空调\t你非常好\n", encoding="utf-8")
+    (row,) = rows(cli("run", bundle, "--input", path))
+    assert (row["text"], row["text_pair"]) == ("我不打开空调", "你非常好")
+    path.write_text("a\tb\n我不打开空调\t你非常好\n", encoding="utf-8")
+    assert rows(cli("run", bundle, "--input", path, "--fields", "text=a,pair=b")) == [row]
+    (alone,) = rows(cli("run", bundle, "--input", path, "--fields", "text=a"))
+    assert alone["score"] != row["score"]
+
+
+def test_long_texts_are_cut_when_asked(cli, bundle, tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [{"text": "今天" * 40}])
+    outcome = cli("run", bundle, "--input", path, "--truncate")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["label"] in ("开", "关", "问")
+
+
+def test_a_text_to_be_answered_that_is_too_long_is_named_with_its_line(cli, bundle, tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "今天"}\n\n{"text": "好"}\n{"text": "' + "今天" * 40 + '"}\n', encoding="utf-8")
+    for batch_size in (1, 8):
+        outcome = cli("run", bundle, "--input", path, "--batch-size", batch_size)
+        assert f"{path}:4: the text has 42 tokens" in outcome.error
+        assert len(outcome.out.splitlines()) == 2
