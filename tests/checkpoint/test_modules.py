@@ -123,6 +123,12 @@ def test_poolings_of_old_and_new_files(make: Write, settings: dict, poolings: tu
     assert sentence.width == 16 * len(poolings)
 
 
+def test_dropout_has_no_effect(make: Write) -> None:
+    types = {"Transformer": "", "Pooling": "1_Pooling", "Dropout": "2_Dropout"}
+    (note,) = load(make({"modules.json": entries(types), "2_Dropout/config.json": {"dropout": 0.5}})).notes
+    assert note == "the vector of a text is the mean of the states (modules.json)"
+
+
 def test_another_task_of_the_same_directory(make: Write) -> None:
     with load_checkpoint(make(), None) as checkpoint:
         assert checkpoint.sentence is None
