@@ -36,6 +36,7 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": lambda x: x * 0.5 * (1 + _erf(x / math.sqrt(2))),
     "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
     "relu": lambda x: np.maximum(x, 0),
+    "linear": lambda x: x,
     "silu": lambda x: x / (1 + np.exp(-x)),
 }
 _TABLES: dict[str, Callable[[Array], Array]] = {

@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
     )
-    parser.add_argument("--pooling", metavar="NAME", help="of feature-extraction: mean or first (default: every token)")
+    parser.add_argument(
+        "--pooling",
+        metavar="NAME",
+        help="of feature-extraction: mean or first (default: every token, or the vector that the bundle makes)",
+    )
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
     parser.add_argument(
         "--on-error",

@@ -20,6 +20,7 @@ import roformer_edge
 from roformer_edge.bundle.crf import read_crf
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
+from roformer_edge.bundle.sentence import read_sentence, sentence_bytes
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
 from roformer_edge.deploy.journey import deploy_checkpoint
@@ -235,6 +236,16 @@ def read_transitions(text: str, folder: Path) -> None:
     assert crf.transitions.tolist() == json.loads(text)["transitions"]
 
 
+def read_steps(text: str, folder: Path) -> None:
+    with BundleWriter(folder / "bundle") as writer:
+        writer.add_bytes("model.onnx", "model", b"no graph")
+        writer.add_bytes("sentence.json", "sentence", text.encode())
+        writer.finish(manifest(task="feature-extraction"))
+    head = read_sentence(open_bundle(folder / "bundle"))
+    assert head is not None
+    assert json.loads(sentence_bytes(head)) == json.loads(text)
+
+
 def read_lines(text: str, folder: Path) -> None:
     """One line of each task: by the keys that only it has."""
     for number, line in enumerate(text.splitlines()):
@@ -249,7 +260,12 @@ def read_lines(text: str, folder: Path) -> None:
         assert example.gold
 
 
-READERS |= {"selftest.json": read_self_test, "crf.json": read_transitions, "Data": read_lines}
+READERS |= {
+    "selftest.json": read_self_test,
+    "crf.json": read_transitions,
+    "sentence.json": read_steps,
+    "Data": read_lines,
+}
 
 
 def test_every_block_says_its_language() -> None:

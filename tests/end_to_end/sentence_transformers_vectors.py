@@ -19,33 +19,10 @@ from sentence_transformers.base.modules import Dense, Transformer
 from sentence_transformers.sentence_transformer.modules import Dropout, LayerNorm, Normalize, Pooling
 from transformers import BertTokenizer, RoFormerConfig, RoFormerModel, RoFormerTokenizer
 
-WORDS = [
-    "今天",
-    "天气",
-    "很",
-    "好",
-    "非常",
-    "的",
-    "灯",
-    "打开",
-    "客厅",
-    "把",
-    "我",
-    "今",
-    "天",
-    "气",
-    "a",
-    "b",
-    "##a",
-    "##b",
-    "A",
-    "B",
-    "é",
-    "e",
-    "É",
-    "，",
-    "。",
-]
+WORDS = (
+    *("今天", "天气", "很", "好", "非常", "的", "灯", "打开", "客厅", "把", "我", "今", "天", "气"),
+    *("a", "b", "##a", "##b", "A", "B", "é", "e", "É", "，", "。"),
+)
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
 HIDDEN = 32
 
