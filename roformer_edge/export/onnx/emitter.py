@@ -18,6 +18,7 @@ from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.graph import CONTRIB, Graph, GraphBuilder
 from roformer_edge.export.onnx.linear import emit_linear, emit_table
+from roformer_edge.export.onnx.rotary import rotate
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.signatures import POSITION_IDS, POSITIONS
 from roformer_edge.tasks import Task
@@ -265,23 +266,7 @@ class OnnxEmitter:
         return self._rotate(k, attention, parts=1), v
 
     def _rotate(self, x: str, attention: Attention, *, parts: int) -> str:
-        """Rotate every head of ``x`` ``[rows, sequence, parts * width]`` by its position."""
-        graph = self._graph
-        cosines = graph.tensor("rotary/cos", attention.cosines)
-        sines = graph.tensor("rotary/sin", attention.sines)
-        inputs, heads = [x, self._rotation(attention), cosines, sines], parts * attention.heads
-        return graph.node("RotaryEmbedding", attention.name, inputs, domain=CONTRIB, interleaved=0, num_heads=heads)
-
-    def _rotation(self, attention: Attention) -> str:
-        """Give the positions to rotate by: those of the caller, or the first one of a count from 0."""
-        graph = self._graph
-        if POSITION_IDS not in self._border.inputs:
-            return graph.ints(0)
-        if not graph.has("rotary/Gather"):
-            # the operator that rotates trusts its positions; looking them up does not
-            known = graph.tensor("rotary/positions", np.arange(len(attention.sines), dtype=np.int64))
-            graph.node("Gather", "rotary", [known, POSITION_IDS])
-        return "rotary/Gather"
+        return rotate(self._graph, x, attention, parts=parts, given=POSITION_IDS in self._border.inputs)
 
     def _split(self, x: str, name: str, outputs: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[str, ...]:
         names = tuple(f"{name}/{output}" for output in outputs)

@@ -15,8 +15,10 @@ from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.export.artifact import output_mark
 from roformer_edge.export.network.border import Border
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
-from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, INT32, Graph, Shape, Tensor
+from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, INT32, Graph, Tensor
 from roformer_edge.export.tflite.linear import emit_linear, emit_table
+from roformer_edge.export.tflite.operators import binary, reshape, transpose
+from roformer_edge.export.tflite.rotary import rotate
 from roformer_edge.signatures import POSITION_IDS, POSITIONS, Signature, fixed_size
 from roformer_edge.tasks import Task
 
@@ -238,22 +240,8 @@ class TFLiteEmitter:
         return self._split(self.linear(x, product), 1, name, ("even", "odd", "v")[: 2 + len(others)])
 
     def _rotate(self, even: Tensor, odd: Tensor, attention: Attention) -> Tensor:
-        """Rotate pairs by their positions: halves ``[sequence, n * half]`` to ``[n, sequence, head size]``."""
-        name, half = f"{attention.name}.rotated", attention.head_size // 2
-        shape = (self._length, even.shape[1] // half, half)
-        even, odd = self._reshape(even, f"{name}.even", *shape), self._reshape(odd, f"{name}.odd", *shape)
         cosines, sines = self._rotary("cos", attention.cosines), self._rotary("sin", attention.sines)
-        both = [
-            self._binary(
-                code,
-                f"{name}.{part}",
-                self._binary("MUL", f"{name}.{part}.cos", x, cosines),
-                self._binary("MUL", f"{name}.{part}.sin", y, sines),
-            )
-            for part, code, x, y in (("even", "SUB", even, odd), ("odd", "ADD", odd, even))
-        ]
-        x = self._graph.op("CONCATENATION", name, both, (*shape[:2], 2 * half), axis=2)
-        return self._transpose(x, name, 1, 0, 2)
+        return rotate(self._graph, attention, (even, odd), cosines, sines)
 
     def _rotary(self, name: str, table: FloatArray) -> Tensor:
         """Look up every position's row of a table, ``[sequence, 1, half]``."""
@@ -292,7 +280,7 @@ class TFLiteEmitter:
         return tuple(fixed_size(axis) or sizes.get(axis, width) for axis in axes)
 
     def _binary(self, code: str, name: str, x: Tensor, y: Tensor) -> Tensor:
-        return self._graph.op(code, name, [x, y], _broadcast(x.shape, y.shape), dtype=x.dtype)
+        return binary(self._graph, code, name, x, y)
 
     def _mean(self, x: Tensor, name: str, axis: int) -> Tensor:
         return self._reduce("MEAN", x, name, axis)
@@ -303,11 +291,10 @@ class TFLiteEmitter:
         return self._graph.op(code, name, [x, self._graph.ints(axis % len(shape))], tuple(shape), keepDims=True)
 
     def _reshape(self, x: Tensor, name: str, *shape: int) -> Tensor:
-        return self._graph.op("RESHAPE", name, [x, self._graph.ints(*shape)], shape, dtype=x.dtype)
+        return reshape(self._graph, x, name, *shape)
 
     def _transpose(self, x: Tensor, name: str, *axes: int) -> Tensor:
-        shape = tuple(x.shape[axis] for axis in axes)
-        return self._graph.op("TRANSPOSE", name, [x, self._graph.ints(*axes)], shape)
+        return transpose(self._graph, x, name, *axes)
 
     def _split(self, x: Tensor, axis: int, name: str, parts: Sequence[str]) -> tuple[Tensor, ...]:
         shape = list(x.shape)
@@ -341,13 +328,6 @@ def _halves(projections: Sequence[Linear], attention: Attention) -> list[Linear]
         for which in (0, 1)
         for weight, bias in projections
     ]
-
-
-def _broadcast(x: Shape, y: Shape) -> Shape:
-    """Return the shape of an operation on two values element by element."""
-    rank = max(len(x), len(y))
-    pairs = zip((1,) * (rank - len(x)) + x, (1,) * (rank - len(y)) + y, strict=True)
-    return tuple(one if other == 1 else other for one, other in pairs)
 
 
 def _unary(code: str, **options: Any) -> Callable[[Graph, Tensor, str], Tensor]:
