@@ -14,7 +14,7 @@ def rotate(graph: Graph, attention: Attention, halves: tuple[Tensor, Tensor], co
         graph: Where it is emitted.
         attention: The attention that it is for.
         halves: The first and the second number of every pair, each ``[sequence, n * half]`` for ``n`` rows of heads.
-        cosines: Of each position and pair, ``[sequence, 1, half]``.
+        cosines: The cosines of each position and pair, ``[sequence, 1, half]``.
         sines: The same.
 
     Returns:
