@@ -68,6 +68,11 @@ class Task:
         return Signature(inputs=self.inputs, outputs=self.outputs)
 
     @property
+    def gives_states(self) -> bool:
+        """Whether the output is the state of every token, of which one vector can be made."""
+        return any(spec.name == "last_hidden_state" for spec in self.outputs)
+
+    @property
     def labelled(self) -> bool:
         """Whether the answers are labels of the config."""
         return any("labels" in spec.axes for spec in self.outputs)

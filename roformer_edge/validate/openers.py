@@ -24,7 +24,6 @@ from roformer_edge.tokenizer import Tokenizer, load_tokenizer
 from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.predictors import Facts, FileFact, Opening, Predictor
 from roformer_edge.validate.tasks import measure_of_model, problem_type_of
-from roformer_edge.validate.tasks.feature_extraction import SentenceVectorMeasure
 from roformer_edge.validate.torch_session import TorchSession
 
 # what a checkpoint needs beside its weights -> its role
@@ -120,7 +119,7 @@ def pooling_of_bundle(path: str | Path) -> str | None:
         BundleError: The bundle cannot be opened or trusted.
     """
     with open_bundle(path) as bundle:
-        if bundle.manifest.task != SentenceVectorMeasure.task:
+        if not get_task(bundle.manifest.task).gives_states:
             return None
         sentence = read_sentence(bundle)
         return TOKENS if sentence is None else sentence.asked

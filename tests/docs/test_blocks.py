@@ -25,6 +25,7 @@ from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.quantize.recipe import open_recipe
 from roformer_edge.runtime.loading import PIPELINES
 from roformer_edge.validate.data.examples import read_examples
 from roformer_edge.validate.tasks import measure_of
@@ -134,10 +135,16 @@ def link_trained(folder: Path) -> None:
 
 
 # page -> what its reader has made before
+def write_careful_recipe(folder: Path) -> None:
+    (block,) = (block for block in blocks_of(ROOT / "docs" / "quantization.md") if block.language == "json")
+    (folder / "careful.json").write_text(block.text, encoding="utf-8")
+
+
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
     "docs/examples.md": link_trained,
     "docs/runtime.md": deploy_every_task,
     "docs/validation.md": deploy_demo,
+    "docs/quantization.md": write_careful_recipe,
 }
 RUN = ("python", "bash", "console")
 RUN_PAGES = sorted({str(block.page.relative_to(ROOT)) for block in BLOCKS if block.language in RUN})
@@ -260,7 +267,16 @@ def read_lines(text: str, folder: Path) -> None:
         assert example.gold
 
 
+def read_recipe(text: str, folder: Path) -> None:
+    path = folder / "careful.json"
+    path.write_text(text, encoding="utf-8")
+    recipe, settings = open_recipe(str(path))
+    assert len(recipe.rules) == len(json.loads(text)["rules"])
+    assert settings.preset == "arm"
+
+
 READERS |= {
+    "Recipes": read_recipe,
     "selftest.json": read_self_test,
     "crf.json": read_transitions,
     "sentence.json": read_steps,
