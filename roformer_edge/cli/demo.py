@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from roformer_edge.cli.output import say, say_lines
 from roformer_edge.cli.progress import ProgressLine
 
 
@@ -28,16 +29,18 @@ def run(args: argparse.Namespace) -> int:
         demo = run_demo(args.out, progress)
     deployment = demo.deployment
     if deployment.report is not None:
-        print(summary_table(deployment.report))
-    print("\nasked the int8 bundle:")
+        say_lines(summary_table(deployment.report))
+    say()
+    say("asked the int8 bundle:")
     for sentence, answer in demo.answers:
-        print(f"  {sentence}  ->  {answer.label} ({100 * answer.score:.1f} %)")
+        say(f"  {sentence}  ->  {answer.label} ({100 * answer.score:.1f} %)")
     parity = deployment.manifest.parity
     figure = f"not checked: {parity.reason}"
     if parity.checked:
         figure = f"{parity.absolute_difference:.1e} from {parity.reference}"
-    print(f"\nparity of the float32 graph: {figure}")
-    print(f"bundle: {deployment.bundle} ({deployment.manifest.total_bytes / 1e6:.1f} MB)")
+    say()
+    say(f"parity of the float32 graph: {figure}")
+    say(f"bundle: {deployment.bundle} ({deployment.manifest.total_bytes / 1e6:.1f} MB)")
     for path in deployment.report_files:
-        print(f"report: {path}")
+        say(f"report: {path}")
     return 0

@@ -7,8 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from roformer_edge.cli.options import add_json, add_slices
+from roformer_edge.cli.output import print_json, say, say_lines
 from roformer_edge.cli.progress import ProgressLine
-from roformer_edge.cli.texts import add_fields, field_names, print_json
+from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.records import to_values
 from roformer_edge.tasks import TASKS
 
@@ -75,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"passed": report.passed, "figures": to_values(report.figures), "report": files})
     else:
-        print(summary_table(report))
+        say_lines(summary_table(report))
         for path in files:
-            print(f"report: {path}")
+            say(f"report: {path}")
     check_budget(report)
     return 0

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import roformer_edge.validate.render
+from roformer_edge.escape import as_html, as_markdown, visible
 from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.predictors import Facts, FileFact
 from roformer_edge.validate.render import RENDERERS, write_report
-from roformer_edge.validate.render.escape import as_html, as_markdown, visible
 from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.render.terminal import COLUMNS, summary_table, width
 from roformer_edge.validate.report import Memory, Report
