@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roformer_edge.cli.output import say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
     with ProgressLine() as progress:
         demo = run_demo(args.out, progress)
     for line in demo.left_out:
-        print(f"note: left out: {line}", file=sys.stderr)
-    print(overview_table(demo.reports))
+        tell(f"note: left out: {line}")
+    say_lines(overview_table(demo.reports))
     formats = [deployment.manifest.format for deployment in demo.deployments]
     starts = [
         (
@@ -46,15 +46,16 @@ def run(args: argparse.Namespace) -> int:
         for name, deployment, start in zip(formats, demo.deployments, demo.cold_starts, strict=True)
     ]
     head = ("", "bundle", "process start to answer", "memory by then", "parity of float32")
-    print("\n".join(aligned([head, *starts], align="<>>>>")))
-    print(f"\nasked the int8 bundles ({', '.join(formats)}):")
+    say_lines("\n".join(aligned([head, *starts], align="<>>>>")))
+    say()
+    say(f"asked the int8 bundles ({', '.join(formats)}):")
     for sentence, answers in demo.answers:
         shown = ", ".join(f"{answer.label} ({100 * answer.score:.1f} %)" for answer in answers)
-        print(f"  {sentence}  ->  {shown}")
+        say(f"  {sentence}  ->  {shown}")
     for deployment in demo.deployments:
-        print(f"bundle: {deployment.bundle}")
+        say(f"bundle: {deployment.bundle}")
     for path in demo.report_files:
-        print(f"report: {path}")
+        say(f"report: {path}")
     return 0
 
 

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from roformer_edge._version import __version__
 from roformer_edge.cli.interrupts import Interrupts
+from roformer_edge.cli.output import tell
 from roformer_edge.errors import OptionError, RoformerEdgeError, UnknownNameError, command_line_words, shown
 
 # command -> (module, what it does)
@@ -116,7 +117,7 @@ def _flag(name: str) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"roformer-edge: error: {' '.join(message.split())}", file=sys.stderr)
+    tell(f"roformer-edge: error: {' '.join(message.split())}")
     return code
 
 

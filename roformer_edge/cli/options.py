@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.texts import add_fields, field_names, print_json
+from roformer_edge.cli.output import print_json, say, say_lines, tell
+from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
@@ -150,7 +150,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
     chosen = {name: value for name, value in asked.items() if value is not None}
     make: Callable[..., DeployOptions] = DeployOptions
     if args.target is not None:
-        print(f"note: {get_target(args.target)}", file=sys.stderr)
+        tell(f"note: {get_target(args.target)}")
         make = partial(DeployOptions.for_target, args.target)
     return make(
         **chosen,
@@ -184,9 +184,9 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
     """Say what was made, for people or as one JSON object; what is to be noted goes to standard error."""
     manifest, parity, report = deployment.manifest, deployment.manifest.parity, deployment.report
     for note in manifest.notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
     for warning in deployment.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        tell(f"warning: {warning}")
     files = [str(path) for path in deployment.report_files]
     if as_json:
         print_json(
@@ -207,16 +207,16 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
     if report is not None:
         from roformer_edge.validate.render.terminal import summary_table
 
-        print(summary_table(report))
+        say_lines(summary_table(report))
     size = f"{manifest.total_bytes / 1e6:.1f} MB"
-    print(f"bundle: {deployment.bundle} ({manifest.task}, {manifest.format}, {manifest.recipe.name}, {size})")
+    say(f"bundle: {deployment.bundle} ({manifest.task}, {manifest.format}, {manifest.recipe.name}, {size})")
     if parity.checked:
         far = f"{parity.absolute_difference:.1e} absolute, {parity.relative_difference:.1e} relative at most"
-        print(f"parity: {far}, from {parity.reference}")
+        say(f"parity: {far}, from {parity.reference}")
     else:
-        print(f"parity: not checked: {parity.reason}")
+        say(f"parity: not checked: {parity.reason}")
     for file in files:
-        print(f"report: {file}")
+        say(f"report: {file}")
 
 
 def numbers(value: str) -> tuple[int, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from roformer_edge.cli.texts import add_texts, print_json, read_questions
+from roformer_edge.cli.output import print_json, tell
+from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
 from roformer_edge.runtime.delegates import DELEGATES
 
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         task = pipeline.model.task
         options = _options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
-            print(f"note: {note}", file=sys.stderr)
+            tell(f"note: {note}")
         skipped = _Skipped() if args.on_error == "skip" else None
         questions = read_questions(args, task, skip=skipped)
         for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             plain = _plain(answer)
             print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
     if skipped:
-        print(f"note: {skipped.count} inputs were skipped", file=sys.stderr)
+        tell(f"note: {skipped.count} inputs were skipped")
     return 0
 
 
@@ -105,7 +105,7 @@ class _Skipped:
 
     def __call__(self, error: RoformerEdgeError) -> None:
         self.count += 1
-        print(f"skipped: {error}", file=sys.stderr)
+        tell(f"skipped: {error}")
 
     def __bool__(self) -> bool:
         return self.count > 0

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from roformer_edge.cli.output import tell
 from roformer_edge.errors import OptionError, TextError
 from roformer_edge.tasks import Task
 
@@ -94,15 +95,10 @@ def _refuse_file(args: argparse.Namespace) -> None:
             raise OptionError(option, value, "left out where texts are given as arguments")
 
 
-def print_json(value: object) -> None:
-    """Print one JSON line, at once: whoever reads the other end of the pipe does not wait for the next."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
-
-
 def _prompt(args: argparse.Namespace, example: dict[str, Any]) -> None:
     if args.input == "-" and sys.stdin.isatty():
         shown = json.dumps(example, ensure_ascii=False)
-        print(f"type JSON Lines such as {shown}, and end with Ctrl-D", file=sys.stderr)
+        tell(f"type JSON Lines such as {shown}, and end with Ctrl-D")
 
 
 def _checked(text: str) -> str:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.texts import add_texts, print_json, read_inputs
+from roformer_edge.cli.output import print_json
+from roformer_edge.cli.texts import add_texts, read_inputs
 
 if TYPE_CHECKING:
     from roformer_edge.tokenizer import Tokenizer

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli.options import add_json, add_slices
+from roformer_edge.cli.output import print_json, say, say_lines
 from roformer_edge.cli.progress import ProgressLine
-from roformer_edge.cli.texts import add_fields, field_names, print_json
+from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.records import to_values
 from roformer_edge.tasks import TASKS
 
@@ -103,9 +104,9 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print_json(_summary(reports, files))
         else:
-            print(overview_table(reports))
+            say_lines(overview_table(reports))
             for path in files:
-                print(f"report: {path}")
+                say(f"report: {path}")
     for report in reports:
         check_budget(report)
     return 0

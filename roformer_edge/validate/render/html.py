@@ -13,11 +13,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from roformer_edge.escape import JOINTS, clipped, visible
 from roformer_edge.validate import format as formats
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.excerpts import Excerpt, Mark
 from roformer_edge.validate.render import svg
-from roformer_edge.validate.render.escape import JOINTS, clipped, visible
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
     capital,

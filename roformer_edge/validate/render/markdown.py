@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from roformer_edge.escape import as_markdown, clipped
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.excerpts import Excerpt
 from roformer_edge.validate.format import (
@@ -18,7 +19,6 @@ from roformer_edge.validate.format import (
     size,
     valued,
 )
-from roformer_edge.validate.render.escape import as_markdown, clipped
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
     capital,

@@ -6,8 +6,8 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+from roformer_edge.escape import visible
 from roformer_edge.validate.format import change, counted, signed, significant
-from roformer_edge.validate.render.escape import visible
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import capital, figure_headline, headlines, task_sections, title, verdict
 from roformer_edge.validate.report import Report
