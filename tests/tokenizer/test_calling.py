@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from itertools import pairwise
-
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from roformer_edge.errors import TextError, UnknownNameError
 from roformer_edge.tokenizer import Tokenizer
-from roformer_edge.tokenizer.lengths import Lengths, drop, keep, windows
 
 A, B = "明天音乐非常好", "我们去公园"  # 明天 音乐 非常 好 | 我们 去 公园
 
@@ -118,34 +111,6 @@ def test_max_length_alone_truncates(tokenizer: Tokenizer):
     assert len(tokenizer(A, max_length=3, truncation=False)["input_ids"]) == 6
 
 
-def test_truncation_that_cannot_be(tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture):
-    with caplog.at_level(logging.WARNING):
-        if tokenizer.is_fast:
-            with pytest.raises(TextError, match="must take 6 tokens from the second text, which has 3"):
-                tokenizer(A, B, truncation="only_second", max_length=4)
-            with pytest.raises(TextError, match="needs a second text"):
-                tokenizer(A, truncation="only_second", max_length=4)
-        else:
-            assert len(tokenizer(A, B, truncation="only_second", max_length=4)["input_ids"]) == 10
-            assert "6 tokens are too many" in caplog.text
-
-
-def test_overflow_slow(tokenizer: Tokenizer):
-    if tokenizer.is_fast:
-        rows = tokenizer(A, max_length=5, truncation=True, stride=1, return_overflowing_tokens=True)
-        assert [tokens.tokens for tokens in rows.encodings] == [
-            ["[CLS]", "明天", "音乐", "非常", "[SEP]"],
-            ["[CLS]", "非常", "好", "[SEP]"],
-        ]
-        assert rows["overflow_to_sample_mapping"] == [0, 0]
-        return
-    batch = tokenizer(A, max_length=5, truncation=True, stride=1, return_overflowing_tokens=True)
-    assert batch["overflowing_tokens"] == row(tokenizer, "非常", "好")
-    assert batch["num_truncated_tokens"] == 1
-    with pytest.raises(TextError, match="the slow mode cannot return what 'longest_first' takes"):
-        tokenizer(A, B, max_length=5, truncation=True, return_overflowing_tokens=True)
-
-
 def test_overflow_of_a_batch(tokenizer: Tokenizer):
     options = {"max_length": 4, "truncation": True, "padding": True, "return_overflowing_tokens": True}
     batch = tokenizer([A, B], **options)
@@ -172,32 +137,6 @@ def test_what_is_returned(tokenizer: Tokenizer):
     assert batch["offset_mapping"] == [[(0, 0), (0, 2), (2, 4), (4, 6), (6, 7), (0, 0)]]
     tokenizer.model_input_names = ["input_ids"]
     assert set(tokenizer(A)) == {"input_ids"}
-
-
-def test_numpy(tokenizer: Tokenizer):
-    batch = tokenizer([A, B], padding=True, return_tensors="np", return_offsets_mapping=True)
-    assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 6)
-    assert batch["offset_mapping"].shape == (2, 6, 2)
-    assert batch["input_ids"].dtype == np.int64
-    assert tokenizer(A, return_tensors="np")["input_ids"].shape == (1, 6)
-    with pytest.raises(TextError, match="rows of different lengths"):
-        tokenizer([A, B], return_tensors="np")
-
-
-def test_torch(tokenizer: Tokenizer):
-    torch = pytest.importorskip("torch")
-    batch = tokenizer([A, B], padding=True, return_tensors="pt").to("cpu")
-    assert batch["input_ids"].shape == (2, 6)
-    assert batch["input_ids"].dtype == torch.int64
-    assert tokenizer.decode(batch["input_ids"][1], skip_special_tokens=True) == "我们 去 公园"
-
-
-def test_tensorflow_is_asked_for_only_when_needed(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch):
-    asked = []
-    monkeypatch.setattr("roformer_edge._extras.require", lambda name, purpose: asked.append((name, purpose)) or np)
-    monkeypatch.setattr(np, "constant", np.asarray, raising=False)
-    assert tokenizer(A, return_tensors="tf")["input_ids"].shape == (1, 6)
-    assert set(asked) == {("tensorflow", "for return_tensors='tf'")}
 
 
 @pytest.mark.parametrize(
@@ -242,54 +181,3 @@ def test_the_same_by_other_names(tokenizer: Tokenizer):
     assert tokenizer.batch_encode_plus([A, B]) == tokenizer([A, B])
     assert tokenizer.tokenize(A, B, add_special_tokens=True) == tokenizer(A, B).tokens()
     assert tokenizer([]) == {"input_ids": [], "token_type_ids": [], "attention_mask": []}
-
-
-def limits(truncation: str, side: str = "right") -> Lengths:
-    return Lengths(
-        padding=False,
-        truncation=truncation,
-        max_length=8,
-        model_max_length=8,
-        stride=0,
-        multiple=None,
-        padding_side="right",
-        truncation_side=side,
-    )
-
-
-COUNTS = st.integers(0, 30)
-
-
-@given(COUNTS, COUNTS, st.integers(1, 60))
-def test_longest_first_balances(first: int, second: int, surplus: int):
-    surplus = min(surplus, first + second)
-    taken = drop(first, second, surplus, limits("longest_first"))
-    assert sum(taken) == surplus
-    left = first - taken[0], second - taken[1]
-    # only what is longer was taken from, until both are as long
-    assert abs(left[0] - left[1]) <= 1 or (taken[0] == 0 and left[1] > left[0]) or (taken[1] == 0 and left[0] > left[1])
-
-
-@given(COUNTS, COUNTS, st.integers(0, 60))
-def test_what_the_fast_mode_keeps(first: int, second: int, room: int):
-    if first + second <= room:
-        return
-    kept = keep(first, second, room, limits("longest_first"))
-    assert sum(kept) == room
-    assert kept[0] <= first
-    assert kept[1] <= second
-
-
-@given(st.integers(0, 60), st.integers(1, 20), st.integers(0, 19), st.sampled_from(["left", "right"]))
-@settings(deadline=None)
-def test_windows_cover_all(length: int, size: int, stride: int, side: str):
-    if stride >= size:
-        if length > size:
-            with pytest.raises(TextError, match="stride"):
-                windows(length, size, stride, side)
-        return
-    found = windows(length, size, stride, side)
-    assert {place for start, stop in found for place in range(start, stop)} == set(range(length))
-    assert all(stop - start <= size for start, stop in found)
-    for (start, stop), (other_start, other_stop) in pairwise(found):
-        assert (stop - other_start if side == "right" else other_stop - start) == stride

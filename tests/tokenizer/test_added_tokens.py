@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from roformer_edge.errors import VocabularyError
-from roformer_edge.tokenizer import BertTokenizer, RoFormerTokenizer, from_settings, load_tokenizer
+from roformer_edge.tokenizer import (
+    AddedToken,
+    BertTokenizer,
+    RoFormerTokenizer,
+    Tokenizer,
+    from_settings,
+    load_tokenizer,
+)
 from tests.tokenizer.conftest import CLASSES
 from tests.tokenizer.oracle import Oracle, OracleError
 from tests.tokenizer.test_oracle import BETWEEN, Source
@@ -211,3 +218,27 @@ def test_ids_with_gaps(vocab_path: Path, tmp_path: Path):
     fast = load_tokenizer(folder, mode="fast")
     assert (fast.convert_tokens_to_ids("<far>"), fast.embedding_rows) == (241, 242)
     assert any("the added token '<far>' got another id than the files list" in note for note in fast.notes)
+
+
+def test_added_tokens(tokenizer: Tokenizer):
+    assert tokenizer.tokenize("量子计算机") == ["量", "子", "计算机"]
+    tokenizer.add_tokens(["量子", AddedToken("<E>", lstrip=True, special=True)])
+    assert tokenizer.tokenize("好 <E>量子计算机<e>")[:4] == [
+        "好",
+        " <E>" if tokenizer.is_fast else "<E>",
+        "量子",
+        "计算机",
+    ]
+    assert tokenizer.added_tokens_encoder["量子"] == 241
+    assert tokenizer.get_added_vocab() == tokenizer.added_tokens_encoder
+    assert tokenizer.added_tokens_decoder[242].special
+    assert tokenizer.decode([241, 242], skip_special_tokens=True) == "量子"
+
+
+def test_case_of_added_tokens(tokenizer: Tokenizer):
+    tokenizer.add_tokens(["QPS", AddedToken("RPS", normalized=False)])
+    # a normalised token is found in any case, one that is not only as it was written; the slow mode lower-cases the
+    # text around it first, so that capitals are never found there
+    assert tokenizer.convert_tokens_to_ids("QPS" if tokenizer.is_fast else "qps") in tokenizer.encode("好 qpS")
+    assert ("RPS" in tokenizer.tokenize("好 RPS")) == tokenizer.is_fast
+    assert "RPS" not in tokenizer.tokenize("好 rps")
