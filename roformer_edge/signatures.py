@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Annotated
 
 from roformer_edge.records import Constraint, one_of
@@ -65,22 +66,23 @@ class Signature:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
-    @property
+    # looked up at every call of a graph
+    @cached_property
     def rows(self) -> int | None:
         """The number of rows (texts, pairs or choices) that a call takes; ``None`` where any number will do."""
         return fixed_size(self.inputs[0].axes[0])
 
-    @property
+    @cached_property
     def length(self) -> int | None:
         """The number of tokens that rows are padded to; ``None`` where any number will do."""
         return fixed_size(self.inputs[0].axes[-1])
 
-    @property
+    @cached_property
     def takes_positions(self) -> bool:
         """Whether a call tells which positions are read."""
         return any(spec.name == POSITIONS for spec in self.inputs)
 
-    @property
+    @cached_property
     def cached(self) -> bool:
         """Whether a call may go on from the keys and values of earlier tokens. These may be none."""
         return any(spec.name.startswith(f"{PAST}.") for spec in self.inputs)
@@ -92,6 +94,7 @@ class Signature:
         ]
 
 
+@lru_cache(maxsize=256)
 def fixed_size(axis: str) -> int | None:
     """Read the size that an axis is fixed to; ``None`` for one that only has a name."""
     return int(axis) if axis.isascii() and axis.isdecimal() else None

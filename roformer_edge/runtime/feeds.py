@@ -55,10 +55,10 @@ def fit_feeds(
 
 def _measure(array: NDArray[Any], spec: TensorSpec, sizes: dict[str, int]) -> None:
     """Note the sizes that an array gives to the named axes of its input."""
-    if array.ndim != len(spec.axes) or not all(
-        size == (fixed_size(axis) or sizes.setdefault(axis, size))
-        for axis, size in zip(spec.axes, array.shape, strict=True)
-    ):
+    fits = array.ndim == len(spec.axes)
+    for axis, size in zip(spec.axes, array.shape, strict=False):
+        fits = fits and size == (fixed_size(axis) or sizes.setdefault(axis, size))
+    if not fits:
         wanted = ", ".join(f"{axis} = {sizes[axis]}" if axis in sizes else axis for axis in spec.axes)
         raise BackendError(f"the graph takes {spec.name} of shape [{wanted}], and was given {list(array.shape)}")
 

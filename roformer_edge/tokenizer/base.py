@@ -12,6 +12,17 @@ from roformer_edge.errors import TextError, UnknownNameError
 from roformer_edge.tokenizer.added_tokens import AddedToken
 from roformer_edge.tokenizer.backend import BackendOptions
 from roformer_edge.tokenizer.encoding import Encoding, Segment, TokenizedText, TokenizedWords
+from roformer_edge.tokenizer.settings import (
+    ADDED,
+    MODE,
+    NO_LIMIT,
+    OPTIONS,
+    PIPELINE,
+    SIDES,
+    STORED,
+    as_list,
+    read_token,
+)
 from roformer_edge.tokenizer.token_table import EXTRA_SPECIAL, MORE_SPECIAL, SPECIAL_NAMES, TokenTable
 from roformer_edge.tokenizer.unicode_tables import UNICODE, UnicodeData
 from roformer_edge.tokenizer.vocab import VOCABULARY_NAME, Vocabulary
@@ -29,26 +40,6 @@ if TYPE_CHECKING:
     from roformer_edge.tokenizer.token_table import Token
     from roformer_edge.tokenizer.unicode_tables import Source
 
-# model_max_length of a tokenizer that knows no limit
-NO_LIMIT = int(1e30)
-# the options that a tokenizer_config.json and the settings of a bundle hold
-OPTIONS = (
-    "do_lower_case",
-    "do_basic_tokenize",
-    "never_split",
-    "tokenize_chinese_chars",
-    "strip_accents",
-    "model_max_length",
-    "padding_side",
-    "truncation_side",
-    "clean_up_tokenization_spaces",
-    "split_special_tokens",
-    "model_input_names",
-)
-SIDES = ("right", "left")
-MODE, ADDED, PIPELINE = "mode", "added_tokens_decoder", "pipeline"
-# the added tokens that a tokenizer.json lists; they are among the others once they were taken in
-STORED = "added_tokens"
 # words remembered with what they became, about 5 MB at most; longer ones are rare and not worth it
 MEMO_LIMIT = 1 << 14
 MEMO_WORD = 32
@@ -779,31 +770,6 @@ class Tokenizer:
         self._table.vocabulary.save(path)
         return (path,)
 
-    @classmethod
-    def from_settings(
-        cls,
-        settings: Mapping[str, Any],
-        vocabulary: bytes | Vocabulary,
-        words: Words | None = None,
-        segmenter: str = "words",
-        unicode: Source | None = None,
-    ) -> Tokenizer:
-        """Restore the tokenizer, of any mode, that gave these :meth:`to_settings`: equal ids, whatever the Python.
-
-        Args:
-            settings: What ``to_settings`` gave.
-            vocabulary: The content of ``vocab.txt``.
-            words: The packed dictionary: a path or its bytes; the one of this package when left out.
-            segmenter: ``"words"``, or ``"rjieba"`` for the Rust package with equal words.
-            unicode: The Unicode tables: a path or their bytes; those of this package when left out.
-
-        Raises:
-            VocabularyError: The settings or a file are malformed.
-        """
-        from roformer_edge.tokenizer.loading import from_settings
-
-        return from_settings(settings, vocabulary, words=words, segmenter=segmenter, unicode=unicode)
-
     @property
     def vocabulary_bytes(self) -> bytes:
         """The content of ``vocab.txt``."""
@@ -832,8 +798,6 @@ class Tokenizer:
 
 
 def _read_stored(pipeline: Mapping[str, Any]) -> list[AddedToken]:
-    from roformer_edge.tokenizer.settings import as_list, read_token
-
     return [read_token(token, STORED) for token in as_list(pipeline.get(STORED, []), STORED)]
 
 

@@ -12,8 +12,12 @@ from collections.abc import Mapping
 
 from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer.added_tokens import AddedToken
-from roformer_edge.tokenizer.base import ADDED, NO_LIMIT, OPTIONS, PIPELINE, STORED
 from roformer_edge.tokenizer.settings import (
+    ADDED,
+    NO_LIMIT,
+    OPTIONS,
+    PIPELINE,
+    STORED,
     as_list,
     as_object,
     check_value,

@@ -7,8 +7,8 @@ still too long, the fast one cuts the text into overlapping windows and refuses 
 from __future__ import annotations
 
 from roformer_edge.errors import TextError, UnknownNameError
-from roformer_edge.tokenizer.base import SIDES
 from roformer_edge.tokenizer.encoding import Encoding, Segment
+from roformer_edge.tokenizer.settings import SIDES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,13 +6,32 @@ from collections.abc import Callable, Mapping
 
 from roformer_edge.errors import VocabularyError
 from roformer_edge.tokenizer.added_tokens import FIELDS, AddedToken
-from roformer_edge.tokenizer.base import ADDED, MODE, OPTIONS, PIPELINE, SIDES
 from roformer_edge.tokenizer.token_table import EXTRA_SPECIAL, MORE_SPECIAL, SPECIAL_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeGuard
 
+# model_max_length of a tokenizer that knows no limit
+NO_LIMIT = int(1e30)
+# the options that a tokenizer_config.json and the settings of a bundle hold
+OPTIONS = (
+    "do_lower_case",
+    "do_basic_tokenize",
+    "never_split",
+    "tokenize_chinese_chars",
+    "strip_accents",
+    "model_max_length",
+    "padding_side",
+    "truncation_side",
+    "clean_up_tokenization_spaces",
+    "split_special_tokens",
+    "model_input_names",
+)
+SIDES = ("right", "left")
+MODE, ADDED, PIPELINE = "mode", "added_tokens_decoder", "pipeline"
+# the added tokens that a tokenizer.json lists; they are among the others once they were taken in
+STORED = "added_tokens"
 # greater numbers than those of any embedding
 _MOST_ID = 10**9
 

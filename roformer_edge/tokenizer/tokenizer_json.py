@@ -6,10 +6,10 @@ import json
 
 from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer import pre_tokenizers as cutting
-from roformer_edge.tokenizer.fast import Pipeline, WordsPreTokenizer
 from roformer_edge.tokenizer.models import MAX_WORD, PREFIX, WordLevel, WordPiece
 from roformer_edge.tokenizer.normalizers import BertNormalizer, Normalizers
 from roformer_edge.tokenizer.settings import as_list, as_object, is_flag, is_id, is_length, is_text, or_null, shown
+from roformer_edge.tokenizer.steps import Steps, WordsPreTokenizer
 from roformer_edge.tokenizer.template import Template
 from roformer_edge.tokenizer.unicode_tables import WHITE_SPACE
 
@@ -31,7 +31,7 @@ STEPS = ("normalizer", "pre_tokenizer", "model", "post_processor", "decoder")
 _DEEPEST = 8
 
 
-def build_pipeline(spec: Mapping[str, Any], table: TokenTable, options: BackendOptions) -> Pipeline:
+def build_steps(spec: Mapping[str, Any], table: TokenTable, options: BackendOptions) -> Steps:
     """Build the steps that a ``tokenizer.json`` describes.
 
     Args:
@@ -52,7 +52,7 @@ def build_pipeline(spec: Mapping[str, Any], table: TokenTable, options: BackendO
         _check_roformer(spec)
     unknown, longest, model = _model(spec["model"], table)
     joins, tidies = _decoder(spec["decoder"])
-    return Pipeline(
+    return Steps(
         normalizer=_normalizer(override(spec["normalizer"], options), options),
         pre_tokenizer=_cutter(spec["pre_tokenizer"], options),
         model=model,

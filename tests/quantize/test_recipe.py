@@ -37,10 +37,10 @@ def test_digests_of_recipes_are_pinned() -> None:
     assert {name: recipe.digest[:16] for name, recipe in RECIPES.items()} == {
         "fp32": "bb903ca8cf6e7f3f",
         "fp16": "9a4c3a4c169582cd",
+        "int4": "60a92b46ec6c3ea8",
         "int8-embeddings": "69895977315d5bdb",
         "int8-dynamic": "9f5dbe7157eaa15a",
         "int8-static": "e9dffb019057f4ac",
-        "int4": "60a92b46ec6c3ea8",
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from roformer_edge.errors import TextError
-from roformer_edge.tokenizer import BatchEncoding, Tokenizer, load_tokenizer
+from roformer_edge.tokenizer import BatchEncoding, Tokenizer, from_settings, load_tokenizer
 from tests.conftest import ROOT
 from tests.tokenizer.conftest import CLASSES
 from tests.tokenizer.oracle import Oracle, OracleError
@@ -216,7 +216,7 @@ def test_model_input_names(oracle: Oracle, vocab_path: Path, any_mode: str, tmp_
     assert set(tokenizer.encode_text(A, B).type_ids) == {0}
     assert set(tokenizer(A, B).encodings[0].type_ids) == {0}
     assert set(tokenizer(A, B, padding="max_length", max_length=20).encodings[0].type_ids) == {0}
-    restored = type(tokenizer).from_settings(tokenizer.to_settings(), tokenizer.vocabulary_bytes)
+    restored = from_settings(tokenizer.to_settings(), tokenizer.vocabulary_bytes)
     assert set(restored.encode_text(A, B).type_ids) == {0}
     assert set(CLASSES[any_mode](vocab_path).encode_text(A, B).type_ids) == {0, 1}
 

@@ -11,8 +11,8 @@ import pytest
 
 from roformer_edge.errors import VocabularyError
 from roformer_edge.tokenizer import Tokenizer, load_tokenizer
-from roformer_edge.tokenizer.base import OPTIONS
 from roformer_edge.tokenizer.files import CLASSES, WITHOUT_EFFECT
+from roformer_edge.tokenizer.settings import OPTIONS
 from roformer_edge.tokenizer.token_table import SPECIAL_NAMES
 from tests.tokenizer.conftest import CLASSES as MODES
 from tests.tokenizer.oracle import Oracle

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from roformer_edge.errors import VocabularyError
-from roformer_edge.tokenizer import BertTokenizer, RoFormerTokenizer, load_tokenizer
+from roformer_edge.tokenizer import BertTokenizer, RoFormerTokenizer, from_settings, load_tokenizer
 from tests.tokenizer.conftest import CLASSES
 from tests.tokenizer.oracle import Oracle, OracleError
 from tests.tokenizer.test_oracle import BETWEEN, Source
@@ -122,7 +122,7 @@ def test_equal_in_every_way(oracle: Oracle, vocab_path: Path, any_mode: str, see
                 "own", "decode", ids, skip_special_tokens=skip
             ), files
         # a bundle restores the same
-        restored = type(tokenizer).from_settings(tokenizer.to_settings(), tokenizer.vocabulary_bytes)
+        restored = from_settings(tokenizer.to_settings(), tokenizer.vocabulary_bytes)
         assert restored(texts) == tokenizer(texts), files
     assert compared > 20
 
