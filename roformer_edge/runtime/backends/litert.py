@@ -85,10 +85,13 @@ class LiteRTSession:
         self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         self._interpreter: Any
         used, refused = self._open(options.delegates or (CPU,))
-        self._runners = {
-            key: self._interpreter.get_signature_runner(key) for key in self._interpreter.get_signature_list()
-        }
-        self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
+        try:
+            self._runners = {
+                key: self._interpreter.get_signature_runner(key) for key in self._interpreter.get_signature_list()
+            }
+            self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
+        except _ENGINE_ERRORS as error:  # names in a damaged file are no text, or of nothing
+            raise BackendError(f"{self._name} cannot read the model's signatures: {one_line(error)}") from None
         self._report = BackendReport(
             engine=package,
             version=version,
