@@ -6,7 +6,7 @@ import ctypes
 import importlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -268,8 +268,13 @@ def _allocated(interpreter: Any) -> bool:
 
 def _partitions(interpreter: Any) -> int | None:
     """Count the parts of the graph that a delegate computes; the engine has no public way to tell."""
-    details = getattr(interpreter, "_get_ops_details", None)
-    return None if details is None else sum(one["op_name"] == "DELEGATE" for one in details())
+    details: Callable[[], list[dict[str, Any]]] | None = getattr(interpreter, "_get_ops_details", None)
+    if details is None:
+        return None
+    try:
+        return sum(one["op_name"] == "DELEGATE" for one in details())
+    except _ENGINE_ERRORS:  # it tells names of inner tensors too, which need not be text
+        return None
 
 
 def _without_effect(options: SessionOptions) -> list[str]:
