@@ -272,7 +272,7 @@ def _partitions(interpreter: Any) -> int | None:
     if details is None:
         return None
     try:
-        return sum(one["op_name"] == "DELEGATE" for one in details())
+        return sum(1 for one in details() if one["op_name"] == "DELEGATE")
     except _ENGINE_ERRORS:  # it tells names of inner tensors too, which need not be text
         return None
 
