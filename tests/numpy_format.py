@@ -128,6 +128,20 @@ class NumpyEmitter:
         last = (mask * np.arange(mask.shape[1])).argmax(1)
         return x[np.arange(len(x)), {"first": 0, "last": -1}.get(kind, last)]
 
+    def pool(self, x: Array, kind: str, name: str) -> Array:
+        keep = self._feeds["attention_mask"][:, :, None]
+        if kind == "max":
+            return np.where(keep, x, -1e9).max(1)
+        weights = keep * np.arange(1, 1 + x.shape[1])[None, :, None] if kind == "weightedmean" else keep
+        count = np.maximum(weights.sum(1), 1)
+        return (x * weights).sum(1) / (np.sqrt(count) if kind == "mean_sqrt_len_tokens" else count)
+
+    def beside(self, parts: Sequence[Array], name: str) -> Array:
+        return np.concatenate(parts, axis=-1)
+
+    def unit(self, x: Array, name: str) -> Array:
+        return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
     def columns(self, x: Array, names: Sequence[str]) -> tuple[Array, ...]:
         return tuple(np.moveaxis(x, -1, 0))
 

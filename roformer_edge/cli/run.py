@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """How the engine is to run."""
+    """Add how the engine is to run."""
     parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument(
         "--delegate",
@@ -154,7 +154,7 @@ def _answers(
 
 
 def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
-    """What the pipeline is told.
+    """Gather what the pipeline is told.
 
     Raises:
         OptionError: An option that means nothing to it.
@@ -173,7 +173,7 @@ def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _plain(answer: Any) -> Any:
-    """An answer as JSON holds it, numbers rounded to six digits."""
+    """Turn an answer into JSON values, numbers rounded to six digits."""
     if isinstance(answer, (list, tuple)):
         return [_plain(item) for item in answer]
     if isinstance(answer, float):

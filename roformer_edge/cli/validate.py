@@ -49,11 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the summary, write the report, and keep the budget."""
+    from roformer_edge.bundle.reader import is_bundle
     from roformer_edge.deploy.reference import open_reference
     from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
     from roformer_edge.validate.data.examples import check_inputs, read_examples
-    from roformer_edge.validate.openers import open_predictor, task_of_bundle
+    from roformer_edge.validate.openers import open_predictor, pooling_of_bundle, task_of_bundle
     from roformer_edge.validate.options import CompareOptions
     from roformer_edge.validate.render import check_report, write_reports
     from roformer_edge.validate.render.terminal import overview_table
@@ -80,7 +81,13 @@ def run(args: argparse.Namespace) -> int:
             open_predictor(bundle, task=task.name, threads=args.threads, truncate=args.truncate)
             for bundle in args.bundles
         ]
-        with open_reference(args.reference, task.name, threads=args.threads, truncation=args.truncate) as reference:
+        with open_reference(
+            args.reference,
+            task.name,
+            threads=args.threads,
+            truncation=args.truncate,
+            pooling=None if is_bundle(args.reference) else pooling_of_bundle(args.bundles[0]),
+        ) as reference:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)
             examples = tuple(islice(read_examples(args.data, measure, fields), args.limit))
@@ -88,13 +95,17 @@ def run(args: argparse.Namespace) -> int:
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
             reports = compare_all(reference, candidates, examples, options, progress)
-    files = [] if args.report is None else [str(path) for path in write_reports(reports, args.report)]
-    if args.json:
-        print_json(_summary(reports, files))
-    else:
-        print(overview_table(reports))
-        for path in files:
-            print(f"report: {path}")
+    files: list[str] = []
+    try:
+        if args.report is not None:
+            files = [str(path) for path in write_reports(reports, args.report)]
+    finally:  # what was measured is shown, whatever becomes of its files
+        if args.json:
+            print_json(_summary(reports, files))
+        else:
+            print(overview_table(reports))
+            for path in files:
+                print(f"report: {path}")
     for report in reports:
         check_budget(report)
     return 0

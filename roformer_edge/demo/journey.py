@@ -50,7 +50,7 @@ class Demo:
         deployments: One for each format whose engine is installed: the bundle and its manifest.
         reports: What each of them lost, in the same order.
         report_files: What puts them side by side.
-        cold_starts: Of each of them, in fresh processes with nothing but the runtime.
+        cold_starts: The cold start of each of them, in fresh processes with nothing but the runtime.
         answers: The answers of each of them to each of ``SENTENCES``, in order.
         left_out: A line for each format that was not made.
     """

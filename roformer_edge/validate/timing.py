@@ -36,7 +36,7 @@ def time_side_by_side(
 
     Args:
         sides: The reference and its candidates.
-        inputs: At least one.
+        inputs: One input at least.
         options: Rounds and warm-up.
         tick: Called with the number of runs finished since the last call.
 

@@ -56,7 +56,7 @@ def test_what_has_no_effect_is_said(cli, checkpoint, tmp_path):
     assert outcome.code == 0
     assert outcome.err.splitlines() == [
         "note: config.json: unknown keys without effect: bar, foo\\x1b[0m",
-        f"note: the vocabulary in {source} has {len(lines) - 1} tokens and the model {len(lines)} embeddings: "
+        f"note: the vocabulary in {source} has ids up to {len(lines) - 2} and the model {len(lines)} embeddings: "
         f"rows from {len(lines) - 1} on are never used",
     ]
     assert json.loads((tmp_path / "bundle" / "config.json").read_text())["bar"] == 1
@@ -236,6 +236,17 @@ def test_tokenize_gives_the_same_for_checkpoint_and_bundle(cli, checkpoint, bund
     assert row["tokens"] == ["[CLS]", "天气", "很", "好", "。", "[SEP]"]
     assert ["天气很好。"[start:end] for start, end in row["offsets"][1:-1]] == row["tokens"][1:-1]
     assert rows(cli("tokenize", bundle, "天气很好。"))[0] == row
+
+
+def test_tokenize_uses_the_files_that_a_bundle_has(cli, checkpoint, tmp_path):
+    source = shutil.copytree(checkpoint, tmp_path / "source")
+    (source / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    for place in (source, tmp_path / "bundle", tmp_path / "bundle.rfe"):
+        if place.name == "bundle":
+            assert cli("export", source, "--out", place).code == 0
+        elif place.suffix:
+            assert cli("bundle", "pack", tmp_path / "bundle", place).code == 0
+        assert rows(cli("tokenize", place, "天气好"))[0]["tokens"] == ["[CLS]", "[UNK]", "[UNK]", "好", "[SEP]"]
 
 
 def test_version_help_and_wrong_usage():

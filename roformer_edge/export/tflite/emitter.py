@@ -25,6 +25,8 @@ INDEX_DTYPE = "int32"
 # What is added to the score of a position that is not to be looked at. It is zero after the softmax, and unlike the
 # lowest float it fits 16 bits and does not take the whole range of a quantised tensor for itself.
 MASKED = -100.0
+# what is added, times -1, to states of padding so that none is the largest
+_FAR_BELOW = 1e9
 
 
 class TFLiteEmitter:
@@ -37,7 +39,7 @@ class TFLiteEmitter:
         graph: A graph without operators.
         task: Names the inputs and outputs.
         runtime: The engine that has to understand it, a key of ``linear.RUNTIMES``.
-        length: Of the sequence, or ``None`` for any.
+        length: The length of the sequence, or ``None`` for any.
     """
 
     def __init__(self, graph: Graph, task: Task, runtime: str, length: int | None = None) -> None:
@@ -143,6 +145,36 @@ class TFLiteEmitter:
             place = self._graph.op("ARG_MAX", "summary", [place, axis], (1,), dtype="int32", outputType=INT32)
             return self._graph.op("GATHER", "summary", [x, place], (1, x.shape[1]), axis=0)
         return self._row(x, "summary", 0 if kind == "first" else -1)
+
+    def pool(self, x: Tensor, kind: str, name: str) -> Tensor:
+        graph, length = self._graph, self._length
+        keep = graph.op("CAST", f"{name}.keep", [self._ids("attention_mask")], (length,))
+        if kind == "max":
+            # at tokens a zero is added, which changes nothing
+            hidden = self._binary(
+                "MUL", name, self._binary("SUB", name, keep, graph.scalar(1)), graph.scalar(_FAR_BELOW)
+            )
+            x = self._binary("ADD", name, x, self._reshape(hidden, name, length, 1))
+            return self._reduce("REDUCE_MAX", x, name, 0)
+        if kind == "weightedmean":
+            places = graph.op("CAST", f"{name}.places", [self._count("input_ids")], (length,))
+            places = self._binary("ADD", f"{name}.places", places, graph.scalar(1))
+            keep = self._binary("MUL", f"{name}.places", keep, places)
+        keep = self._reshape(keep, name, length, 1)
+        # a row of nothing but padding divides by 1
+        count = self._binary("MAXIMUM", name, self._reduce("SUM", keep, f"{name}.count", 0), graph.scalar(1))
+        if kind == "mean_sqrt_len_tokens":
+            count = graph.op("SQRT", name, [count], count.shape)
+        return self._binary("DIV", name, self._reduce("SUM", self._binary("MUL", name, x, keep), name, 0), count)
+
+    def beside(self, parts: Sequence[Tensor], name: str) -> Tensor:
+        width = sum(part.shape[-1] for part in parts)
+        return self._graph.op("CONCATENATION", name, list(parts), (1, width), axis=1)
+
+    def unit(self, x: Tensor, name: str) -> Tensor:
+        square = self._reduce("SUM", self._binary("MUL", f"{name}.square", x, x), name, -1)
+        square = self._binary("MAXIMUM", name, square, self._graph.scalar(_TINY))
+        return self._binary("MUL", name, x, self._graph.op("RSQRT", name, [square], square.shape))
 
     def columns(self, x: Tensor, names: Sequence[str]) -> tuple[Tensor, ...]:
         return self._split(x, 1, "head", names)
@@ -263,9 +295,12 @@ class TFLiteEmitter:
         return self._graph.op(code, name, [x, y], _broadcast(x.shape, y.shape), dtype=x.dtype)
 
     def _mean(self, x: Tensor, name: str, axis: int) -> Tensor:
+        return self._reduce("MEAN", x, name, axis)
+
+    def _reduce(self, code: str, x: Tensor, name: str, axis: int) -> Tensor:
         shape = list(x.shape)
         shape[axis] = 1
-        return self._graph.op("MEAN", name, [x, self._graph.ints(axis % len(shape))], tuple(shape), keepDims=True)
+        return self._graph.op(code, name, [x, self._graph.ints(axis % len(shape))], tuple(shape), keepDims=True)
 
     def _reshape(self, x: Tensor, name: str, *shape: int) -> Tensor:
         return self._graph.op("RESHAPE", name, [x, self._graph.ints(*shape)], shape, dtype=x.dtype)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from roformer_edge._extras import require
-from roformer_edge.errors import OptionError, UnknownNameError
+from roformer_edge.errors import OptionError, OutputError, UnknownNameError
+from roformer_edge.temporary import TemporaryPath, write_file
 from roformer_edge.validate.render.json import overview_json, to_json
 from roformer_edge.validate.render.markdown import overview_markdown, to_markdown
 from roformer_edge.validate.render.overview import folder_of
@@ -61,6 +62,7 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
 
     Raises:
         OptionError: The folder is the bundle's own, or lies in it.
+        OutputError: The folder cannot be written.
         MissingDependencyError: A form needs a package that is not installed.
         UnknownNameError: There is no such form.
     """
@@ -72,6 +74,11 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
             raise UnknownNameError("form of report", form, RENDERERS)
         if package := RENDERERS[form].needs:
             require(package, f"to write {RENDERERS[form].file_name}")
+        place = Path(folder) / RENDERERS[form].file_name
+        if place.is_dir():
+            raise OutputError(f"cannot write {place}: it is a folder")
+        with TemporaryPath(place) as temporary:
+            write_file(temporary.path, (), place)
 
 
 def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tuple(RENDERERS)) -> list[Path]:
@@ -86,7 +93,7 @@ def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tupl
         The files, in the order of ``forms``.
 
     Raises:
-        OSError: The folder cannot be written; no half-written file is left.
+        OutputError: The folder cannot be written; no half-written file is left.
         MissingDependencyError: A form needs a package that is not installed.
     """
     return _write(Path(folder), {row.file_name: row.render(report) for row in map(RENDERERS.__getitem__, forms)})
@@ -96,7 +103,7 @@ def write_reports(reports: Sequence[Report], folder: str | Path, forms: Sequence
     """Write the reports of several candidates, each in a folder of its own, and what puts them side by side.
 
     Args:
-        reports: At least one, from ``runner.compare_all``; one alone is written like :func:`write_report`.
+        reports: One report at least, from ``runner.compare_all``; one alone is written like :func:`write_report`.
         folder: Made where absent.
         forms: Keys of ``RENDERERS``; all of them by default.
 
@@ -104,7 +111,7 @@ def write_reports(reports: Sequence[Report], folder: str | Path, forms: Sequence
         The files in ``folder`` itself, in the order of ``forms``.
 
     Raises:
-        OSError, MissingDependencyError: See :func:`write_report`.
+        OutputError, MissingDependencyError: See :func:`write_report`.
     """
     if len(reports) == 1:
         return write_report(reports[0], folder, forms)
@@ -115,14 +122,10 @@ def write_reports(reports: Sequence[Report], folder: str | Path, forms: Sequence
 
 def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     contents = {folder / name: text.encode("utf-8") for name, text in texts.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.partial") for path in contents}
-    try:
-        for path, content in contents.items():
-            temporary[path].write_bytes(content)
-        for path in contents:
-            temporary[path].replace(path)
-    finally:
-        for leftover in temporary.values():
-            leftover.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        temporary = [stack.enter_context(TemporaryPath(path)) for path in contents]
+        for place, (path, content) in zip(temporary, contents.items(), strict=True):
+            write_file(place.path, (content,), path)
+        for place in temporary:
+            place.publish()
     return list(contents)

@@ -16,7 +16,7 @@ class Candidate:
 
     Attributes:
         title: Its number, in words.
-        name: As the caller calls it.
+        name: What the caller calls it.
         made: Recipe and engine.
         folder: Where its own report lies.
         verdict: On its loss.
@@ -34,9 +34,9 @@ class Row:
     """One figure of all sides.
 
     Attributes:
-        label: Of the figure.
-        reference: Of the reference.
-        cells: Of each candidate: its value and the change.
+        label: The name of the figure.
+        reference: The reference's value.
+        cells: Each candidate's value and the change.
     """
 
     label: str
@@ -72,7 +72,7 @@ def overview(reports: Sequence[Report]) -> Overview:
     """Put reports side by side.
 
     Args:
-        reports: Of one task, reference and data; see ``runner.compare_all``.
+        reports: Reports of one task, reference and data; see ``runner.compare_all``.
     """
     first = reports[0]
     columns = [headlines(report) for report in reports]

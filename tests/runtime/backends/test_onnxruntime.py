@@ -9,13 +9,11 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
-from roformer_edge.errors import BackendError, OptionError, UnknownNameError
+from roformer_edge.errors import BackendError
 from roformer_edge.formats import get_format
 from roformer_edge.runtime.backends import onnxruntime as backend
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession, available_providers, engine
-from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.session import OPTIMIZATIONS, SessionOptions
-from roformer_edge.signatures import Signature, TensorSpec
 from roformer_edge.tasks import get_task
 from tests.tiny_runtime import graph
 
@@ -209,19 +207,6 @@ def test_real_providers_are_listed() -> None:
     assert engine() == ("onnxruntime", ort.__version__)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"threads": 0}, {"threads": -1}, {"threads": True}, {"threads": 1.5}, {"delegates": ()}]
-)
-def test_options_out_of_range(changes: dict) -> None:
-    with pytest.raises(OptionError, match=next(iter(changes)).removesuffix("s")):
-        SessionOptions(**changes)
-
-
-def test_an_unknown_optimization_lists_those_there_are() -> None:
-    with pytest.raises(UnknownNameError, match="none, basic, extended, all"):
-        SessionOptions(optimization="more")
-
-
 def test_a_closed_session_says_so() -> None:
     session = OnnxRuntimeSession(graph())
     session.close()
@@ -250,24 +235,3 @@ def test_many_threads_may_run_one_session(expected: np.ndarray) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
-
-
-def test_the_fake_session_behaves_like_a_real_one(expected: np.ndarray) -> None:
-    """Same border, same errors: tests may use the one for the other."""
-    task = get_task("text-classification")
-    narrow = tuple(TensorSpec(name=spec.name, dtype="int32", axes=spec.axes) for spec in task.inputs)
-    fake = FakeSession(
-        lambda feeds: {"logits": feeds["input_ids"][:, :2].astype(np.float32)},
-        {"default": Signature(inputs=narrow, outputs=task.outputs)},
-    )
-    assert fake.run({"input_ids": IDS, "extra": IDS})["logits"].tolist() == [[1, 40], [1, 60]]
-    call = fake.calls[0]
-    assert set(call) == {"input_ids", "attention_mask", "token_type_ids"}
-    assert {array.dtype for array in call.values()} == {np.dtype("int32")}
-    assert call["attention_mask"].all()
-    assert not call["token_type_ids"].any()
-    with pytest.raises(BackendError, match="the feeds hold pixels"):
-        fake.run({"pixels": IDS})
-    fake.close()
-    with pytest.raises(BackendError, match="is closed"):
-        fake.run(FEEDS)
