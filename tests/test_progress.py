@@ -13,9 +13,9 @@ from roformer_edge.export.exporter import export_checkpoint
 from roformer_edge.progress import SILENT, ProgressListener, Silent
 from roformer_edge.quantize.calibrate import calibrate
 from roformer_edge.runtime.bench import bench_bundle
-from roformer_edge.validate.runner import compare
+from roformer_edge.validate.runner import compare, compare_all
 
-WORKERS = (run_demo, deploy_checkpoint, export_checkpoint, calibrate, bench_bundle, compare)
+WORKERS = (run_demo, deploy_checkpoint, export_checkpoint, calibrate, bench_bundle, compare, compare_all)
 
 
 @pytest.mark.parametrize("worker", WORKERS, ids=lambda worker: worker.__name__)

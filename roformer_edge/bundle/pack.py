@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILE_BYTES, FileEntry
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.storage import MODEL_NAME
-from roformer_edge.bundle.temporary import TemporaryPath, writable, write_file
 from roformer_edge.bundle.writer import check_target
 from roformer_edge.errors import BundleError
 from roformer_edge.formats import get_format
+from roformer_edge.temporary import TemporaryPath, writable, write_file
 
 ARCHIVE_SUFFIX = ".rfe"
 # of a TFLite model with the other files in an archive at its end
 MODEL_SUFFIX = ".tflite"
 # the earliest time that a zip entry can have
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# where the name of an archive's first entry begins, and how it and its content begin in every archive written here
+_FIRST_NAME, _FIRST = 30, MANIFEST_NAME.encode() + b'{\n  "schema_version"'
 
 
 def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = False) -> Path:
@@ -32,14 +35,15 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
         directory: The bundle.
         out: The file to write. One that ends in ``.tflite`` is the TFLite model of the bundle, with the archive of the
             other files behind it: engines read it as a model, and ``unzip`` as an archive.
-        overwrite: Replace what is there.
+        overwrite: Replace what is there, if it is such a file of a bundle.
 
     Returns:
         The archive's path.
 
     Raises:
         BundleError: The bundle is broken, is not of TFLite where ``out`` is to be a model, ``out`` exists and
-            ``overwrite`` is not set, lies in the bundle, would exceed 2 GiB, or cannot be written.
+            ``overwrite`` is not set, lies in the bundle, or would exceed 2 GiB.
+        OutputError: It cannot be written.
     """
     out = Path(out)
     _check_free(out, overwrite=overwrite)
@@ -65,14 +69,15 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
                             entry.write(piece)
             stream.flush()
             os.fsync(stream.fileno())
-        return temporary.publish()
+        return temporary.publish(partial(_check_free, out, overwrite=overwrite))
 
 
 def unpack(archive: str | Path, out: str | Path, *, overwrite: bool = False) -> Path:
     """Verify an archive file by file while writing it as the directory ``out``; return that directory.
 
     Raises:
-        BundleError: The archive is broken, ``out`` may not be replaced (see ``BundleWriter``), or cannot be written.
+        BundleError: The archive is broken, or ``out`` may not be replaced (see ``BundleWriter``).
+        OutputError: It cannot be written.
     """
     check_target(Path(out), overwrite=overwrite)
     with open_bundle(archive) as bundle, TemporaryPath(out) as temporary:
@@ -80,7 +85,7 @@ def unpack(archive: str | Path, out: str | Path, *, overwrite: bool = False) -> 
             temporary.path.mkdir()
         for path, pieces in _contents(bundle):
             write_file(temporary.path / path, pieces, Path(out))
-        return temporary.publish()
+        return temporary.publish(partial(check_target, Path(out), overwrite=overwrite))
 
 
 def check_packed(out: Path, format_name: str, *, overwrite: bool) -> None:
@@ -97,9 +102,27 @@ def check_packed(out: Path, format_name: str, *, overwrite: bool) -> None:
         )
 
 
-def _check_free(out: Path, *, overwrite: bool) -> None:
-    if out.exists() and (not overwrite or not out.is_file()):
+def _check_free(out: Path, place: Path | None = None, *, overwrite: bool) -> None:
+    place = place or out
+    if not os.path.lexists(place):
+        return
+    if not overwrite:
         raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
+    if place.is_symlink() or not place.is_file() or not _is_ours(place):
+        raise BundleError(f"{out} is no archive of a bundle, so it will not be overwritten; choose another place")
+
+
+def _is_ours(file: Path) -> bool:
+    """Tell whether a file is an archive of a bundle, the rest of one that was cut, or empty."""
+    with file.open("rb") as stream:
+        beginning = stream.read(_FIRST_NAME + len(_FIRST))
+    if not beginning or beginning[_FIRST_NAME:] == _FIRST:
+        return True
+    try:
+        open_bundle(file, verify=False).close()
+    except BundleError:
+        return False
+    return True
 
 
 def _contents(bundle: Bundle, *, without: FileEntry | None = None) -> Iterator[tuple[str, Iterable[bytes]]]:

@@ -111,9 +111,8 @@ class DirectoryStorage:
         return self._root / path
 
     def identity(self, path: str) -> tuple[int, ...]:
-        """Take device, inode, size and time of the last change."""
-        found = self._stat(path)
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        """Take device, inode, size and the times of the last change, of which programs set one as they like."""
+        return _identity(self._stat(path))
 
     def close(self) -> None:
         """Do nothing: nothing is kept open."""
@@ -197,8 +196,7 @@ class ArchiveStorage:
         if not self._is_model(path):
             return ()
         with readable(self._path):
-            found = self._path.stat()
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            return _identity(self._path.stat())
 
     def close(self) -> None:
         """Close the archive."""
@@ -246,6 +244,10 @@ class ArchiveStorage:
             _check_entry(info, f"{where} {name!r}")
             entries[name] = info
         return entries
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 class _Beginning:

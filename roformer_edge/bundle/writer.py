@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from roformer_edge.bundle.card import model_card
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest, check_path
 from roformer_edge.bundle.storage import DirectoryStorage
-from roformer_edge.bundle.temporary import TemporaryPath, writable, write_file
 from roformer_edge.errors import BundleError, BundleFormatError
+from roformer_edge.temporary import TemporaryPath, writable, write_file
 
 CARD_NAME = "README.md"
 _CHUNK = 1 << 20
@@ -35,7 +36,8 @@ class BundleWriter:
         overwrite: Replace what is at ``out``, if it is a bundle with nothing else in it or an empty directory.
 
     Raises:
-        BundleError: ``out`` exists and may not be replaced, or it cannot be written (the disk is full, for one).
+        BundleError: ``out`` exists and may not be replaced.
+        OutputError: It cannot be written (the disk is full, for one).
     """
 
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
@@ -90,7 +92,7 @@ class BundleWriter:
         """Make ``directory`` a bundle that can be opened and measured; ``finish`` replaces the manifest.
 
         Args:
-            manifest: As for :meth:`finish`.
+            manifest: What :meth:`finish` takes.
 
         Returns:
             The directory.
@@ -111,7 +113,7 @@ class BundleWriter:
             BundleFormatError: The manifest is one that a reader would refuse.
         """
         self._describe(manifest)
-        return self._temporary.publish()
+        return self._temporary.publish(partial(check_target, self._out, overwrite=self._overwrite))
 
     def _describe(self, manifest: Manifest) -> None:
         """Write the model card and, last, the manifest, in place of those of a draft."""
@@ -135,21 +137,27 @@ class BundleWriter:
         return entry
 
 
-def check_target(out: Path, *, overwrite: bool) -> None:
+def check_target(out: Path, place: Path | None = None, *, overwrite: bool) -> None:
     """Make sure that a bundle may be written at ``out``.
+
+    Args:
+        out: The directory to make.
+        place: Where what was at ``out`` lies, if it was moved.
+        overwrite: Whether it may be replaced, if it is ours.
 
     Raises:
         BundleError: Something is there, and ``overwrite`` is not set or it is not ours to replace.
     """
+    place = place or out
     with writable(out):
-        if not out.exists():
+        if not place.exists():
             return
         if not overwrite:
             raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
-        if not out.is_dir():
+        if not place.is_dir():
             raise BundleError(f"{out} is a file; a bundle is a directory, so it will not be overwritten")
-        found = set(DirectoryStorage(out).names())
-        if found and not found <= _listed(out):
+        found = set(DirectoryStorage(place).names())
+        if found and not found <= _listed(place):
             raise BundleError(
                 f"{out} is not a bundle, or holds files that are no part of one, so it will not be overwritten; "
                 "remove it yourself or choose another place"

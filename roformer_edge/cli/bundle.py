@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from roformer_edge.cli.texts import print_json
+from roformer_edge.cli.output import print_json, say_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def _show(args: argparse.Namespace) -> int:
     from roformer_edge.bundle.reader import open_bundle
 
     with open_bundle(args.bundle, verify=False) as bundle:
-        print(bundle.manifest.to_json(), end="")
+        say_json(bundle.manifest.to_json().rstrip())
     return 0
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from roformer_edge.cli.texts import add_texts, print_json, read_questions
+from roformer_edge.cli.output import print_json, tell
+from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
 from roformer_edge.runtime.delegates import DELEGATES
 
@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
     )
-    parser.add_argument("--pooling", metavar="NAME", help="of feature-extraction: mean or first (default: every token)")
+    parser.add_argument(
+        "--pooling",
+        metavar="NAME",
+        help="of feature-extraction: mean or first (default: every token, or the vector that the bundle makes)",
+    )
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
     parser.add_argument(
         "--on-error",
@@ -53,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """How the engine is to run."""
+    """Add how the engine is to run."""
     parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument(
         "--delegate",
@@ -81,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         task = pipeline.model.task
         options = _options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
-            print(f"note: {note}", file=sys.stderr)
+            tell(f"note: {note}")
         skipped = _Skipped() if args.on_error == "skip" else None
         questions = read_questions(args, task, skip=skipped)
         for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):
@@ -89,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             plain = _plain(answer)
             print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
     if skipped:
-        print(f"note: {skipped.count} inputs were skipped", file=sys.stderr)
+        tell(f"note: {skipped.count} inputs were skipped")
     return 0
 
 
@@ -101,7 +105,7 @@ class _Skipped:
 
     def __call__(self, error: RoformerEdgeError) -> None:
         self.count += 1
-        print(f"skipped: {error}", file=sys.stderr)
+        tell(f"skipped: {error}")
 
     def __bool__(self) -> bool:
         return self.count > 0
@@ -154,7 +158,7 @@ def _answers(
 
 
 def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
-    """What the pipeline is told.
+    """Gather what the pipeline is told.
 
     Raises:
         OptionError: An option that means nothing to it.
@@ -173,7 +177,7 @@ def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _plain(answer: Any) -> Any:
-    """An answer as JSON holds it, numbers rounded to six digits."""
+    """Turn an answer into JSON values, numbers rounded to six digits."""
     if isinstance(answer, (list, tuple)):
         return [_plain(item) for item in answer]
     if isinstance(answer, float):

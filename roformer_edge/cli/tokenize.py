@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.texts import add_texts, print_json, read_inputs
+from roformer_edge.cli.output import print_json
+from roformer_edge.cli.texts import add_texts, read_inputs
 
 if TYPE_CHECKING:
     from roformer_edge.tokenizer import Tokenizer
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 def _open(source: Path, mode: str) -> Tokenizer:
     from roformer_edge.bundle.reader import is_bundle, open_bundle
     from roformer_edge.errors import OptionError
-    from roformer_edge.runtime.loading import open_tokenizer
+    from roformer_edge.runtime.loading import tokenizer_of_bundle
     from roformer_edge.tokenizer import load_tokenizer
 
     if not is_bundle(source):
@@ -50,6 +51,6 @@ def _open(source: Path, mode: str) -> Tokenizer:
     if mode != "auto":
         raise OptionError("--tokenizer", mode, "left out for a bundle, which knows its own")
     with open_bundle(source) as bundle:
-        tokenizer = open_tokenizer(bundle)
+        tokenizer = tokenizer_of_bundle(bundle)
         bundle.check_unchanged()
         return tokenizer

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def ideographs_apart(word: str, unicode: UnicodeData) -> list[Span]:
-    """The parts of a word that the vocabulary does not hold: ideographs, and what they and white space leave."""
+    """Cut a word that the vocabulary does not hold into ideographs, and what they and white space leave."""
     kind = unicode.fast.kind
     found: list[Span] = []
     start = 0
@@ -116,7 +116,7 @@ class FastBackend:
         return len(items) - ignored
 
     def first_versions(self) -> list[AddedToken] | None:
-        """The tokens by id with the flags that they had first; None where they have them still.
+        """List the tokens by id with the flags that they had first; None where they have them still.
 
         A token that was added again with other flags is looked for in both manners.
         """
@@ -194,7 +194,7 @@ class FastBackend:
         return cutter.words(normal)
 
     def _places(self, text: str, start: int, normal: str) -> Sequence[int]:
-        """For every character of the words of a piece its place in the whole text."""
+        """Find for every character of the words of a piece its place in the whole text."""
         normalizer = self._steps.normalizer
         places: Sequence[int] = range(len(text)) if normalizer is None else normalizer.align(text, normal)
         if isinstance(places, range):
@@ -204,14 +204,14 @@ class FastBackend:
         return self._kept(normal, places)
 
     def _kept(self, normal: str, places: Sequence[int]) -> Sequence[int]:
-        """The places of those characters that the pre-tokenizer does not drop."""
+        """Find the places of those characters that the pre-tokenizer does not drop."""
         cutter = self._steps.pre_tokenizer
         if cutter is None or isinstance(cutter, WordsPreTokenizer):
             return places
         return [places[at] for begin, stop in cutter.spans(normal) for at in range(begin, stop)]
 
     def pieces(self, word: str) -> Pieces:
-        """What a word becomes.
+        """Make tokens of a word.
 
         Raises:
             TextError: The model does not know the word, and there is no token that stands for such words.
@@ -248,12 +248,12 @@ class FastBackend:
         return truncate_to_windows(self.template, first, second, lengths, special=special, typed=typed)
 
     def check_overflow(self, lengths: Lengths) -> None:
-        """Any strategy can give back what truncation takes away."""
+        """Refuse nothing: any strategy can give back what truncation takes away."""
 
     # ids to text
 
     def token_of(self, index: int) -> str | None:
-        """The token of an id, or None."""
+        """Look up the token of an id, or None."""
         return self._table.token_of(index)
 
     def join_tokens(self, tokens: Sequence[str]) -> str:
@@ -276,7 +276,7 @@ def _to_added(token: Token, special: bool) -> AddedToken:
 
 
 def _short(index: dict[str, int], longest: int) -> dict[str, int]:
-    """The tokens that a word can be: WordPiece does not look up longer ones."""
+    """Select the tokens that a word can be: WordPiece does not look up longer ones."""
     if max(map(len, index)) <= longest:
         return index
     return {token: at for token, at in index.items() if len(token) <= longest}

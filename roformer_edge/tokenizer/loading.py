@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from roformer_edge.tokenizer.segment import Words
-    from roformer_edge.tokenizer.unicode_tables import Source
+    from roformer_edge.tokenizer.unicode_tables import PackedTables
 
 # mode -> module and class; only the one that is wanted is imported
 MODES = {
@@ -54,7 +54,7 @@ def from_settings(
     vocabulary: bytes | Vocabulary,
     words: Words | None = None,
     segmenter: str = "words",
-    unicode: Source | None = None,
+    unicode: PackedTables | None = None,
 ) -> Tokenizer:
     """Restore a tokenizer from ``to_settings()``: equal ids, whatever the interpreter.
 

@@ -65,7 +65,7 @@ class WordsPreTokenizer:
         self.words = segmenter.cut
 
     def spans(self, text: str) -> list[Span]:
-        """``(start, end)`` of every word."""
+        """Find ``(start, end)`` of every word."""
         found, start = [], 0
         for word in self.words(text):
             found.append((start, start + len(word)))

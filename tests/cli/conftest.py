@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,12 +38,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run a command and return its outcome."""
 
     def run(*arguments: object) -> Outcome:
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-        try:
-            code = main([str(argument) for argument in arguments])
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        code = main([str(argument) for argument in arguments])
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err)
 

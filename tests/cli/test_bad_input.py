@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
@@ -15,6 +16,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from roformer_edge.errors import BudgetExceededError
+from roformer_edge.temporary import writable
+from roformer_edge.validate import render
 from tests.cli.conftest import in_a_process, leftovers
 from tests.tiny_checkpoint import TOKENS, write_checkpoint, write_lines
 
@@ -68,7 +72,7 @@ CHECKPOINTS = {
     "quantised weights": (change_config(quantization_config={"bits": 4}), "start from the float checkpoint"),
     "another architecture": (change_config(model_type="bert"), "'bert'"),
     "heads that do not divide": (change_config(num_attention_heads=3), "not a multiple"),
-    "longer vocabulary": (longer_vocabulary, "tokens and the model"),
+    "longer vocabulary": (longer_vocabulary, "ids up to"),
     "no vocabulary": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt"),
     "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
     "config nested too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "not valid JSON"),
@@ -128,6 +132,73 @@ def test_wrong_words(cli, checkpoint, tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
     outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *arguments)
     assert says in outcome.error
+    assert leftovers(tmp_path) == []
+
+
+IN_THE_WAY = {
+    "a file": lambda folder: folder.write_text("mine"),
+    "a file above": lambda folder: folder.parent.write_text("mine"),
+    "a folder of a file's name": lambda folder: (folder / "report.html").mkdir(parents=True),
+}
+
+
+@pytest.mark.parametrize("obstacle", IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_a_report_that_cannot_be_written_is_refused_before_any_work(
+    cli, checkpoint, bundle, data, tmp_path, monkeypatch, obstacle
+):
+    folder = tmp_path / "above" / "report"
+    if obstacle is not IN_THE_WAY["a file above"]:
+        folder.parent.mkdir()
+    obstacle(folder)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr("roformer_edge.deploy.journey.open_source", None)  # whoever came so far would fail otherwise
+    words = ("--eval", data, "--report", folder)
+    assert f"cannot write {folder}/report." in cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words).error
+    words = ("--reference", checkpoint, "--data", data, "--report", folder)
+    assert f"cannot write {folder}/report." in cli("validate", bundle, *words).error
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture
+def full_for_reports(monkeypatch):
+    """A disk that is full as soon as a report has something in it."""
+    write = render.write_file
+
+    def write_or_fail(target, pieces, out):
+        if any(pieces):
+            with writable(out):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(target, pieces, out)
+
+    monkeypatch.setattr(render, "write_file", write_or_fail)
+
+
+def test_a_report_without_room_costs_no_finished_bundle(cli, checkpoint, data, tmp_path, full_for_reports):
+    out, folder = tmp_path / "bundle", tmp_path / "above" / "report"
+    outcome = cli("deploy", checkpoint, "--out", out, "--eval", data, "--report", folder)
+    assert f"cannot write {folder}/report.json: No space left on device" in outcome.error
+    assert f"the bundle is finished, in {out}" in outcome.error
+    assert leftovers(tmp_path) == ["bundle"]
+    assert json.loads((out / "manifest.json").read_text())["measured"]["examples"] == 8
+    assert cli("bundle", "verify", out).code == 0
+
+
+def test_a_report_without_room_hides_neither_figures_nor_a_broken_budget(
+    cli, checkpoint, bundle, data, tmp_path, monkeypatch, full_for_reports
+):
+    words = ("--reference", checkpoint, "--data", data, "--report", tmp_path / "report")
+    outcome = cli("validate", bundle, *words)
+    assert "report.json: No space left on device" in outcome.error
+    assert "Accuracy" in outcome.out
+    assert json.loads(cli("validate", bundle, *words, "--json").out)["report"] == []
+
+    def broken(report):
+        raise BudgetExceededError("too much was lost")
+
+    monkeypatch.setattr("roformer_edge.deploy.journey.check_budget", broken)
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "b", "--eval", data, "--report", tmp_path / "report")
+    assert outcome.code == 3
+    assert "too much was lost; cannot write" in outcome.error
     assert leftovers(tmp_path) == []
 
 
@@ -225,21 +296,23 @@ def test_an_existing_bundle_is_kept(cli, checkpoint, bundle, tmp_path):
     assert leftovers(tmp_path) == ["broken", "bundle"]
 
 
-def test_a_full_disk(checkpoint, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    process = in_a_process(
-        "deploy",
-        checkpoint,
-        "--out",
-        out / "bundle",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
-    )
+@pytest.mark.parametrize("room", [0, 20_000, 200_000])
+@pytest.mark.parametrize("command", ["deploy", "export", "pack", "unpack"])
+def test_a_full_disk(cli, checkpoint, bundle, tmp_path, command, room):
+    out = tmp_path / "above" / "out"
+    words = {
+        "pack": ("bundle", "pack", bundle, out),
+        "unpack": ("bundle", "unpack", tmp_path / "archive.rfe", out),
+    }.get(command, (command, checkpoint, "--out", out))
+    if command == "unpack":
+        assert cli("bundle", "pack", bundle, tmp_path / "archive.rfe").code == 0
+    before = leftovers(tmp_path)
+    process = in_a_process(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert err.count("\n") == 1
-    assert err.startswith("roformer-edge: error: cannot write")
-    assert leftovers(out) == []
+    assert err.startswith(f"roformer-edge: error: cannot write {out}: File too large")
+    assert leftovers(tmp_path) == before
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from roformer_edge.demo import journey
 from roformer_edge.demo.embedded import embedded_evaluation
 from roformer_edge.demo.journey import SENTENCES
+from roformer_edge.formats import FORMATS
 from tests.cli.conftest import leftovers
 
 
@@ -19,13 +20,15 @@ def test_everything_is_where_the_output_says(cli, tmp_path, monkeypatch):
     out = tmp_path / "demo"
     outcome = cli("demo", "--out", out)
     assert outcome.code == 0, outcome.err
-    heard = re.findall(r"^  (.+)  ->  (\w+) \((\d+\.\d) %\)$", outcome.out, re.MULTILINE)
-    assert [sentence for sentence, _, _ in heard] == list(SENTENCES)
+    heard = re.findall(r"^  (.+)  ->  (\w+) \((\d+\.\d) %\), (\w+) \((\d+\.\d) %\)$", outcome.out, re.MULTILINE)
+    assert [row[0] for row in heard] == list(SENTENCES)
     assert heard[0][1] == "HassTurnOn"
-    assert all(0 < float(share) <= 100 for _, _, share in heard)
-    assert re.search(r"^parity of the float32 graph: \d\.\de-\d\d from torch", outcome.out, re.MULTILINE)
-    assert f"bundle: {out / 'bundle'} (" in outcome.out
+    assert all(one == other for _, one, _, other, _ in heard)
+    assert all(0 < float(share) <= 100 for row in heard for share in (row[2], row[4]))
+    for name in FORMATS:
+        assert re.search(rf"^{name} .* \d\.\de-\d\d$", outcome.out, re.MULTILINE), name
+        assert f"bundle: {out / name}" in outcome.out
     reports = [line.removeprefix("report: ") for line in outcome.out.splitlines() if line.startswith("report: ")]
     assert reports == [str(out / "report" / f"report.{end}") for end in ("json", "md", "html")]
-    assert leftovers(out) == ["bundle", "report"]
-    assert leftovers(out / "report") == ["report.html", "report.json", "report.md"]
+    assert leftovers(out) == sorted([*FORMATS, "report"])
+    assert leftovers(out / "report") == ["candidate-1", "candidate-2", "report.html", "report.json", "report.md"]

@@ -18,7 +18,7 @@ def test_what_has_no_effect_is_said(cli, checkpoint, tmp_path):
     assert outcome.code == 0
     assert outcome.err.splitlines() == [
         "note: config.json: unknown keys without effect: bar, foo\\x1b[0m",
-        f"note: the vocabulary in {source} has {len(lines) - 1} tokens and the model {len(lines)} embeddings: "
+        f"note: the vocabulary in {source} has ids up to {len(lines) - 2} and the model {len(lines)} embeddings: "
         f"rows from {len(lines) - 1} on are never used",
     ]
     assert json.loads((tmp_path / "bundle" / "config.json").read_text())["bar"] == 1

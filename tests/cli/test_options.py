@@ -79,6 +79,7 @@ def test_every_word_reaches_its_option():
         "--truncate": (None, "truncation"),
         "--overwrite": (None, "overwrite"),
         "--ignore-weights": ("lstm.*", "ignore_weights"),
+        "--pooling": ("mean", "pooling"),
     }
     line = [word for flag, (value, _) in words.items() for word in (flag, value) if word is not None]
     made, usual = deploy_options(parsed(*line)), DeployOptions()

@@ -98,7 +98,7 @@ def test_options_of_single_tasks(ask):
         ("text-classification", ["--pooling", "mean"], "--pooling must be left out, because it means nothing to text-"),
         ("fill-mask", ["--max-new-tokens", "3"], "--max-new-tokens must be left out"),
         ("fill-mask", ["--top-k", "0"], "--top-k must be a whole number of at least 1"),
-        ("feature-extraction", ["--pooling", "max"], "unknown pooling 'max'"),
+        ("feature-extraction", ["--pooling", "median"], "unknown pooling 'median'"),
     ],
 )
 def test_options_that_mean_nothing(cli, bundles, tmp_path, task, words, says):

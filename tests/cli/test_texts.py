@@ -11,7 +11,8 @@ import sys
 
 import pytest
 
-from roformer_edge.cli.texts import print_json, read_inputs, read_questions
+from roformer_edge.cli.output import print_json
+from roformer_edge.cli.texts import read_inputs, read_questions
 from roformer_edge.errors import TextError
 from roformer_edge.tasks import get_task
 from tests.tiny_checkpoint import write_lines

@@ -72,3 +72,18 @@ def test_validate_is_a_gate(cli, checkpoint, tmp_path, budget_case):
     assert outcome.code == 3
     assert "accuracy dropped by" in outcome.error
     assert leftovers(tmp_path / "report") == ["report.html", "report.json", "report.md"]
+
+
+def test_validate_puts_several_bundles_side_by_side_and_is_a_gate_for_each(cli, checkpoint, data, tmp_path):
+    for name in ("onnx", "tflite"):
+        assert cli("deploy", checkpoint, "--format", name, "--out", tmp_path / name).code == 0
+    asked = ("validate", tmp_path / "onnx", tmp_path / "tflite", "--reference", checkpoint, "--data", data)
+    made = cli(*asked, "--report", tmp_path / "report", "--json")
+    assert made.code == 0
+    found = json.loads(made.out)
+    assert [one["candidate"] for one in found["candidates"]] == [str(tmp_path / "onnx"), str(tmp_path / "tflite")]
+    assert len(found["report"]) == 3
+    assert (tmp_path / "report" / "candidate-2" / "report.html").is_file()
+    inside = cli(*asked, "--report", tmp_path / "tflite" / "report")
+    assert inside.code == 1
+    assert "a folder outside of the bundle" in inside.err

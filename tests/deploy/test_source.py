@@ -15,6 +15,7 @@ from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.deploy.source import open_source
 from roformer_edge.errors import BundleIntegrityError, OptionError, UnsupportedModelError, VocabularyError
+from roformer_edge.validate.openers import open_predictor
 from tests.tiny_checkpoint import TEXTS, TOKENS, write_checkpoint
 
 
@@ -101,12 +102,39 @@ def test_the_task_is_the_one_asked_for_or_the_one_that_the_files_name(checkpoint
 def test_a_vocabulary_must_fit_and_what_is_spare_is_said(checkpoint, tmp_path) -> None:
     copy = shutil.copytree(checkpoint, tmp_path / "copy")
     (copy / "vocab.txt").write_text("\n".join([*TOKENS, "多"]) + "\n", encoding="utf-8")
-    with pytest.raises(VocabularyError, match=f"has {len(TOKENS) + 1} tokens"):
+    with pytest.raises(VocabularyError, match=f"has ids up to {len(TOKENS)} and"):
         open_source(copy).__enter__()
     (copy / "vocab.txt").write_text("\n".join(TOKENS[:-1]) + "\n", encoding="utf-8")
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "unheard_of": 1}))
     with open_source(copy) as found:
         said = "\n".join(found.notes)
-    assert f"has {len(TOKENS) - 1} tokens" in said
+    assert f"has ids up to {len(TOKENS) - 2} and the model {len(TOKENS)} embeddings: rows from" in said
     assert "unheard_of" in said
+
+
+@pytest.fixture
+def gapped(tmp_path: Path) -> Path:
+    """A checkpoint with an added token far behind the last row of its embeddings, though it has few tokens."""
+    folder = write_checkpoint(tmp_path / "checkpoint", vocab_size=len(TOKENS) + 1)
+    settings = {"added_tokens_decoder": {"900": {"content": "<far>", "special": True}}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+GAP = rf"has ids up to 900 and the model {len(TOKENS) + 1} embeddings"
+
+
+def test_an_id_behind_a_gap_without_a_row(gapped: Path) -> None:
+    with pytest.raises(VocabularyError, match=GAP), open_source(gapped, "text-classification", "slow"):
+        pass
+
+
+def test_the_reference_refuses_it_too(gapped: Path) -> None:
+    with pytest.raises(VocabularyError, match=GAP):
+        open_predictor(gapped, task="text-classification", tokenizer="slow")
+
+
+def test_the_fast_mode_counts_on_from_the_vocabulary(gapped: Path) -> None:
+    with open_source(gapped, "text-classification", "fast") as model:
+        assert model.tokenizer.embedding_rows == len(TOKENS) + 1

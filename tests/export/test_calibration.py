@@ -61,7 +61,7 @@ def some_feeds(task: Task) -> Feeds:
 
 
 def error(checkpoint: Checkpoint, task: Task, recipe: str, batches: Callable[[], list[Feeds]] | None) -> float:
-    """Of the logits, as a share of their spread."""
+    """Measure how far the logits are off, as a share of their spread."""
     feeds = some_feeds(task)
     wanted = float_graph(checkpoint, task).open()(feeds)["logits"]
     found = export_onnx(checkpoint, task, recipe_options(recipe), batches).artifact.open()(feeds)["logits"]

@@ -17,9 +17,9 @@ from roformer_edge.runtime.session import MOST_THREADS, OPTIMIZATIONS, SessionOp
         {"threads": 1.5},
         {"threads": MOST_THREADS + 1},
         {"delegates": ()},
-        {"delegates": ("cpu", 3)},
-        {"delegates": (("cpu", "bits=4"),)},
-        {"delegates": (("cpu", {}, {}),)},
+        {"delegates": ("CPU", 3)},
+        {"delegates": (("CPU", "bits=4"),)},
+        {"delegates": (("CPU", {}, {}),)},
     ],
 )
 def test_options_out_of_range(changes: dict) -> None:
@@ -30,8 +30,8 @@ def test_options_out_of_range(changes: dict) -> None:
 def test_what_is_in_range_is_kept() -> None:
     for threads in (None, 1, MOST_THREADS):
         assert SessionOptions(threads=threads).threads == threads
-    delegates = ("npu", ("CUDAExecutionProvider", {"device_id": "1"}))
-    assert SessionOptions(delegates=delegates).delegates == delegates
+    providers = ("NpuExecutionProvider", ("GpuExecutionProvider", {"device": "1"}))
+    assert SessionOptions(delegates=providers).delegates == providers
     assert [SessionOptions(optimization=level).optimization for level in OPTIMIZATIONS] == list(OPTIMIZATIONS)
 
 

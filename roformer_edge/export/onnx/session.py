@@ -24,7 +24,7 @@ class GraphSession:
     Args:
         graph: What to run.
         marks: Names of marked values to return beside the outputs.
-        threads: Of the engine; ``None`` lets it choose.
+        threads: The threads of the engine; ``None`` lets it choose.
 
     Raises:
         BackendError: The engine refuses the graph.

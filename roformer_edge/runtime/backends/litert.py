@@ -6,7 +6,7 @@ import ctypes
 import importlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError
 from roformer_edge.processors import usable_cores
+from roformer_edge.runtime.backends.outside_data import refuse_outside_tflite
 from roformer_edge.runtime.delegates import (
     BUILTIN,
     CPU,
@@ -29,7 +30,7 @@ from roformer_edge.runtime.delegates import (
     options_of,
 )
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.mapped_file import let_go_of_pages
+from roformer_edge.runtime.mapped_file import MappedFile, let_go_of_pages
 from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.signatures import DEFAULT, PAST, POSITIONS, PRESENT, Signature, TensorSpec
 
@@ -60,6 +61,7 @@ class LiteRTSession:
     Raises:
         BackendError: The engine refuses the model, nothing of what is asked for can compute it, or a session option is
             set.
+        BundleIntegrityError: The model has buffers in other files.
         MissingDependencyError: There is no engine.
         UnknownNameError: A delegate is none of the table, and no library.
     """
@@ -80,15 +82,20 @@ class LiteRTSession:
         self._lock = Lock()
         self._package = package
         self._name = f"{package} {version}"
+        refuse_outside_tflite(model, f"{self._name} cannot load the model")
         self._threads = options.threads or usable_cores()
-        self._mapped = None if isinstance(model, bytes) else Path(model)
+        self._mapped = None if isinstance(model, bytes) else MappedFile(Path(model))
+        self._settled = False
         self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         self._interpreter: Any
         used, refused = self._open(options.delegates or (CPU,))
-        self._runners = {
-            key: self._interpreter.get_signature_runner(key) for key in self._interpreter.get_signature_list()
-        }
-        self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
+        try:
+            self._runners = {
+                key: self._interpreter.get_signature_runner(key) for key in self._interpreter.get_signature_list()
+            }
+            self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
+        except _ENGINE_ERRORS as error:  # names in a damaged file are no text, or of nothing
+            raise BackendError(f"{self._name} cannot read the model's signatures: {one_line(error)}") from None
         self._report = BackendReport(
             engine=package,
             version=version,
@@ -114,6 +121,8 @@ class LiteRTSession:
         with self._lock:
             if self._interpreter is None:
                 raise BackendError("the session is closed")
+            if self._mapped is not None:
+                self._mapped.check_unchanged()
             try:
                 outputs = dict(self._runners[signature](**fitted))
             except _ENGINE_ERRORS as error:
@@ -128,12 +137,14 @@ class LiteRTSession:
         with self._lock:
             self._runners = {}
             self._interpreter = None
+            if self._mapped is not None:
+                self._mapped.close()
 
     def _settle(self) -> None:
         """After the first run the delegate has packed what it needs, and the file is read for embeddings only."""
-        if self._mapped is not None and _partitions(self._interpreter):
-            let_go_of_pages(self._mapped)
-        self._mapped = None
+        if self._mapped is not None and not self._settled and _partitions(self._interpreter):
+            let_go_of_pages(self._mapped.path)
+        self._settled = True
 
     def _open(self, wishes: tuple[Wish, ...]) -> tuple[str, list[str]]:
         """Open an interpreter with the first wish that can be had.
@@ -265,8 +276,13 @@ def _allocated(interpreter: Any) -> bool:
 
 def _partitions(interpreter: Any) -> int | None:
     """Count the parts of the graph that a delegate computes; the engine has no public way to tell."""
-    details = getattr(interpreter, "_get_ops_details", None)
-    return None if details is None else sum(one["op_name"] == "DELEGATE" for one in details())
+    details: Callable[[], list[dict[str, Any]]] | None = getattr(interpreter, "_get_ops_details", None)
+    if details is None:
+        return None
+    try:
+        return sum(1 for one in details() if one["op_name"] == "DELEGATE")
+    except _ENGINE_ERRORS:  # it tells names of inner tensors too, which need not be text
+        return None
 
 
 def _without_effect(options: SessionOptions) -> list[str]:

@@ -13,6 +13,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as binding
 
 from roformer_edge.errors import BackendError
 from roformer_edge.processors import usable_cores
+from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx
 from roformer_edge.runtime.delegates import CPU, DELEGATES, PROCESSOR, name_of, options_of
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import BackendReport, SessionOptions
@@ -50,6 +51,7 @@ class OnnxRuntimeSession:
     Raises:
         BackendError: The engine refuses the graph, has nothing of what is asked for, or a session option is none
             that a bundle may set.
+        BundleIntegrityError: The graph has tensors in other files.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class OnnxRuntimeSession:
     ) -> None:
         options = options or SessionOptions()
         usable, missing = _split_delegates(options)
+        refuse_outside_onnx(model, f"onnxruntime {ort.__version__} cannot load the graph")
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
                 model if isinstance(model, bytes) else str(model),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from roformer_edge.checkpoint.names import ROTARY_TABLE, WORD_EMBEDDINGS, shapes_of
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.network.weights import Weights, half_split_order
 from roformer_edge.quantize.outliers import Smoothing

@@ -52,6 +52,33 @@ def test_a_path_and_bytes_answer_alike_and_any_length_will_do(model: bytes, path
         np.testing.assert_array_equal(found, other.run(feeds(length))["logits"])
 
 
+@pytest.mark.parametrize("part", [b"input_ids\0", b"logits\0", b"layer.0", b"default\0"])
+def test_names_that_are_no_text_are_one_error_or_do_not_matter(model: bytes, part: bytes) -> None:
+    wanted, errors = LiteRTSession(model).run(feeds())["logits"], []
+    places = [place for place in range(len(model)) if model.startswith(part, place)][:6]
+    assert places
+    for place in places:
+        damaged = bytearray(model)
+        damaged[place] ^= 0x80
+        try:
+            session = LiteRTSession(bytes(damaged))
+            found = session.run(feeds())["logits"]
+        except BackendError as error:
+            errors.append(str(error))
+        else:
+            np.testing.assert_array_equal(found, wanted)
+            assert session.report.partitions in (None, 1)
+    assert bool(errors) is (part != b"layer.0")
+    assert not any("\n" in error for error in errors)
+
+
+def test_a_model_that_is_cut_short_is_one_error(model: bytes) -> None:
+    for length in range(0, len(model), len(model) // 40):
+        with pytest.raises(BackendError) as caught:
+            LiteRTSession(model[:length])
+        assert "\n" not in str(caught.value)
+
+
 def test_signatures_are_told_in_the_order_of_the_file(model: bytes, fixed: bytes) -> None:
     (signature,) = LiteRTSession(model).signatures.values()
     assert [spec.name for spec in signature.inputs] == ["input_ids", "attention_mask", "token_type_ids"]

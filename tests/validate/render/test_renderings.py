@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import pytest
 
+from roformer_edge.errors import OutputError
 from roformer_edge.validate.render import RENDERERS, write_report
 from tests.validate.render.golden import FILES, FOLDER
 
@@ -32,16 +33,15 @@ def test_files_are_written_and_replaced(small_report, reports, tmp_path):
 
 def test_a_failure_leaves_the_old_files_alone(small_report, reports, tmp_path, monkeypatch):
     before = {path: path.read_bytes() for path in write_report(small_report, tmp_path)}
-    write_bytes, calls = Path.write_bytes, []
+    flush, calls = os.fsync, []
 
-    def full_disk(self: Path, data: bytes) -> int:
-        calls.append(self)
+    def full_disk(descriptor: int) -> None:
+        calls.append(descriptor)
         if len(calls) == 3:
-            write_bytes(self, data[:100])
             raise OSError(28, "No space left on device")
-        return write_bytes(self, data)
+        flush(descriptor)
 
-    monkeypatch.setattr(Path, "write_bytes", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OutputError, match=r"cannot write .*report\.html: No space left"):
         write_report(reports["failed"], tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roformer_edge.checkpoint.rotary import fit_rotary_table, rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table, rotary_table
 
 
 def test_golden_rows():

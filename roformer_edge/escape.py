@@ -1,4 +1,4 @@
-"""Hostile text, made fit to be read."""
+"""Text from files, made fit to be read on terminals, in JSON, HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # where a label may break into two lines: HassTurnOn, ask_hotel
 JOINTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[_./:-])(?=\w)")
+_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]#!|~$@])")
 
 
@@ -24,6 +25,11 @@ def visible(text: str) -> str:
     text = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
     text = _CONTROLS.sub(_picture, text)
     return _BIDI.sub(lambda match: f"<U+{ord(match[0]):04X}>", text.replace("\u2028", "␤").replace("\u2029", "␤"))
+
+
+def as_json(text: str) -> str:
+    """Escape in JSON text what no reader of it should meet raw; what a parser makes of it stays the same."""
+    return _IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def as_html(text: str, limit: int = 400) -> str:

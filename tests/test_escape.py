@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roformer_edge.validate.render.escape import JOINTS, as_html, as_markdown, clipped, visible
+from roformer_edge.escape import JOINTS, as_html, as_markdown, clipped, visible
 
 
 @given(st.text(st.characters()))
