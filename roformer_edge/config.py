@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError, shown
 from roformer_edge.lfs import is_pointer, pointer_message
-from roformer_edge.temporary import replace_file
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "roformer"
@@ -319,6 +318,8 @@ class RoFormerConfig:
     def save_pretrained(self, directory: str | Path) -> Path:
         """Write ``config.json`` into ``directory``, which is made where absent; return the file's path."""
         path = Path(directory) / CONFIG_NAME
+        from roformer_edge.temporary import replace_file  # whoever reads a config writes none
+
         replace_file(path, self.to_json().encode())
         return path
 
