@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit is not None and args.limit < 1:
         raise OptionError("--limit", args.limit)
+    limit = None if args.limit is None else min(args.limit, sys.maxsize)
     if args.report is not None:
         check_report(args.report, args.bundle)
     options = CompareOptions(
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         with open_reference(args.reference, task.name, threads=args.threads, truncation=args.truncate) as reference:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)
-            examples = tuple(islice(read_examples(args.data, measure, fields), args.limit))
+            examples = tuple(islice(read_examples(args.data, measure, fields), limit))
             for side in (reference, candidate):
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
