@@ -20,6 +20,7 @@ EXTRA_OF = {
     "ml_dtypes": "export",
     "rjieba": "rjieba",
     "jinja2": "validate",
+    "huggingface_hub": "hub",
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, shown
+from roformer_edge.hub import local_directory
 from roformer_edge.lfs import is_pointer, pointer_message
 from roformer_edge.temporary import replace_file
 
@@ -290,9 +291,15 @@ class RoFormerConfig:
             raise type(error)(f"{source}: {error}") from None
 
     @classmethod
-    def from_pretrained(cls, directory: str | Path, **changes: Any) -> RoFormerConfig:
-        """Read ``config.json`` from a checkpoint directory; ``changes`` replace fields, as in :meth:`replace`."""
-        path = Path(directory) / CONFIG_NAME
+    def from_pretrained(cls, directory: str | Path, *, revision: str | None = None, **changes: Any) -> RoFormerConfig:
+        """Read ``config.json`` from a checkpoint directory; ``changes`` replace fields, as in :meth:`replace`.
+
+        Args:
+            directory: A directory, or the name of a model on a hub.
+            revision: Of a name: a branch, tag or commit.
+            **changes: Fields to replace.
+        """
+        path = local_directory(directory, revision=revision) / CONFIG_NAME
         return cls.from_values(read_object(path), str(path)).replace(**changes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from roformer_edge.cli import options
 from roformer_edge.cli.progress import ProgressLine
+from roformer_edge.cli.texts import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where bundle and report go (default: roformer-edge-demo)",
     )
+    options.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,6 +30,10 @@ def run(args: argparse.Namespace) -> int:
     with ProgressLine() as progress:
         demo = run_demo(args.out, progress)
     deployment = demo.deployment
+    if args.json:
+        answers = [{"text": text, **vars(answer)} for text, answer in demo.answers]
+        print_json({**options.deployment_values(deployment), "answers": answers})
+        return 0
     if deployment.report is not None:
         print(summary_table(deployment.report))
     print("\nasked the int8 bundle:")

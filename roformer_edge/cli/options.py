@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.texts import add_fields, field_names, print_json
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
     """The positional source of an export."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help=description)
+    parser.add_argument("source", type=Path, metavar="SOURCE", help=f"{description}; or owner/model on a hub")
+    add_revision(parser)
+
+
+def add_revision(parser: argparse.ArgumentParser) -> None:
+    """Which state of a checkpoint on a model hub."""
+    parser.add_argument("--revision", metavar="NAME", help="of owner/model: a branch, tag or commit (default: main)")
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +106,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
     from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
+        revision=args.revision,
         task=args.task,
         max_length=args.max_length,
         format=args.format,
@@ -117,6 +124,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
     from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
+        revision=args.revision,
         task=args.task,
         max_length=args.max_length,
         format=args.format,
@@ -151,22 +159,8 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
         print(f"note: {note}", file=sys.stderr)
     for warning in deployment.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    files = [str(path) for path in deployment.report_files]
     if as_json:
-        print_json(
-            {
-                "bundle": str(deployment.bundle),
-                "task": manifest.task,
-                "format": manifest.format,
-                "recipe": manifest.recipe.name,
-                "bytes": manifest.total_bytes,
-                "parity": to_values(parity),
-                "measured": manifest.measured and to_values(manifest.measured),
-                "notes": list(manifest.notes),
-                "warnings": list(deployment.warnings),
-                "report": files,
-            }
-        )
+        print_json(deployment_values(deployment))
         return
     if report is not None:
         from roformer_edge.validate.render.terminal import summary_table
@@ -179,5 +173,22 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
         print(f"parity: {far}, from {parity.reference}")
     else:
         print(f"parity: not checked: {parity.reason}")
-    for file in files:
+    for file in deployment.report_files:
         print(f"report: {file}")
+
+
+def deployment_values(deployment: Deployment) -> dict[str, Any]:
+    """Tell machines what was made, as JSON values."""
+    manifest = deployment.manifest
+    return {
+        "bundle": str(deployment.bundle),
+        "task": manifest.task,
+        "format": manifest.format,
+        "recipe": manifest.recipe.name,
+        "bytes": manifest.total_bytes,
+        "parity": to_values(manifest.parity),
+        "measured": manifest.measured and to_values(manifest.measured),
+        "notes": list(manifest.notes),
+        "warnings": list(deployment.warnings),
+        "report": [str(path) for path in deployment.report_files],
+    }

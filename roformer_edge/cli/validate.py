@@ -6,7 +6,7 @@ import argparse
 from itertools import islice
 from pathlib import Path
 
-from roformer_edge.cli.options import add_json, add_slices
+from roformer_edge.cli.options import add_json, add_revision, add_slices
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_fields, field_names, print_json
 from roformer_edge.records import to_values
@@ -16,7 +16,10 @@ from roformer_edge.tasks import TASKS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("bundle", metavar="BUNDLE", help="the candidate: a bundle's directory or .rfe archive")
-    parser.add_argument("--reference", required=True, metavar="SOURCE", help="checkpoint directory or float32 bundle")
+    parser.add_argument(
+        "--reference", required=True, metavar="SOURCE", help="checkpoint directory, its name on a hub, or a bundle"
+    )
+    add_revision(parser)
     parser.add_argument(
         "--data", required=True, metavar="FILE", help="labelled JSON Lines, CSV or TSV; - is JSON Lines on stdin"
     )
@@ -63,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
     with ProgressLine() as progress:
         progress.stage("read")
         candidate = open_predictor(args.bundle, task=task.name, threads=args.threads, truncate=args.truncate)
-        with open_reference(args.reference, task.name, threads=args.threads, truncation=args.truncate) as reference:
+        with open_reference(
+            args.reference, task.name, threads=args.threads, truncation=args.truncate, revision=args.revision
+        ) as reference:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)
             examples = tuple(islice(read_examples(args.data, measure, fields), args.limit))

@@ -56,7 +56,7 @@ def deploy_checkpoint(
     """Make a bundle of a checkpoint and, where evaluation data is given, measure what it lost.
 
     Args:
-        source: A Hugging Face checkpoint directory, or a float32 bundle.
+        source: A Hugging Face checkpoint directory, the name of one on a hub, or a float32 bundle.
         out: The bundle's directory, or nothing there yet.
         options: What to make of it; an int8 ONNX bundle for the task that the checkpoint names by default.
         progress: Told of stages and steps.
@@ -94,11 +94,14 @@ def deploy_checkpoint(
             options.tokenizer,
             max_length=options.max_length,
             ignore_weights=options.ignore_weights,
+            revision=options.revision,
         ) as model:
             examples = _examples(options, model)
             batches = _calibration_batches(options, model)
-            progress.stage("reference")
-            reference = open_session(model, _THREADS) if examples or available("torch") else None
+            reference = None
+            if examples or available("torch"):
+                progress.stage("reference")
+                reference = open_session(model, _THREADS)
             answers = None
             if isinstance(reference, TorchSession):
                 answers = torch_answers(reference.model, model.config, model.task)
@@ -141,14 +144,12 @@ def deploy_checkpoint(
             manifest = manifest.replace(measured=measured_loss(report))
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
-    report_files: tuple[Path, ...] = ()
-    if report is not None and options.report is not None:
-        try:
-            report_files = tuple(write_report(report, options.report))
-        except OutputError as error:
-            raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
     return Deployment(
-        bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
+        bundle=bundle,
+        manifest=manifest,
+        report=report,
+        report_files=_report_files(report, options.report, bundle),
+        warnings=exported.warnings,
     )
 
 
@@ -215,6 +216,16 @@ def _keep_budget(report: Report, folder: Path | None) -> None:
             except OutputError as why:
                 raise BudgetExceededError(f"{error}; {why}") from None
         raise
+
+
+def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> tuple[Path, ...]:
+    """Write the report of a finished bundle, where one is wanted."""
+    if report is None or folder is None:
+        return ()
+    try:
+        return tuple(write_report(report, folder))
+    except OutputError as error:
+        raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
 
 
 def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptions:

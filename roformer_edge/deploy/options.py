@@ -23,6 +23,7 @@ class DeployOptions:
     """What can be chosen about a deployment.
 
     Attributes:
+        revision: Of a source that is a name on a model hub: a branch, tag or commit; ``None`` for ``main``.
         task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
         format: The format of the model file; a key of ``formats.FORMATS``.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON, such as the ``recipe.json`` of a
@@ -50,6 +51,7 @@ class DeployOptions:
         keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
     """
 
+    revision: str | None = None
     task: str | None = None
     format: str = DEFAULT_FORMAT
     recipe: str = "int8-dynamic"

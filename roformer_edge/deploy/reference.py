@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from roformer_edge._extras import available
 from roformer_edge.bundle.reader import is_bundle
 from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import BackendError
+from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
@@ -34,6 +34,7 @@ def open_reference(
     threads: int = 1,
     truncation: bool = False,
     max_length: int | None = None,
+    revision: str | None = None,
 ) -> Iterator[Predictor]:
     """Open the model that a bundle is measured against.
 
@@ -47,11 +48,14 @@ def open_reference(
         threads: Of one computation.
         truncation: Cut texts that are longer than the model allows.
         max_length: For a checkpoint: see ``DeployOptions``.
+        revision: For a name on a model hub: see ``DeployOptions``.
     """
     if is_bundle(source):
+        if revision is not None:
+            raise OptionError("revision", revision, "left out for a bundle; it is for names such as owner/model")
         yield open_predictor(source, task=task, threads=threads, truncate=truncation)
         return
-    with open_source(source, task, tokenizer, max_length=max_length) as model:
+    with open_source(source, task, tokenizer, max_length=max_length, revision=revision) as model:
         yield predictor_of_source(model, open_session(model, threads), threads, truncation=truncation)
 
 

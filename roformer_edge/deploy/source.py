@@ -12,7 +12,7 @@ import numpy as np
 
 from roformer_edge.bundle.crf import read_crf
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
-from roformer_edge.checkpoint.finding import find_checkpoint
+from roformer_edge.checkpoint.finding import CheckpointFiles, find_checkpoint
 from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.rotary import fit_rotary_table
@@ -63,15 +63,17 @@ def open_source(
     *,
     max_length: int | None = None,
     ignore_weights: Sequence[str] = (),
+    revision: str | None = None,
 ) -> Iterator[SourceModel]:
     """Open a checkpoint directory or a float32 bundle; its files are closed at the end of the block.
 
     Args:
-        path: Either of them.
+        path: Either of them, or the name of a checkpoint on a model hub.
         task: A key of ``tasks.TASKS``, whose head must be there; ``None`` for the one that the files name.
         mode: ``"slow"``, ``"fast"`` or ``"auto"`` for the tokenizer of a checkpoint; a bundle keeps the one it has.
         max_length: The most tokens of a text, in place of the source's own number of positions.
         ignore_weights: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
+        revision: Of a name: a branch, tag or commit.
 
     Raises:
         CheckpointError: The weights cannot be used.
@@ -82,19 +84,20 @@ def open_source(
     """
     path = Path(path)
     if is_bundle(path):
+        if revision is not None:
+            raise OptionError("revision", revision, "left out for a bundle; it is for names such as owner/model")
         if ignore_weights:
             raise OptionError("ignore_weights", ignore_weights[0], "left out for a bundle, which holds no others")
         model = _open_bundle(path, task, mode, max_length)
     else:
-        model = _open_checkpoint(path, task, mode, max_length, ignore_weights)
+        model = _open_checkpoint(find_checkpoint(path, revision), task, mode, max_length, ignore_weights)
     with model.checkpoint:
         yield model
 
 
 def _open_checkpoint(
-    path: Path, asked: str | None, mode: str, max_length: int | None, ignore_weights: Sequence[str]
+    files: CheckpointFiles, asked: str | None, mode: str, max_length: int | None, ignore_weights: Sequence[str]
 ) -> SourceModel:
-    files = find_checkpoint(path)
     task = files.task if asked is None else get_task(asked)
     checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights)
     tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
@@ -110,7 +113,7 @@ def _open_checkpoint(
         checkpoint=checkpoint,
         tokenizer=tokenizer,
         tokenizer_mode=mode,
-        path=path,
+        path=files.directory,
         name=files.name,
         digest=checkpoint.digest,
         notes=(*checkpoint.notes, *tokenizer.notes, *spare),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from contextlib import nullcontext
 
 import pytest
 
 from roformer_edge import load
+from roformer_edge.cli.main import main
 from roformer_edge.demo import journey
 from roformer_edge.demo.embedded import embedded_evaluation
 from roformer_edge.demo.journey import MAX_DROP, SENTENCES, run_demo
@@ -115,3 +117,11 @@ def test_a_second_demo_replaces_the_first(monkeypatch, tmp_path, demo, out_dir):
     assert again.deployment.bundle == demo.deployment.bundle
     assert again.deployment.report.data.examples < demo.deployment.report.data.examples
     assert [answer.label for _, answer in again.answers] == MEANINGS
+
+
+def test_machines_get_one_object(demo, monkeypatch, capsys):
+    monkeypatch.setattr(journey, "run_demo", lambda out, progress: demo)
+    assert main(["demo", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bundle"] == str(demo.deployment.bundle)
+    assert [answer["label"] for answer in told["answers"]] == MEANINGS
