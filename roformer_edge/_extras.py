@@ -16,6 +16,7 @@ EXTRA_OF = {
     "flax": "flax",
     "jax": "flax",
     "onnx": "export",
+    "ai_edge_litert": "tflite",
     "safetensors": "export",
     "ml_dtypes": "export",
     "rjieba": "rjieba",
@@ -41,5 +42,5 @@ def require(module: str, purpose: str) -> ModuleType:
 
 
 def available(package: str) -> bool:
-    """Whether ``package`` can be imported, without importing it."""
+    """Tell whether ``package`` can be imported, without importing it."""
     return importlib.util.find_spec(package) is not None

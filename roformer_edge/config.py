@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, shown
-from roformer_edge.hub import local_directory
+from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError, shown
 from roformer_edge.lfs import is_pointer, pointer_message
-from roformer_edge.temporary import replace_file
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "roformer"
@@ -250,7 +248,7 @@ class RoFormerConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> RoFormerConfig:
         """Build a config from the content of a ``config.json``, as transformers reads it.
 
-        Of the labels' keys ``id2label`` alone counts, else ``num_labels``, else there are two; ``label2id`` is derived.
+        ``id2label`` alone tells the labels, else ``num_labels``, else there are two; ``label2id`` is derived.
 
         Args:
             values: The parsed JSON object.
@@ -296,9 +294,11 @@ class RoFormerConfig:
 
         Args:
             directory: A directory, or the name of a model on a hub.
-            revision: Of a name: a branch, tag or commit.
+            revision: A branch, tag or commit of a name.
             **changes: Fields to replace.
         """
+        from roformer_edge.hub import local_directory
+
         path = local_directory(directory, revision=revision) / CONFIG_NAME
         return cls.from_values(read_object(path), str(path)).replace(**changes)
 
@@ -320,12 +320,14 @@ class RoFormerConfig:
         return values
 
     def to_json(self) -> str:
-        """:meth:`to_dict` as stable, indented JSON with a final newline."""
+        """Write :meth:`to_dict` as stable, indented JSON with a final newline."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
     def save_pretrained(self, directory: str | Path) -> Path:
         """Write ``config.json`` into ``directory``, which is made where absent; return the file's path."""
         path = Path(directory) / CONFIG_NAME
+        from roformer_edge.temporary import replace_file  # whoever reads a config writes none
+
         replace_file(path, self.to_json().encode())
         return path
 
@@ -351,6 +353,35 @@ class RoFormerConfig:
         if flags:
             changes["extra"] = {**changes.get("extra", self.extra), **flags}
         return dataclasses.replace(self, **changes)
+
+
+def check_vocabulary(config: RoFormerConfig, rows: int, source: str) -> tuple[str, ...]:
+    """Check that a vocabulary fits the embedding table.
+
+    An id without a row would index outside the table. Fewer ids leave rows that no text uses: tables are padded for
+    the sake of tensor cores, and some were trained with room to spare.
+
+    Args:
+        config: The model.
+        rows: The least number of rows with one for every id, those of added tokens included; ids may have gaps, so that
+            it can be more than the number of tokens.
+        source: Names the vocabulary in the message.
+
+    Returns:
+        A sentence where rows are left.
+
+    Raises:
+        VocabularyError: The two do not fit.
+    """
+    size = config.vocab_size
+    if rows > size:
+        raise VocabularyError(
+            f"{source} has ids up to {rows - 1} and the model {size} embeddings (vocab_size); "
+            "use the vocabulary that the model was trained with"
+        )
+    if rows == size:
+        return ()
+    return (f"{source} has ids up to {rows - 1} and the model {size} embeddings: rows from {rows} on are never used",)
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class OptionError(RoformerEdgeError, ValueError):
     """A number that was asked for is out of range.
 
     Args:
-        name: Of the option, such as ``"batch_size"``.
+        name: The name of the option, such as ``"batch_size"``.
         value: What was asked for.
         allowed: What may be asked for, as the end of a sentence.
     """

@@ -19,15 +19,18 @@ class Format:
     """What is particular to one format. Addresses are written ``module:attribute``; :func:`resolve` imports them.
 
     Attributes:
-        name: As in a manifest's ``format``.
+        name: The name as in a manifest's ``format``.
         file_name: The model file in new bundles.
         builder: The address of the function that makes the model out of weights; see ``export.artifact.Builder``.
         backend: The address of the class that implements ``runtime.session.Session``. It is made of a path or bytes,
             ``SessionOptions``, and the bundle's session options.
         engine: The address of the function that gives the package of the installed engine and its version, such as
             ``("onnxruntime", "1.32.0")``.
-        minimum_runtime: Package -> the lowest version that runs new bundles of this format.
+        runtimes: What a bundle can be made to run on -> package -> the lowest version that does. The first is taken
+            where nobody chooses.
         tools: Packages that a builder needs besides the engine; their versions are recorded in the bundle.
+        presets: Whether integer types are chosen for the processor that a bundle is for.
+        label_file: Whether readers of the format look for the labels in a file of their own.
         session: Options of the engine that the answers of new bundles depend on, as text; a bundle keeps them.
     """
 
@@ -36,9 +39,22 @@ class Format:
     builder: str
     backend: str
     engine: str
-    minimum_runtime: Mapping[str, str]
+    runtimes: Mapping[str, Mapping[str, str]]
     tools: tuple[str, ...] = ()
+    presets: bool = False
+    label_file: bool = False
     session: Mapping[str, str] = field(default_factory=dict)
+
+    def minimum_runtime(self, runtime: str | None = None) -> Mapping[str, str]:
+        """Return the lowest versions that run a bundle made for ``runtime``; by default the first of ``runtimes``.
+
+        Raises:
+            UnknownNameError: The format has no such runtime.
+        """
+        runtime = next(iter(self.runtimes)) if runtime is None else runtime
+        if runtime not in self.runtimes:
+            raise UnknownNameError(f"runtime of the format {self.name}", runtime, self.runtimes)
+        return self.runtimes[runtime]
 
 
 _ROWS = (
@@ -49,11 +65,26 @@ _ROWS = (
         backend="roformer_edge.runtime.backends.onnxruntime:OnnxRuntimeSession",
         engine="roformer_edge.runtime.backends.onnxruntime:engine",
         # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option
-        minimum_runtime={"onnxruntime": "1.18"},
+        runtimes={"onnxruntime-1.18": {"onnxruntime": "1.18"}},
         tools=("onnx",),
+        presets=True,
         # the engine's own rewriting puts Add and LayerNormalization together into an operator that is several times
         # slower on processors than the two, and rounds otherwise
         session={"optimization.disable_specified_optimizers": "SkipLayerNormFusion"},
+    ),
+    Format(
+        name="tflite",
+        file_name="model.tflite",
+        builder="roformer_edge.export.tflite.model:build_model",
+        backend="roformer_edge.runtime.backends.litert:LiteRTSession",
+        engine="roformer_edge.runtime.backends.litert:engine",
+        # the oldest versions with which every recipe answers right and another length costs no more than its own run;
+        # tflite-runtime ended with 2.14
+        runtimes={
+            "litert-2": {"ai-edge-litert": "1.4"},
+            "tflite-2.14": {"tflite-runtime": "2.14", "ai-edge-litert": "1.4", "tensorflow": "2.19"},
+        },
+        label_file=True,
     ),
 )
 

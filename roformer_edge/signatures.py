@@ -9,11 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Annotated
 
 from roformer_edge.records import Constraint, one_of
 
 DEFAULT = "default"
+# An input that tells which positions' states a head is to read; the output then has an axis ``positions`` in place of
+# that over tokens.
+POSITIONS = "positions"
+# An input that tells by which positions tokens are rotated.
+POSITION_IDS = "position_ids"
+# Inputs with the keys and values of earlier tokens, and outputs with those of all: ``past_key_values.3.key``. Their
+# axes are rows, heads, tokens and head size; the names are those of the Hugging Face exporters.
+PAST = "past_key_values"
+PRESENT = "present"
+CACHED_PARTS = ("key", "value")
 # numpy's names of what an input or an output may hold
 DTYPES = ("float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "bool")
 
@@ -55,15 +66,26 @@ class Signature:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
-    @property
+    # looked up at every call of a graph
+    @cached_property
     def rows(self) -> int | None:
         """The number of rows (texts, pairs or choices) that a call takes; ``None`` where any number will do."""
         return fixed_size(self.inputs[0].axes[0])
 
-    @property
+    @cached_property
     def length(self) -> int | None:
         """The number of tokens that rows are padded to; ``None`` where any number will do."""
         return fixed_size(self.inputs[0].axes[-1])
+
+    @cached_property
+    def takes_positions(self) -> bool:
+        """Whether a call tells which positions are read."""
+        return any(spec.name == POSITIONS for spec in self.inputs)
+
+    @cached_property
+    def cached(self) -> bool:
+        """Whether a call may go on from the keys and values of earlier tokens. These may be none."""
+        return any(spec.name.startswith(f"{PAST}.") for spec in self.inputs)
 
     def computes_as(self, other: Signature) -> bool:
         """Tell whether the two have the same inputs and outputs by name, and so differ in sizes only."""
@@ -72,6 +94,7 @@ class Signature:
         ]
 
 
+@lru_cache(maxsize=256)
 def fixed_size(axis: str) -> int | None:
     """Read the size that an axis is fixed to; ``None`` for one that only has a name."""
     return int(axis) if axis.isascii() and axis.isdecimal() else None
@@ -87,7 +110,7 @@ def choose(signatures: Mapping[str, Signature], tokens: int) -> tuple[str, int]:
     """Choose for rows of at most ``tokens`` tokens: the shortest signature that holds them, or one of any length.
 
     Args:
-        signatures: As :func:`alternatives` gives them.
+        signatures: What :func:`alternatives` gives.
         tokens: The length of the longest row.
 
     Returns:

@@ -24,10 +24,10 @@ from roformer_edge.formats import Format
 from roformer_edge.quantize.affine import quantize_weight
 from roformer_edge.quantize.recipe import FLOAT, ROWS, Decision
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.scopes import scopes_of
 from roformer_edge.scores import softmax
-from roformer_edge.signatures import DEFAULT, Signature
+from roformer_edge.signatures import CACHED_PARTS, DEFAULT, PAST, POSITION_IDS, POSITIONS, PRESENT, Signature
 from roformer_edge.tasks import Task, get_task
 
 Array = np.ndarray
@@ -36,6 +36,7 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": lambda x: x * 0.5 * (1 + _erf(x / math.sqrt(2))),
     "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
     "relu": lambda x: np.maximum(x, 0),
+    "linear": lambda x: x,
     "silu": lambda x: x / (1 + np.exp(-x)),
 }
 _TABLES: dict[str, Callable[[Array], Array]] = {
@@ -49,7 +50,15 @@ class NumpyEmitter:
 
     def __init__(self, feeds: Mapping[str, Array], task: Task) -> None:
         self._shape = np.shape(feeds["input_ids"])[: len(task.inputs[0].axes) - 1]
-        self._feeds = {name: np.reshape(ids, (-1, np.shape(ids)[-1])) for name, ids in feeds.items()}
+        self._cache = {name: array for name, array in feeds.items() if name.startswith(PAST)}
+        self._feeds = {
+            name: np.reshape(ids, (-1, np.shape(ids)[-1])) for name, ids in feeds.items() if name not in self._cache
+        }
+        # what a call may leave out: all positions are read, and there are no keys and values of earlier ones
+        rows, length = self._feeds["input_ids"].shape
+        self._past = next((array.shape[2] for array in self._cache.values()), 0)
+        self._feeds.setdefault(POSITIONS, np.tile(np.arange(length), (rows, 1)))
+        self._feeds.setdefault(POSITION_IDS, np.tile(self._past + np.arange(length), (rows, 1)))
         self._choices = "choices" in task.inputs[0].axes
         self.marks: dict[str, Array] = {}
         self.outputs: dict[str, Array] = {}
@@ -80,21 +89,35 @@ class NumpyEmitter:
     def mask(self, *, causal: bool) -> Array:
         keep = self._feeds["attention_mask"].astype(bool)[:, None, None, :]
         if causal:
-            keep = keep & np.tri(keep.shape[-1], dtype=bool)
+            total = keep.shape[-1]
+            keep = keep & np.tri(total, dtype=bool)[self._past :]
         return np.where(keep, 0, np.finfo(np.float32).min).astype(np.float32)
 
-    def attention(self, x: Array, mask: Array, attention: Attention, *, first: Array | None = None) -> Array:
+    def attention(
+        self, x: Array, mask: Array, attention: Attention, *, first: Array | None = None, cache: int | None = None
+    ) -> Array:
         self.marks[attention.scope] = x
         queries = x if first is None else first[:, None]
         q, k, v = (
             _multiply(states, part).reshape(len(x), -1, attention.heads, attention.head_size).transpose(0, 2, 1, 3)
             for states, part in ((queries, attention.query), (x, attention.key), (x, attention.value))
         )
-        q, k = _rotate(q, attention), _rotate(k, attention)
-        v = _rotate(v, attention) if attention.rotates_value else v
+        places = self._feeds[POSITION_IDS]
+        q, k = _rotate(q, attention, places if first is None else 0 * places[:, :1]), _rotate(k, attention, places)
+        v = _rotate(v, attention, places) if attention.rotates_value else v
+        if cache is not None:
+            k, v = (self._kept(part, cache, new) for part, new in zip(CACHED_PARTS, (k, v), strict=True))
         context = softmax(q @ k.swapaxes(-1, -2) + mask) @ v
         context = context.transpose(0, 2, 1, 3).reshape(len(x), -1, attention.width)
         return context if first is None else context[:, 0]
+
+    def _kept(self, part: str, cache: int, new: Array) -> Array:
+        earlier = self._cache.get(f"{PAST}.{cache}.{part}", new[:, :, :0])
+        self.outputs[f"{PRESENT}.{cache}.{part}"] = both = np.concatenate([earlier, new], axis=2)
+        return both
+
+    def asked(self, x: Array, name: str) -> Array:
+        return np.take_along_axis(x, self._feeds[POSITIONS][:, :, None], axis=1)
 
     def first(self, x: Array, name: str) -> Array:
         return x[:, 0]
@@ -105,6 +128,20 @@ class NumpyEmitter:
         mask = self._feeds["attention_mask"]
         last = (mask * np.arange(mask.shape[1])).argmax(1)
         return x[np.arange(len(x)), {"first": 0, "last": -1}.get(kind, last)]
+
+    def pool(self, x: Array, kind: str, name: str) -> Array:
+        keep = self._feeds["attention_mask"][:, :, None]
+        if kind == "max":
+            return np.where(keep, x, -1e9).max(1)
+        weights = keep * np.arange(1, 1 + x.shape[1])[None, :, None] if kind == "weightedmean" else keep
+        count = np.maximum(weights.sum(1), 1)
+        return (x * weights).sum(1) / (np.sqrt(count) if kind == "mean_sqrt_len_tokens" else count)
+
+    def beside(self, parts: Sequence[Array], name: str) -> Array:
+        return np.concatenate(parts, axis=-1)
+
+    def unit(self, x: Array, name: str) -> Array:
+        return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
     def columns(self, x: Array, names: Sequence[str]) -> tuple[Array, ...]:
         return tuple(np.moveaxis(x, -1, 0))
@@ -121,9 +158,9 @@ def _multiply(x: Array, linear: Linear) -> Array:
     return x @ weight.T if bias is None else x @ weight.T + bias
 
 
-def _rotate(x: Array, attention: Attention) -> Array:
-    """Rotate ``[rows, heads, sequence, head size]`` in half-split order."""
-    sines, cosines = attention.sines[: x.shape[2]], attention.cosines[: x.shape[2]]
+def _rotate(x: Array, attention: Attention, places: Array) -> Array:
+    """Rotate ``[rows, heads, sequence, head size]`` in half-split order by positions ``[rows, sequence]``."""
+    sines, cosines = attention.sines[places][:, None], attention.cosines[places][:, None]
     even, odd = np.split(x, 2, axis=-1)
     return np.concatenate([even * cosines - odd * sines, odd * cosines + even * sines], axis=-1)
 
@@ -139,6 +176,9 @@ class NumpyModel:
     def signatures(self) -> dict[str, Signature]:
         return {DEFAULT: Signature(inputs=self.task.inputs, outputs=self.task.outputs)}
 
+    def pieces(self) -> tuple[bytes]:
+        return (self.to_bytes(),)
+
     def to_bytes(self) -> bytes:
         file = io.BytesIO()
         schemes = {scope: decision.scheme for scope, decision in self.weights.decisions.items()}
@@ -147,7 +187,7 @@ class NumpyModel:
         return file.getvalue()
 
     def run(self, feeds: Mapping[str, Array]) -> NumpyEmitter:
-        emitter = NumpyEmitter({spec.name: feeds[spec.name] for spec in self.task.inputs}, self.task)
+        emitter = NumpyEmitter(feeds, self.task)
         emit_network(emitter, self.weights, self.task)
         return emitter
 
@@ -168,8 +208,7 @@ class NumpyModel:
 class NumpySession:
     """The backend: implements ``runtime.session.Session`` on a model that was written as bytes."""
 
-    provider = "numpy"
-    fallbacks: tuple[str, ...] = ()
+    report = BackendReport(engine="numpy", version=np.__version__, used="numpy")
 
     def __init__(self, model: Path | bytes, options: SessionOptions, session: Mapping[str, str]) -> None:
         arrays = dict(np.load(io.BytesIO(model) if isinstance(model, bytes) else model))
@@ -200,7 +239,7 @@ NUMPY = Format(
     builder=f"{__name__}:build_numpy",
     backend=f"{__name__}:NumpySession",
     engine=f"{__name__}:numpy_engine",
-    minimum_runtime={"numpy": "1.24"},
+    runtimes={"numpy-1.24": {"numpy": "1.24"}},
 )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from roformer_edge import temporary
 from roformer_edge.errors import OutputError
-from roformer_edge.temporary import TemporaryPath, write_file
+from roformer_edge.temporary import TemporaryPath, remove_litter, write_file
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
@@ -70,3 +74,70 @@ def test_size_and_digest_are_those_of_what_was_written(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_refused(out: str) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         TemporaryPath(out)
+
+
+def finished_pid() -> int:
+    """The number of a process that is no more."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        return process.pid
+
+
+def litter(folder: Path, name: str = "out", *, machine: str | None = None, pid: int | None = None) -> Path:
+    """What a killed process leaves."""
+    machine = temporary._machine() if machine is None else machine
+    left = folder / f".{name}.{machine}-{finished_pid() if pid is None else pid}-0123abcd.partial"
+    left.mkdir()
+    (left / "model.onnx").write_text("half")
+    return left
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    with TemporaryPath(tmp_path / "out") as running:
+        running.path.mkdir()
+        assert running.path.name.startswith(f".out.{temporary._machine()}-{os.getpid()}-")
+        left, archive = litter(tmp_path), tmp_path / litter(tmp_path, "x.rfe").name
+        with TemporaryPath(tmp_path / "out"):
+            assert not left.exists()
+            assert running.path.exists()
+            assert archive.exists()
+
+
+def test_what_is_not_surely_left_over_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [
+        litter(tmp_path, machine="0" * 8),
+        litter(tmp_path, pid=os.getpid()),
+        litter(tmp_path, pid=1),
+        litter(tmp_path, "out2"),
+        litter(tmp_path, machine="not-hex-"),
+    ]
+    remove_litter(tmp_path / "out")
+    assert all(path.exists() for path in kept)
+    # another machine's, a day later
+    for path in kept:
+        os.utime(path, (0, 0))
+    remove_litter(tmp_path / "out")
+    assert [path.exists() for path in kept] == [False, True, True, True, True]
+    mine = litter(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    remove_litter(tmp_path / "out")
+    assert mine.exists()
+
+
+def test_the_content_from_before_is_not_litter_while_nothing_took_its_place(tmp_path: Path) -> None:
+    old = litter(tmp_path).rename(tmp_path / f".out.{temporary._machine()}-{finished_pid()}-0123abcd.old")
+    remove_litter(tmp_path / "out")
+    assert old.exists()
+    (tmp_path / "out").mkdir()
+    remove_litter(tmp_path / "out")
+    assert not old.exists()
+
+
+def test_links_in_litter_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis").write_text("mine")
+    (litter(tmp_path) / "link").symlink_to(tmp_path / "precious")
+    left = f".out.{temporary._machine()}-{finished_pid()}-"
+    (tmp_path / f"{left}0123abce.partial").symlink_to(tmp_path / "precious")
+    remove_litter(tmp_path / "out")
+    assert (tmp_path / "precious" / "thesis").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]

@@ -97,6 +97,13 @@ def rewrite_manifest(bundle: Path, values: dict) -> None:
     (bundle / "manifest.json").write_text(json.dumps(values), encoding="utf-8")
 
 
+def relist(bundle: Path) -> None:
+    """List the files of a bundle as they are now."""
+    values = read_manifest(bundle)
+    values["files"] = [listed(one["path"], (bundle / one["path"]).read_bytes(), one["role"]) for one in values["files"]]
+    rewrite_manifest(bundle, values)
+
+
 def listed(path: str, data: bytes, role: str = "notice") -> dict:
     """An honest entry of a manifest."""
     entry = FileEntry(path=path, role=role, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())

@@ -14,7 +14,7 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.self_test import record_self_test
-from roformer_edge.runtime.session import Session
+from roformer_edge.runtime.session import BackendReport, Session
 from roformer_edge.signatures import Signature, TensorSpec
 from roformer_edge.tokenizer import WORDS_PATH, RoFormerTokenizer, Vocabulary
 from roformer_edge.tokenizer.unicode_tables import UNICODE_PATH
@@ -162,8 +162,7 @@ def fixed_signatures(signature: Signature, *lengths: int, rows: int | None = Non
 class FixedSession:
     """A real session that is only called with arrays of the signatures given."""
 
-    provider = "FakeExecutionProvider"
-    fallbacks: tuple[str, ...] = ()
+    report = BackendReport(engine="fake", version="0", used="FakeExecutionProvider")
 
     def __init__(self, session: Session, signatures: dict[str, Signature]) -> None:
         self._session = session

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 from roformer_edge.bundle.manifest import ROLES, Manifest
+from roformer_edge.escape import as_json, as_markdown, clipped, visible
 from roformer_edge.tasks import get_task
+
+# characters of a name or a sentence from elsewhere
+_LONGEST = 500
 
 
 def model_card(manifest: Manifest, name: str) -> str:
@@ -16,7 +21,7 @@ def model_card(manifest: Manifest, name: str) -> str:
         name: The name of the bundle's directory.
     """
     sections = (
-        f"# {name}",
+        f"# {_plain(name)}",
         _what_it_is(manifest),
         "## Use",
         _use(manifest, name),
@@ -40,7 +45,7 @@ def _what_it_is(manifest: Manifest) -> str:
     if manifest.calibration is not None:
         lines.append(
             f"Ranges were measured on {manifest.calibration.texts} texts by the observer "
-            f"`{manifest.calibration.observer}`."
+            f"{_code(manifest.calibration.observer)}."
         )
     if manifest.notes:
         lines.append("Of the checkpoint's files:\n\n" + "\n".join(f"- {_code(note)}" for note in manifest.notes))
@@ -56,11 +61,13 @@ def _lengths(manifest: Manifest) -> str:
 
 
 def _use(manifest: Manifest, name: str) -> str:
-    needs = ", ".join(f"{package} {version} or newer" for package, version in sorted(manifest.minimum_runtime.items()))
+    needs = ", ".join(
+        f"{_plain(package)} {version} or newer" for package, version in sorted(manifest.minimum_runtime.items())
+    )
     sample = get_task(manifest.task).sample
     options = "; ".join(f"{_code(name)} is {_code(value)}" for name, value in sorted(manifest.session.items()))
     # a string of JSON is one of Python, whatever the name holds
-    path = json.dumps(name, ensure_ascii=False)
+    path = as_json(json.dumps(name, ensure_ascii=False))
     code = f"import roformer_edge\n\nmodel = roformer_edge.load({path})\nprint(model({sample}))"
     return (
         f"```sh\npip install roformer-edge\n```\n\n```python\n{code}\n```"
@@ -73,7 +80,7 @@ def _measured(manifest: Manifest) -> str:
     loss = manifest.measured
     if loss is None:
         return "The loss through quantisation was not measured: no labelled data was given."
-    unit = f" {loss.unit}" if loss.unit else ""
+    metric, unit = _plain(loss.metric), f" {_plain(loss.unit)}" if loss.unit else ""
     # percentages differ by points
     head = "drop in points" if loss.unit == "%" else "drop"
     interval = "" if loss.low is None or loss.high is None else f" (95 % interval {loss.low:.2f} to {loss.high:.2f})"
@@ -81,7 +88,7 @@ def _measured(manifest: Manifest) -> str:
     return (
         f"On the {loss.examples} examples of {_code(loss.data)}:\n\n"
         f"| | before quantisation | in this bundle | {head} | same answer |\n|---|---|---|---|---|\n"
-        f"| {loss.metric} | {loss.reference:.2f}{unit} | {loss.candidate:.2f}{unit} | {loss.drop:.2f}{interval} "
+        f"| {metric} | {loss.reference:.2f}{unit} | {loss.candidate:.2f}{unit} | {loss.drop:.2f}{interval} "
         f"| {agreement} |"
     )
 
@@ -89,9 +96,10 @@ def _measured(manifest: Manifest) -> str:
 def _parity(manifest: Manifest) -> str:
     parity = manifest.parity
     if not parity.checked:
-        return f"The float32 graph was not compared with a reference: {parity.reason}."
+        return f"The float32 graph was not compared with a reference: {_plain(str(parity.reason))}."
+    reference = _plain(str(parity.reference))
     return (
-        f"Before quantisation the graph was compared with {parity.reference}. In the tensor that differed most, "
+        f"Before quantisation the graph was compared with {reference}. In the tensor that differed most, "
         f"{_code(str(parity.worst_tensor))}, the largest absolute difference is {parity.absolute_difference:.2g}, and "
         f"{parity.relative_difference:.2g} of the tensor's largest value; the smaller of the two may be "
         f"{parity.tolerance:.2g}."
@@ -109,10 +117,10 @@ def _files(manifest: Manifest) -> str:
 
 def _provenance(manifest: Manifest) -> str:
     made = manifest.provenance
-    tools = ", ".join(f"{tool} {version}" for tool, version in sorted(made.tools.items()))
+    tools = ", ".join(_plain(f"{tool} {version}") for tool, version in sorted(made.tools.items()))
     return (
         f"Made from the checkpoint {_code(made.source)} (SHA-256 of its weights `{made.checkpoint_sha256}`) by "
-        f"roformer-edge {made.version} on {made.created}{f', with {tools}' if tools else ''}."
+        f"roformer-edge {_plain(made.version)} on {made.created}{f', with {tools}' if tools else ''}."
     )
 
 
@@ -137,6 +145,16 @@ def _size(count: int) -> str:
 
 def _code(name: str) -> str:
     """Quote a name, in which Markdown would read signs."""
-    fence = "``" if "`" in name else "`"
-    pad = " " if "`" in name else ""
-    return f"{fence}{pad}{name}{pad}{fence}".replace("\n", " ").replace("|", "\\|")
+    name = visible(clipped(" ".join(name.split("\n")), _LONGEST))
+    if re.search("[<>&]", name):
+        # not every renderer leaves these alone in code
+        return as_markdown(name, _LONGEST)
+    runs = re.findall("`+", name)
+    fence = "`" * (max(map(len, runs)) + 1) if runs else "`"
+    pad = " " if runs else ""
+    return f"{fence}{pad}{name}{pad}{fence}".replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Write words that nothing in this package chose, so that Markdown reads no signs in them."""
+    return as_markdown(text, _LONGEST)

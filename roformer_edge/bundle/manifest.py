@@ -27,6 +27,9 @@ from roformer_edge.records import (
 from roformer_edge.signatures import BATCHING, DEFAULT, Signature, alternatives
 
 MANIFEST_NAME = "manifest.json"
+# names that model files point to
+VOCABULARY_NAME = "vocab.txt"
+LABELS_NAME = "labels.txt"
 SCHEMA_VERSION: Final = 2
 # role -> what the file is; of each role but "notice" there is one file at most
 ROLES = {
@@ -38,7 +41,9 @@ ROLES = {
     "config": "the architecture, as Hugging Face writes it",
     "recipe": "which scheme every part of the network got, and why",
     "crf": "the transitions between labels of tokens",
+    "sentence": "how the graph makes one vector of a text",
     "selftest": "texts with the ids and outputs that they must give",
+    "labels": "the labels, one a line in the order of the logits, for readers of TFLite's own metadata",
     "card": "the model card",
     "notice": "the licence of something in the bundle",
 }

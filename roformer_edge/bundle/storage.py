@@ -7,6 +7,7 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -23,6 +24,9 @@ _MAX_RATIO = 200  # what a real file shrinks to is far from this
 _SMALL = 1 << 20  # bytes below which the ratio does not matter
 _STORED, _DEFLATED = 0, 8
 _CHUNK = 1 << 20
+# the model in front of an archive, and the place of what it is known by
+MODEL_NAME = "model.tflite"
+_TFLITE_IDENTIFIER = slice(4, 8)
 
 
 class Storage(Protocol):
@@ -65,7 +69,7 @@ def open_storage(path: Path) -> Storage:
             return DirectoryStorage(path)
         if path.is_file():
             return ArchiveStorage(path)
-    raise BundleError(f"no bundle at {path}: give a directory with a {MANIFEST_NAME} in it, or a .rfe archive")
+    raise BundleError(f"no bundle at {path}: give a directory with a {MANIFEST_NAME} in it, or a .rfe or .tflite file")
 
 
 @contextmanager
@@ -107,9 +111,8 @@ class DirectoryStorage:
         return self._root / path
 
     def identity(self, path: str) -> tuple[int, ...]:
-        """Take device, inode, size and time of the last change."""
-        found = self._stat(path)
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        """Take device, inode, size and the times of the last change, of which programs set one as they like."""
+        return _identity(self._stat(path))
 
     def close(self) -> None:
         """Do nothing: nothing is kept open."""
@@ -134,7 +137,11 @@ class DirectoryStorage:
 
 
 class ArchiveStorage:
-    """A zip archive. Its table of contents is checked as a whole before any entry is read."""
+    """A zip archive. Its table of contents is checked as a whole before any entry is read.
+
+    A TFLite model may stand in front of the archive, in the same file: it is a file of the bundle like the others,
+    though not an entry, and engines read it where it is.
+    """
 
     def __init__(self, path: Path) -> None:
         # imported here: opening a directory must not wait for it
@@ -148,22 +155,29 @@ class ArchiveStorage:
             raise BundleFormatError(f"{path} is not a readable zip archive: {error}") from None
         try:
             self._entries = self._check_entries()
+            self._model_bytes = self._measure_model()
         except BundleError:
             self._archive.close()
             raise
 
     def names(self) -> Iterator[str]:
         """List every entry that is a file."""
+        if self._model_bytes:
+            yield MODEL_NAME
         yield from self._entries
 
     def size(self, path: str) -> int:
         """Measure an entry unpacked, in bytes, as the archive says."""
-        return self._entry(path).file_size
+        return self._model_bytes if self._is_model(path) else self._entry(path).file_size
 
     def chunks(self, path: str, size: int) -> Iterator[bytes]:
         """Read an entry in pieces, unpacked no further than ``size``."""
         from zipfile import BadZipFile
 
+        if self._is_model(path):
+            with readable(self._path), self._path.open("rb", buffering=0) as file:
+                yield from _exactly(_Beginning(file, self._model_bytes), size, f"{path} in {self._path}")
+            return
         info = self._entry(path)
         try:
             with readable(self._path), self._archive.open(info) as stream:
@@ -171,16 +185,43 @@ class ArchiveStorage:
         except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
             raise BundleIntegrityError(f"{path} in {self._path} cannot be unpacked: {error}") from None
 
-    def local_path(self, path: str) -> None:
-        """Return nothing: an entry has no path of its own."""
+    def local_path(self, path: str) -> Path | None:
+        """Return nothing: an entry has no path of its own; a model in front of the archive has the archive's."""
+        return self._path if self._is_model(path) else None
 
     def identity(self, path: str) -> tuple[int, ...]:
-        """Take nothing: the archive is held open, and what was read from it stays in memory."""
-        return ()
+        """Take nothing: the archive is held open, and what was read from it stays in memory; of a model in front, see
+        ``DirectoryStorage``.
+        """
+        if not self._is_model(path):
+            return ()
+        with readable(self._path):
+            return _identity(self._path.stat())
 
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
+
+    def _is_model(self, path: str) -> bool:
+        return self._model_bytes > 0 and path == MODEL_NAME
+
+    def _measure_model(self) -> int:
+        """Measure the TFLite model in front of the archive; 0 where there is none.
+
+        Raises:
+            BundleFormatError: Something else is in front, or the model comes twice.
+        """
+        size = min((info.header_offset for info in self._entries.values()), default=0)
+        if not size:
+            return 0
+        with readable(self._path), self._path.open("rb") as file:
+            beginning = file.read(_TFLITE_IDENTIFIER.stop)
+        if beginning[_TFLITE_IDENTIFIER] != b"TFL3" or MODEL_NAME in self._entries:
+            raise BundleFormatError(
+                f"{self._path} holds {size} bytes in front of its archive, which only a TFLite model that is in it "
+                "nowhere else may take"
+            )
+        return size
 
     def _entry(self, path: str) -> ZipInfo:
         if path not in self._entries:
@@ -203,6 +244,24 @@ class ArchiveStorage:
             _check_entry(info, f"{where} {name!r}")
             entries[name] = info
         return entries
+
+
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+class _Beginning:
+    """The first bytes of a file, and no more."""
+
+    def __init__(self, file: IO[bytes] | RawIOBase, size: int) -> None:
+        self._file = file
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        """Read at most ``size`` bytes."""
+        piece = self._file.read(min(size, self._left)) or b""
+        self._left -= len(piece)
+        return piece
 
 
 def _check_entry(info: ZipInfo, where: str) -> None:
@@ -237,7 +296,7 @@ def _check_end_record(path: Path) -> None:
         raise BundleFormatError(f"{path} has a table of contents that is too large for a bundle")
 
 
-def _exactly(stream: IO[bytes], size: int, where: str) -> Iterator[bytes]:
+def _exactly(stream: IO[bytes] | _Beginning, size: int, where: str) -> Iterator[bytes]:
     left = size
     while piece := stream.read(min(_CHUNK, left + 1)):
         left -= len(piece)

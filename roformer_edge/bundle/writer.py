@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -71,6 +72,10 @@ class BundleWriter:
         """What was added so far."""
         return tuple(self._files)
 
+    def add_pieces(self, path: str, role: str, pieces: Iterable[bytes | memoryview]) -> FileEntry:
+        """Add a file with this content, written as it comes; otherwise as :meth:`add_file`."""
+        return self._add(path, role, pieces)
+
     def add_bytes(self, path: str, role: str, data: bytes) -> FileEntry:
         """Write ``data`` as the file ``path`` (relative, forward slashes) with a role of ``manifest.ROLES``."""
         return self._add(path, role, (data,))
@@ -87,7 +92,7 @@ class BundleWriter:
         """Make ``directory`` a bundle that can be opened and measured; ``finish`` replaces the manifest.
 
         Args:
-            manifest: As for :meth:`finish`.
+            manifest: What :meth:`finish` takes.
 
         Returns:
             The directory.
@@ -108,7 +113,7 @@ class BundleWriter:
             BundleFormatError: The manifest is one that a reader would refuse.
         """
         self._describe(manifest)
-        return self._temporary.publish()
+        return self._temporary.publish(partial(check_target, self._out, overwrite=self._overwrite))
 
     def _describe(self, manifest: Manifest) -> None:
         """Write the model card and, last, the manifest, in place of those of a draft."""
@@ -122,7 +127,7 @@ class BundleWriter:
         Manifest.from_json(text)
         write_file(self.directory / MANIFEST_NAME, (text,), self._out)
 
-    def _add(self, path: str, role: str, pieces: Iterable[bytes]) -> FileEntry:
+    def _add(self, path: str, role: str, pieces: Iterable[bytes | memoryview]) -> FileEntry:
         target = self.directory / check_path(path, "the path")
         if target.exists():
             raise BundleFormatError(f"{path!r} was added to {self._out} before")
@@ -132,21 +137,27 @@ class BundleWriter:
         return entry
 
 
-def check_target(out: Path, *, overwrite: bool) -> None:
+def check_target(out: Path, place: Path | None = None, *, overwrite: bool) -> None:
     """Make sure that a bundle may be written at ``out``.
+
+    Args:
+        out: The directory to make.
+        place: Where what was at ``out`` lies, if it was moved.
+        overwrite: Whether it may be replaced, if it is ours.
 
     Raises:
         BundleError: Something is there, and ``overwrite`` is not set or it is not ours to replace.
     """
+    place = place or out
     with writable(out):
-        if not out.exists():
+        if not place.exists():
             return
         if not overwrite:
             raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
-        if not out.is_dir():
+        if not place.is_dir():
             raise BundleError(f"{out} is a file; a bundle is a directory, so it will not be overwritten")
-        found = set(DirectoryStorage(out).names())
-        if found and not found <= _listed(out):
+        found = set(DirectoryStorage(place).names())
+        if found and not found <= _listed(place):
             raise BundleError(
                 f"{out} is not a bundle, or holds files that are no part of one, so it will not be overwritten; "
                 "remove it yourself or choose another place"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from roformer_edge._extras import require
 from roformer_edge.checkpoint.tensorflow_names import with_torch_names
-from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
+from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged, foreign_reader
 
 
 def open_flax(path: Path) -> WeightFile:
@@ -21,14 +21,11 @@ def open_flax(path: Path) -> WeightFile:
         CheckpointError: The file is damaged.
     """
     serialization = require("flax.serialization", f"to read {path.name}")
-    try:
+    with foreign_reader(path):
         tree = serialization.msgpack_restore(path.read_bytes())
-    # whatever msgpack and flax stumble over in a damaged file
-    except Exception:  # noqa: BLE001
-        raise damaged(path) from None
-    if not isinstance(tree, Mapping):
-        raise damaged(path)
-    return with_torch_names(path, {name: _stored(name, leaf) for name, leaf in _leaves(tree, "")})
+        if not isinstance(tree, Mapping):
+            raise damaged(path)
+        return with_torch_names(path, {name: _stored(name, leaf) for name, leaf in _leaves(tree, "")})
 
 
 def _leaves(tree: Mapping[str, Any], path: str) -> Iterator[tuple[str, NDArray[Any]]]:

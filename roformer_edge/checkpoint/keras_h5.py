@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from roformer_edge._extras import require
 from roformer_edge.checkpoint.tensorflow_names import torch_name, with_torch_names
-from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
-from roformer_edge.errors import CheckpointError
+from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, foreign_reader
+from roformer_edge.errors import CheckpointError, shown
 
 # The constant of bert4keras' norms, which asks no config for it: keras.backend.epsilon().
 _LAYER_NORM_EPS = 1e-7
@@ -51,16 +50,32 @@ def open_keras(path: Path) -> WeightFile:
         CheckpointError: The file is damaged, or its variables have no names.
     """
     h5py = require("h5py", f"to read {path.name}")
-    found: dict[str, Any] = {}
-    try:
+    with foreign_reader(path):
         file = h5py.File(path, "r")
-        root = file.get("model_weights", file)  # what Model.save writes
-        # a damaged name comes as bytes
-        root.visititems(lambda name, item: found.update({str(name): item}) if isinstance(item, h5py.Dataset) else None)
-        layers = dict(_layers(root))
-    # whatever h5py stumbles over in a damaged file
-    except Exception:  # noqa: BLE001
-        raise damaged(path) from None
+        try:
+            return _open(path, file, h5py)
+        except BaseException:
+            file.close()
+            raise
+
+
+def _open(path: Path, file: Any, h5py: Any) -> WeightFile:
+    found: dict[str, Any] = {}
+
+    def visit(name: Any, item: Any) -> None:
+        name = str(name)  # a damaged one comes as bytes
+        if isinstance(item, h5py.Dataset):
+            if item.is_virtual or item.external:
+                raise _outside(path, name)
+            found[name] = item
+        else:
+            _refuse_links(path, item, h5py)
+
+    _refuse_links(path, file, h5py)
+    root = file.get("model_weights", file)  # what Model.save writes
+    _refuse_links(path, root, h5py)
+    root.visititems(visit)
+    layers = dict(_layers(root))
     if found and all(re.search(r"(^|/)vars/\d+$", name) for name in found):
         raise CheckpointError(
             f"{path} numbers its variables and names no layers, as Keras 3 writes .weights.h5; load it into the model "
@@ -68,12 +83,26 @@ def open_keras(path: Path) -> WeightFile:
             "save_format='h5')"
         )
     variables = {
-        name: StoredTensor(name=name, dtype=item.dtype.name, shape=tuple(item.shape), load=partial(_load, path, item))
+        name: StoredTensor(name=name, dtype=item.dtype.name, shape=tuple(item.shape), load=partial(np.asarray, item))
         for name, item in found.items()
     }
     if "Embedding-Token" in layers:
         return WeightFile(path, _bert4keras(variables, layers), close=file.close, layer_norm_eps=_LAYER_NORM_EPS)
     return with_torch_names(path, variables, close=file.close)
+
+
+def _refuse_links(path: Path, group: Any, h5py: Any) -> None:
+    for name in group:
+        # links within the file too: none are written, and they may lead on to others
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise _outside(path, str(name))
+
+
+def _outside(path: Path, name: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: '{shown(name)}' lies in another file, and and the file says in which: copy the weights into one "
+        "file, for one with save_weights of the model that they belong to"
+    )
 
 
 def _layers(root: Any) -> Iterator[tuple[str, list[str]]]:
@@ -108,10 +137,3 @@ def _modules(layer: str) -> list[str]:
         if match:
             return [match.expand(module) for module in modules]
     return []
-
-
-def _load(path: Path, item: Any) -> NDArray[Any]:
-    try:
-        return np.asarray(item)
-    except (OSError, RuntimeError, ValueError):
-        raise damaged(path) from None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
+from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, foreign_reader
 from roformer_edge.errors import CheckpointError, shown
 
 # What PaddlePaddle puts beside the arrays: the names that its own graph gives them.
@@ -43,33 +43,35 @@ def open_paddle(path: Path) -> WeightFile:
     Raises:
         CheckpointError: The file is damaged, or a pickle of more than names and numpy arrays.
     """
+    with foreign_reader(path):
+        state = _load_file(path)
+        if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+            raise CheckpointError(f"{path} must hold a mapping of names to arrays (a state dict)")
+        if "UnpackBigParamInfor@@" in state:
+            raise CheckpointError(
+                f"{path} keeps arrays in pieces, as paddle.save does with protocol=2; save it again with protocol=4"
+            )
+        tensors = {}
+        for name, value in state.items():
+            if name == _GRAPH_NAMES:
+                continue
+            array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
+            if not isinstance(array, _Array) or not hasattr(array, "values"):
+                raise CheckpointError(f"{path}: '{shown(name)}' is no array; expected the state dict of a model")
+            renamed = _huggingface_name(name)
+            tensors[renamed] = _stored(name, array.values, array.values.ndim == 2 and not renamed.endswith(_TABLES))
+        return WeightFile(path, tensors)
+
+
+def _load_file(path: Path) -> Any:
     try:
         with path.open("rb") as file:
-            state = _ArrayUnpickler(file).load()
+            return _ArrayUnpickler(file).load()
     except _NotAnArrayError as error:
         raise CheckpointError(
             f"{path} was not opened: it is a pickle with {shown(error)}, which could run code; if you trust it, "
             "load it in PaddlePaddle and save its state_dict() with paddle.save"
         ) from None
-    # whatever a broken pickle makes of the objects that it may build
-    except Exception:  # noqa: BLE001
-        raise damaged(path) from None
-    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
-        raise CheckpointError(f"{path} must hold a mapping of names to arrays (a state dict)")
-    if "UnpackBigParamInfor@@" in state:
-        raise CheckpointError(
-            f"{path} keeps arrays in pieces, as paddle.save does with protocol=2; save it again with protocol=4"
-        )
-    tensors = {}
-    for name, value in state.items():
-        if name == _GRAPH_NAMES:
-            continue
-        array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
-        if not isinstance(array, _Array) or not hasattr(array, "values"):
-            raise CheckpointError(f"{path}: '{shown(name)}' is no array; expected the state dict of a model")
-        renamed = _huggingface_name(name)
-        tensors[renamed] = _stored(name, array.values, array.values.ndim == 2 and not renamed.endswith(_TABLES))
-    return WeightFile(path, tensors)
 
 
 def _huggingface_name(name: str) -> str:

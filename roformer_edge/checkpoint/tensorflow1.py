@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from roformer_edge._extras import require
 from roformer_edge.checkpoint.tensorflow_names import with_torch_names
-from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
+from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, foreign_reader
 from roformer_edge.errors import CheckpointError
 
 # how save_weights of TensorFlow 2 ends the names of variables
@@ -26,12 +21,9 @@ def open_tensorflow1(path: Path) -> WeightFile:
         CheckpointError: A file of it is missing or damaged.
     """
     tensorflow = require("tensorflow", f"to read {path.name}")
-    try:
+    with foreign_reader(path):
         reader = tensorflow.train.load_checkpoint(str(path.with_suffix("")))
-    # TensorFlow turns what its reader finds into errors of many types, IndexError for a file that was cut
-    except Exception:  # noqa: BLE001
-        raise damaged(path) from None
-    shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+        shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
     if any(name.endswith(_OBJECT_ATTRIBUTE) for name in shapes):
         raise CheckpointError(
             f"{path} is a checkpoint of objects of TensorFlow 2, which names no layers; load it into the model that "
@@ -42,15 +34,8 @@ def open_tensorflow1(path: Path) -> WeightFile:
             name=name,
             dtype=dtypes[name].name,
             shape=tuple(shape),
-            load=partial(_load, path, partial(reader.get_tensor, name)),
+            load=partial(reader.get_tensor, name),
         )
         for name, shape in shapes.items()
     }
     return with_torch_names(path, variables)
-
-
-def _load(path: Path, read: Callable[[], Any]) -> NDArray[Any]:
-    try:
-        return np.asarray(read())
-    except Exception:  # noqa: BLE001
-        raise damaged(path) from None

@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from roformer_edge._extras import require
-from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged
+from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, foreign_reader
 from roformer_edge.errors import CheckpointError, shown
 
 # Where trainers keep the state dict among the states of optimizers and counters: Lightning, and what people write.
@@ -28,29 +28,31 @@ def open_torch(path: Path) -> WeightFile:
         CheckpointError: The file is damaged, holds Python objects that could run code, or is no state dict.
     """
     torch = require("torch", f"to read {path.name}")
+    with foreign_reader(path):
+        tensors = _load_file(path, torch)
+        notes: list[str] = []
+        state = _state_dict(tensors, torch.Tensor, notes)
+        if state is None:
+            raise CheckpointError(
+                f"{path} must hold a mapping of names to tensors (a state dict), by itself or under one of: "
+                f"{', '.join(_NESTED)}"
+            )
+        notes = [f"{path.name}: {note}" for note in notes]
+        return WeightFile(path, {name: _stored(name, tensor) for name, tensor in state.items()}, notes=notes)
+
+
+def _load_file(path: Path, torch: Any) -> Any:
     try:
         # only the zip format can be mapped; the one before torch 1.6 is read whole
         with warnings.catch_warnings():  # what it warns of is refused below, in words of ours
             warnings.simplefilter("ignore")
-            tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} was not opened: it is damaged, or a pickle with Python objects other than tensors, which "
             "could run code; use a model.safetensors instead, or, if you trust it, load it with torch and save its "
             "state_dict() alone"
         ) from None
-    # whatever torch's reader stumbles over in a damaged file
-    except Exception:  # noqa: BLE001
-        raise damaged(path) from None
-    notes: list[str] = []
-    state = _state_dict(tensors, torch.Tensor, notes)
-    if state is None:
-        raise CheckpointError(
-            f"{path} must hold a mapping of names to tensors (a state dict), by itself or under one of: "
-            f"{', '.join(_NESTED)}"
-        )
-    notes = [f"{path.name}: {note}" for note in notes]
-    return WeightFile(path, {name: _stored(name, tensor) for name, tensor in state.items()}, notes=notes)
 
 
 def _state_dict(content: Any, tensor_type: type, notes: list[str]) -> Mapping[str, Any] | None:
@@ -79,7 +81,11 @@ def _state_dict(content: Any, tensor_type: type, notes: list[str]) -> Mapping[st
 
 
 def _stored(name: str, tensor: Any) -> StoredTensor:
-    dtype = "sparse" if tensor.is_sparse else str(tensor.dtype).removeprefix("torch.")
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if str(tensor.layout) != "torch.strided":
+        dtype = "sparse"
+    elif tensor.is_meta:
+        dtype = "a shape without numbers (on the device 'meta')"
     return StoredTensor(name=name, dtype=dtype, shape=tuple(tensor.shape), load=partial(_load, tensor))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.errors import CheckpointError, shown
+from roformer_edge.errors import CheckpointError, RoformerEdgeError, shown
 
 Array = NDArray[np.float32]
 
@@ -96,8 +97,9 @@ class WeightFile:
                 f"{place} is stored as {shown(tensor.dtype)}; weights must be one of: {', '.join(FLOATS)} "
                 "(a quantised checkpoint cannot be the source)"
             )
-        stored = tensor.load()
-        array: Array = np.asarray(stored.T if tensor.transposed else stored, dtype=np.float32, order="C")
+        with foreign_reader(self.path):
+            stored = tensor.load()
+            array: Array = np.asarray(stored.T if tensor.transposed else stored, dtype=np.float32, order="C")
         # the extremes carry NaN and infinity without a mask as long as the tensor
         if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
             raise CheckpointError(f"{place} holds NaN or infinity; the checkpoint is broken")
@@ -119,3 +121,17 @@ class WeightFile:
 def damaged(path: Path) -> CheckpointError:
     """Make the error for a file that its library cannot read."""
     return CheckpointError(f"{path} is truncated or not what its name says; copy or download it again")
+
+
+@contextmanager
+def foreign_reader(path: Path) -> Iterator[None]:
+    """Turn whatever a library stumbles over in a file into an error that names the file.
+
+    Libraries raise errors of any type at damaged files and at files that were made to harm.
+    """
+    try:
+        yield
+    except (RoformerEdgeError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - untrusted files; what the library said means nothing to people
+        raise damaged(path) from None

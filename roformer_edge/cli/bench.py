@@ -6,8 +6,9 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING
 
+from roformer_edge.cli.options import numbers
+from roformer_edge.cli.output import print_json, say
 from roformer_edge.cli.progress import ProgressLine
-from roformer_edge.cli.texts import print_json
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.bench import BenchReport
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("bundle", metavar="BUNDLE", help="a bundle's directory or .rfe archive")
-    parser.add_argument("--lengths", type=_numbers, metavar="N,N", help="in tokens (default: 16,64,128,512 that fit)")
-    parser.add_argument("--batch-sizes", type=_numbers, default=(1, 8), metavar="N,N", help="(default: 1,8)")
+    parser.add_argument("--lengths", type=numbers, metavar="N,N", help="in tokens (default: 16,64,128,512 that fit)")
+    parser.add_argument("--batch-sizes", type=numbers, default=(1, 8), metavar="N,N", help="(default: 1,8)")
     parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument("--runs", type=int, default=30, metavar="N", help="timed runs of each (default: 30)")
     parser.add_argument("--cold-starts", type=int, default=3, metavar="N", help="fresh processes (default: 3)")
@@ -45,25 +46,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_table(report: BenchReport) -> None:
-    print(f"{report.bundle}: {report.model_bytes / 1e6:.1f} MB model, {report.bundle_bytes / 1e6:.1f} MB bundle")
-    print(f"{report.provider}, threads: {report.threads or 'as the engine chooses'}")
+    say(f"{report.bundle}: {report.model_bytes / 1e6:.1f} MB model, {report.bundle_bytes / 1e6:.1f} MB bundle")
+    say(f"{report.provider}, threads: {report.threads or 'as the engine chooses'}")
     for line in report.fallbacks:
-        print(f"not used: {line}")
-    print(f"\n{'tokens':>7} {'batch':>6} {'min ms':>9} {'p50 ms':>9} {'p90 ms':>9} {'p99 ms':>9} {'texts/s':>9}")
+        say(f"not used: {line}")
+    say()
+    say(f"{'tokens':>7} {'batch':>6} {'min ms':>9} {'p50 ms':>9} {'p90 ms':>9} {'p99 ms':>9} {'texts/s':>9}")
     for point in report.points:
         times = (point.fastest, point.p50, point.p90, point.p99)
         cells = " ".join(f"{value:9.2f}" for value in times)
-        print(f"{point.length:>7} {point.batch_size:>6} {cells} {point.texts_per_second:9.1f}")
+        say(f"{point.length:>7} {point.batch_size:>6} {cells} {point.texts_per_second:9.1f}")
     if report.cold_start is not None:
         seconds, peak = report.cold_start.seconds, report.cold_start.peak_bytes
         middle = seconds[len(seconds) // 2]
         memory = f", at most {peak / 1e6:.0f} MB" if peak else ""
-        print(f"\ncold start, process to first answer: {1000 * middle:.0f} ms (median of {len(seconds)}){memory}")
-
-
-def _numbers(value: str) -> tuple[int, ...]:
-    """Whole numbers of at least 1 with commas between."""
-    parts = value.split(",")
-    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
-        raise argparse.ArgumentTypeError(f"must be whole numbers of at least 1 with commas between, found {value!r}")
-    return tuple(map(int, parts))
+        say()
+        say(f"cold start, process to first answer: {1000 * middle:.0f} ms (median of {len(seconds)}){memory}")

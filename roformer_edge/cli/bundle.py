@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from roformer_edge.cli.texts import print_json
+from roformer_edge.cli.output import print_json, say_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,11 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="what it is, as JSON")
     verify = actions.add_parser("verify", help="compare every file with its digest, and the engine with the self-test")
     for action in (show, verify):
-        action.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's directory or .rfe archive")
-    pack = actions.add_parser("pack", help="directory in, one .rfe archive out")
+        action.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's directory, .rfe or .tflite file")
+    pack = actions.add_parser(
+        "pack", help="directory in, one file out: a .rfe archive, or a .tflite model with the other files at its end"
+    )
     pack.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's directory")
     unpack = actions.add_parser("unpack", help="archive in, directory out")
-    unpack.add_argument("bundle", type=Path, metavar="ARCHIVE", help="a .rfe archive")
+    unpack.add_argument("bundle", type=Path, metavar="ARCHIVE", help="a .rfe or .tflite file")
     for action in (pack, unpack):
         action.add_argument("out", type=Path, metavar="OUT", help="what to write")
         action.add_argument("--overwrite", action="store_true", help="replace what is there")
@@ -33,7 +35,7 @@ def _show(args: argparse.Namespace) -> int:
     from roformer_edge.bundle.reader import open_bundle
 
     with open_bundle(args.bundle, verify=False) as bundle:
-        print(bundle.manifest.to_json(), end="")
+        say_json(bundle.manifest.to_json().rstrip())
     return 0
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roformer_edge.cli import options
+from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
-from roformer_edge.cli.texts import print_json
+
+if TYPE_CHECKING:
+    from roformer_edge.bundle.manifest import ParityRecord
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("roformer-edge-demo"),
         metavar="DIR",
-        help="where bundle and report go (default: roformer-edge-demo)",
+        help="where bundles and report go (default: roformer-edge-demo)",
     )
     options.add_json(parser)
 
@@ -25,26 +29,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Deploy, validate, answer; print all three."""
     from roformer_edge.demo.journey import run_demo
-    from roformer_edge.validate.render.terminal import summary_table
+    from roformer_edge.validate.render.terminal import aligned, overview_table
 
     with ProgressLine() as progress:
         demo = run_demo(args.out, progress)
-    deployment = demo.deployment
     if args.json:
-        answers = [{"text": text, **vars(answer)} for text, answer in demo.answers]
-        print_json({**options.deployment_values(deployment), "answers": answers})
+        print_json(
+            {
+                "deployments": [options.deployment_values(deployment) for deployment in demo.deployments],
+                "left_out": list(demo.left_out),
+                "answers": [{"text": text, "answers": [vars(one) for one in found]} for text, found in demo.answers],
+                "report": [str(path) for path in demo.report_files],
+            }
+        )
         return 0
-    if deployment.report is not None:
-        print(summary_table(deployment.report))
-    print("\nasked the int8 bundle:")
-    for sentence, answer in demo.answers:
-        print(f"  {sentence}  ->  {answer.label} ({100 * answer.score:.1f} %)")
-    parity = deployment.manifest.parity
-    figure = f"not checked: {parity.reason}"
-    if parity.checked:
-        figure = f"{parity.absolute_difference:.1e} from {parity.reference}"
-    print(f"\nparity of the float32 graph: {figure}")
-    print(f"bundle: {deployment.bundle} ({deployment.manifest.total_bytes / 1e6:.1f} MB)")
-    for path in deployment.report_files:
-        print(f"report: {path}")
+    for line in demo.left_out:
+        tell(f"note: left out: {line}")
+    say_lines(overview_table(demo.reports))
+    formats = [deployment.manifest.format for deployment in demo.deployments]
+    starts = [
+        (
+            name,
+            f"{deployment.manifest.total_bytes / 1e6:.1f} MB",
+            f"{1000 * start.seconds[0]:.0f} ms",
+            "unknown" if start.peak_bytes is None else f"{start.peak_bytes / 1e6:.0f} MB",
+            parity_figure(deployment.manifest.parity),
+        )
+        for name, deployment, start in zip(formats, demo.deployments, demo.cold_starts, strict=True)
+    ]
+    head = ("", "bundle", "process start to answer", "memory by then", "parity of float32")
+    say_lines("\n".join(aligned([head, *starts], align="<>>>>")))
+    say()
+    say(f"asked the int8 bundles ({', '.join(formats)}):")
+    for sentence, answers in demo.answers:
+        shown = ", ".join(f"{answer.label} ({100 * answer.score:.1f} %)" for answer in answers)
+        say(f"  {sentence}  ->  {shown}")
+    for deployment in demo.deployments:
+        say(f"bundle: {deployment.bundle}")
+    for path in demo.report_files:
+        say(f"report: {path}")
     return 0
+
+
+def parity_figure(parity: ParityRecord) -> str:
+    """Say how far the float32 graph was from the reference, in one figure."""
+    return f"{parity.absolute_difference:.1e}" if parity.checked else "not checked"

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_source(parser, "checkpoint directory: config.json, weights, vocab.txt")
     options.add_target(parser)
     options.add_json(parser)
-    options.add_recipe(parser, default="int8-dynamic")
+    options.add_recipe(parser)
     options.add_calibration(parser)
     group = parser.add_argument_group("validation")
     group.add_argument("--eval", type=Path, metavar="FILE", help="labelled examples to measure the loss on")

@@ -1,6 +1,6 @@
 """``roformer-edge``: finds the command, runs it, and turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 something is wrong with the input or the surroundings; 2 wrong usage; 3 the accuracy budget is
+Exit codes: 0 done; 1 something is wrong with the input or the environment; 2 wrong usage; 3 the accuracy budget is
 broken; 130 interrupted; 141 the reader of the output went away.
 """
 
@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from roformer_edge._version import __version__
 from roformer_edge.cli.interrupts import Interrupts
+from roformer_edge.cli.output import tell
 from roformer_edge.errors import OptionError, RoformerEdgeError, UnknownNameError, command_line_words, shown
 
 # command -> (module, what it does)
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return OUTPUT_CLOSED
         except (KeyboardInterrupt, Exception) as error:
-            if interrupts.came:  # a library may have made another error of it
+            if interrupts.came or isinstance(error, KeyboardInterrupt):  # a library may have made another error of it
                 return _fail("interrupted; nothing was left half-written", INTERRUPTED)
             if isinstance(error, (RoformerEdgeError, OSError, MemoryError)):
                 return _fail(_message_of(error), getattr(error, "exit_code", 1))
@@ -121,7 +122,7 @@ def _flag(name: str) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"roformer-edge: error: {' '.join(message.split())}", file=sys.stderr)
+    tell(f"roformer-edge: error: {' '.join(message.split())}")
     return code
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roformer_edge.cli.texts import add_fields, field_names, print_json
+from roformer_edge.cli.output import print_json, say, say_lines, tell
+from roformer_edge.cli.texts import add_fields, field_names
+from roformer_edge.deploy import defaults
+from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
+from roformer_edge.quantize.recipe import RECIPES
 from roformer_edge.records import to_values
+from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -17,24 +23,33 @@ if TYPE_CHECKING:
 
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
-    """The positional source of an export."""
+    """Add the positional source of an export."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help=f"{description}; or owner/model on a hub")
     add_revision(parser)
 
 
 def add_revision(parser: argparse.ArgumentParser) -> None:
-    """Which state of a checkpoint on a model hub."""
+    """Add which state of a checkpoint on a model hub is meant."""
     parser.add_argument("--revision", metavar="NAME", help="of owner/model: a branch, tag or commit (default: main)")
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """What is made, and where it goes."""
+    """Add what is made, and where it goes."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
     formats = ", ".join(FORMATS)
+    parser.add_argument("--format", help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})")
     parser.add_argument(
-        "--format", default=DEFAULT_FORMAT, help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})"
+        "--runtime",
+        help="what the bundle is to run on; "
+        + "; ".join(f"{row.name}: {', '.join(row.runtimes)}" for row in FORMATS.values()),
+    )
+    parser.add_argument(
+        "--lengths",
+        type=numbers,
+        metavar="N,N",
+        help="tokens that a TFLite model is made for, for delegates that want to know (default: any number)",
     )
     parser.add_argument(
         "--tokenizer",
@@ -48,6 +63,13 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="the most tokens of a text (default: the model's positions; more of them follow from a formula)",
     )
     parser.add_argument(
+        "--pooling",
+        metavar="NAME",
+        help="of feature-extraction: the graph makes one vector of a text; one of: "
+        f"{', '.join((POOLER, *POOLINGS))}, or {TOKENS} for the states of all tokens (default: what the source's own "
+        "files say)",
+    )
+    parser.add_argument(
         "--ignore-weights",
         action="append",
         default=[],
@@ -55,16 +77,21 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="leave out tensors of the checkpoint that match, though they may change answers, such as 'lstm.*'; may be "
         "given more than once",
     )
-    parser.add_argument("--inputs", default="int64", help="integer type of the graph's inputs: int64 or int32")
+    parser.add_argument(
+        "--inputs", help="integer type of the graph's inputs: int64 or int32 (default: int64 in ONNX, int32 in TFLite)"
+    )
 
 
-def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
-    """How it is quantised."""
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Add how it is quantised."""
+    parser.add_argument(
+        "--target",
+        metavar="NAME",
+        help=f"take format, runtime, recipe and lengths that suit a kind of device; one of: {', '.join(TARGETS)}",
+    )
     parser.add_argument(
         "--recipe",
-        default=default,
-        help=f"fp32, int8-embeddings, int8-dynamic, int8-static, or the path of a recipe.json, such as a bundle's own "
-        f"(default: {default})",
+        help=f"{', '.join(RECIPES)}, or the path of a recipe.json, such as a bundle's own (default: {defaults.RECIPE})",
     )
     parser.add_argument(
         "--keep-float",
@@ -81,7 +108,7 @@ def add_recipe(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def add_calibration(parser: argparse.ArgumentParser) -> None:
-    """What static ranges are measured on."""
+    """Add what static ranges are measured on."""
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
     group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines, CSV or TSV of the task's inputs")
     group.add_argument("--calibration-texts", type=int, metavar="N", help="how many to use (default: 512)")
@@ -91,7 +118,7 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
-    """What a report cuts the data by."""
+    """Add what a report cuts the data by."""
     parser.add_argument(
         "--slice",
         action="append",
@@ -102,33 +129,41 @@ def add_slices(parser: argparse._ActionsContainer) -> None:
 
 
 def export_options(args: argparse.Namespace) -> DeployOptions:
-    """The options of a float32 export."""
+    """Read the options of a float32 export."""
     from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
         revision=args.revision,
         task=args.task,
         max_length=args.max_length,
-        format=args.format,
+        format=args.format or DEFAULT_FORMAT,
+        runtime=args.runtime,
+        lengths=args.lengths or (),
         recipe="fp32",
         index_dtype=args.inputs,
         tokenizer=args.tokenizer,
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
+        pooling=args.pooling,
         keep_weights=not args.no_weights,
     )
 
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
-    """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
+    """Read the options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
     from roformer_edge.deploy.options import DeployOptions
 
-    return DeployOptions(
+    asked = {name: getattr(args, name) for name in ("format", "recipe", "lengths", "runtime")}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    make: Callable[..., DeployOptions] = DeployOptions
+    if args.target is not None:
+        tell(f"note: {get_target(args.target)}")
+        make = partial(DeployOptions.for_target, args.target)
+    return make(
+        **chosen,
         revision=args.revision,
         task=args.task,
         max_length=args.max_length,
-        format=args.format,
-        recipe=args.recipe,
         keep_float=tuple(args.keep_float),
         preset=args.preset,
         observer=args.observer,
@@ -144,6 +179,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         truncation=args.truncate,
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
+        pooling=args.pooling,
     )
 
 
@@ -156,25 +192,25 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
     """Say what was made, for people or as one JSON object; what is to be noted goes to standard error."""
     manifest, parity, report = deployment.manifest, deployment.manifest.parity, deployment.report
     for note in manifest.notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
     for warning in deployment.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        tell(f"warning: {warning}")
     if as_json:
         print_json(deployment_values(deployment))
         return
     if report is not None:
         from roformer_edge.validate.render.terminal import summary_table
 
-        print(summary_table(report))
+        say_lines(summary_table(report))
     size = f"{manifest.total_bytes / 1e6:.1f} MB"
-    print(f"bundle: {deployment.bundle} ({manifest.task}, {manifest.format}, {manifest.recipe.name}, {size})")
+    say(f"bundle: {deployment.bundle} ({manifest.task}, {manifest.format}, {manifest.recipe.name}, {size})")
     if parity.checked:
         far = f"{parity.absolute_difference:.1e} absolute, {parity.relative_difference:.1e} relative at most"
-        print(f"parity: {far}, from {parity.reference}")
+        say(f"parity: {far}, from {parity.reference}")
     else:
-        print(f"parity: not checked: {parity.reason}")
+        say(f"parity: not checked: {parity.reason}")
     for file in deployment.report_files:
-        print(f"report: {file}")
+        say(f"report: {file}")
 
 
 def deployment_values(deployment: Deployment) -> dict[str, Any]:
@@ -192,3 +228,11 @@ def deployment_values(deployment: Deployment) -> dict[str, Any]:
         "warnings": list(deployment.warnings),
         "report": [str(path) for path in deployment.report_files],
     }
+
+
+def numbers(value: str) -> tuple[int, ...]:
+    """Read whole numbers of at least 1 with commas between."""
+    parts = value.split(",")
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise argparse.ArgumentTypeError(f"must be whole numbers of at least 1 with commas between, found {value!r}")
+    return tuple(map(int, parts))

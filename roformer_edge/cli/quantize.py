@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_source(parser, "checkpoint directory, or a float32 bundle that `export` made")
     options.add_target(parser)
     options.add_json(parser)
-    options.add_recipe(parser, default="int8-dynamic")
+    options.add_recipe(parser)
     options.add_calibration(parser)
 
 

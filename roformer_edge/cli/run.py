@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from roformer_edge.cli.texts import add_texts, print_json, read_questions
+from roformer_edge.cli.output import print_json, tell
+from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
+from roformer_edge.runtime.delegates import DELEGATES
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.base import Pipeline
+    from roformer_edge.runtime.session import BackendReport
     from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
 
 # argument -> the option of a pipeline that it sets
@@ -34,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
     )
-    parser.add_argument("--pooling", metavar="NAME", help="of feature-extraction: mean or first (default: every token)")
+    parser.add_argument(
+        "--pooling",
+        metavar="NAME",
+        help="of feature-extraction: mean or first (default: every token, or the vector that the bundle makes)",
+    )
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
     parser.add_argument(
         "--on-error",
@@ -42,29 +48,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="stop",
         help="at an input that cannot be used: stop, or skip it and say why on standard error (default: stop)",
     )
-    parser.add_argument("--self-test", action="store_true", help="first compare the engine with the recorded answers")
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        default=None,
+        help="first compare the engine with the recorded answers, though nothing speaks against it",
+    )
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """How the engine is to run."""
+    """Add how the engine is to run."""
     parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument(
-        "--providers",
+        "--delegate",
         type=lambda value: tuple(value.split(",")),
         metavar="NAMES",
-        help="of the engine, most wanted first, with commas between (default: CPUExecutionProvider)",
+        help=f"what is to compute, most wanted first, with commas between: {', '.join(DELEGATES)}, a name as the "
+        "engine knows it, or the path of a delegate library (default: cpu)",
     )
+
+
+def notes_on(report: BackendReport) -> list[str]:
+    """List what a person should know about the engine, a line each."""
+    checked = "" if report.self_test is None else "; its answers are those recorded in the bundle"
+    return [
+        *(f"not used: {fallback}" for fallback in report.fallbacks),
+        *(f"{note}{checked}" for note in report.notes),
+    ]
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
 
-    with load(args.bundle, threads=args.threads, providers=args.providers, self_test=args.self_test) as pipeline:
+    with load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test) as pipeline:
         task = pipeline.model.task
         options = _options(args, pipeline)
-        for fallback in pipeline.fallbacks:
-            print(f"note: not used: {fallback}", file=sys.stderr)
+        for note in notes_on(pipeline.backend_report()):
+            tell(f"note: {note}")
         skipped = _Skipped() if args.on_error == "skip" else None
         questions = read_questions(args, task, skip=skipped)
         for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):
@@ -72,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             plain = _plain(answer)
             print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
     if skipped:
-        print(f"note: {skipped.count} inputs were skipped", file=sys.stderr)
+        tell(f"note: {skipped.count} inputs were skipped")
     return 0
 
 
@@ -84,7 +105,7 @@ class _Skipped:
 
     def __call__(self, error: RoformerEdgeError) -> None:
         self.count += 1
-        print(f"skipped: {error}", file=sys.stderr)
+        tell(f"skipped: {error}")
 
     def __bool__(self) -> bool:
         return self.count > 0
@@ -137,7 +158,7 @@ def _answers(
 
 
 def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
-    """What the pipeline is told.
+    """Gather what the pipeline is told.
 
     Raises:
         OptionError: An option that means nothing to it.
@@ -156,7 +177,7 @@ def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _plain(answer: Any) -> Any:
-    """An answer as JSON holds it, numbers rounded to six digits."""
+    """Turn an answer into JSON values, numbers rounded to six digits."""
     if isinstance(answer, (list, tuple)):
         return [_plain(item) for item in answer]
     if isinstance(answer, float):

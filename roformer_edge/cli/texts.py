@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from roformer_edge.cli.output import tell
 from roformer_edge.errors import OptionError, TextError
 from roformer_edge.tasks import Task
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> None:
-    """Where the texts come from.
+    """Add where the texts come from.
 
     Args:
         parser: Gets the arguments.
@@ -36,7 +37,7 @@ def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> 
 
 
 def add_fields(parser: argparse.ArgumentParser) -> None:
-    """Which key of a data file is which field."""
+    """Add which key of a data file is which field."""
     parser.add_argument(
         "--fields",
         metavar="NAME=KEY,...",
@@ -45,14 +46,14 @@ def add_fields(parser: argparse.ArgumentParser) -> None:
 
 
 def field_names(args: argparse.Namespace) -> FieldNames:
-    """What ``--fields`` says."""
+    """Read what ``--fields`` says."""
     from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 
     return BY_NAME if args.fields is None else FieldNames.parse(args.fields)
 
 
 def read_inputs(args: argparse.Namespace) -> Iterator[str]:
-    """The texts of the arguments, or else those of the file, one at a time."""
+    """Yield the texts of the arguments, or else those of the file, one at a time."""
     if args.texts:
         _refuse_file(args)
         yield from map(_checked, args.texts)
@@ -94,19 +95,14 @@ def _refuse_file(args: argparse.Namespace) -> None:
             raise OptionError(option, value, "left out where texts are given as arguments")
 
 
-def print_json(value: object) -> None:
-    """One JSON line, at once: whoever reads the other end of the pipe does not wait for the next."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
-
-
 def _prompt(args: argparse.Namespace, example: dict[str, Any]) -> None:
     if args.input == "-" and sys.stdin.isatty():
         shown = json.dumps(example, ensure_ascii=False)
-        print(f"type JSON Lines such as {shown}, and end with Ctrl-D", file=sys.stderr)
+        tell(f"type JSON Lines such as {shown}, and end with Ctrl-D")
 
 
 def _checked(text: str) -> str:
-    """An argument that is not of the locale's encoding arrives with its bytes in surrogates; they may be UTF-8."""
+    """Decode an argument that is not of the locale's encoding: its bytes arrive in surrogates, and may be UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

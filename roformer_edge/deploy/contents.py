@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from roformer_edge._version import __version__
 from roformer_edge.bundle.crf import crf_bytes
 from roformer_edge.bundle.manifest import (
+    LABELS_NAME,
+    VOCABULARY_NAME,
     CalibrationRecord,
     Manifest,
     MeasuredLoss,
@@ -19,6 +21,7 @@ from roformer_edge.bundle.manifest import (
     RecipeReference,
     creation_time,
 )
+from roformer_edge.bundle.sentence import sentence_bytes
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
@@ -55,7 +58,7 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
         parity=_parity(exported.parity),
         notes=model.notes,
-        minimum_runtime=row.minimum_runtime,
+        minimum_runtime=row.minimum_runtime(export.runtime),
         provenance=Provenance(
             version=__version__,
             source=model.name,
@@ -77,14 +80,20 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
         "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
         "calibration": exported.calibration and exported.calibration.to_dict(),
     }
-    writer.add_bytes(row.file_name, "model", exported.artifact.to_bytes())
-    writer.add_bytes("vocab.txt", "vocabulary", model.tokenizer.vocabulary_bytes)
-    writer.add_file("words.bin", "words", WORDS_PATH)
+    writer.add_pieces(row.file_name, "model", exported.artifact.pieces())
+    writer.add_bytes(VOCABULARY_NAME, "vocabulary", model.tokenizer.vocabulary_bytes)
+    if row.label_file and model.task.labelled:
+        lines = (" ".join(label.split()) + "\n" for label in model.config.labels)
+        writer.add_bytes(LABELS_NAME, "labels", "".join(lines).encode())
+    if model.tokenizer.uses_words:
+        writer.add_file("words.bin", "words", WORDS_PATH)
+        writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_file("unicode.bin", "unicode", UNICODE_PATH)
-    writer.add_file("LICENSE.jieba", "notice", Path(WORDS_PATH).with_name("LICENSE.jieba"))
     writer.add_bytes("config.json", "config", model.config.to_json().encode())
     if model.checkpoint.crf is not None:
         writer.add_bytes("crf.json", "crf", crf_bytes(model.checkpoint.crf))
+    if model.task.sentence is not None:
+        writer.add_bytes("sentence.json", "sentence", sentence_bytes(model.task.sentence))
     writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
 
 

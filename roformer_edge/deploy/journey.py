@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge._extras import available
+from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.deploy import defaults
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
-from roformer_edge.deploy.options import CALIBRATION_TEXTS, DEFAULT_OBSERVER, Deployment, DeployOptions
+from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, ROWS, STATIC, Settings, open_recipe
+from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, Settings, open_recipe
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
@@ -35,6 +39,7 @@ from roformer_edge.validate.tasks import measure_of_model
 from roformer_edge.validate.torch_session import TorchSession
 
 if TYPE_CHECKING:
+    from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.calibration import Batches
 
 _CALIBRATION_BATCH = 8
@@ -57,7 +62,8 @@ def deploy_checkpoint(
 
     Args:
         source: A Hugging Face checkpoint directory, the name of one on a hub, or a float32 bundle.
-        out: The bundle's directory, or nothing there yet.
+        out: The bundle's directory, or nothing there yet. A name that ends in ``.rfe`` or, with TFLite, in ``.tflite``
+            makes one file of the bundle; see ``bundle.pack``.
         options: What to make of it; an int8 ONNX bundle for the task that the checkpoint names by default.
         progress: Told of stages and steps.
 
@@ -69,31 +75,25 @@ def deploy_checkpoint(
             the message says that the bundle is finished and only its report could not be written.
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
-    from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.exporter import export_checkpoint
     from roformer_edge.export.parity import torch_answers
 
     options = options or DeployOptions()
+    if Path(out).suffix in (ARCHIVE_SUFFIX, MODEL_SUFFIX):
+        return _deploy_packed(source, Path(out), options, progress)
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
-    recipe, settings = open_recipe(options.recipe)
-    recipe = recipe.with_float(options.keep_float, "asked for")
-    _refuse_without_effect(options, settings, {rule.scheme for rule in recipe.rules})
-    export = ExportOptions(
-        recipe=recipe,
-        preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
-        index_dtype=options.index_dtype,
-        observer=options.observer or settings.observer or DEFAULT_OBSERVER,
-    )
+    export = _export_options(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
         with open_source(
             source,
             options.task,
             options.tokenizer,
-            max_length=options.max_length,
+            max_length=_max_length(source, options),
             ignore_weights=options.ignore_weights,
+            pooling=options.pooling,
             revision=options.revision,
         ) as model:
             examples = _examples(options, model)
@@ -153,18 +153,69 @@ def deploy_checkpoint(
     )
 
 
+def _export_options(options: DeployOptions) -> ExportOptions:
+    """Read the recipe, and refuse what would change nothing in it."""
+    from roformer_edge.export.artifact import ExportOptions
+
+    recipe, settings = open_recipe(options.recipe)
+    recipe = recipe.with_float(options.keep_float, "asked for")
+    _refuse_without_effect(options, settings, {rule.scheme for rule in recipe.rules})
+    return ExportOptions(
+        recipe=recipe,
+        preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
+        index_dtype=options.index_dtype,
+        observer=options.observer or settings.observer or defaults.OBSERVER,
+        runtime=options.runtime,
+        lengths=options.lengths,
+    )
+
+
+def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
+    """Make a bundle as one file."""
+    check_packed(out, options.format, overwrite=options.overwrite)
+    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
+        directory = Path(folder) / out.stem
+        made = deploy_checkpoint(source, directory, options, progress=progress)
+        return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
+
+
+def _max_length(source: str | Path, options: DeployOptions) -> int | None:
+    """Return the most tokens that are asked for: with fixed lengths the longest of them.
+
+    Raises:
+        OptionError: The model has fewer positions, and more of them were not asked for.
+    """
+    if not options.lengths:
+        return options.max_length
+    with open_source(
+        source,
+        options.task,
+        options.tokenizer,
+        max_length=options.max_length,
+        ignore_weights=options.ignore_weights,
+        pooling=options.pooling,
+    ) as model:
+        positions = model.config.max_position_embeddings
+    if options.lengths[-1] > positions:
+        allowed = f"at most {positions}, the model's number of positions (--max-length gives it more)"
+        raise OptionError("lengths", options.lengths[-1], allowed)
+    return options.lengths[-1]
+
+
 def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:
-    """Refuse options, also those in the recipe's file, that nothing would come of with the schemes of the recipe."""
-    integers = schemes - {FLOAT}
+    """Refuse options, also those in the recipe's file, that nothing would come of with its schemes or in the format."""
+    integers = schemes - {FLOAT, HALF}
     for name, value, needed in (
         ("preset", options.preset or settings.preset, integers),
-        ("keep_float", options.keep_float or None, integers),
-        ("keep_weights", options.keep_weights or None, not integers),
+        ("keep_float", options.keep_float or None, schemes - {FLOAT}),
+        ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
         ("calibration", options.calibration, integers - {ROWS}),
         ("observer", options.observer or settings.observer, integers & {STATIC}),
     ):
         if value is not None and not needed:
             raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
+    if options.preset is not None and not get_format(options.format).presets:
+        raise OptionError("preset", options.preset, f"left out: {options.format} computes alike on every processor")
 
 
 def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:
@@ -186,7 +237,7 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
     find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
     texts = islice(
         read_rows(options.calibration, task, options.fields, find_problem),
-        options.calibration_texts or CALIBRATION_TEXTS,
+        options.calibration_texts or defaults.CALIBRATION_TEXTS,
     )
     limit = config.max_position_embeddings
     rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))

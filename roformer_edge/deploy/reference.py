@@ -19,10 +19,11 @@ from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.session import BackendReport, Session
 from roformer_edge.signatures import DEFAULT, Signature
 from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
-from roformer_edge.validate.torch_session import ReferenceSession, TorchSession
+from roformer_edge.validate.torch_session import TorchSession
 
 
 @contextmanager
@@ -34,6 +35,7 @@ def open_reference(
     threads: int = 1,
     truncation: bool = False,
     max_length: int | None = None,
+    pooling: str | None = None,
     revision: str | None = None,
 ) -> Iterator[Predictor]:
     """Open the model that a bundle is measured against.
@@ -44,33 +46,35 @@ def open_reference(
     Args:
         source: A checkpoint directory or a bundle.
         task: The task of both, a key of ``tasks.TASKS``.
-        tokenizer: For a checkpoint: ``"slow"``, ``"fast"`` or ``"auto"``.
-        threads: Of one computation.
+        tokenizer: The tokenizer of a checkpoint: ``"slow"``, ``"fast"`` or ``"auto"``.
+        threads: The threads of one computation.
         truncation: Cut texts that are longer than the model allows.
-        max_length: For a checkpoint: see ``DeployOptions``.
-        revision: For a name on a model hub: see ``DeployOptions``.
+        max_length: The most tokens of a text, for a checkpoint: see ``DeployOptions``.
+        pooling: How one vector is made of a text, for a checkpoint: see ``DeployOptions``.
+        revision: A branch, tag or commit, for a name on a model hub: see ``DeployOptions``.
     """
     if is_bundle(source):
         if revision is not None:
             raise OptionError("revision", revision, "left out for a bundle; it is for names such as owner/model")
         yield open_predictor(source, task=task, threads=threads, truncate=truncation)
         return
-    with open_source(source, task, tokenizer, max_length=max_length, revision=revision) as model:
+    opened = open_source(source, task, tokenizer, max_length=max_length, pooling=pooling, revision=revision)
+    with opened as model:
         yield predictor_of_source(model, open_session(model, threads), threads, truncation=truncation)
 
 
-def open_session(model: SourceModel, threads: int) -> ReferenceSession:
+def open_session(model: SourceModel, threads: int) -> Session:
     """Open the reference of a checkpoint: in PyTorch where it is installed, else as a float32 network."""
     return TorchSession(model.checkpoint, model.task, threads) if available("torch") else ArtifactSession(model)
 
 
-def predictor_of_source(model: SourceModel, session: ReferenceSession, threads: int, *, truncation: bool) -> Predictor:
+def predictor_of_source(model: SourceModel, session: Session, threads: int, *, truncation: bool) -> Predictor:
     """Make the reference one side of a comparison.
 
     Args:
         model: What ``session`` was opened from.
-        session: From :func:`open_session`.
-        threads: Of one computation.
+        session: What :func:`open_session` gave.
+        threads: The threads of one computation.
         truncation: Cut texts that are longer than the model allows.
     """
     opening = Opening(
@@ -80,6 +84,7 @@ def predictor_of_source(model: SourceModel, session: ReferenceSession, threads: 
         truncate=truncation,
         tokenizer=model.tokenizer_mode,
         max_length=model.config.max_position_embeddings,
+        pooling=model.pooling,
     )
     in_torch = isinstance(session, TorchSession)
     name = str(model.path) if in_torch else f"{model.path}, as a float32 network"
@@ -95,9 +100,6 @@ class ArtifactSession:
         model: What it is made of.
     """
 
-    provider = "CPU"
-    fallbacks: tuple[str, ...] = ()
-
     def __init__(self, model: SourceModel) -> None:
         from roformer_edge.export.artifact import ExportOptions
         from roformer_edge.export.network.weights import Weights
@@ -109,7 +111,8 @@ class ArtifactSession:
         )
         self._run: Any = artifact.open()
         self.signatures: Mapping[str, Signature] = artifact.signatures
-        self.engine = " ".join(resolve(row.engine)())
+        package, version = resolve(row.engine)()
+        self.report = BackendReport(engine=package, version=version, used="CPU")
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the network once; see ``Session.run``."""

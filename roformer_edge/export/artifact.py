@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -27,14 +27,23 @@ class ExportOptions:
     Attributes:
         recipe: Which parts are quantised, and how.
         preset: Integer types that suit the processor.
-        index_dtype: Of the graph's inputs, ``int64`` or ``int32``.
+        index_dtype: The type of the graph's inputs, ``int64`` or ``int32``; ``None`` for what is usual in the format.
         observer: How calibration turns the values it saw into a range; a key of ``observers.OBSERVERS``.
+        runtime: What the model is to run on, one of the format's ``runtimes``; ``None`` for the first.
+        lengths: Numbers of tokens that the model is made for, ascending; empty for any number.
     """
 
     recipe: Recipe
     preset: Preset
-    index_dtype: str = "int64"
+    index_dtype: str | None = None
     observer: str = "percentile"
+    runtime: str | None = None
+    lengths: tuple[int, ...] = ()
+
+
+def output_mark(site: str) -> str:
+    """Return the mark of what the product makes whose input is calibrated as ``site``."""
+    return f"{site}/output"
 
 
 class Artifact(Protocol):
@@ -46,8 +55,8 @@ class Artifact(Protocol):
     @property
     def marks(self) -> Collection[str]: ...  # noqa: D102 - the names that :meth:`open` knows
 
-    def to_bytes(self) -> bytes:
-        """Write the model file."""
+    def pieces(self) -> Iterable[bytes | memoryview]:
+        """Write the model file piece by piece."""
 
     def open(self, marks: Sequence[str] = ()) -> Run:
         """Make it ready to run.
@@ -55,7 +64,8 @@ class Artifact(Protocol):
         Args:
             marks: Names of inner values to return beside the outputs, each float32 ``[rows, sequence, width]`` or
                 ``[rows, width]``: inputs of products under the names that they are calibrated by
-                (``Product.input``), and what the network marked (``"layer.0"`` ...).
+                (``Product.input``), outputs of products where the format rounds those too (:func:`output_mark`), and
+                what the network marked (``"layer.0"`` ...).
         """
 
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from roformer_edge.errors import advice
-from roformer_edge.export.artifact import Artifact
+from roformer_edge.export.artifact import Artifact, output_mark
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.affine import Grid
@@ -131,7 +131,7 @@ def calibrate_products(
     grid: Grid,
     observer: str,
 ) -> Calibration:
-    """Find the ranges of what is quantised of the inputs of products.
+    """Find the ranges of what is quantised of the inputs of products, and how large what they make is.
 
     Args:
         artifact: The float artifact of ``weights``.
@@ -143,18 +143,33 @@ def calibrate_products(
         observer: A key of ``observers.OBSERVERS``.
     """
     scope_of = {name: scope for scope in scopes for name in (scope, f"{scope}.first") if name in artifact.marks}
+    # formats that round outputs too mark them
+    outputs = [output_mark(name) for name in scope_of if output_mark(name) in artifact.marks]
+    watched = [*scope_of, *outputs]
     return calibrate(
-        artifact.open(list(scope_of)),
+        artifact.open(watched),
         batches(),
-        list(scope_of),
+        watched,
         observer=observer,
         grid=grid,
-        channels=False,
+        channels=bool(outputs),
         multipliers={
             name: weights.smoothing[scope].multipliers for name, scope in scope_of.items() if scope in weights.smoothing
         },
         progress=progress,
     )
+
+
+def split_outputs(calibration: Calibration) -> tuple[Calibration, dict[str, np.ndarray]]:
+    """Take out of a calibration what was seen of products' outputs.
+
+    Returns:
+        The calibration of inputs, and the largest magnitude of every output channel by the site of the input.
+    """
+    outputs = {output_mark(site): site for site in calibration.ranges if output_mark(site) in calibration.ranges}
+    maxima = {site: np.asarray(calibration.channel_maxima[mark], np.float32) for mark, site in outputs.items()}
+    ranges = {site: bounds for site, bounds in calibration.ranges.items() if site not in outputs}
+    return (replace(calibration, ranges=ranges, channel_maxima={}), maxima) if outputs else (calibration, {})
 
 
 def _balanced(equalised: Equalised, what: str) -> dict[str, str]:

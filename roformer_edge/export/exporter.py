@@ -8,12 +8,20 @@ from dataclasses import dataclass, replace
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.errors import RecipeError, advice
 from roformer_edge.export.artifact import Artifact, Builder, ExportOptions
-from roformer_edge.export.calibration import Batches, Treated, calibrate_products, treat_embeddings, treat_outliers
+from roformer_edge.export.calibration import (
+    Batches,
+    Treated,
+    calibrate_products,
+    split_outputs,
+    treat_embeddings,
+    treat_outliers,
+)
+from roformer_edge.export.network.emitter import FloatArray
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, Tensors, check_parity
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, ROWS, STATIC, Decision, resolve
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, INT4, ROWS, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
@@ -27,7 +35,7 @@ class Exported:
     Attributes:
         artifact: The model.
         decisions: One per scope, in the order of the network.
-        parity: Of the float32 network that the artifact was quantised from.
+        parity: The parity of the float32 network that the artifact was quantised from.
         calibration: What was seen of calibration texts: the ranges where the recipe needed some, and otherwise the
             magnitudes that outlier channels were found by.
         warnings: What may make the artifact worse than it could be.
@@ -82,13 +90,14 @@ def export_checkpoint(
     if answers is not None:
         progress.stage("parity")
         parity = check_parity(artifact, answers, checkpoint.config, task)
-    quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC)]
+    quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC, INT4)]
     treated = Treated(weights=weights)
     if quantised:
         if batches is not None:
             progress.stage("calibrate")
         treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, progress)
     calibration = treated.seen
+    output_maxima: dict[str, FloatArray] = {}
     if static and batches is not None:
         artifact = build(replace(treated.weights, decisions={}), task, options)
         calibration = calibrate_products(
@@ -100,6 +109,7 @@ def export_checkpoint(
             grid=options.preset.activations,
             observer=options.observer,
         )
+        calibration, output_maxima = split_outputs(calibration)
     warnings = (treated.warning,) if treated.warning else ()
     if decisions["embeddings.word"].scheme == ROWS:
         treated = treat_embeddings(treated)
@@ -107,7 +117,8 @@ def export_checkpoint(
         progress.stage("quantize")
         del artifact  # one model in memory at a time
         ranges = calibration.ranges if calibration is not None else {}
-        artifact = build(replace(treated.weights, decisions=decisions, ranges=ranges), task, options)
+        weights = replace(treated.weights, decisions=decisions, ranges=ranges, output_maxima=output_maxima)
+        artifact = build(weights, task, options)
     return Exported(
         artifact=artifact,
         decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),

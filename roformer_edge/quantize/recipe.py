@@ -18,15 +18,19 @@ from roformer_edge.records import OPTIONAL_KEY, Constraint, parse_object, read_r
 from roformer_edge.scopes import Scope
 
 FLOAT = "float32"
+HALF = "float16"
 DYNAMIC = "int8-dynamic"
 STATIC = "int8-static"
+INT4 = "int4-dynamic"
 ROWS = "int8-rows"
 
 # scheme -> (kinds of scope it applies to, what it does)
 SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
     FLOAT: (("embedding", "linear"), "32-bit floating point"),
+    HALF: (("embedding", "linear"), "16-bit floating point weights, computed with in 32 bits"),
     DYNAMIC: (("linear",), "8-bit weights per output channel; the input's range is measured at each run"),
     STATIC: (("linear",), "8-bit weights per output channel; the input's range comes from calibration"),
+    INT4: (("linear",), "4-bit weights per output channel; the input's range, in 8 bits, is measured at each run"),
     ROWS: (("embedding",), "8-bit rows, each with a scale of its own"),
 }
 
@@ -52,7 +56,7 @@ class Recipe:
 
     Attributes:
         name: Shown in manifests and reports.
-        rules: In order; the last rule that matches a scope decides.
+        rules: The rules in order; the last one that matches a scope decides.
     """
 
     name: Annotated[str, _ONE_LINE]
@@ -64,7 +68,7 @@ class Recipe:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON values."""
+        """Return the recipe as JSON values."""
         return to_values(self)  # type: ignore[no-any-return]  # a dataclass becomes an object
 
     @classmethod
@@ -77,7 +81,7 @@ class Recipe:
         return read_record(cls, values, "the recipe", RecipeError)
 
     def with_float(self, patterns: Iterable[str], reason: str) -> Recipe:
-        """A copy that leaves the scopes matching ``patterns`` in float32."""
+        """Copy the recipe, with the scopes matching ``patterns`` left in float32."""
         extra = tuple(Rule(pattern=pattern, scheme=FLOAT, reason=reason) for pattern in patterns)
         return Recipe(name=self.name, rules=self.rules + extra) if extra else self
 
@@ -91,7 +95,7 @@ class Decision:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The decision as JSON-able data."""
+        """Return the decision as JSON-able data."""
         return {
             "scope": self.scope.name,
             "scheme": self.scheme,
@@ -103,13 +107,14 @@ class Decision:
 def batching_of(decisions: Iterable[Decision]) -> str:
     """Tell which rows may be computed together without changing each other's answers: a key of ``BATCHING``."""
     schemes = {decision.scheme for decision in decisions}
-    return "single" if DYNAMIC in schemes else "equal_lengths" if STATIC in schemes else "any"
+    return "single" if schemes & {DYNAMIC, INT4} else "equal_lengths" if STATIC in schemes else "any"
 
 
 _NO_RULE = "no rule of the recipe matches it"
 _KEPT = (
     Rule(pattern="embeddings.type", scheme=FLOAT, reason="a few rows: nothing to save"),
     Rule(pattern="head.output", scheme=FLOAT, reason="makes the logits: its rounding error would be the answer's"),
+    Rule(pattern="sentence.*", scheme=FLOAT, reason="makes the vector: its rounding error would be the answer's"),
 )
 _ROWS = Rule(pattern="embeddings.word", scheme=ROWS)
 
@@ -123,9 +128,11 @@ RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(name="fp32", rules=()),
+        Recipe(name="fp16", rules=(Rule(pattern="*", scheme=HALF),)),
         Recipe(name="int8-embeddings", rules=(_ROWS, *_KEPT)),
         Recipe(name="int8-dynamic", rules=(_ROWS, *_linears(DYNAMIC), *_KEPT)),
         Recipe(name="int8-static", rules=(_ROWS, *_linears(STATIC), *_KEPT)),
+        Recipe(name="int4", rules=(_ROWS, *_linears(INT4), *_KEPT)),
     )
 }
 

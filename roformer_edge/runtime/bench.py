@@ -74,11 +74,11 @@ class LatencyPoint:
     """One length and batch size. Times are milliseconds of one run of the graph, tokenizer left out.
 
     Attributes:
-        length: In tokens.
+        length: The length of the input, in tokens.
         batch_size: Texts, pairs or choices in one run.
         runs: How many were timed.
         fastest, mean, p50, p90, p99: The shortest of those times, their mean and their percentiles.
-        texts_per_second: At the median.
+        texts_per_second: The throughput at the median.
     """
 
     length: int
@@ -113,10 +113,10 @@ class BenchReport:
         bundle: Where it lies.
         provider: Where the engine ran.
         fallbacks: What was asked of the engine and not used.
-        threads: As asked.
+        threads: The number of threads asked for.
         bundle_bytes: All its files.
         model_bytes: The model file.
-        points: In the order of lengths, then of batch sizes.
+        points: The measured points, in the order of lengths, then of batch sizes.
         cold_start: ``None`` where it was left out.
         peak_bytes: The largest resident memory of this process, whatever else it did; ``None`` where unknown.
     """
@@ -189,12 +189,13 @@ def measure_latency(
     lengths = options.lengths or model.lengths or tuple(length for length in LENGTHS if length <= limit) or (limit,)
     if max(lengths) > limit:
         raise TextTooLongError(f"cannot measure at {max(lengths)} tokens: the model takes {limit} at most")
-    budget, most = model.limits.token_budget, model.most_rows or max(options.batch_sizes)
+    budget, most = model.limits.budget(), model.most_rows or max(options.batch_sizes)
     batches = tuple(dict.fromkeys(min(batch, most) for batch in options.batch_sizes))
     shapes = [
         (length, batch) for length in lengths for batch in batches if batch == min(batches) or length * batch <= budget
     ]
-    calls = [model.call_for(_random_rows(model, *shape)) for shape in shapes]
+    # of outputs over a vocabulary one position is read, as in use
+    calls = [model.call_for(_random_rows(model, *shape), positions=lambda row: [len(row.ids) - 1]) for shape in shapes]
     seconds = np.empty((options.runs + _WARM_UP, len(shapes)))
     progress.stage("latency")
     for done, turn in enumerate(seconds, 1):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError
 from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.session import BackendReport
 from roformer_edge.signatures import DEFAULT, Signature
 
 AnswerFunction = Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[np.float32]]]
@@ -34,8 +35,7 @@ class FakeSession:
         called: The name of the signature of each of those runs.
     """
 
-    provider = "FakeExecutionProvider"
-    fallbacks: tuple[str, ...] = ()
+    report = BackendReport(engine="fake", version="0", used="FakeExecutionProvider")
 
     def __init__(self, answer: AnswerFunction, signatures: Mapping[str, Signature]) -> None:
         self._answer = answer

@@ -14,7 +14,16 @@ from roformer_edge.errors import BackendError, TextTooLongError, advice
 from roformer_edge.runtime.packing import TOKEN_BUDGET, pack_by_length
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import split_pair
-from roformer_edge.signatures import TensorSpec, alternatives, choose, longest
+from roformer_edge.signatures import (
+    DEFAULT,
+    POSITIONS,
+    Signature,
+    TensorSpec,
+    alternatives,
+    choose,
+    fixed_size,
+    longest,
+)
 from roformer_edge.tasks import Task
 
 # Where texts do not change each other's answers. Larger batches are no quicker.
@@ -95,6 +104,8 @@ class DecodingTokenizer(EncodingTokenizer, Protocol):
 
 # what is kept of the outputs of one row
 Pick = Callable[[EncodedRow, Outputs], Outputs]
+# the positions of a row that are read, ascending
+Positions = Callable[[EncodedRow], Sequence[int]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +115,8 @@ class Limits:
     Attributes:
         max_length: The most tokens of one text, special tokens included.
         token_budget: The most tokens of one batch, padding included.
+        output_budget: The most positions whose outputs are computed in one batch, where these are wide; ``None`` for no
+            other bound than that of the tokens.
         pad_id: The id that fills short texts up.
         alike: Compute only texts of one length together, for models whose answers change with padding.
         batch_size: The most texts that are computed together where nobody says how many.
@@ -111,9 +124,16 @@ class Limits:
 
     max_length: int
     token_budget: int = TOKEN_BUDGET
+    output_budget: int | None = None
     pad_id: int = 0
     alike: bool = False
     batch_size: int = DEFAULT_BATCH
+
+    def budget(self, share: float = 1.0) -> int:
+        """Return the most tokens of one batch of whose positions ``share`` is read."""
+        if self.output_budget is None:
+            return self.token_budget
+        return max(1, min(self.token_budget, int(self.output_budget / share)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +172,11 @@ class TextModel:
         self._choices = "choices" in task.inputs[0].axes
 
     @property
+    def cached(self) -> bool:
+        """Whether the graph can go on from the keys and values of earlier tokens."""
+        return self.signatures[DEFAULT].cached
+
+    @property
     def lengths(self) -> tuple[int, ...]:
         """The lengths in tokens that the graph is made for, ascending; empty where any length will do."""
         return tuple(one.length for one in self.signatures.values() if one.length is not None)
@@ -177,7 +202,13 @@ class TextModel:
         return encoding
 
     def run(
-        self, rows: Sequence[EncodedRow], batch_size: int, pick: Pick | None = None, *, signature: str | None = None
+        self,
+        rows: Sequence[EncodedRow],
+        batch_size: int,
+        pick: Pick | None = None,
+        *,
+        signature: str | None = None,
+        positions: Positions | None = None,
     ) -> list[Outputs]:
         """Compute the graph's outputs for each row, in the order of ``rows``.
 
@@ -187,6 +218,8 @@ class TextModel:
             pick: Takes what is needed of a row's outputs and copies it. Without it all of them are kept, as parts of
                 the arrays of their batches; large ones, such as those over a vocabulary, would fill the memory.
             signature: One of ``signatures`` that holds every row; by default each batch runs in the shortest that does.
+            positions: Tells at which positions outputs that run over tokens are read; all where left out. Graphs whose
+                outputs are wide compute no others.
 
         Raises:
             BackendError: The engine failed, or answered with something that is not a finite number.
@@ -194,25 +227,37 @@ class TextModel:
         results: list[Outputs] = [{}] * len(rows)
         lengths = [len(row.ids) for row in rows]
         size = min(batch_size, self.most_rows or batch_size)
-        for batch in pack_by_length(lengths, size, self.limits.token_budget, alike=self.limits.alike):
-            call = self.call_for([rows[index] for index in batch], signature)
+        share = 1.0
+        if positions is not None and all(one.takes_positions for one in self.signatures.values()):
+            share = max((len(positions(row)) / max(1, len(row.ids)) for row in rows), default=1.0) or 1.0
+        for batch in pack_by_length(lengths, size, self.limits.budget(share), alike=self.limits.alike):
+            call = self.call_for([rows[index] for index in batch], signature, positions)
             outputs = self.session.run(call.feeds, call.signature)
             self._check_shapes(outputs, len(call.feeds["input_ids"]))
             if pick is None:
                 _check_finite(outputs)
             for place, index in enumerate(batch):
-                kept = {spec.name: self._of_row(outputs, spec, place, lengths[index]) for spec in self.outputs}
+                read = None if positions is None else positions(rows[index])
+                chosen = POSITIONS in call.feeds
+                kept = {
+                    spec.name: self._of_row(outputs, spec, place, lengths[index], read, chosen=chosen)
+                    for spec in self.outputs
+                }
                 if pick is not None:
                     kept = pick(rows[index], kept)
                     _check_finite(kept)
                 results[index] = kept
         return results
 
-    def call_for(self, rows: Sequence[EncodedRow], signature: str | None = None) -> Call:
+    def call_for(
+        self, rows: Sequence[EncodedRow], signature: str | None = None, positions: Positions | None = None
+    ) -> Call:
         """Put rows together for one run, padded as the task says; see :meth:`run`."""
         among = self.signatures if signature is None else {signature: self.signatures[signature]}
         name, width = choose(among, max(len(row.ids) for row in rows))
         feeds = padded_feeds(rows, width, pad_id=self.limits.pad_id, pad_left=self.task.pad_left)
+        if positions is not None and self.signatures[name].takes_positions:
+            feeds[POSITIONS] = _positions_of(rows, positions, self.signatures[name])
         missing = (self.signatures[name].rows or len(rows)) - len(rows)
         if missing > 0:
             # a graph of more rows than there are is given the last one again
@@ -221,15 +266,35 @@ class TextModel:
             feeds = {kind: array[:, np.newaxis] for kind, array in feeds.items()}
         return Call(signature=name, feeds=feeds)
 
-    def _of_row(self, outputs: Outputs, spec: TensorSpec, place: int, length: int) -> NDArray[np.float32]:
-        """Take one row out of a batch and cut padding off the axes that run over tokens."""
-        values = outputs[spec.name]
-        kept = (self._tokens(axis, size, length) for axis, size in zip(spec.axes[1:], values.shape[1:], strict=True))
-        return np.asarray(values[place][tuple(kept)])
+    def _of_row(
+        self,
+        outputs: Outputs,
+        spec: TensorSpec,
+        place: int,
+        length: int,
+        read: Sequence[int] | None,
+        *,
+        chosen: bool,
+    ) -> NDArray[np.float32]:
+        """Take one row out of a batch, and of the axes that run over tokens what is read.
 
-    def _tokens(self, axis: str, size: int, length: int) -> slice:
-        if axis != "sequence":
-            return slice(None)
+        Args:
+            outputs: The outputs of the batch.
+            spec: The name, type and shape of the output.
+            place: The row's place in the batch.
+            length: The length of the row, in tokens.
+            read: The positions that are read; ``None`` for all tokens, without the padding.
+            chosen: Whether the graph has computed these positions only.
+        """
+        values = outputs[spec.name][place]
+        for axis, name in enumerate(spec.axes[1:]):
+            if name == "sequence" and read is not None:
+                values = values.take(np.arange(len(read)) if chosen else np.asarray(read, np.int64), axis=axis)
+            elif name == "sequence":
+                values = values[(slice(None),) * axis + (self._tokens(values.shape[axis], length),)]
+        return np.asarray(values)
+
+    def _tokens(self, size: int, length: int) -> slice:
         return slice(size - length, size) if self.task.pad_left else slice(length)
 
     def _check_shapes(self, outputs: Outputs, rows: int) -> None:
@@ -239,6 +304,14 @@ class TextModel:
             values = outputs[spec.name]
             if values.ndim != len(spec.axes) or values.shape[0] != rows:
                 raise BackendError(f"the graph gave {spec.name} of shape {values.shape} for a batch of {rows}")
+
+
+def _positions_of(rows: Sequence[EncodedRow], positions: Positions, signature: Signature) -> NDArray[np.int64]:
+    """Put the positions of rows together; those of a row that has fewer than another are filled up with its first."""
+    lists = [list(positions(row)) for row in rows]
+    (axis,) = (spec.axes[-1] for spec in signature.inputs if spec.name == POSITIONS)
+    width = fixed_size(axis) or max(map(len, lists))
+    return np.array([places + [places[0] if places else 0] * (width - len(places)) for places in lists], np.int64)
 
 
 def _check_finite(outputs: Outputs) -> None:
@@ -261,7 +334,7 @@ def padded_feeds(
     """Put rows together and fill the shorter ones up.
 
     Args:
-        rows: At least one.
+        rows: One row at least.
         width: Tokens of every row; the longest row's where left out.
         pad_id: The id that fills.
         pad_left: Fill before the first token, not after the last.

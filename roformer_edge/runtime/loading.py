@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.bundle.background import Background
-from roformer_edge.bundle.manifest import version_tuple
+from roformer_edge.bundle.manifest import ROLES, version_tuple
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import (
     BackendError,
     BundleFormatError,
     ConfigError,
+    SelfTestError,
     UnknownNameError,
     UnsupportedModelError,
-    VocabularyError,
 )
 from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.records import parse_object
-from roformer_edge.runtime.session import Session, SessionOptions
+from roformer_edge.runtime.delegates import Wish
+from roformer_edge.runtime.session import BackendReport, Session, SessionOptions
 from roformer_edge.signatures import Signature, TensorSpec, fixed_size
 from roformer_edge.tasks import get_task
 
@@ -34,9 +35,9 @@ def load(
     bundle: str | Path,
     *,
     threads: int | None = None,
-    providers: str | Sequence[str | tuple[str, Mapping[str, str]]] | None = None,
+    delegate: Wish | Sequence[Wish] | None = None,
     verify: bool = True,
-    self_test: bool = False,
+    self_test: bool | None = None,
     arena: bool = True,
     spinning: bool = True,
     optimization: str = "all",
@@ -47,12 +48,15 @@ def load(
 
     Args:
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
-        threads: For the inside of one operation; by default one a physical core that the process may
+        threads: The threads of one operation; by default one a physical core that the process may
             use (affinity and quotas of containers count).
-        providers: Where to run, most wanted first, as the engine names them; by default the processor. What was asked
-            for and is not used stands in the ``fallbacks`` of what is returned.
+        delegate: What is to compute, or several such, most wanted first: names of ``delegates.DELEGATES``, names as the
+            engine knows them, or paths of delegate libraries, each alone or in a tuple with a dict of options. By
+            default the processor. What was asked for and is not used stands in the ``backend_report`` of what is
+            returned.
         verify: Compare every file with its digest before it is used.
-        self_test: Compare the answers with those recorded in the bundle.
+        self_test: Compare the answers with those recorded in the bundle. ``None`` does where there is a reason: another
+            engine than the bundle was made for, an older one, or a delegate other than the processor.
         arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
         spinning: Let threads wait busily for each other within a run; switch it off where cores are shared.
         optimization: How much the engine may rewrite the graph: ``none``, ``basic``, ``extended`` or ``all``.
@@ -60,12 +64,12 @@ def load(
     Raises:
         BundleError: The bundle cannot be read, is malformed, or was altered.
         SelfTestError: The engine does not give the recorded answers.
-        BackendError: The engine refuses the model, is too old for it, or has none of the providers.
+        BackendError: The engine refuses the model, or has nothing of what is asked for.
         UnknownNameError: The bundle is for a task or in a format that this version does not run.
     """
     options = SessionOptions(
         threads=threads,
-        providers=(providers,) if isinstance(providers, str) else None if providers is None else tuple(providers),
+        delegates=None if delegate is None else _wishes(delegate),
         arena=arena,
         spinning=spinning,
         optimization=optimization,
@@ -75,33 +79,84 @@ def load(
             raise UnknownNameError("task", opened.manifest.task, PIPELINES)
         row = get_format(opened.manifest.format)
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
-        opened.check_ahead("words", "model")
+        opened.check_ahead("model")
+        words = Background(lambda: _read_words(opened))
         session = Background(lambda: _open_session(opened, row, options))
         try:
             config = _read_config(opened)
-            tokenizer = _open_tokenizer(opened, config)
+            tokenizer = tokenizer_of_bundle(opened, words)
+            check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {opened.path}")
         finally:
+            words.join()
             session.join()
         loaded = _make_pipeline(session.result(), tokenizer, config, opened)
         opened.check_unchanged()
-        if self_test:
-            from roformer_edge.runtime.self_test import run_self_test
-
-            run_self_test(loaded.model, SelfTest.from_json(opened.read_bytes("selftest")))
+        doubts = _doubts(opened, row, loaded.model.session.report)
+        if self_test or (self_test is None and doubts):
+            loaded.self_test = _run_self_test(opened, row, loaded, doubts)
+        loaded.notes = doubts
     return loaded
+
+
+def _wishes(delegate: Wish | Sequence[Wish]) -> tuple[Wish, ...]:
+    alone = isinstance(delegate, str) or (
+        isinstance(delegate, tuple) and len(delegate) == 2 and isinstance(delegate[1], Mapping)
+    )
+    return (delegate,) if alone else tuple(delegate)  # type: ignore[return-value,arg-type]  # told apart just now
 
 
 def _open_session(bundle: Bundle, row: Format, options: SessionOptions) -> Session:
     manifest = bundle.manifest
     # imported first: the model is being hashed meanwhile
-    package, version = resolve(row.engine)()
-    needed = manifest.minimum_runtime.get(package, "0")
-    if version_tuple(version) < version_tuple(needed):
-        raise BackendError(f"the model needs {package} {needed}, found {version}; upgrade {package}")
+    doubt = _doubt_about_engine(bundle, row)
     model = bundle.file_path("model") or bundle.read_bytes("model")
-    session: Session = resolve(row.backend)(model, options, manifest.session)
+    try:
+        session: Session = resolve(row.backend)(model, options, manifest.session)
+    except BackendError as error:
+        if doubt is None:
+            raise
+        raise BackendError(f"{error}; {doubt}: {_advice(bundle, row)}") from None
     _check_signatures(bundle, session.signatures)
     return session
+
+
+def _doubt_about_engine(bundle: Bundle, row: Format) -> str | None:
+    """Say why the installed engine may not compute the model right, if it is not one that the bundle was made for."""
+    package, version = resolve(row.engine)()
+    needed = bundle.manifest.minimum_runtime.get(package)
+    if needed is None:
+        return f"{package} {version} is none of the engines that the bundle was made for"
+    if version_tuple(version) < version_tuple(needed):
+        return f"{package} {version} is older than {needed}, which the bundle was made for"
+    return None
+
+
+def _doubts(bundle: Bundle, row: Format, report: BackendReport) -> tuple[str, ...]:
+    """List the reasons to compare the answers with the recorded ones, a line each."""
+    doubt = _doubt_about_engine(bundle, row)
+    elsewhere = None if report.on_processor else f"{report.used} computes, and not the processor"
+    return tuple(filter(None, (doubt, elsewhere)))
+
+
+def _advice(bundle: Bundle, row: Format) -> str:
+    """Say what to install, or what to deploy for."""
+    package, _ = resolve(row.engine)()
+    needed = " or ".join(f"{name} {version}" for name, version in sorted(bundle.manifest.minimum_runtime.items()))
+    other = next((name for name, minimum in row.runtimes.items() if package in minimum), None)
+    suited = bundle.manifest.minimum_runtime.get(package) is None and other is not None
+    return f"install {needed} or newer" + (f", or deploy for this engine (--runtime {other})" if suited else "")
+
+
+def _run_self_test(bundle: Bundle, row: Format, loaded: Pipeline, doubts: Sequence[str]) -> float:
+    from roformer_edge.runtime.self_test import run_self_test
+
+    try:
+        return run_self_test(loaded.model, SelfTest.from_json(bundle.read_bytes("selftest")))
+    except (SelfTestError, BackendError) as error:
+        loaded.close()
+        if not doubts or _doubt_about_engine(bundle, row) is None:
+            raise
+        raise SelfTestError(f"{error}; {'; '.join(doubts)}: {_advice(bundle, row)}") from None
 
 
 def _check_signatures(bundle: Bundle, found: Mapping[str, Signature]) -> None:
@@ -160,19 +215,34 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
     return config
 
 
-def _open_tokenizer(bundle: Bundle, config: RoFormerConfig) -> Tokenizer:
+def tokenizer_of_bundle(bundle: Bundle, words: Background[bytes | None] | None = None) -> Tokenizer:
+    """Make the tokenizer of a bundle from its own vocabulary and tables, which are read at once.
+
+    Whoever has no other use for the bundle calls ``check_unchanged`` before trusting the tokenizer.
+
+    Args:
+        bundle: Opened, with its files as they are listed.
+        words: The dictionary of words that :func:`_read_words` gives, where somebody reads it already.
+
+    Raises:
+        BundleError: A file that it needs is missing, or not the one that is listed.
+        VocabularyError: The vocabulary cannot be used.
+    """
     from roformer_edge.tokenizer.loading import from_settings
 
-    words, unicode = bundle.file_path("words") or bundle.read_bytes("words"), bundle.read_bytes("unicode")
-    vocabulary = bundle.read_bytes("vocabulary")
-    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words, unicode=unicode)
-    if len(tokenizer) > config.vocab_size:
-        raise VocabularyError(
-            f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
-        )
+    unicode, vocabulary = bundle.read_bytes("unicode"), bundle.read_bytes("vocabulary")
+    dictionary = _read_words(bundle) if words is None else words.result()
+    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=dictionary, unicode=unicode)
+    if tokenizer.uses_words:
+        bundle.entry("words")  # those of this package may be others
     # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
     tokenizer.encode_text("今")
     return tokenizer
+
+
+def _read_words(bundle: Bundle) -> bytes | None:
+    """Read the dictionary of words: bytes, not a mapping, for the file may be written to while it is in use."""
+    return bundle.read_bytes("words") if bundle.manifest.find("words") else None
 
 
 def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, bundle: Bundle) -> Pipeline:
@@ -186,18 +256,20 @@ def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfi
         alike=manifest.batching == "equal_lengths",
     )
     parts: dict[str, Any] = {}
-    if manifest.find("crf") is not None:
-        from roformer_edge.bundle.crf import read_crf
-
-        if manifest.task != "token-classification":
-            raise BundleFormatError(
-                f"{bundle.path} is for {manifest.task} and has transitions between labels of tokens"
-            )
-        parts["crf"] = read_crf(bundle)
+    for role, (task, address) in PARTS.items():
+        if manifest.find(role) is not None:
+            if manifest.task != task:
+                raise BundleFormatError(f"{bundle.path} is for {manifest.task} and has {ROLES[role]}")
+            parts[role] = resolve(address)(bundle)
     pipeline_class: type[Pipeline] = resolve(PIPELINES[manifest.task])
     return pipeline_class(session, tokenizer, config, limits=limits, **parts)
 
 
+# role of a file that a pipeline is made of -> the task that it is for, and address of what reads it
+PARTS = {
+    "crf": ("token-classification", "roformer_edge.bundle.crf:read_crf"),
+    "sentence": ("feature-extraction", "roformer_edge.bundle.sentence:read_sentence"),
+}
 # task -> address of the class that answers; only the one that a bundle needs is imported
 PIPELINES = {
     "feature-extraction": "roformer_edge.runtime.pipelines.feature_extraction:FeatureExtractor",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roformer_edge.errors import OptionError, UnknownNameError
+from roformer_edge.runtime.delegates import Wish
 from roformer_edge.signatures import DEFAULT, Signature
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class SessionOptions:
     """How an engine is to run.
 
     Attributes:
-        threads: For the inside of one operation; ``None`` takes one a physical core that the process may use.
-        providers: Names as the engine knows them, most wanted first, each alone or with its options; ``None`` is the
+        threads: The threads of one operation; ``None`` takes one a physical core that the process may use.
+        delegates: What is to compute, most wanted first; see :mod:`roformer_edge.runtime.delegates`. ``None`` is the
             processor.
         arena: Keep freed memory for the next run. It saves time, and the process stays as large as its largest batch.
         spinning: Let threads wait busily for each other within a run; between runs they sleep. Switch it off where
@@ -34,12 +35,12 @@ class SessionOptions:
 
     Raises:
         UnknownNameError: ``optimization`` is none of them.
-        OptionError: ``threads`` is not a whole number from 1 to ``MOST_THREADS``, or ``providers`` is empty or
+        OptionError: ``threads`` is not a whole number from 1 to ``MOST_THREADS``, or ``delegates`` is empty or
             holds something else than names and their options.
     """
 
     threads: int | None = None
-    providers: tuple[str | tuple[str, Mapping[str, str]], ...] | None = None
+    delegates: tuple[Wish, ...] | None = None
     arena: bool = True
     spinning: bool = True
     optimization: str = "all"
@@ -49,12 +50,41 @@ class SessionOptions:
             raise UnknownNameError("optimization level", self.optimization, OPTIMIZATIONS)
         if self.threads is not None and (type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS):
             raise OptionError("threads", self.threads, f"a whole number from 1 to {MOST_THREADS}")
-        if self.providers is not None and not (self.providers and all(map(_is_provider, self.providers))):
+        if self.delegates is not None and not (self.delegates and all(map(_is_wish, self.delegates))):
             allowed = "names, each alone or in a tuple with a dict of its options; left out to run on the processor"
-            raise OptionError("providers", self.providers, allowed)
+            raise OptionError("delegate", self.delegates, allowed)
 
 
-def _is_provider(value: object) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class BackendReport:
+    """What computes a graph, and why it is not what was asked for.
+
+    Attributes:
+        engine: The package of the engine.
+        version: The version of the engine.
+        asked: What was asked for, most wanted first.
+        used: What computes: one of ``asked``, or what is usual.
+        on_processor: Whether that is the processor.
+        fallbacks: One line for everything that was asked for and is not used, with the reason.
+        notes: What else is worth knowing, a line each.
+        threads: The threads of one operation; ``None`` where the engine chooses.
+        partitions: The number of parts of the graph that a delegate took over; ``None`` where the engine does not tell.
+        self_test: The largest difference from the recorded answers; ``None`` where they were not compared.
+    """
+
+    engine: str
+    version: str
+    asked: tuple[str, ...] = ()
+    used: str
+    on_processor: bool = True
+    fallbacks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    threads: int | None = None
+    partitions: int | None = None
+    self_test: float | None = None
+
+
+def _is_wish(value: object) -> bool:
     # engines may print what is wrong with others, and go on with the processor as if nothing had happened
     if isinstance(value, tuple) and len(value) == 2:
         return isinstance(value[0], str) and isinstance(value[1], Mapping)
@@ -66,18 +96,14 @@ class Session(Protocol):
 
     Attributes:
         signatures: The ways in which the graph can be called, by name; one of them is ``default``.
-        provider: Where it really runs.
-        fallbacks: One line for everything that was asked for and is not used, with the reason.
+        report: What computes it.
     """
 
     @property
     def signatures(self) -> Mapping[str, Signature]: ...  # noqa: D102 - described above
 
     @property
-    def provider(self) -> str: ...  # noqa: D102 - described above
-
-    @property
-    def fallbacks(self) -> tuple[str, ...]: ...  # noqa: D102 - described above
+    def report(self) -> BackendReport: ...  # noqa: D102 - described above
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the graph once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,9 @@ from numpy.typing import NDArray
 from roformer_edge._extras import require
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.session import Session
+from roformer_edge.runtime.session import BackendReport
 from roformer_edge.signatures import DEFAULT
 from roformer_edge.tasks import Task
-
-
-class ReferenceSession(Session, Protocol):
-    """A session that says by itself what computes."""
-
-    @property
-    def engine(self) -> str:
-        """Name and version of what computes."""
 
 
 class TorchSession:
@@ -30,28 +22,24 @@ class TorchSession:
     Args:
         checkpoint: Weights and architecture.
         task: Its head.
-        threads: For the inside of one operation. PyTorch has one setting for the whole process; it is made anew
+        threads: The threads of one operation. PyTorch has one setting for the whole process; it is made anew
             before every run.
 
     Attributes:
-        model: The model, an instance of the task's class.
-        threads: As given.
+        model: The model, an instance of the task's class; where one vector of a text is made, of the class for that.
+        threads: The number of threads given.
 
     Raises:
         CheckpointError: The weights cannot be used.
         MissingDependencyError: torch is not installed.
     """
 
-    provider = "CPU"
-    fallbacks: tuple[str, ...] = ()
-
     def __init__(self, checkpoint: Checkpoint, task: Task, threads: int) -> None:
         self._torch: Any = require("torch", "to run the reference")
-        from roformer_edge.models.torch import heads
-
-        self.model = getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
+        self.model = _open_model(checkpoint, task)
         self.threads = threads
         self.signatures = {DEFAULT: task.signature}
+        self.report = BackendReport(engine="torch", version=str(self._torch.__version__), used="CPU", threads=threads)
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the model once; see ``Session.run``."""
@@ -68,7 +56,12 @@ class TorchSession:
     def close(self) -> None:
         """Do nothing: garbage collection frees all there is."""
 
-    @property
-    def engine(self) -> str:
-        """Name and version of what computes."""
-        return f"torch {self._torch.__version__}"
+
+def _open_model(checkpoint: Checkpoint, task: Task) -> Any:
+    from roformer_edge.models.torch import heads
+
+    if task.sentence is not None:
+        from roformer_edge.models.torch.sentence import RoFormerSentenceModel
+
+        return RoFormerSentenceModel.from_arrays(checkpoint.config, checkpoint.arrays, task.sentence)
+    return getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)

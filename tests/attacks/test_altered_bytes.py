@@ -75,7 +75,8 @@ def test_a_flipped_bit_of_the_manifest_is_an_error_or_changes_no_file(bundle: Pa
 @fresh_each_time
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_of_an_archive_is_an_error_or_changes_no_file(bundle: Path, position: float, bit: int) -> None:
-    archive = pack_directory(bundle, bundle.parent / "x.rfe", overwrite=True)
+    (bundle.parent / "x.rfe").unlink(missing_ok=True)
+    archive = pack_directory(bundle, bundle.parent / "x.rfe")
     altered = bytearray(archive.read_bytes())
     altered[int(position * len(altered))] ^= 1 << bit
     archive.write_bytes(altered)
@@ -85,7 +86,8 @@ def test_a_flipped_bit_of_an_archive_is_an_error_or_changes_no_file(bundle: Path
 @fresh_each_time
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_a_truncated_archive_is_refused(bundle: Path, share: float) -> None:
-    archive = pack_directory(bundle, bundle.parent / "x.rfe", overwrite=True)
+    (bundle.parent / "x.rfe").unlink(missing_ok=True)
+    archive = pack_directory(bundle, bundle.parent / "x.rfe")
     whole = archive.read_bytes()
     archive.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(BundleError):

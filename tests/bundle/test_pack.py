@@ -68,10 +68,13 @@ def test_nothing_is_overwritten_unasked(bundle: Path, tmp_path: Path) -> None:
     out.write_text("mine")
     with pytest.raises(BundleError, match="exists already"):
         pack_directory(bundle, out)
+    with pytest.raises(BundleError, match="no archive of a bundle, so it will not be overwritten"):
+        pack_directory(bundle, out, overwrite=True)
     assert out.read_text() == "mine"
-    pack_directory(bundle, out, overwrite=True)
+    out.unlink()
+    pack_directory(bundle, out)
     digest = hashlib.sha256(out.read_bytes()).hexdigest()
-    with pytest.raises(BundleError, match="exists already"):
+    with pytest.raises(BundleError, match="no archive of a bundle"):
         pack_directory(bundle, bundle, overwrite=True)
     with pytest.raises(BundleError, match="exists already"):
         unpack(out, bundle)

@@ -247,6 +247,7 @@ def test_the_old_bundle_comes_back_if_the_swap_fails(
         return rename(path, target)
 
     monkeypatch.setattr(temporary.Path, "rename", rename_or_fail)
+    monkeypatch.setattr(temporary, "_rename_with", lambda *arguments: False)  # as where the system cannot exchange
     with pytest.raises(OutputError, match="cannot write"):
         write_bundle(out, overwrite=True)
     assert everything(tmp_path) == before
@@ -267,6 +268,7 @@ def test_an_interrupt_between_the_renames_puts_the_old_bundle_back(
         return moved
 
     monkeypatch.setattr(temporary.Path, "rename", rename_then_interrupt)
+    monkeypatch.setattr(temporary, "_rename_with", lambda *arguments: False)  # as where the system cannot exchange
     with pytest.raises(KeyboardInterrupt):
         write_bundle(out, overwrite=True)
     assert everything(tmp_path) == before

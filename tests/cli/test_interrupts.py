@@ -81,7 +81,11 @@ def test_an_interrupt_that_a_library_made_another_error_of(cli, monkeypatch) -> 
             raise RuntimeError("a callback failed") from None
 
     monkeypatch.setattr("roformer_edge.cli.demo.run", interrupted)
-    outcome = cli("demo")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is off
+    try:
+        outcome = cli("demo")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (outcome.code, outcome.err) == (130, WORDS)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from roformer_edge import load
 from roformer_edge.bundle.card import model_card
 from roformer_edge.deploy.contents import measured_loss
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import Deployment, DeployOptions
+from roformer_edge.errors import BundleFormatError
 from tests.tiny_bundle import manifest as tiny_manifest
 from tests.tiny_checkpoint import labelled, write_checkpoint
 from tests.validate.tables import make_small_report
@@ -60,3 +64,20 @@ def test_the_recipe_names_a_decision_and_a_reason_for_every_part(made: Deploymen
     assert recipe["preset"] == "x86"
     assert {"scope", "scheme", "reason"} <= recipe["decisions"][0].keys()
     assert all(decision["reason"] for decision in recipe["decisions"])
+
+
+def test_the_dictionary_travels_where_words_are_cut(made: Deployment, tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "checkpoint")
+    (checkpoint / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    bundle = deploy_checkpoint(checkpoint, tmp_path / "bundle").bundle
+    assert not {"words.bin", "LICENSE.jieba"} & {path.name for path in bundle.iterdir()}
+    with load(bundle, self_test=True) as classify:
+        assert classify.model.tokenizer.to_settings()["mode"] == "bert"
+        assert 0 < classify("今天天气").score < 1
+    manifest = json.loads((made.bundle / "manifest.json").read_text())
+    manifest["files"] = [entry for entry in manifest["files"] if entry["role"] != "words"]
+    other = shutil.copytree(made.bundle, tmp_path / "other")
+    (other / "words.bin").unlink()
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleFormatError, match="no file with the role 'words', which is needed here"):
+        load(other)

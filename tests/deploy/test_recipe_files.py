@@ -16,7 +16,7 @@ from roformer_edge.errors import OptionError
 from tests.conftest import ROOT
 from tests.tiny_checkpoint import TEXTS, write_checkpoint, write_lines
 
-BLOCKS = re.compile(r"^```(json|sh)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCKS = re.compile(r"^```(json|bash)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

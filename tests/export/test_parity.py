@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from roformer_edge.errors import ParityError
 from roformer_edge.export.parity import Difference, check_parity, difference_of, probe_feeds
 from tests.export.conftest import TASK
+from tests.onnx_export import float_graph, reference_answers
 
 ONES = np.ones(3, np.float32)
 
@@ -45,12 +48,16 @@ class Answering:
 
 
 def expected(config):
-    return [{"layer.0": ONES[None], "logits": 8 * ONES[None]} for _ in probe_feeds(config, TASK)]
+    shapes = [feeds["input_ids"].shape for feeds in probe_feeds(config, TASK)]
+    return [
+        {"layer.0": np.ones((rows, length, 2), np.float32), "logits": np.full((rows, 3), 8, np.float32)}
+        for rows, length in shapes
+    ]
 
 
 def test_the_worst_of_all_tensors_is_recorded(make_checkpoint):
     config = make_checkpoint().config
-    near = [{"layer.0": ONES[None] + 1e-6, "logits": 8 * ONES[None] + 3e-5} for _ in expected(config)]
+    near = [{"layer.0": one["layer.0"] + 1e-6, "logits": one["logits"] + 3e-5} for one in expected(config)]
     parity = check_parity(Answering(near), expected(config), config, TASK)
     assert (parity.checked, parity.worst_tensor) == (True, "logits")
     assert parity.absolute_difference == pytest.approx(3e-5, rel=0.02)
@@ -64,3 +71,29 @@ def test_one_wrong_probe_is_enough(make_checkpoint, name):
     found[-1][name] = found[-1][name] * 1.01
     with pytest.raises(ParityError, match=f"tensor '{name}', absolute difference 0.0[18]"):
         check_parity(Answering(found), expected(config), config, TASK)
+
+
+def test_what_padding_answers_is_its_own_affair_as_long_as_it_is_a_number(make_checkpoint):
+    config = make_checkpoint().config
+    padding = [feeds["attention_mask"] == 0 for feeds in probe_feeds(config, TASK)]
+    assert any(mask.all(axis=1).any() for mask in padding)
+    found = expected(config)
+    for one, mask in zip(found, padding, strict=True):
+        one["layer.0"][mask] += 1
+        one["logits"][mask.all(axis=1)] += 1
+    assert check_parity(Answering(found), expected(config), config, TASK).absolute_difference == 0
+    found[0]["layer.0"][padding[0]] = np.nan
+    with pytest.raises(ParityError, match=r"'layer\.0'"):
+        check_parity(Answering(found), expected(config), config, TASK)
+
+
+def test_the_first_wrong_tensor_is_named(make_checkpoint):
+    checkpoint = make_checkpoint()
+    arrays = dict(checkpoint.arrays)
+    name = "roformer.encoder.layer.1.output.dense.weight"
+    arrays[name] = arrays[name] * np.linspace(0.99, 1.01, 48, dtype=np.float32)[:, None]
+    graph = float_graph(dataclasses.replace(checkpoint, arrays=arrays), TASK)
+    with pytest.raises(ParityError) as caught:
+        check_parity(graph, reference_answers(checkpoint, TASK), checkpoint.config, TASK)
+    assert caught.value.tensor == "layer.1"
+    assert caught.value.absolute > caught.value.tolerance == TASK.tolerance

@@ -39,7 +39,7 @@ def test_missing_inputs_take_their_sizes_from_the_axes_that_they_share() -> None
     ("spec", "complaint"),
     [
         (TensorSpec(name="attention_mask", dtype="int64", axes=("batch", "past")), "attention_mask cannot be made up"),
-        (TensorSpec(name="position_ids", dtype="int64", axes=("batch", "sequence")), "position_ids cannot be made up"),
+        (TensorSpec(name="head_mask", dtype="int64", axes=("batch", "sequence")), "head_mask cannot be made up"),
         (TensorSpec(name="past", dtype="float32", axes=("batch", "heads", "past", "4")), "past cannot be made up"),
     ],
 )
@@ -47,6 +47,37 @@ def test_what_nobody_can_know_is_an_error(spec: TensorSpec, complaint: str) -> N
     """Before, any missing input was filled with zeros in the shape of the first known one."""
     with pytest.raises(BackendError, match=f"takes input_ids, {spec.name}, and the feeds hold input_ids: {complaint}"):
         fit_feeds({"input_ids": IDS}, with_inputs(IDS_SPEC, spec))
+
+
+def spec(name: str, *axes: str, dtype: str = "int64") -> TensorSpec:
+    return TensorSpec(name=name, dtype=dtype, axes=axes)
+
+
+CACHED = with_inputs(
+    IDS_SPEC,
+    spec("attention_mask", "batch", "total"),
+    spec("positions", "batch", "positions"),
+    spec("position_ids", "batch", "sequence"),
+    spec("past_key_values.0.key", "batch", "2", "past", "4", dtype="float32"),
+)
+
+
+def test_without_a_cache_there_is_no_token_before_the_first_and_all_positions_are_read() -> None:
+    fitted = fit_feeds({"input_ids": IDS}, CACHED)
+    assert fitted["attention_mask"].tolist() == [[1, 1, 1]] * 2
+    assert fitted["positions"].tolist() == fitted["position_ids"].tolist() == [[0, 1, 2]] * 2
+    assert fitted["past_key_values.0.key"].shape == (2, 2, 0, 4)
+    assert fitted["past_key_values.0.key"].dtype == np.float32
+
+
+def test_tokens_go_on_behind_those_of_the_cache() -> None:
+    past = np.zeros((2, 2, 5, 4), np.float32)
+    fitted = fit_feeds({"input_ids": IDS, "past_key_values.0.key": past, "positions": IDS[:, :1]}, CACHED)
+    assert fitted["attention_mask"].shape == (2, 8)
+    assert fitted["position_ids"].tolist() == [[5, 6, 7]] * 2
+    assert fitted["positions"].shape == (2, 1)
+    with pytest.raises(BackendError, match="for all tokens, 5 of the cache and 3 new ones, and was given one for 3"):
+        fit_feeds({"input_ids": IDS, "past_key_values.0.key": past, "attention_mask": IDS}, CACHED)
 
 
 def test_token_ids_are_never_made_up() -> None:

@@ -34,7 +34,7 @@ from roformer_edge.signatures import Signature, TensorSpec
 from roformer_edge.tasks import TASKS
 from roformer_edge.tokenizer import WORDS_PATH
 from roformer_edge.tokenizer.unicode_tables import UNICODE_PATH
-from tests.tiny_bundle import listed, read_manifest, rewrite_manifest
+from tests.tiny_bundle import listed, read_manifest, relist, rewrite_manifest
 from tests.tiny_runtime import LABELS, SELF_TEST_TEXTS, config, fixed_signatures, graph, write_runnable
 
 
@@ -100,33 +100,31 @@ def test_options_reach_the_session(runnable: Path, monkeypatch: pytest.MonkeyPat
             super().__init__(model, options, session)
 
     monkeypatch.setattr(backend, "OnnxRuntimeSession", Spy)
-    load(runnable, threads=2, providers=["NpuExecutionProvider", "CPUExecutionProvider"], arena=False, spinning=False)
+    load(runnable, threads=2, delegate=["NpuExecutionProvider", "CPUExecutionProvider"], arena=False, spinning=False)
     ((model, options, session),) = seen
     assert model == runnable / "model.onnx"
     assert (options.threads, options.arena, options.spinning) == (2, False, False)
-    assert options.providers == ("NpuExecutionProvider", "CPUExecutionProvider")
+    assert options.delegates == ("NpuExecutionProvider", "CPUExecutionProvider")
     assert session == {"optimization.disable_specified_optimizers": "SkipLayerNormFusion"}
 
 
 def test_fallbacks_are_visible(runnable: Path) -> None:
-    with load(runnable, providers=["NpuExecutionProvider", "CPUExecutionProvider"]) as classify:
+    with load(runnable, delegate=["NpuExecutionProvider", "CPUExecutionProvider"]) as classify:
         assert classify.provider == "CPUExecutionProvider"
         assert classify.fallbacks == ("NpuExecutionProvider: not in this build of onnxruntime",)
     with pytest.raises(BackendError, match=r"has none of NpuExecutionProvider; it has: .*CPUExecutionProvider"):
-        load(runnable, providers=["NpuExecutionProvider"])
+        load(runnable, delegate=["NpuExecutionProvider"])
 
 
-def test_a_provider_may_be_named_alone(runnable: Path) -> None:
-    with load(runnable, providers="CPUExecutionProvider") as classify:
+def test_a_delegate_may_be_named_alone(runnable: Path) -> None:
+    with load(runnable, delegate="CPUExecutionProvider") as classify:
         assert classify.provider == "CPUExecutionProvider"
 
 
-@pytest.mark.parametrize(
-    "providers", [[], [1], [["CPUExecutionProvider", {}]], [("CPUExecutionProvider",)], [("a", 1)]]
-)
-def test_what_is_no_provider_is_refused_before_the_engine_sees_it(runnable: Path, providers: list) -> None:
-    with pytest.raises(OptionError, match="providers must be names, each alone or in a tuple with a dict"):
-        load(runnable, providers=providers)
+@pytest.mark.parametrize("delegate", [[], [1], [["CPUExecutionProvider", {}]], [("CPUExecutionProvider",)], [("a", 1)]])
+def test_what_is_no_delegate_is_refused_before_the_engine_sees_it(runnable: Path, delegate: list) -> None:
+    with pytest.raises(OptionError, match="delegate must be names, each alone or in a tuple with a dict"):
+        load(runnable, delegate=delegate)
 
 
 @pytest.mark.parametrize("threads", [0, 1025, 1.0, True])
@@ -235,14 +233,63 @@ def test_every_task_has_a_pipeline() -> None:
     assert set(PIPELINES) == set(TASKS)
 
 
-def test_an_engine_that_is_too_old_is_refused(own: Path) -> None:
+@pytest.mark.parametrize(
+    ("needed", "doubt"),
+    [
+        ({"onnxruntime": "99.1"}, "is older than 99.1, which the bundle was made for"),
+        ({"abacus": "1"}, "is none of the engines that the bundle was made for"),
+    ],
+)
+def test_an_engine_that_the_bundle_was_not_made_for_has_to_give_the_recorded_answers(
+    own: Path, needed: dict, doubt: str
+) -> None:
+    rewrite_manifest(own, {**read_manifest(own), "minimum_runtime": needed})
+    with load(own) as classify:
+        report = classify.backend_report()
+    assert report.self_test is not None
+    assert report.self_test < 1e-3
+    (note,) = report.notes
+    assert note.startswith("onnxruntime ")
+    assert note.endswith(doubt)
+    with load(own, self_test=False) as classify:
+        assert classify.backend_report().self_test is None
+        assert classify.backend_report().notes == (note,)
+    record = json.loads((own / "selftest.json").read_text(encoding="utf-8"))
+    record["cases"][0]["outputs"]["logits"][0] += 1
+    (own / "selftest.json").write_text(json.dumps(record), encoding="utf-8")
+    relist(own)
+    package, version = next(iter(needed.items()))
+    with pytest.raises(SelfTestError, match=rf"differ from those recorded.*{doubt}: install {package} {version}"):
+        load(own)
+    with load(own, self_test=False) as classify:
+        classify("今天")
+
+
+def test_a_usual_engine_is_not_tested_unless_asked(own: Path) -> None:
+    with load(own) as classify:
+        report = classify.backend_report()
+    assert (report.engine, report.used, report.notes, report.self_test) == (
+        "onnxruntime",
+        "CPUExecutionProvider",
+        (),
+        None,
+    )
+    with load(own, self_test=True) as classify:
+        assert classify.backend_report().self_test is not None
+
+
+def test_an_engine_that_refuses_what_was_not_made_for_it_is_told_with_what_to_install(own: Path, monkeypatch) -> None:
     rewrite_manifest(own, {**read_manifest(own), "minimum_runtime": {"onnxruntime": "99.1"}})
-    with pytest.raises(BackendError, match=r"needs onnxruntime 99\.1, found .*; upgrade onnxruntime"):
+    (own / "model.onnx").write_bytes(b"not a graph")
+    relist(own)
+    with pytest.raises(
+        BackendError, match=r"cannot load the graph.*older than 99\.1.*: install onnxruntime 99\.1 or newer"
+    ):
         load(own)
 
 
 def signatures_with(inputs: tuple[TensorSpec, ...]) -> dict[str, Signature]:
-    """Of a manifest: the default signature with other inputs."""
+    """Make the default signature of a manifest, with other inputs."""
     return {"default": Signature(inputs=inputs, outputs=TASKS["text-classification"].outputs)}
 
 
@@ -357,7 +404,7 @@ def test_a_config_that_does_not_fit(own: Path, content: bytes, message: str) -> 
 
 def test_a_vocabulary_larger_than_the_model_is_refused(own: Path) -> None:
     replace_file(own, "config.json", config(vocab_size=50).to_json().encode())
-    with pytest.raises(VocabularyError, match=r"has \d+ tokens, and the model has 50"):
+    with pytest.raises(VocabularyError, match=r"has ids up to \d+ and the model 50 embeddings"):
         load(own)
 
 

@@ -8,7 +8,7 @@ free to arrange ``[batch, sequence, width]`` or ``[sequence, width]``, and to me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -72,6 +72,7 @@ class Product:
         bias: float32 ``[out]``, or none.
         scheme: How the recipe wants it computed.
         range: The calibrated range of what is quantised, for a scheme that fixes it beforehand.
+        output_maxima: Calibrated largest magnitude of every channel of its output, for formats that round outputs too.
         multipliers: What every channel of the input is multiplied by before it is quantised, float32 ``[in]``: powers
             of two, by whose inverse the columns of ``weight`` are multiplied already, and 0 for ``outliers``. ``None``
             for an input that is quantised as it is.
@@ -87,6 +88,7 @@ class Product:
     bias: FloatArray | None
     scheme: str = FLOAT
     range: tuple[float, float] | None = None
+    output_maxima: FloatArray | None = None
     multipliers: FloatArray | None = None
     outliers: Outliers | None = None
     table: str | None = None
@@ -124,7 +126,7 @@ class Attention:
 
     Attributes:
         name: Such as ``"layer.3.attention"``.
-        scope: Of the three projections together.
+        scope: The scope of the three projections together.
         heads: Number of heads.
         head_size: Width of one of them.
         query: Weight ``[heads * head size, in]`` and bias.
@@ -135,6 +137,7 @@ class Attention:
         cosines: The same.
         scheme: How the recipe wants the projections computed.
         ranges: Calibrated ranges by ``Product.input``.
+        output_maxima: Calibrated maxima of the outputs' channels by ``Product.input``.
         smoothing: What is done about outlier channels of the states that are projected.
     """
 
@@ -150,6 +153,7 @@ class Attention:
     cosines: FloatArray
     scheme: str
     ranges: dict[str, tuple[float, float]]
+    output_maxima: dict[str, FloatArray] = field(default_factory=dict)
     smoothing: Smoothing | None = None
 
     @property
@@ -161,7 +165,7 @@ class Attention:
         """Merge projections into one product.
 
         Args:
-            name: Of what is emitted.
+            name: The name of what is emitted.
             parts: Some of ``query``, ``key`` and ``value``, in the order of the merged output.
             first: Whether the input is that of position 0 alone, which has a range of its own.
         """
@@ -175,6 +179,7 @@ class Attention:
             bias=np.concatenate(biases) if biases else None,
             scheme=self.scheme,
             range=self.ranges.get(site),
+            output_maxima=self.output_maxima.get(site),
         )
         return product.smoothed(self.smoothing)
 
@@ -203,15 +208,24 @@ class Emitter(Protocol[V]):
         Padding is never looked at; where ``causal`` is set, neither is what comes after a position.
         """
 
-    def attention(self, x: V, mask: V, attention: Attention, *, first: V | None = None) -> V:
+    def attention(self, x: V, mask: V, attention: Attention, *, first: V | None = None, cache: int | None = None) -> V:
         """Compute the context of every position, or of position 0 alone.
 
         Args:
             x: States of all positions.
-            mask: From :meth:`mask`.
+            mask: What :meth:`mask` gave.
             attention: The projections.
             first: The state of position 0, from :meth:`first`, where only its context is wanted. Its rotation is by
                 zero.
+            cache: Number under which keys and values are kept from one run to the next: the graph takes those of
+                earlier positions, none at first, looks at them too, and gives those of all. ``None`` where nothing is
+                kept. A format that cannot keep any leaves it out.
+        """
+
+    def asked(self, x: V, name: str) -> V:
+        """Pick the states of the positions that are asked for, which is another input of the graph.
+
+        A format may go on with all of them.
         """
 
     def first(self, x: V, name: str) -> V:
@@ -219,6 +233,21 @@ class Emitter(Protocol[V]):
 
     def summary(self, x: V, kind: str) -> V:
         """Make one state of those of all positions; ``kind`` is one of ``config.SUMMARIES``."""
+
+    def pool(self, x: V, kind: str, name: str) -> V:
+        """Make one state of those of all tokens, without padding, where every one takes part.
+
+        Args:
+            x: States of all positions.
+            kind: A key of ``sentence.POOLINGS``: ``max``, ``mean``, ``mean_sqrt_len_tokens`` or ``weightedmean``.
+            name: The name of what is emitted.
+        """
+
+    def beside(self, parts: Sequence[V], name: str) -> V:
+        """Put single states beside each other along the last axis."""
+
+    def unit(self, x: V, name: str) -> V:
+        """Divide a single state by its length."""
 
     def columns(self, x: V, names: Sequence[str]) -> tuple[V, ...]:
         """Split the last axis into one value for each of its numbers."""

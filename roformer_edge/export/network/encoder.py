@@ -12,11 +12,12 @@ def every_position(emitter: Emitter[V], weights: Weights, *, causal: bool = Fals
     Args:
         emitter: The format.
         weights: The model.
-        causal: Whether a position sees only those before it and itself.
+        causal: Whether a position sees only those before it and itself. Keys and values of earlier runs are then of
+            use, and are kept.
     """
     x, mask = _embeddings(emitter, weights), emitter.mask(causal=causal)
     for index in range(weights.config.num_hidden_layers):
-        x = _layer(emitter, weights, x, mask, index)
+        x = _layer(emitter, weights, x, mask, index, cache=index if causal else None)
     return x
 
 
@@ -44,10 +45,19 @@ def _embeddings(emitter: Emitter[V], weights: Weights) -> V:
     return x
 
 
-def _layer(emitter: Emitter[V], weights: Weights, x: V, mask: V, index: int, *, first: V | None = None) -> V:
+def _layer(
+    emitter: Emitter[V],
+    weights: Weights,
+    x: V,
+    mask: V,
+    index: int,
+    *,
+    first: V | None = None,
+    cache: int | None = None,
+) -> V:
     """Emit one layer, for all positions or for the first alone."""
     name, module = f"layer.{index}", f"roformer.encoder.layer.{index}"
-    context = emitter.attention(x, mask, weights.attention(index), first=first)
+    context = emitter.attention(x, mask, weights.attention(index), first=first, cache=cache)
     x = x if first is None else first
     y = emitter.linear(context, weights.attention_output(index))
     y = emitter.add(y, x, f"{name}.attention.residual")

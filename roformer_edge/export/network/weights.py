@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.checkpoint.names import DECODER_WEIGHT, ROTARY_TABLE, WORD_EMBEDDINGS
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
 from roformer_edge.quantize.outliers import Smoothing
@@ -28,6 +28,8 @@ class Weights:
         arrays: Canonical arrays, matrices ``[out, in]``.
         decisions: Scope name -> decision; a scope that is not there is float32.
         ranges: ``Product.input`` -> (low, high) of what is quantised, for schemes that fix it beforehand.
+        output_maxima: ``Product.input`` -> largest magnitude of every channel of what the product makes, in the order
+            of the format's own rows, for formats that round outputs too.
         smoothing: Scope name -> what is done about the outlier channels of its input.
         error_directions: See ``Table.directions``; of the word embeddings.
     """
@@ -36,6 +38,7 @@ class Weights:
     arrays: Mapping[str, FloatArray]
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    output_maxima: Mapping[str, FloatArray] = field(default_factory=dict)
     smoothing: Mapping[str, Smoothing] = field(default_factory=dict)
     error_directions: FloatArray | None = None
 
@@ -107,6 +110,9 @@ class Weights:
             cosines=np.ascontiguousarray(table[:, half:]),
             scheme=self.scheme(scope),
             ranges={site: self.ranges[site] for site in (scope, f"{scope}.first") if site in self.ranges},
+            output_maxima={
+                site: self.output_maxima[site] for site in (scope, f"{scope}.first") if site in self.output_maxima
+            },
             smoothing=self.smoothing.get(scope),
         )
 
@@ -145,6 +151,7 @@ class Weights:
             bias=bias,
             scheme=self.scheme(scope),
             range=self.ranges.get(scope),
+            output_maxima=self.output_maxima.get(scope),
             table=table,
         ).smoothed(self.smoothing.get(scope))
         return replace(product, multipliers=None) if self._folded(scope) else product

@@ -10,20 +10,24 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
-from roformer_edge.errors import UnknownNameError
+from roformer_edge.errors import ExportError, UnknownNameError
 from roformer_edge.export.artifact import ExportOptions
+from roformer_edge.export.network.border import Border
 from roformer_edge.export.network.emitter import Attention, Norm, Product, Table
 from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.graph import CONTRIB, Graph, GraphBuilder
 from roformer_edge.export.onnx.linear import emit_linear, emit_table
+from roformer_edge.export.onnx.rotary import rotate
 from roformer_edge.quantize.presets import Preset
-from roformer_edge.signatures import TensorSpec
+from roformer_edge.signatures import POSITION_IDS, POSITIONS
 from roformer_edge.tasks import Task
 
 INDEX_DTYPES = ("int64", "int32")
 # what transformers adds to the score of a position that is padding
 _MASKED = float(np.finfo(np.float32).min)
+# what is added, times -1, to states of padding so that none is the largest
+_FAR_BELOW = 1e9
 
 
 def build_graph(weights: Weights, task: Task, options: ExportOptions) -> Graph:
@@ -35,14 +39,18 @@ def build_graph(weights: Weights, task: Task, options: ExportOptions) -> Graph:
         options: Gives the integer types of inputs and weights.
 
     Raises:
-        ExportError: A static range is missing, or the model looks at other positions than ``task`` does.
+        ExportError: A static range is missing, fixed lengths are asked for, or the model looks at other positions than
+            ``task`` does.
         UnknownNameError: The index dtype is not offered.
     """
-    if options.index_dtype not in INDEX_DTYPES:
-        raise UnknownNameError("index dtype", options.index_dtype, INDEX_DTYPES)
+    index_dtype = options.index_dtype or INDEX_DTYPES[0]
+    if index_dtype not in INDEX_DTYPES:
+        raise UnknownNameError("index dtype", index_dtype, INDEX_DTYPES)
+    if options.lengths:
+        raise ExportError("an ONNX graph takes texts of any length; leave the lengths out (--lengths)")
     emitter = OnnxEmitter(task, options.preset)
     emit_network(emitter, weights, task)
-    return emitter.finish(weights.config, options.index_dtype)
+    return emitter.finish(weights.config, index_dtype)
 
 
 class OnnxEmitter:
@@ -59,21 +67,12 @@ class OnnxEmitter:
         self._graph = GraphBuilder()
         self._choices = "choices" in task.inputs[0].axes
         self._inputs = {spec.name: self._rows(spec.name) if self._choices else spec.name for spec in task.inputs}
+        self._border = Border(task)
 
     def finish(self, config: RoFormerConfig, index_dtype: str) -> Graph:
         """Return the finished graph; the outputs' axes get the model's own sizes."""
-        sizes = {
-            "labels": str(config.num_labels),
-            "vocabulary": str(config.vocab_size),
-            "hidden": str(config.hidden_size),
-        }
-        task = self._task
-        inputs = [TensorSpec(name=spec.name, dtype=index_dtype, axes=spec.axes) for spec in task.inputs]
-        outputs = [
-            TensorSpec(name=spec.name, dtype=spec.dtype, axes=tuple(sizes.get(axis, axis) for axis in spec.axes))
-            for spec in task.outputs
-        ]
-        return self._graph.finish(inputs, outputs)
+        signature = self._border.signature(config, index_dtype)
+        return self._graph.finish(signature.inputs, signature.outputs)
 
     def lookup(self, table: Table) -> str:
         return emit_table(self._graph, self._inputs[table.ids], table, self._preset)
@@ -101,19 +100,23 @@ class OnnxEmitter:
         return self._graph.node("Add", name, [x, y])
 
     def mask(self, *, causal: bool) -> str:
-        """Make ``[rows, 1, 1 or sequence, sequence]``: 0, or the lowest float where not to look."""
+        """Make ``[rows, 1, 1 or sequence, all tokens]``: 0, or the lowest float where not to look."""
         graph = self._graph
         keep = graph.node("Cast", "mask", [self._inputs["attention_mask"]], to=9)
         keep = graph.node("Unsqueeze", "mask", [keep, graph.ints(1, 2)])
         if causal:
-            columns = self._positions()
-            rows = graph.node("Unsqueeze", "positions", [columns, graph.ints(1)])
-            seen = graph.node("LessOrEqual", "mask", [columns, rows])
+            self._border.go_on()
+            columns, rows = self._places()
+            seen = graph.node(
+                "LessOrEqual", "mask", [columns, graph.node("Unsqueeze", "mask.rows", [rows, graph.ints(1)])]
+            )
             keep = graph.node("And", "mask", [keep, seen])
         zero, low = graph.scalar("kept", 0, np.float32), graph.scalar("masked", _MASKED, np.float32)
         return graph.node("Where", "mask", [keep, zero, low])
 
-    def attention(self, x: str, mask: str, attention: Attention, *, first: str | None = None) -> str:
+    def attention(
+        self, x: str, mask: str, attention: Attention, *, first: str | None = None, cache: int | None = None
+    ) -> str:
         graph, name = self._graph, attention.name
         if first is None:
             q, k, v = self._project_all(x, attention)
@@ -122,9 +125,12 @@ class OnnxEmitter:
             k, v = self._project_keys(x, attention)
             q = self.linear(first, attention.product(f"{name}.q", [attention.query], first=True))
             q = graph.node("Reshape", f"{name}.q", [q, graph.ints(0, attention.heads, 1, attention.head_size)])
-        k = self._heads(k, f"{name}.k", attention, (0, 2, 3, 1))
         v = self._heads(v, f"{name}.v", attention, (0, 2, 1, 3))
-        scores = graph.node("MatMul", f"{name}.scores", [q, k])
+        if cache is None:
+            scores = graph.node("MatMul", f"{name}.scores", [q, self._heads(k, f"{name}.k", attention, (0, 2, 3, 1))])
+        else:
+            k, v = self._keep(self._heads(k, f"{name}.k", attention, (0, 2, 1, 3)), v, cache, attention)
+            scores = graph.node("FusedMatMul", f"{name}.scores", [q, k], domain=CONTRIB, transB=1)
         scores = graph.node("Add", f"{name}.scores", [scores, mask])
         scores = graph.node("Softmax", f"{name}.scores", [scores], axis=-1)
         context = graph.node("MatMul", f"{name}.context", [scores, v])
@@ -132,6 +138,16 @@ class OnnxEmitter:
             return graph.node("Reshape", f"{name}.context", [context, graph.ints(0, attention.width)])
         context = graph.node("Transpose", f"{name}.context", [context], perm=(0, 2, 1, 3))
         return graph.node("Reshape", f"{name}.context", [context, graph.ints(0, 0, attention.width)])
+
+    def asked(self, x: str, name: str) -> str:
+        graph = self._graph
+        if not self._task.causal:
+            # a graph that fills masks is opened by others too, and they give it what a Hugging Face model takes
+            return x
+        self._border.ask_positions()
+        places = graph.node("Cast", name, [POSITIONS], to=7)
+        places = graph.node("Unsqueeze", name, [places, graph.ints(2)])
+        return graph.node("GatherND", name, [x, places], batch_dims=1)
 
     def first(self, x: str, name: str) -> str:
         return self._graph.node("Gather", name, [x, self._graph.scalar("first", 0)], axis=1)
@@ -147,6 +163,33 @@ class OnnxEmitter:
             return graph.node("GatherND", "summary", [x, place], batch_dims=1)
         place = graph.scalar(kind, 0 if kind == "first" else -1)
         return graph.node("Gather", "summary", [x, place], axis=1)
+
+    def pool(self, x: str, kind: str, name: str) -> str:
+        graph = self._graph
+        keep = graph.node("Cast", f"{name}.keep", [self._inputs["attention_mask"]], to=1)
+        if kind == "max":
+            # at tokens a zero is added, which changes nothing
+            hidden = graph.node("Sub", name, [keep, graph.scalar("one", 1.0, np.float32)])
+            hidden = graph.node("Mul", name, [hidden, graph.scalar("far_below", _FAR_BELOW, np.float32)])
+            x = graph.node("Add", name, [x, graph.node("Unsqueeze", name, [hidden, graph.ints(-1)])])
+            return graph.node("ReduceMax", name, [x, graph.ints(1)], keepdims=0)
+        if kind == "weightedmean":
+            places = graph.node("Cast", f"{name}.places", [self._positions()], to=1)
+            places = graph.node("Add", f"{name}.places", [places, graph.scalar("one", 1.0, np.float32)])
+            keep = graph.node("Mul", f"{name}.places", [keep, places])
+        count = graph.node("ReduceSum", name, [keep, graph.ints(1)], keepdims=1)
+        # rows of nothing but padding divide by 1
+        count = graph.node("Max", name, [count, graph.scalar("one", 1.0, np.float32)])
+        if kind == "mean_sqrt_len_tokens":
+            count = graph.node("Sqrt", name, [count])
+        total = graph.node("MatMul", name, [graph.node("Unsqueeze", name, [keep, graph.ints(1)]), x])
+        return graph.node("Div", name, [graph.node("Squeeze", name, [total, graph.ints(1)]), count])
+
+    def beside(self, parts: Sequence[str], name: str) -> str:
+        return self._graph.node("Concat", name, list(parts), axis=-1)
+
+    def unit(self, x: str, name: str) -> str:
+        return self._graph.node("LpNormalization", name, [x], axis=-1, p=2)
 
     def columns(self, x: str, names: Sequence[str]) -> tuple[str, ...]:
         graph = self._graph
@@ -181,6 +224,25 @@ class OnnxEmitter:
         length = graph.node("Squeeze", "positions", [length, graph.ints(0)])
         return graph.node("Range", "positions", [graph.scalar("first", 0), length, graph.scalar("step", 1)])
 
+    def _places(self) -> tuple[str, str]:
+        """Make the numbers of all tokens, those of earlier runs among them, and of the new ones at their end."""
+        graph = self._graph
+        total = graph.node("Shape", "places.total", ["attention_mask"], start=1, end=2)
+        total = graph.node("Squeeze", "places.total", [total, graph.ints(0)])
+        length = graph.node("Shape", "places.new", ["input_ids"], start=1, end=2)
+        length = graph.node("Squeeze", "places.new", [length, graph.ints(0)])
+        past, one = graph.node("Sub", "places.past", [total, length]), graph.scalar("step", 1)
+        everything = graph.node("Range", "places.total", [graph.scalar("first", 0), total, one])
+        return everything, graph.node("Range", "places.new", [past, total, one])
+
+    def _keep(self, k: str, v: str, cache: int, attention: Attention) -> tuple[str, str]:
+        """Put keys and values of earlier tokens before the new ones."""
+        both = []
+        for (past, present), new in zip(self._border.keep(cache, attention), (k, v), strict=True):
+            both.append(self._graph.node("Concat", present, [past, new], axis=2))
+            self._graph.output(present, both[-1])
+        return both[0], both[1]
+
     def _project_all(self, x: str, attention: Attention) -> tuple[str, ...]:
         """Query, key and value from one product, each ``[rows, sequence, width]``."""
         name, width = attention.name, attention.width
@@ -204,12 +266,7 @@ class OnnxEmitter:
         return self._rotate(k, attention, parts=1), v
 
     def _rotate(self, x: str, attention: Attention, *, parts: int) -> str:
-        """Rotate every head of ``x`` ``[rows, sequence, parts * width]`` by its position."""
-        graph = self._graph
-        cosines = graph.tensor("rotary/cos", attention.cosines)
-        sines = graph.tensor("rotary/sin", attention.sines)
-        inputs, heads = [x, graph.ints(0), cosines, sines], parts * attention.heads
-        return graph.node("RotaryEmbedding", attention.name, inputs, domain=CONTRIB, interleaved=0, num_heads=heads)
+        return rotate(self._graph, x, attention, parts=parts, given=POSITION_IDS in self._border.inputs)
 
     def _split(self, x: str, name: str, outputs: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[str, ...]:
         names = tuple(f"{name}/{output}" for output in outputs)

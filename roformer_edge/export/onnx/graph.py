@@ -33,7 +33,7 @@ class Graph:
     """A finished graph with its weights beside it.
 
     Attributes:
-        nodes: In topological order.
+        nodes: The nodes in topological order.
         inputs: The graph's inputs.
         outputs: The graph's outputs.
         tensors: Weight arrays by tensor name.
@@ -51,6 +51,10 @@ class Graph:
     def signatures(self) -> dict[str, Signature]:
         """The one way to call the graph."""
         return {DEFAULT: Signature(inputs=self.inputs, outputs=self.outputs)}
+
+    def pieces(self) -> tuple[bytes]:
+        """Write the model file; protobuf has no way to do so piece by piece."""
+        return (self.to_bytes(),)
 
     def to_bytes(self) -> bytes:
         """Serialise the whole model as one ``ModelProto``, weights included (at most 2 GiB)."""

@@ -12,7 +12,7 @@ from roformer_edge._extras import require
 from roformer_edge.errors import BackendError
 from roformer_edge.formats import get_format
 from roformer_edge.processors import usable_cores
-from roformer_edge.signatures import TensorSpec
+from roformer_edge.runtime.feeds import fit_feeds
 
 if TYPE_CHECKING:  # which imports this module when it is opened
     from roformer_edge.export.onnx.graph import Graph
@@ -24,7 +24,7 @@ class GraphSession:
     Args:
         graph: What to run.
         marks: Names of marked values to return beside the outputs.
-        threads: Of the engine; ``None`` lets it choose.
+        threads: The threads of the engine; ``None`` lets it choose.
 
     Raises:
         BackendError: The engine refuses the graph.
@@ -50,15 +50,17 @@ class GraphSession:
         if self._weights:
             values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
             options.add_external_initializers(list(self._weights), values)
+        state = ort.capi.onnxruntime_pybind11_state  # whose exceptions have no base of their own
         try:
             self._session = ort.InferenceSession(
                 model,
                 options,
                 providers=["CPUExecutionProvider"],
             )
-        except ort.capi.onnxruntime_pybind11_state.Fail as error:
+        except (state.Fail, state.InvalidGraph, state.NotImplemented) as error:
             raise BackendError(f"onnxruntime refuses the graph: {error}") from None
-        self._inputs = graph.inputs
+        self._signatures = graph.signatures
+        self._axes = len(graph.inputs[0].axes)
         self._outputs = tuple(output.name for output in self._session.get_outputs())
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -71,10 +73,11 @@ class GraphSession:
         Returns:
             Arrays by output name and by mark.
         """
-        inputs = {spec.name: _shaped(np.asarray(feeds[spec.name], spec.dtype), spec) for spec in self._inputs}
+        given = {name: _shaped(np.asarray(array), self._axes) for name, array in feeds.items()}
+        inputs = fit_feeds(given, self._signatures)
         values = dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
         return {name: values[tensor] for name, tensor in self._tensors_of.items()}
 
 
-def _shaped(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
-    return array[:, None] if array.ndim == 2 and len(spec.axes) == 3 else array
+def _shaped(array: NDArray[Any], axes: int) -> NDArray[Any]:
+    return array[:, None] if array.ndim == 2 and axes == 3 else array

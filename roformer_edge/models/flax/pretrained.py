@@ -68,7 +68,7 @@ class FlaxRoFormerPreTrainedModel:
                 another number of labels; without it that is an error.
             seed: Seed of the random numbers of that head.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
-            revision: Of the name of a model on a hub, in place of a directory: a branch, tag or commit.
+            revision: A branch, tag or commit, where the directory is the name of a model on a hub.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:

@@ -65,13 +65,13 @@ class TFRoFormerPreTrainedModel(keras.Model):
         """Make the model's output of the encoder's.
 
         Args:
-            encoded: With ``last_hidden_state`` ``[B, S, H]``.
+            encoded: What the encoder gave, with ``last_hidden_state`` ``[B, S, H]``.
             given: The other inputs: mask, labels, positions, and whether the model trains.
         """
         raise NotImplementedError
 
     def __call__(self, *args: Any, **given: Any) -> Any:
-        """:meth:`call`, whose first argument may also be a mapping of tensors by name or a list of them."""
+        """Do :meth:`call`, whose first argument may also be a mapping of tensors by name or a list of them."""
         inputs = args[0] if args else given.get("input_ids")
         if isinstance(inputs, (Mapping, list, tuple)):
             beside = dict(zip(INPUT_NAMES[1:], args[1:], strict=False))
@@ -215,7 +215,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
             new_head: Keep a random head where the checkpoint has none, or one of another shape, such as one for
                 another number of labels; without it that is an error.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
-            revision: Of the name of a model on a hub, in place of a directory: a branch, tag or commit.
+            revision: A branch, tag or commit, where the directory is the name of a model on a hub.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:

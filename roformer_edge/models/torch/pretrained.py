@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
-from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 
@@ -69,7 +69,7 @@ class RoFormerPreTrainedModel(nn.Module):
                 another number of labels; without it that is an error.
             attention: ``"softmax"``, or ``"linear"``: see :mod:`roformer_edge.models.torch.linear_attention`.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
-            revision: Of the name of a model on a hub, in place of a directory: a branch, tag or commit.
+            revision: A branch, tag or commit, where the directory is the name of a model on a hub.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
@@ -101,8 +101,8 @@ class RoFormerPreTrainedModel(nn.Module):
         """Copy canonical arrays into this model, which may still lie on the meta device.
 
         Args:
-            arrays: As in :class:`~roformer_edge.checkpoint.loading.Checkpoint`. A head may miss whole; it then gets
-                random weights.
+            arrays: What a :class:`~roformer_edge.checkpoint.loading.Checkpoint` holds. A head may miss whole; then it
+                gets random weights.
         """
         own = self._own_names()
         state = {own[name]: torch.tensor(array) for name, array in arrays.items() if name in own}

@@ -13,11 +13,12 @@ from onnxruntime.capi import onnxruntime_pybind11_state as binding
 
 from roformer_edge.errors import BackendError
 from roformer_edge.processors import usable_cores
+from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx
+from roformer_edge.runtime.delegates import CPU, DELEGATES, PROCESSOR, name_of, options_of
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
-PROCESSOR = "CPUExecutionProvider"
 # The session options that a bundle may set: entries of the engine's session configuration, by their names there. Others
 # may write files or load code, so that a bundle that asks for them is refused.
 SESSION_OPTIONS = ("optimization.disable_specified_optimizers",)
@@ -48,8 +49,9 @@ class OnnxRuntimeSession:
         session: Options of the engine that the answers depend on, as a bundle keeps them.
 
     Raises:
-        BackendError: The engine refuses the graph, has none of the providers asked for, or a session option is none
+        BackendError: The engine refuses the graph, has nothing of what is asked for, or a session option is none
             that a bundle may set.
+        BundleIntegrityError: The graph has tensors in other files.
     """
 
     def __init__(
@@ -59,7 +61,8 @@ class OnnxRuntimeSession:
         session: Mapping[str, str] | None = None,
     ) -> None:
         options = options or SessionOptions()
-        usable, missing = _split_providers(options)
+        usable, missing = _split_delegates(options)
+        refuse_outside_onnx(model, f"onnxruntime {ort.__version__} cannot load the graph")
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
                 model if isinstance(model, bytes) else str(model),
@@ -71,14 +74,21 @@ class OnnxRuntimeSession:
         # the binding keeps the bytes to start anew after a failure, which is not how failures are dealt with here
         self._session._model_bytes = None
         started = self._session.get_providers()
-        idle = [name for name in map(_name, usable) if name not in started]
-        wanted = [name for name in map(_name, usable) if name in started]
+        idle = [name for name in map(name_of, usable) if name not in started]
+        wanted = [name for name in map(name_of, usable) if name in started]
         if not wanted:
             raise BackendError(f"{', '.join(idle)} could not be started by onnxruntime {ort.__version__}")
-        self.provider: str = wanted[0]
-        self.fallbacks = (
-            *(f"{name}: not in this build of onnxruntime" for name in missing),
-            *(f"{name}: could not be started" for name in idle),
+        self.report = BackendReport(
+            engine="onnxruntime",
+            version=str(ort.__version__),
+            asked=tuple(map(name_of, options.delegates or ())),
+            used=wanted[0],
+            on_processor=any(wanted[0] in DELEGATES[name].providers for name in PROCESSOR),
+            fallbacks=(
+                *(f"{name}: not in this build of onnxruntime" for name in missing),
+                *(f"{name}: could not be started" for name in idle),
+            ),
+            threads=options.threads,
         )
         self._outputs = tuple(map(_spec, self._session.get_outputs()))
         self.signatures = {
@@ -117,22 +127,25 @@ def one_line(error: Exception, limit: int = 300) -> str:
     return message if len(message) <= limit else message[: limit - 3] + "..."
 
 
-def _split_providers(options: SessionOptions) -> tuple[list[Any], list[str]]:
-    """Providers that this build has, and the names of those that it has not."""
+def _split_delegates(options: SessionOptions) -> tuple[list[Any], list[str]]:
+    """Translate what is asked for into providers that this build has, and list what it has none for."""
     available = available_providers()
-    asked = options.providers or (PROCESSOR,)
-    usable = [provider for provider in asked if _name(provider) in available]
-    missing = [_name(provider) for provider in asked if _name(provider) not in available]
+    usable: list[Any] = []
+    missing: list[str] = []
+    for wish in options.delegates or (CPU,):
+        row = DELEGATES.get(name_of(wish))
+        # a name that is not in the table is one of the engine's own
+        provider = next((name for name in (row.providers if row else (name_of(wish),)) if name in available), None)
+        if provider is None:
+            missing.append(name_of(wish))
+        elif provider not in map(name_of, usable):
+            usable.append((provider, options_of(wish)) if options_of(wish) else provider)
     if not usable:
         raise BackendError(
             f"this build of onnxruntime {ort.__version__} has none of {', '.join(missing)}; "
             f"it has: {', '.join(available)}"
         )
     return usable, missing
-
-
-def _name(provider: str | tuple[str, Mapping[str, str]]) -> str:
-    return provider if isinstance(provider, str) else provider[0]
 
 
 def _session_options(options: SessionOptions, entries: Mapping[str, str]) -> ort.SessionOptions:

@@ -24,7 +24,8 @@ from roformer_edge.runtime.inference import (
     TextModel,
 )
 from roformer_edge.runtime.packing import window_size, windows
-from roformer_edge.runtime.session import Session
+from roformer_edge.runtime.session import BackendReport, Session
+from roformer_edge.sentence import SentenceHead
 from roformer_edge.tasks import Task, get_task
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Pipeline(ABC):
         tokenizer: The tokenizer of the model.
         config: The config of the model.
         limits: Lengths and batches; by default the model's positions bound the length.
+        sentence: How the graph makes one vector of a text, where it does.
+
+    Attributes:
+        notes: What was found when the bundle was loaded, for :meth:`backend_report`.
+        self_test: The largest difference from the recorded answers; ``None`` where they were not compared.
     """
 
     task: ClassVar[str]
@@ -68,12 +74,20 @@ class Pipeline(ABC):
     noun: ClassVar[str] = "text"
 
     def __init__(
-        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
+        self,
+        session: Session,
+        tokenizer: EncodingTokenizer,
+        config: RoFormerConfig,
+        *,
+        limits: Limits | None = None,
+        sentence: SentenceHead | None = None,
     ) -> None:
-        task = get_task(self.task)
+        task = get_task(self.task).pooled(sentence)
         limits = limits or Limits(max_length=config.max_position_embeddings, pad_id=config.pad_token_id or 0)
         self._model = TextModel(session, tokenizer, task, self._bound(limits, task, config))
         self._types = config.type_vocab_size
+        self.notes: tuple[str, ...] = ()
+        self.self_test: float | None = None
 
     @abstractmethod
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -82,12 +96,18 @@ class Pipeline(ABC):
     @property
     def provider(self) -> str:
         """Where the engine really runs the graph."""
-        return self._model.session.provider
+        return self._model.session.report.used
 
     @property
     def fallbacks(self) -> tuple[str, ...]:
         """What was asked of the engine and is not used, with the reason; empty when all went as asked."""
-        return self._model.session.fallbacks
+        return self._model.session.report.fallbacks
+
+    def backend_report(self) -> BackendReport:
+        """Tell what computes the graph, and why it is not what was asked for."""
+        return dataclasses.replace(
+            self._model.session.report, notes=(*self._model.session.report.notes, *self.notes), self_test=self.self_test
+        )
 
     @property
     def max_length(self) -> int:
@@ -118,8 +138,7 @@ class Pipeline(ABC):
         """Bound the limits as this task needs."""
         if not any("vocabulary" in spec.axes for spec in task.outputs):
             return limits
-        budget = max(1, OUTPUT_BUDGET // config.vocab_size)
-        return dataclasses.replace(limits, token_budget=min(limits.token_budget, budget))
+        return dataclasses.replace(limits, output_budget=max(1, OUTPUT_BUDGET // config.vocab_size))
 
     def _reader(self, *, truncation: bool) -> Read[OffsetEncoding]:
         """Make what reads a text or a pair."""
@@ -159,7 +178,7 @@ class Pipeline(ABC):
         return asked  # type: ignore[no-any-return]  # checked
 
     def _batch_size(self, asked: int | None) -> int:
-        """The batch size that was asked for, or the largest with which inputs do not change each other's answers."""
+        """Choose the batch size asked for, or the largest with which inputs do not change each other's answers."""
         size = self._model.limits.batch_size if asked is None else asked
         check_count("batch_size", size)
         return size

@@ -23,7 +23,7 @@ class Filled:
     """One token for one mask.
 
     Attributes:
-        token: As it stands in the vocabulary; ``##`` in front means that it continues a word.
+        token: The token as it stands in the vocabulary; ``##`` in front means that it continues a word.
         token_id: Its id.
         score: Its probability among all tokens.
         text: The text with this mask filled; other masks stay.
@@ -101,7 +101,8 @@ class FillMask(Pipeline):
             return self._find_masks(check_text(value, where), where, truncation=truncation)
 
         def respond(masked: Sequence[_Masked], size: int) -> Iterator[list[Filled] | list[list[Filled]]]:
-            rows = self._model.run([item.encoding for item in masked], size, self._at_masks)
+            encodings = [item.encoding for item in masked]
+            rows = self._model.run(encodings, size, self._known, positions=self._mask_places)
             return (self._answer(item, row["logits"], top_k) for item, row in zip(masked, rows, strict=True))
 
         return self._respond(texts, read, respond, batch_size)
@@ -118,10 +119,12 @@ class FillMask(Pipeline):
             )
         return _Masked(text, encoding, places)
 
-    def _at_masks(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
-        """Take logits ``[masks, vocabulary]`` out of ``[tokens, vocabulary]``; ids that no token has are left out."""
-        places = [index for index, token in enumerate(encoding.ids) if token == self._mask]
-        return {"logits": outputs["logits"][places, : len(self._decoder)]}
+    def _mask_places(self, encoding: EncodedRow) -> Sequence[int]:
+        return [index for index, token in enumerate(encoding.ids) if token == self._mask]
+
+    def _known(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
+        """Leave out the logits of ids that no token has, and let go of the batch."""
+        return {"logits": outputs["logits"][:, : len(self._decoder)].copy()}
 
     def _answer(self, masked: _Masked, logits: NDArray[np.float32], top_k: int) -> list[Filled] | list[list[Filled]]:
         scores = softmax(logits.astype(np.float64))

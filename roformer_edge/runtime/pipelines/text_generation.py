@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import OptionError, TextTooLongError
+from roformer_edge.runtime.decoding import CachedRows
 from roformer_edge.runtime.inference import DecodingTokenizer, EncodedRow, Limits, Outputs
+from roformer_edge.runtime.packing import pack_by_length
 from roformer_edge.runtime.pipelines.base import Pipeline, check_count, known_token
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
@@ -62,12 +65,16 @@ class _Row:
         return not self.ended and len(self.ids) - self._start < most and len(self.ids) <= max_length
 
 
+# adds to a row what its logits say, and tells whether the row goes on
+_Choose = Callable[[_Row, NDArray[np.float32]], bool]
+
+
 class TextGenerator(Pipeline):
     """Continues prompts; see :class:`~roformer_edge.runtime.pipelines.base.Pipeline` for what it is made of.
 
-    The graph keeps nothing from step to step: every token costs a run over all tokens before it. Prompts of different
-    length are computed together and padded on the right, where a causal model does not look, so that a continuation
-    does not depend on what else is computed.
+    Keys and values are kept from step to step, so that a token costs the work of one token. A graph for fixed lengths
+    keeps nothing, and computes all tokens anew for each. Prompts of different length are computed together, and a
+    continuation does not depend on what else is computed.
 
     Raises:
         VocabularyError: The tokenizer has no separator token, which ends a text.
@@ -184,12 +191,12 @@ class TextGenerator(Pipeline):
             return _Row(prompt, self._prompt_ids(prompt, where), np.random.default_rng(seed) if do_sample else None)
 
         def respond(rows: Sequence[_Row], size: int) -> list[Generated]:
-            active = list(rows)
-            while active:
-                outputs = self._model.run(active, size, self._last)
-                for row, output in zip(active, outputs, strict=True):
-                    row.add(sampling.next_token(output["logits"], row.ids, row.random), stops)
-                active = [row for row in active if row.goes_on(max_new_tokens, self.max_length)]
+            def choose(row: _Row, logits: NDArray[np.float32]) -> bool:
+                """Add the next token, and tell whether others may follow."""
+                row.add(sampling.next_token(logits[: len(self._decoder)], row.ids, row.random), stops)
+                return row.goes_on(max_new_tokens, self.max_length)
+
+            (self._write_cached if self._model.cached else self._write)(rows, size, choose)
             return [self._generated(row) for row in rows]
 
         return self._respond(prompts, read, respond, batch_size)
@@ -204,15 +211,40 @@ class TextGenerator(Pipeline):
             )
         return ids
 
-    def _last(self, encoding: EncodedRow, outputs: Outputs) -> Outputs:
-        """Take the logits of the last position out of those of all; ids that no token has are left out."""
-        return {"logits": outputs["logits"][-1, : len(self._decoder)].copy()}
+    def _write_cached(self, rows: Sequence[_Row], size: int, choose: _Choose) -> None:
+        """Write rows on, a batch at a time; each step computes the new token of every row."""
+        lengths = [len(row.ids) for row in rows]
+        size = min(size, self._model.most_rows or size)
+        for batch in pack_by_length(lengths, size, self._model.limits.token_budget):
+            active = [rows[index] for index in batch]
+            cached = CachedRows(self._model, active)
+            while True:
+                going_on = [place for place, row in enumerate(active) if choose(row, cached.logits[place])]
+                if not going_on:
+                    break
+                if len(going_on) < len(active):
+                    active = [active[place] for place in going_on]
+                    cached.keep(going_on)
+                cached.add([row.ids[-1] for row in active])
+
+    def _write(self, rows: Sequence[_Row], size: int, choose: _Choose) -> None:
+        """Write rows on with a graph that keeps nothing: each step computes all tokens anew."""
+        active = list(rows)
+        while active:
+            outputs = self._model.run(active, size, _copied, positions=lambda row: [len(row.ids) - 1])
+            chosen = [choose(row, output["logits"][0]) for row, output in zip(active, outputs, strict=True)]
+            active = [row for row, goes_on in zip(active, chosen, strict=True) if goes_on]
 
     def _generated(self, row: _Row) -> Generated:
         special = frozenset(self._decoder.all_special_ids)
         shown = [index for index in row.new_ids if index not in special]
         new_text = join_tokens(self._decoder.convert_ids_to_tokens(shown), before=row.prompt)
         return Generated(text=row.prompt + new_text, new_text=new_text, ids=row.new_ids, ended=row.ended)
+
+
+def _copied(row: EncodedRow, outputs: Outputs) -> Outputs:
+    """Let go of the batch that the outputs are a part of."""
+    return {name: values.copy() for name, values in outputs.items()}
 
 
 def _ids(value: Collection[int]) -> Collection[int]:

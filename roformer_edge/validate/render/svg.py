@@ -12,9 +12,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from roformer_edge.escape import as_html
 from roformer_edge.validate.differences import DifferenceHistogram
 from roformer_edge.validate.format import MINUS, decimal, significant
-from roformer_edge.validate.render.escape import as_html
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,8 +57,8 @@ class GuessedRow:
     """A row of the graph, where tokens are to be guessed in it, and which are right.
 
     Attributes:
-        ids, type_ids: As the graph takes them.
-        positions: Of the logits that guess, ascending.
+        ids, type_ids: What the graph takes.
+        positions: The positions of the logits that guess, ascending.
         expected: The id of the right token for each position.
         places: The characters of each.
     """
@@ -246,7 +246,12 @@ def guess(model: Any, rows: Sequence[GuessedRow], batch_size: int) -> list[Token
     """
     tokenizer = model.tokenizer
     vocabulary = len(tokenizer)
-    outputs = model.run(rows, batch_size, lambda row, found: _at_positions(row, found["logits"], vocabulary))
+    outputs = model.run(
+        rows,
+        batch_size,
+        lambda row, found: _at_positions(row, found["logits"], vocabulary),
+        positions=lambda row: row.positions,
+    )
     answers = []
     for row, found in zip(rows, outputs, strict=True):
         best = [int(index) for index in found["best"]]
@@ -267,7 +272,7 @@ def _at_positions(row: Any, logits: NDArray[np.float32], vocabulary: int) -> Map
     for start in range(0, len(row.positions), _TOGETHER):
         part = slice(start, start + _TOGETHER)
         # ids that no token has are left out
-        values = logits[list(row.positions[part]), :vocabulary]
+        values = logits[part, :vocabulary]
         values = values - values.max(axis=1, keepdims=True)
         expected = values[np.arange(len(values)), list(row.expected[part])].astype(np.float64)
         found.append(expected - np.log(np.exp(values).sum(axis=1, dtype=np.float64)))
