@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,23 @@ from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
 from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, SentenceOutput, SpanOutput
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+Output = TypeVar("Output", bound=ModelOutput)
+
+# torch.export knows no classes but those that it was told of
+for _output in (EncoderOutput, LogitsOutput, SpanOutput, SentenceOutput):
+    torch.export.register_dataclass(_output, serialized_type_name=f"roformer_edge.{_output.__name__}")
+
+
+def answer(output: Output, return_dict: bool | None, config: RoFormerConfig) -> Output | tuple[Any, ...]:
+    """Return a model's output as the call or the config asks for it; ``torch.jit.trace`` knows nothing but tuples."""
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return output.as_asked(False if return_dict is None and traced else return_dict, config)
 
 
 class _NoInitialisation(TorchFunctionMode):
