@@ -18,7 +18,7 @@ from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, m
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
+from roformer_edge.errors import BudgetExceededError, OptionError, OutputError, advice
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
@@ -194,10 +194,12 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
         max_length=options.max_length,
         ignore_weights=options.ignore_weights,
         pooling=options.pooling,
+        revision=options.revision,
     ) as model:
         positions = model.config.max_position_embeddings
     if options.lengths[-1] > positions:
-        allowed = f"at most {positions}, the model's number of positions (--max-length gives it more)"
+        more = advice(python="max_length=", command="--max-length")
+        allowed = f"at most {positions}, the model's number of positions ({more} gives it more)"
         raise OptionError("lengths", options.lengths[-1], allowed)
     return options.lengths[-1]
 

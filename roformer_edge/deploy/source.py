@@ -19,7 +19,7 @@ from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig, check_vocabulary
-from roformer_edge.errors import OptionError, UnsupportedModelError
+from roformer_edge.errors import OptionError, UnsupportedModelError, advice
 from roformer_edge.runtime.loading import tokenizer_of_bundle
 from roformer_edge.tasks import Task, get_task
 from roformer_edge.tokenizer import Tokenizer
@@ -154,7 +154,8 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         if manifest.find("weights") is None:
             raise UnsupportedModelError(
                 f"{path} holds a graph and not the weights that it was made of; quantise the checkpoint, or export it "
-                "again with its weights (roformer-edge export)"
+                "again with its weights "
+                + advice(python="(recipe='fp32', keep_weights=True)", command="(roformer-edge export)")
             )
         config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
         arrays, crf, sentence = _read_arrays(bundle), read_crf(bundle), read_sentence(bundle)
