@@ -21,6 +21,7 @@ EXTRA_OF = {
     "ml_dtypes": "export",
     "rjieba": "rjieba",
     "jinja2": "validate",
+    "huggingface_hub": "hub",
 }
 
 

@@ -298,9 +298,17 @@ class RoFormerConfig:
             raise type(error)(f"{source}: {error}") from None
 
     @classmethod
-    def from_pretrained(cls, directory: str | Path, **changes: Any) -> RoFormerConfig:
-        """Read ``config.json`` from a checkpoint directory; ``changes`` replace fields, as in :meth:`replace`."""
-        path = Path(directory) / CONFIG_NAME
+    def from_pretrained(cls, directory: str | Path, *, revision: str | None = None, **changes: Any) -> RoFormerConfig:
+        """Read ``config.json`` from a checkpoint directory; ``changes`` replace fields, as in :meth:`replace`.
+
+        Args:
+            directory: A directory, or the name of a model on a hub.
+            revision: A branch, tag or commit of a name.
+            **changes: Fields to replace.
+        """
+        from roformer_edge.hub import local_directory
+
+        path = local_directory(directory, revision=revision) / CONFIG_NAME
         return cls.from_values(read_object(path), str(path)).replace(**changes)
 
     def to_dict(self) -> dict[str, Any]:

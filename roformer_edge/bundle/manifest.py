@@ -60,6 +60,8 @@ _PATH = Constraint(
     "'-', with no '.' at either end",
     re.compile(rf"(?=.{{1,200}}\Z){_PART}(/{_PART})*").fullmatch,
 )
+# owner/model
+_HUB_NAME = re.compile(rf"{_PART}/{_PART}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
@@ -170,7 +172,7 @@ class Provenance:
 
     Attributes:
         version: The version of roformer-edge that made it.
-        source: The name of the checkpoint, without the folders above it.
+        source: The name of the checkpoint, without the folders above it; ``owner/model`` of one from a model hub.
         checkpoint_sha256: SHA-256 of its weights.
         created: UTC, such as ``2025-01-31T23:59:59Z``; see :func:`creation_time`.
         tools: Versions of the packages that took part.
@@ -183,8 +185,8 @@ class Provenance:
     tools: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        if re.search(r"[/\\]", self.source):
-            raise BundleFormatError(f"source is a name without folders, found {self.source!r:.80}")
+        if re.search(r"[/\\]", self.source) and not _HUB_NAME.fullmatch(self.source):
+            raise BundleFormatError(f"source is a name without folders, or owner/model, found {self.source!r:.80}")
         try:
             # the digits are looked at first, because fromisoformat takes other spellings too; not strptime, whose
             # import takes longer than all the rest of this module

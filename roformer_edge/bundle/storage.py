@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILES, check_path
-from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError, shown
+from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError, advice, shown
 
 if TYPE_CHECKING:
     from zipfile import ZipInfo
@@ -62,9 +62,10 @@ def open_storage(path: Path) -> Storage:
     with readable(path):
         if path.is_dir():
             if not os.path.lexists(path / MANIFEST_NAME):
+                maker = advice(python="deploy_checkpoint", command="roformer-edge deploy")
                 raise BundleIntegrityError(
                     f"{MANIFEST_NAME} is missing from {path}: it is no bundle, or not a whole one; "
-                    "`roformer-edge deploy` makes a bundle of a checkpoint"
+                    f"{maker} makes a bundle of a checkpoint"
                 )
             return DirectoryStorage(path)
         if path.is_file():

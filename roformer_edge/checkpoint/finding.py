@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import Any
 from roformer_edge.checkpoint.adapters import ADAPTER_CONFIG, Adapter, find_base, read_adapter_settings
 from roformer_edge.checkpoint.flax_msgpack import open_flax
 from roformer_edge.checkpoint.keras_h5 import open_keras
+from roformer_edge.checkpoint.leftovers import matching
 from roformer_edge.checkpoint.modules import (
     MODULES_NAME,
     Modules,
@@ -31,6 +32,7 @@ from roformer_edge.checkpoint.torch_pickle import open_torch
 from roformer_edge.checkpoint.weight_file import WeightFile, foreign_reader
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
+from roformer_edge.hub import local_directory
 from roformer_edge.lfs import find_pointer, pointer_message
 from roformer_edge.records import parse_object
 from roformer_edge.sentence import TOKENS
@@ -227,21 +229,24 @@ class CheckpointFiles:
         return read_config_values(self.directory if own else self.base)
 
 
-def find_checkpoint(path: str | Path) -> CheckpointFiles:
-    """Find the checkpoint that a path means.
+def find_checkpoint(path: str | Path, revision: str | None = None) -> CheckpointFiles:
+    """Find the checkpoint that a path or a name means.
 
     Args:
         path: A checkpoint directory; or, in a cache of Hugging Face, the directory of one model
-            (``models--owner--name``), whose snapshot is then taken, or one above that holds one model only.
+            (``models--owner--name``), whose snapshot is then taken, or one above that holds one model only; or the name
+            of a model, ``owner/name``, which is then downloaded.
+        revision: A branch, tag or commit of a name.
 
     Raises:
         CheckpointError: There is nothing, a file, or more than one model.
+        MissingDependencyError: A name, and ``huggingface_hub`` is not installed.
     """
-    path = Path(path)
+    path = local_directory(path, _weights_among, revision=revision)
     if path.is_file():
         raise CheckpointError(f"{path} is a file; give the directory that it lies in, with {CONFIG_NAME} beside it")
     if not path.is_dir():
-        raise CheckpointError(f"no such checkpoint directory: {path} (names of a model hub are not downloaded)")
+        raise CheckpointError(f"no such checkpoint directory: {path} (names of a model hub are owner/model)")
     if any((path / name).exists() for name in (CONFIG_NAME, ADAPTER_CONFIG, MODULES_NAME)):
         return CheckpointFiles(path, _name(path))
     models = sorted(folder for folder in _cached_models(path) if (folder / "snapshots").is_dir())
@@ -283,6 +288,24 @@ def find_weights(directory: Path) -> FoundWeights:
             if fnmatch(path.name, pattern):
                 raise CheckpointError(f"{directory} holds no weights that are read here: {path.name} is {what}")
     raise CheckpointError(f"{directory} holds no weights: expected one of {expected}")
+
+
+def _weights_among(names: Sequence[str]) -> list[str]:
+    """Choose the best weights among the names of a repository, as :func:`find_weights` does in a directory.
+
+    Adapters and their settings come along; where it cannot be told which weights are meant, all that may be.
+    """
+    root = [name for name in names if "/" not in name]
+    adapters = matching(root, ("adapter_model*",))
+    for row in FORMATS:
+        stem, suffix = Path(row.file).stem, Path(row.file).suffix
+        index = f"{row.file}{_INDEX}"
+        if found := matching(root, (row.file,)):  # which TensorFlow 1 gives its data beside it
+            return [*adapters, *found, *matching(root, [f"{Path(name).stem}.data-*" for name in found])]
+        if index in root:
+            return [*adapters, index, *matching(root, (f"{stem}-*-of-*{suffix}",))]
+    others = matching(root, [pattern for row in FORMATS for pattern in row.others])
+    return [*adapters, *(name for name in others if not matching([name], _NO_WEIGHTS))]
 
 
 def _only(directory: Path, candidates: list[tuple[WeightFormat, Path]]) -> FoundWeights:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.output import say, say_lines, tell
+from roformer_edge.cli import options
+from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where bundles and report go (default: roformer-edge-demo)",
     )
+    options.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,6 +33,16 @@ def run(args: argparse.Namespace) -> int:
 
     with ProgressLine() as progress:
         demo = run_demo(args.out, progress)
+    if args.json:
+        print_json(
+            {
+                "deployments": [options.deployment_values(deployment) for deployment in demo.deployments],
+                "left_out": list(demo.left_out),
+                "answers": [{"text": text, "answers": [vars(one) for one in found]} for text, found in demo.answers],
+                "report": [str(path) for path in demo.report_files],
+            }
+        )
+        return 0
     for line in demo.left_out:
         tell(f"note: left out: {line}")
     say_lines(overview_table(demo.reports))

@@ -82,15 +82,20 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     name = parser.parse_args(arguments[:1]).command
     if name not in COMMANDS:
         parser.error(str(UnknownNameError("command", name, COMMANDS)))
-    module, summary = COMMANDS[name]
-    implementation = importlib.import_module(module)
-    command = _Parser(prog=f"roformer-edge {name}", description=summary[0].upper() + summary[1:] + ".")
-    implementation.add_arguments(command)
+    command = parser_of(name)
     # texts may stand before and after options; a parser of parsers cannot, and needs not
     nested = any(isinstance(action, argparse._SubParsersAction) for action in command._actions)
     args = (command.parse_args if nested else command.parse_intermixed_args)(arguments[1:])
-    args.run = implementation.run
+    args.run = importlib.import_module(COMMANDS[name][0]).run
     return args
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """Make the parser of a command, a key of ``COMMANDS``."""
+    module, summary = COMMANDS[name]
+    command = _Parser(prog=f"roformer-edge {name}", description=summary[0].upper() + summary[1:] + ".")
+    importlib.import_module(module).add_arguments(command)
+    return command
 
 
 # option of the package -> what it is called on the command line, where that is not the same with dashes

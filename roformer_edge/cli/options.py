@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.texts import add_fields, field_names
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
     """Add the positional source of an export."""
-    parser.add_argument("source", type=Path, metavar="SOURCE", help=description)
+    parser.add_argument("source", type=Path, metavar="SOURCE", help=f"{description}; or owner/model on a hub")
+    add_revision(parser)
+
+
+def add_revision(parser: argparse.ArgumentParser) -> None:
+    """Add which state of a checkpoint on a model hub is meant."""
+    parser.add_argument("--revision", metavar="NAME", help="of owner/model: a branch, tag or commit (default: main)")
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +133,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
     from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
+        revision=args.revision,
         task=args.task,
         max_length=args.max_length,
         format=args.format or DEFAULT_FORMAT,
@@ -154,6 +161,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         make = partial(DeployOptions.for_target, args.target)
     return make(
         **chosen,
+        revision=args.revision,
         task=args.task,
         max_length=args.max_length,
         keep_float=tuple(args.keep_float),
@@ -187,22 +195,8 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
         tell(f"note: {note}")
     for warning in deployment.warnings:
         tell(f"warning: {warning}")
-    files = [str(path) for path in deployment.report_files]
     if as_json:
-        print_json(
-            {
-                "bundle": str(deployment.bundle),
-                "task": manifest.task,
-                "format": manifest.format,
-                "recipe": manifest.recipe.name,
-                "bytes": manifest.total_bytes,
-                "parity": to_values(parity),
-                "measured": manifest.measured and to_values(manifest.measured),
-                "notes": list(manifest.notes),
-                "warnings": list(deployment.warnings),
-                "report": files,
-            }
-        )
+        print_json(deployment_values(deployment))
         return
     if report is not None:
         from roformer_edge.validate.render.terminal import summary_table
@@ -215,8 +209,25 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
         say(f"parity: {far}, from {parity.reference}")
     else:
         say(f"parity: not checked: {parity.reason}")
-    for file in files:
+    for file in deployment.report_files:
         say(f"report: {file}")
+
+
+def deployment_values(deployment: Deployment) -> dict[str, Any]:
+    """Tell machines what was made, as JSON values."""
+    manifest = deployment.manifest
+    return {
+        "bundle": str(deployment.bundle),
+        "task": manifest.task,
+        "format": manifest.format,
+        "recipe": manifest.recipe.name,
+        "bytes": manifest.total_bytes,
+        "parity": to_values(manifest.parity),
+        "measured": manifest.measured and to_values(manifest.measured),
+        "notes": list(manifest.notes),
+        "warnings": list(deployment.warnings),
+        "report": [str(path) for path in deployment.report_files],
+    }
 
 
 def numbers(value: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roformer_edge.cli.options import add_revision
 from roformer_edge.cli.output import print_json
 from roformer_edge.cli.texts import add_texts, read_inputs
 
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "source", type=Path, metavar="SOURCE", help="a checkpoint directory with vocab.txt, or a bundle"
+        "source",
+        type=Path,
+        metavar="SOURCE",
+        help="a checkpoint directory, its name on a hub, or a bundle",
     )
+    add_revision(parser)
     add_texts(parser)
     parser.add_argument(
         "--tokenizer", default="auto", help="slow, fast, or auto for what the source says (default: auto)"
@@ -26,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print tokens, ids and offsets of every text as one JSON line."""
-    tokenizer = _open(args.source, args.tokenizer)
+    tokenizer = _open(args.source, args.tokenizer, args.revision)
     for text in read_inputs(args):
         encoding = tokenizer.encode_text(text)
         print_json(
@@ -40,14 +45,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open(source: Path, mode: str) -> Tokenizer:
+def _open(source: Path, mode: str, revision: str | None) -> Tokenizer:
     from roformer_edge.bundle.reader import is_bundle, open_bundle
     from roformer_edge.errors import OptionError
     from roformer_edge.runtime.loading import tokenizer_of_bundle
     from roformer_edge.tokenizer import load_tokenizer
 
     if not is_bundle(source):
-        return load_tokenizer(source, mode=mode)
+        return load_tokenizer(source, mode=mode, revision=revision)
+    if revision is not None:
+        raise OptionError("--revision", revision, "left out for a bundle; it is for names such as owner/model")
     if mode != "auto":
         raise OptionError("--tokenizer", mode, "left out for a bundle, which knows its own")
     with open_bundle(source) as bundle:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.options import add_json, add_slices
+from roformer_edge.cli.options import add_json, add_revision, add_slices
 from roformer_edge.cli.output import print_json, say, say_lines
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_fields, field_names
@@ -28,7 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="a candidate: a bundle's directory, .rfe archive or .tflite file; several are put side by side",
     )
-    parser.add_argument("--reference", required=True, metavar="SOURCE", help="checkpoint directory or float32 bundle")
+    parser.add_argument(
+        "--reference", required=True, metavar="SOURCE", help="checkpoint directory, its name on a hub, or a bundle"
+    )
+    add_revision(parser)
     parser.add_argument(
         "--data", required=True, metavar="FILE", help="labelled JSON Lines, CSV or TSV; - is JSON Lines on stdin"
     )
@@ -90,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
             threads=args.threads,
             truncation=args.truncate,
             pooling=None if is_bundle(args.reference) else pooling_of_bundle(args.bundles[0]),
+            revision=args.revision,
         ) as reference:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)

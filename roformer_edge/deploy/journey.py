@@ -19,7 +19,7 @@ from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, m
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
+from roformer_edge.errors import BudgetExceededError, OptionError, OutputError, advice
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
@@ -62,7 +62,7 @@ def deploy_checkpoint(
     """Make a bundle of a checkpoint and, where evaluation data is given, measure what it lost.
 
     Args:
-        source: A Hugging Face checkpoint directory, or a float32 bundle.
+        source: A Hugging Face checkpoint directory, the name of one on a hub, or a float32 bundle.
         out: The bundle's directory, or nothing there yet. A name that ends in ``.rfe`` or, with TFLite, in ``.tflite``
             makes one file of the bundle; see ``bundle.pack``.
         options: What to make of it; an int8 ONNX bundle for the task that the checkpoint names by default.
@@ -95,11 +95,14 @@ def deploy_checkpoint(
             max_length=_max_length(source, options),
             ignore_weights=options.ignore_weights,
             pooling=options.pooling,
+            revision=options.revision,
         ) as model:
             examples = _examples(options, model)
             batches = _calibration_batches(options, model)
-            progress.stage("reference")
-            reference = open_session(model, _THREADS) if examples or available("torch") else None
+            reference = None
+            if examples or available("torch"):
+                progress.stage("reference")
+                reference = open_session(model, _THREADS)
             answers = None
             if isinstance(reference, TorchSession):
                 answers = torch_answers(reference.model, model.config, model.task)
@@ -142,14 +145,12 @@ def deploy_checkpoint(
             manifest = manifest.replace(measured=measured_loss(report))
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
-    report_files: tuple[Path, ...] = ()
-    if report is not None and options.report is not None:
-        try:
-            report_files = tuple(write_report(report, options.report))
-        except OutputError as error:
-            raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
     return Deployment(
-        bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
+        bundle=bundle,
+        manifest=manifest,
+        report=report,
+        report_files=_report_files(report, options.report, bundle),
+        warnings=exported.warnings,
     )
 
 
@@ -194,10 +195,12 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
         max_length=options.max_length,
         ignore_weights=options.ignore_weights,
         pooling=options.pooling,
+        revision=options.revision,
     ) as model:
         positions = model.config.max_position_embeddings
     if options.lengths[-1] > positions:
-        allowed = f"at most {positions}, the model's number of positions (--max-length gives it more)"
+        more = advice(python="max_length=", command="--max-length")
+        allowed = f"at most {positions}, the model's number of positions ({more} gives it more)"
         raise OptionError("lengths", options.lengths[-1], allowed)
     return options.lengths[-1]
 
@@ -267,6 +270,16 @@ def _keep_budget(report: Report, folder: Path | None) -> None:
             except OutputError as why:
                 raise BudgetExceededError(f"{error}; {why}") from None
         raise
+
+
+def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> tuple[Path, ...]:
+    """Write the report of a finished bundle, where one is wanted."""
+    if report is None or folder is None:
+        return ()
+    try:
+        return tuple(write_report(report, folder))
+    except OutputError as error:
+        raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
 
 
 def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptions:

@@ -25,6 +25,7 @@ class DeployOptions:
     """What can be chosen about a deployment.
 
     Attributes:
+        revision: A branch, tag or commit of a source that is a name on a model hub; ``None`` for ``main``.
         task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
         format: The format of the model file; a key of ``formats.FORMATS``.
         runtime: What the bundle is to run on, one of the format's ``runtimes``; ``None`` for the first.
@@ -58,6 +59,7 @@ class DeployOptions:
         keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
     """
 
+    revision: str | None = None
     task: str | None = None
     format: str = DEFAULT_FORMAT
     runtime: str | None = None

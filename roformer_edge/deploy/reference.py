@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from roformer_edge._extras import available
 from roformer_edge.bundle.reader import is_bundle
 from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import BackendError
+from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
@@ -36,6 +36,7 @@ def open_reference(
     truncation: bool = False,
     max_length: int | None = None,
     pooling: str | None = None,
+    revision: str | None = None,
 ) -> Iterator[Predictor]:
     """Open the model that a bundle is measured against.
 
@@ -50,11 +51,15 @@ def open_reference(
         truncation: Cut texts that are longer than the model allows.
         max_length: The most tokens of a text, for a checkpoint: see ``DeployOptions``.
         pooling: How one vector is made of a text, for a checkpoint: see ``DeployOptions``.
+        revision: A branch, tag or commit, for a name on a model hub: see ``DeployOptions``.
     """
     if is_bundle(source):
+        if revision is not None:
+            raise OptionError("revision", revision, "left out for a bundle; it is for names such as owner/model")
         yield open_predictor(source, task=task, threads=threads, truncate=truncation)
         return
-    with open_source(source, task, tokenizer, max_length=max_length, pooling=pooling) as model:
+    opened = open_source(source, task, tokenizer, max_length=max_length, pooling=pooling, revision=revision)
+    with opened as model:
         yield predictor_of_source(model, open_session(model, threads), threads, truncation=truncation)
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from roformer_edge.bundle.crf import read_crf
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
 from roformer_edge.bundle.sentence import read_sentence
-from roformer_edge.checkpoint.finding import find_checkpoint
+from roformer_edge.checkpoint.finding import CheckpointFiles, find_checkpoint
 from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.config import RoFormerConfig, check_vocabulary
-from roformer_edge.errors import OptionError, UnsupportedModelError
+from roformer_edge.errors import OptionError, UnsupportedModelError, advice
 from roformer_edge.runtime.loading import tokenizer_of_bundle
 from roformer_edge.tasks import Task, get_task
 from roformer_edge.tokenizer import Tokenizer
@@ -69,16 +69,18 @@ def open_source(
     max_length: int | None = None,
     ignore_weights: Sequence[str] = (),
     pooling: str | None = None,
+    revision: str | None = None,
 ) -> Iterator[SourceModel]:
     """Open a checkpoint directory or a float32 bundle; its files are closed at the end of the block.
 
     Args:
-        path: Either of them.
+        path: Either of them, or the name of a checkpoint on a model hub.
         task: A key of ``tasks.TASKS``, whose head must be there; ``None`` for the one that the files name.
         mode: ``"slow"``, ``"fast"`` or ``"auto"`` for the tokenizer of a checkpoint; a bundle keeps the one it has.
         max_length: The most tokens of a text, in place of the source's own number of positions.
         ignore_weights: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
         pooling: See there; a bundle keeps the one it has.
+        revision: A branch, tag or commit of a name.
 
     Raises:
         CheckpointError: The weights cannot be used.
@@ -89,21 +91,24 @@ def open_source(
     """
     path = Path(path)
     if is_bundle(path):
+        if revision is not None:
+            raise OptionError("revision", revision, "left out for a bundle; it is for names such as owner/model")
         if ignore_weights:
             raise OptionError("ignore_weights", ignore_weights[0], "left out for a bundle, which holds no others")
         if pooling is not None:
             raise OptionError("pooling", pooling, "left out for a bundle, which knows its own")
         model = _open_bundle(path, task, mode, max_length)
     else:
+        files = find_checkpoint(path, revision)
         model = _open_checkpoint(
-            path, task, mode, max_length=max_length, ignore_weights=ignore_weights, pooling=pooling
+            files, task, mode, max_length=max_length, ignore_weights=ignore_weights, pooling=pooling
         )
     with model.checkpoint:
         yield model
 
 
 def _open_checkpoint(
-    path: Path,
+    files: CheckpointFiles,
     asked: str | None,
     mode: str,
     *,
@@ -111,7 +116,6 @@ def _open_checkpoint(
     ignore_weights: Sequence[str],
     pooling: str | None,
 ) -> SourceModel:
-    files = find_checkpoint(path)
     task = files.task if asked is None else get_task(asked)
     checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights, pooling=pooling)
     tokenizer = open_tokenizer(files, mode)
@@ -129,7 +133,7 @@ def _open_checkpoint(
         tokenizer=tokenizer,
         tokenizer_mode=mode,
         pooling=pooling,
-        path=path,
+        path=files.directory,
         name=files.name,
         digest=checkpoint.digest,
         notes=(*checkpoint.notes, *tokenizer.notes, *spare),
@@ -150,7 +154,8 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         if manifest.find("weights") is None:
             raise UnsupportedModelError(
                 f"{path} holds a graph and not the weights that it was made of; quantise the checkpoint, or export it "
-                "again with its weights (roformer-edge export)"
+                "again with its weights "
+                + advice(python="(recipe='fp32', keep_weights=True)", command="(roformer-edge export)")
             )
         config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
         arrays, crf, sentence = _read_arrays(bundle), read_crf(bundle), read_sentence(bundle)

@@ -18,6 +18,7 @@ from roformer_edge.errors import (
     SelfTestError,
     UnknownNameError,
     UnsupportedModelError,
+    advice,
 )
 from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.records import parse_object
@@ -144,7 +145,8 @@ def _advice(bundle: Bundle, row: Format) -> str:
     needed = " or ".join(f"{name} {version}" for name, version in sorted(bundle.manifest.minimum_runtime.items()))
     other = next((name for name, minimum in row.runtimes.items() if package in minimum), None)
     suited = bundle.manifest.minimum_runtime.get(package) is None and other is not None
-    return f"install {needed} or newer" + (f", or deploy for this engine (--runtime {other})" if suited else "")
+    told = advice(python=f"DeployOptions(runtime={other!r})", command=f"deploy --runtime {other}")
+    return f"install {needed} or newer" + (f", or deploy for this engine ({told})" if suited else "")
 
 
 def _run_self_test(bundle: Bundle, row: Format, loaded: Pipeline, doubts: Sequence[str]) -> float:

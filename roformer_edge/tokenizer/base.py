@@ -743,20 +743,21 @@ class Tokenizer:
     # files and bundles
 
     @classmethod
-    def from_pretrained(cls, directory: str | os.PathLike[str], **options: Any) -> Self:
+    def from_pretrained(cls, directory: str | os.PathLike[str], *, revision: str | None = None, **options: Any) -> Self:
         """Read a directory that transformers or :meth:`save_pretrained` wrote.
 
         Args:
             directory: Holds ``vocab.txt`` or ``tokenizer.json``, and what else ``save_pretrained`` writes, as far as
-                it is there.
+                it is there; or the name of a model on a hub.
+            revision: A branch, tag or commit of a name.
             options: Arguments of the class that win over what the directory says.
 
         Raises:
             VocabularyError: A file is missing or malformed, or says what cannot be followed.
         """
-        from roformer_edge.tokenizer.files import read_directory
+        from roformer_edge.tokenizer.files import here, read_directory
 
-        return read_directory(directory, cls, options)
+        return read_directory(here(directory, revision), cls, options)
 
     def save_pretrained(self, directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write a directory that :meth:`from_pretrained` and transformers read; return the paths of its files."""

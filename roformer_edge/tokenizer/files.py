@@ -413,6 +413,16 @@ def _note_unknown(name: str, keys: set[str], notes: list[str]) -> None:
         notes.append(f"{name}: keys that are not known here have no effect: {listed}{more}")
 
 
+def here(directory: str | os.PathLike[str], revision: str | None = None) -> str:
+    """Return a directory as it is, or the one that a name on a model hub is downloaded to."""
+    path = os.fspath(directory)
+    if os.path.exists(path) and revision is None:  # noqa: PTH110 - as a bundle's tokenizer, which starts without pathlib
+        return path
+    from roformer_edge.hub import local_directory
+
+    return os.fspath(local_directory(path, revision=revision))
+
+
 def _folder(directory: str | os.PathLike[str]) -> str:
     folder = os.fspath(directory)
     if os.path.isfile(folder):  # noqa: PTH113

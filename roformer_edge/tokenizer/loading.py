@@ -27,24 +27,29 @@ MODES = {
 }
 
 
-def load_tokenizer(directory: str | os.PathLike[str], mode: str = "auto", segmenter: str = "words") -> Tokenizer:
+def load_tokenizer(
+    directory: str | os.PathLike[str], mode: str = "auto", segmenter: str = "words", *, revision: str | None = None
+) -> Tokenizer:
     """Open the tokenizer of a directory.
 
     What its files say and is not followed, or is odd, stands in ``notes`` of what is returned.
 
     Args:
         directory: What transformers or ``save_pretrained`` wrote; ``vocab.txt`` or ``tokenizer.json`` at least.
+            Or the name of a model on a hub.
         mode: ``"slow"``, ``"fast"``, ``"bert"``, ``"plain"``, or ``"auto"`` for what the files say:
             ``tokenizer_class`` of ``tokenizer_config.json`` or else of ``config.json``, and ``tokenizer.json``.
         segmenter: ``"words"``, or ``"rjieba"`` for the Rust package with equal words.
+        revision: A branch, tag or commit of a name.
 
     Raises:
         UnknownNameError: No such mode or segmenter.
         VocabularyError: A file is missing or malformed, says what cannot be followed, or is another model's.
     """
-    if mode == "auto":
-        from roformer_edge.tokenizer.files import choose_mode
+    from roformer_edge.tokenizer.files import choose_mode, here
 
+    directory = here(directory, revision)
+    if mode == "auto":
         mode = choose_mode(directory)
     return _class_of(mode, ("auto", *MODES)).from_pretrained(directory, segmenter=segmenter)
 

@@ -107,7 +107,7 @@ def open_tokenizer(files: CheckpointFiles, mode: str) -> Tokenizer:
             "steps of its own; add a Lowercase normalizer there"
         )
     # texts are lower-cased first; whether accents are dropped is not changed by that in the fast tokenizers
-    accents = {"strip_accents": bool(tokenizer.strip_accents)} if tokenizer.is_fast else {}
+    accents: dict[str, Any] = {"strip_accents": bool(tokenizer.strip_accents)} if tokenizer.is_fast else {}
     return type(tokenizer).from_pretrained(directory, do_lower_case=True, **accents)
 
 

@@ -176,7 +176,9 @@ def test_inconsistent_parity_in_a_file_says_where() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source": "/home/me/checkpoint"}, "a name without folders"),
+        ({"source": "/home/me/checkpoint"}, "a name without folders, or owner/model"),
+        ({"source": "me/checkpoints/mine"}, "a name without folders"),
+        ({"source": "../checkpoint"}, "a name without folders"),
         ({"source": "c:\\me"}, "a name without folders"),
         ({"created": "yesterday"}, "created must look like"),
         ({"created": "2025-13-01T00:00:00Z"}, "created must look like"),
@@ -190,7 +192,8 @@ def test_provenance_names_no_folder_and_a_real_time(changes: dict, message: str)
         "created": "2025-01-31T23:59:59Z",
         "tools": {},
     }
-    Provenance(**right)
+    for source in ("x", "owner/model-v1.0"):
+        Provenance(**{**right, "source": source})
     with pytest.raises(BundleFormatError, match=message):
         Provenance(**{**right, **changes})
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from contextlib import nullcontext
 
 import pytest
 
 from roformer_edge import load
+from roformer_edge.cli.main import main
 from roformer_edge.demo import journey
 from roformer_edge.demo.embedded import embedded_evaluation
 from roformer_edge.demo.journey import MAX_DROP, SENTENCES, run_demo
@@ -151,3 +153,11 @@ def test_a_format_without_its_engine_is_left_out_and_said(few, monkeypatch, tmp_
     (line,) = demo.left_out
     assert line.startswith("tflite: ")
     assert "roformer-edge[tflite]" in line
+
+
+def test_machines_get_one_object(demo, monkeypatch, capsys):
+    monkeypatch.setattr(journey, "run_demo", lambda out, progress: demo)
+    assert main(["demo", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [made["bundle"] for made in told["deployments"]] == [str(made.bundle) for made in demo.deployments]
+    assert [found["answers"][0]["label"] for found in told["answers"]] == MEANINGS

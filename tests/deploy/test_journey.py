@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from roformer_edge.deploy.journey import deploy_checkpoint
 from tests.tiny_checkpoint import LABELS, TEXTS, write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,3 +78,19 @@ def test_the_manifest_of_the_draft_is_read_once(made) -> None:
 
 def test_the_data_is_read_once_for_each_use(made) -> None:
     assert made["opened"]["dev.jsonl"] == 2
+
+
+@pytest.mark.parametrize("torch", [True, False])
+def test_stages_are_those_of_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torch: bool) -> None:
+    class Listener:
+        stages: ClassVar[list[str]] = []
+
+        def stage(self, name: str) -> None:
+            self.stages.append(name)
+
+        def step(self, done: int, total: int | None) -> None: ...
+
+    monkeypatch.setattr("roformer_edge.deploy.journey.available", lambda package: torch)
+    deployment = deploy_checkpoint(write_checkpoint(tmp_path / "checkpoint"), tmp_path / "out", progress=Listener())
+    assert ("parity" in Listener.stages) == ("reference" in Listener.stages) == torch
+    assert deployment.manifest.parity.checked == torch

@@ -81,7 +81,9 @@ def test_a_bundle_for_new_engines_is_refused_with_a_sentence(old_tflite_python, 
     error = ask(old_tflite_python, deploy(tmp_path / "bundle", NEW, "int8-dynamic"), texts[:1])["error"]
     assert error.startswith("BackendError: tflite-runtime 2.14.0 cannot load the model: ")
     assert "tflite-runtime 2.14.0 is none of the engines that the bundle was made for" in error
-    assert error.endswith("install ai-edge-litert 1.4 or newer, or deploy for this engine (--runtime tflite-2.14)")
+    assert error.endswith(
+        "install ai-edge-litert 1.4 or newer, or deploy for this engine (DeployOptions(runtime='tflite-2.14'))"
+    )
 
 
 def test_operators_that_call_themselves_older_than_they_are_are_found_out(

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from roformer_edge.bundle.self_test_vectors import SelfTest
-from roformer_edge.errors import BackendError, BundleFormatError, SelfTestError, UnsupportedModelError
+from roformer_edge.errors import (
+    BackendError,
+    BundleFormatError,
+    OptionError,
+    SelfTestError,
+    TextError,
+    UnsupportedModelError,
+)
 from roformer_edge.runtime.backends import onnxruntime as backend
 from roformer_edge.runtime.bench import BenchOptions, bench_bundle
 from roformer_edge.runtime.loading import load
@@ -95,6 +102,28 @@ def test_labels_belong_to_the_tasks_that_answer_with_them(bundles: dict[str, Pat
 def test_a_model_of_single_texts_is_refused_where_rows_are_pairs(tmp_path: Path, task: str) -> None:
     with pytest.raises(UnsupportedModelError, match=f"config.type_vocab_size is 1, and {task} needs 2"):
         bundle_of(task, tmp_path, "fp32", type_vocab_size=1)
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments"),
+    [
+        ("question-answering", ("谁？", "我关灯")),
+        ("multiple-choice", ("今天", "几点", ["好", "不"])),
+        ("text-classification", ("今天", "好")),
+    ],
+)
+def test_texts_in_several_arguments_are_told_how_they_go_into_one(
+    bundles: dict[str, Path], task: str, arguments: tuple
+) -> None:
+    with load(bundles[task]) as pipeline:
+        for named in ({}, {"top_k": 2}):
+            with pytest.raises(TextError, match=rf"is one argument, a .*tuple of .*found {len(arguments)} arguments"):
+                pipeline(*arguments, **named)
+        # as the message says
+        assert pipeline(arguments, 2) == pipeline(arguments, top_k=2)
+        assert isinstance(pipeline(arguments), type(pipeline(arguments, 2)[0]))
+        with pytest.raises(OptionError, match="top_k must be a whole number of at least 1"):
+            pipeline(arguments, 0)
 
 
 @pytest.mark.parametrize("task", TASKS)

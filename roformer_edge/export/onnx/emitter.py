@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
-from roformer_edge.errors import ExportError, UnknownNameError
+from roformer_edge.errors import ExportError, UnknownNameError, advice
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.border import Border
 from roformer_edge.export.network.emitter import Attention, Norm, Product, Table
@@ -47,7 +47,8 @@ def build_graph(weights: Weights, task: Task, options: ExportOptions) -> Graph:
     if index_dtype not in INDEX_DTYPES:
         raise UnknownNameError("index dtype", index_dtype, INDEX_DTYPES)
     if options.lengths:
-        raise ExportError("an ONNX graph takes texts of any length; leave the lengths out (--lengths)")
+        given = advice(python="lengths=", command="--lengths")
+        raise ExportError(f"an ONNX graph takes texts of any length; leave {given} out")
     emitter = OnnxEmitter(task, options.preset)
     emit_network(emitter, weights, task)
     return emitter.finish(weights.config, index_dtype)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.checkpoint.saving import save_checkpoint
@@ -55,24 +56,26 @@ class FlaxRoFormerPreTrainedModel:
         new_head: bool = False,
         seed: int = 0,
         ignore_weights: Sequence[str] = (),
+        revision: str | None = None,
         **changes: Any,
     ) -> Self:
         """Load a checkpoint directory of any framework.
 
         Args:
-            directory: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
+            directory: See :func:`~roformer_edge.checkpoint.finding.find_checkpoint`.
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
                 another number of labels; without it that is an error.
             seed: Seed of the random numbers of that head.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
+            revision: A branch, tag or commit, where the directory is the name of a model on a hub.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
         checkpoint = load_architecture(
-            directory,
+            find_checkpoint(directory, revision),
             cls.architecture,
             config=config,
             changes=changes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
@@ -48,6 +49,11 @@ class TFRoFormerPreTrainedModel(keras.Model):
     architecture: ClassVar[str]
     output_class: ClassVar[type[ModelOutput]] = LogitsOutput
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let ``keras.saving.load_model`` find every class of a model by its name."""
+        super().__init_subclass__(**options)
+        keras.saving.register_keras_serializable(package="roformer_edge")(cls)
+
     def __init__(self, config: RoFormerConfig) -> None:
         super().__init__()
         self.config = config
@@ -55,6 +61,7 @@ class TFRoFormerPreTrainedModel(keras.Model):
         self.roformer = RoFormerEncoder(config, self.registry)
         self.add_head(config)
         self.built = True
+        self._exporting = False
 
     def add_head(self, config: RoFormerConfig) -> None:
         """Create the head's layers."""
@@ -75,8 +82,10 @@ class TFRoFormerPreTrainedModel(keras.Model):
         if isinstance(inputs, (Mapping, list, tuple)):
             beside = dict(zip(INPUT_NAMES[1:], args[1:], strict=False))
             given.pop("input_ids", None)
-            return super().__call__(**{**named_inputs(inputs), **beside, **given})
-        return super().__call__(*args, **given)
+            args, given = (), {**named_inputs(inputs), **beside, **given}
+        output = super().__call__(*args, **given)
+        # a graph for serving returns tensors by name, and nothing that holds tensors
+        return dict(_tensors(output.items())) if self._exporting and isinstance(output, ModelOutput) else output
 
     def call(
         self,
@@ -203,23 +212,25 @@ class TFRoFormerPreTrainedModel(keras.Model):
         config: RoFormerConfig | None = None,
         new_head: bool = False,
         ignore_weights: Sequence[str] = (),
+        revision: str | None = None,
         **changes: Any,
     ) -> Self:
         """Load a checkpoint directory of any framework.
 
         Args:
-            directory: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
+            directory: See :func:`~roformer_edge.checkpoint.finding.find_checkpoint`.
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Keep a random head where the checkpoint has none, or one of another shape, such as one for
                 another number of labels; without it that is an error.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
+            revision: A branch, tag or commit, where the directory is the name of a model on a hub.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
         checkpoint = load_architecture(
-            directory,
+            find_checkpoint(directory, revision),
             cls.architecture,
             config=config,
             changes=changes,
@@ -236,6 +247,37 @@ class TFRoFormerPreTrainedModel(keras.Model):
                     variable.assign(array.T if transposed else array)
         return model
 
+    def get_config(self) -> dict[str, Any]:
+        """Return what ``model.save("x.keras")`` writes beside the weights: the content of ``config.json``."""
+        return {"config": self.config.to_dict()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Self:
+        """Make the model that :meth:`get_config` describes."""
+        return cls(RoFormerConfig.from_dict(config["config"]))
+
+    def export(self, filepath: str | Path, format: str = "tf_saved_model", **options: Any) -> Any:
+        """Write a graph for serving, as Keras does.
+
+        Args:
+            filepath: A directory, or a file where the format is one.
+            format: A format that ``keras.Model.export`` knows.
+            **options: As there. The outputs go by their names, those in tuples by name and place, such as
+                ``past_key_values_0_1``. Without ``input_signature`` the inputs are ids, mask and token types of any
+                number of texts and tokens.
+        """
+        if options.get("input_signature") is None:
+            shape = (None,) * (3 if self.architecture == "RoFormerForMultipleChoice" else 2)
+            names = INPUT_NAMES[:3]
+            options["input_signature"] = [
+                {name: keras.InputSpec(shape=shape, dtype="int32", name=name) for name in names}
+            ]
+        self._exporting = True
+        try:
+            return super().export(filepath, format=format, **options)
+        finally:
+            self._exporting = False
+
     def save_pretrained(self, directory: str | Path) -> Path:
         """Write ``config.json`` and ``model.safetensors``, which every framework here and transformers' torch read."""
         return save_checkpoint(directory, self.config, self.architecture, self.canonical_arrays())
@@ -247,6 +289,15 @@ class TFRoFormerPreTrainedModel(keras.Model):
             array = ops.convert_to_numpy(variable.value)
             found[name] = np.ascontiguousarray(array.T) if transposed else array
         return found
+
+
+def _tensors(fields: Iterable[tuple[Any, Any]], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Name every tensor in some fields, those in tuples by their place: ``past_key_values_0_1``."""
+    for name, value in fields:
+        if isinstance(value, tuple):
+            yield from _tensors(enumerate(value), f"{prefix}{name}_")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _logits_of(output: Any) -> Any:

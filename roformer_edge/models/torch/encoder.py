@@ -29,7 +29,7 @@ from roformer_edge.models.torch.attention import (
     linear,
     norm,
 )
-from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel
+from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel, answer
 
 ATTENTIONS = ("softmax", "linear")
 
@@ -273,7 +273,7 @@ class RoFormerModel(RoFormerPreTrainedModel):
             attentions=_weights(layer.weights for layer in layers) if output_attentions else None,
             cross_attentions=_weights(layer.cross_weights for layer in layers) if output_attentions and cross else None,
         )
-        return output.as_asked(return_dict, self.config)
+        return answer(output, return_dict, self.config)
 
     def _self_mask(self, mask: Tensor | None, states: Tensor, past: int) -> Tensor | None:
         """Make the additive mask of the self-attention: padding, and in a decoder the future."""

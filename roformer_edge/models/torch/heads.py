@@ -17,7 +17,7 @@ from roformer_edge.models.torch import losses
 from roformer_edge.models.torch.attention import Cache
 from roformer_edge.models.torch.encoder import ACTIVATIONS, RoFormerModel
 from roformer_edge.models.torch.generation import GenerationMixin
-from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel
+from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel, answer
 
 __all__ = [
     "RoFormerForCausalLM",
@@ -76,7 +76,7 @@ class _HeadedModel(RoFormerPreTrainedModel):
         )
         logits = self.head(encoded.last_hidden_state)
         loss = None if labels is None else self.loss(logits, labels)
-        return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
+        return answer(_with_logits(encoded, logits, loss), return_dict, self.config)
 
 
 def _with_logits(encoded: EncoderOutput[Tensor], logits: Tensor, loss: Tensor | None) -> LogitsOutput[Tensor]:
@@ -177,7 +177,7 @@ class RoFormerForMaskedLM(_LanguageModel):
         )
         logits = self.head(encoded.last_hidden_state)
         loss = None if labels is None else self.loss(logits, labels)
-        return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
+        return answer(_with_logits(encoded, logits, loss), return_dict, self.config)
 
 
 class RoFormerForCausalLM(GenerationMixin, _LanguageModel):
@@ -225,7 +225,7 @@ class RoFormerForCausalLM(GenerationMixin, _LanguageModel):
         )
         logits = self.head(encoded.last_hidden_state)
         loss = None if labels is None else self.loss(logits, labels)
-        return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
+        return answer(_with_logits(encoded, logits, loss), return_dict, self.config)
 
 
 class RoFormerClassificationHead(nn.Module):
@@ -325,7 +325,7 @@ class RoFormerForMultipleChoice(_HeadedModel):
         )
         logits = self.head(pool(encoded.last_hidden_state, attention_mask, self.summary_type)).view(given.shape[:2])
         loss = None if labels is None else self.loss(logits, labels)
-        return _with_logits(encoded, logits, loss).as_asked(return_dict, self.config)
+        return answer(_with_logits(encoded, logits, loss), return_dict, self.config)
 
 
 def _flat(given: Tensor | None) -> Tensor | None:
@@ -395,4 +395,4 @@ class RoFormerForQuestionAnswering(RoFormerPreTrainedModel):
             hidden_states=encoded.hidden_states,
             attentions=encoded.attentions,
         )
-        return output.as_asked(return_dict, self.config)
+        return answer(output, return_dict, self.config)

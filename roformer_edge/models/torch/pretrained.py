@@ -5,20 +5,35 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
 from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, SentenceOutput, SpanOutput
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+Output = TypeVar("Output", bound=ModelOutput)
+
+# torch.export knows no classes but those that it was told of
+for _output in (EncoderOutput, LogitsOutput, SpanOutput, SentenceOutput):
+    torch.export.register_dataclass(_output, serialized_type_name=f"roformer_edge.{_output.__name__}")
+
+
+def answer(output: Output, return_dict: bool | None, config: RoFormerConfig) -> Output | tuple[Any, ...]:
+    """Return a model's output as the call or the config asks for it; ``torch.jit.trace`` knows nothing but tuples."""
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return output.as_asked(False if return_dict is None and traced else return_dict, config)
 
 
 class _NoInitialisation(TorchFunctionMode):
@@ -56,24 +71,26 @@ class RoFormerPreTrainedModel(nn.Module):
         new_head: bool = False,
         attention: str = "softmax",
         ignore_weights: Sequence[str] = (),
+        revision: str | None = None,
         **changes: Any,
     ) -> Self:
         """Load a Hugging Face checkpoint directory, in evaluation mode.
 
         Args:
-            directory: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
+            directory: See :func:`~roformer_edge.checkpoint.finding.find_checkpoint`.
             config: Used instead of the directory's, for instance with the labels of a new task.
             new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
                 another number of labels; without it that is an error.
             attention: ``"softmax"``, or ``"linear"``: see :mod:`roformer_edge.models.torch.linear_attention`.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
+            revision: A branch, tag or commit, where the directory is the name of a model on a hub.
             **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
         checkpoint = load_architecture(
-            directory,
+            find_checkpoint(directory, revision),
             cls.architecture,
             config=config,
             changes=changes,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError
+from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError, advice
 from roformer_edge.processors import usable_cores
 from roformer_edge.runtime.backends.outside_data import refuse_outside_tflite
 from roformer_edge.runtime.delegates import (
@@ -182,9 +182,7 @@ class LiteRTSession:
             interpreter = self._interpreter_with()
             if self._package in _SLOW_TO_RESIZE and _takes_any_length(interpreter):
                 if name == XNNPACK:
-                    raise _RefusedError(
-                        "this engine packs all weights again for every length; deploy for fixed ones (--lengths)"
-                    )
+                    raise _RefusedError(f"this engine packs all weights again for every length; {_fixed()}")
                 return self._interpreter_with(experimental_op_resolver_type=_resolver_without_delegates())
             if name == XNNPACK and not _allocated(interpreter):
                 raise _RefusedError("this build of the engine is without it, or it takes no part of the model")
@@ -194,7 +192,7 @@ class LiteRTSession:
         if not libraries:
             raise _RefusedError("LiteRT has no such delegate that Python can load")
         if row is not None and row.fixed_lengths and _takes_any_length(self._interpreter_with()):
-            raise _RefusedError("it needs to know the number of tokens; deploy for fixed ones (--lengths)")
+            raise _RefusedError(f"it needs to know the number of tokens; {_fixed()}")
         delegate = _load_delegate(libraries, options_of(wish))
         try:
             return self._interpreter_with(experimental_delegates=[delegate])
@@ -322,3 +320,7 @@ def _shapes(feeds: Mapping[str, NDArray[Any]]) -> str:
     # those of a cache are many and alike
     shown = {name: array for name, array in feeds.items() if not name.startswith(f"{PAST}.")}
     return ", ".join(f"{name} {list(array.shape)}" for name, array in shown.items())
+
+
+def _fixed() -> str:
+    return "deploy for fixed ones " + advice(python="(DeployOptions(lengths=))", command="(deploy --lengths)")

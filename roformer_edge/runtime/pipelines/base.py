@@ -160,6 +160,23 @@ class Pipeline(ABC):
         answers = self._stream(self._iterate(inputs), read, respond, batch_size)
         return answers if isinstance(inputs, Iterator) else list(answers)
 
+    def _top_k(self, positional: Sequence[object], named: int | None) -> int | None:
+        """Return how many answers are asked for: the argument after what is asked, or the one of that name.
+
+        Raises:
+            TextError: What is asked came in several arguments.
+            OptionError: Not a whole number of at least 1.
+        """
+        if len(positional) + (named is not None) > 1 or any(isinstance(value, (str, list)) for value in positional):
+            raise TextError(
+                f"what is asked is one argument, {self.form}, or a list or an iterator of such, and top_k another; "
+                f"found {len(positional) + 1} arguments"
+            )
+        asked: Any = next(iter(positional), named)
+        if asked is not None:
+            check_count("top_k", asked)
+        return asked  # type: ignore[no-any-return]  # checked
+
     def _batch_size(self, asked: int | None) -> int:
         """Choose the batch size asked for, or the largest with which inputs do not change each other's answers."""
         size = self._model.limits.batch_size if asked is None else asked

@@ -12,7 +12,7 @@ import numpy as np
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextError, UnsupportedModelError
 from roformer_edge.runtime.inference import EncodedRow, EncodingTokenizer, Limits
-from roformer_edge.runtime.pipelines.base import Pipeline, check_count
+from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text, split_fields
 from roformer_edge.scores import largest, softmax
@@ -102,8 +102,8 @@ class MultipleChoice(Pipeline):
     def __call__(
         self,
         inputs: Question | Iterable[Question],
+        *more: Any,
         top_k: int | None = None,
-        *,
         batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
@@ -114,6 +114,7 @@ class MultipleChoice(Pipeline):
         Args:
             inputs: A tuple ``(context, question, choices)`` or a dict with these keys; a list of such; or an iterator.
                 The question may be ``None`` (or left out of the dict); there is at least one choice.
+            more: ``top_k``, where it is not given by name.
             top_k: ``None`` for the best choice alone; a number for a list of that many, best first.
             batch_size: The most inputs that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them: of the two texts
@@ -125,8 +126,7 @@ class MultipleChoice(Pipeline):
             OptionError: ``top_k`` or ``batch_size`` is not a whole number of at least 1.
             BackendError: The engine failed.
         """
-        if top_k is not None:
-            check_count("top_k", top_k)
+        top_k = self._top_k(more, top_k)
 
         def read(value: object, where: str) -> _Asked:
             question = check_question(value, where)

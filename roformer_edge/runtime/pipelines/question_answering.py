@@ -135,8 +135,8 @@ class QuestionAnswerer(Pipeline):
     def __call__(
         self,
         inputs: Question | Iterable[Question] | None = None,
+        *more: Any,
         top_k: int | None = None,
-        *,
         question: str | None = None,
         context: str | None = None,
         max_answer_length: int = 30,
@@ -155,6 +155,7 @@ class QuestionAnswerer(Pipeline):
         Args:
             inputs: A tuple ``(question, context)`` or a dict with these keys; a list of such; or an iterator. Left
                 out where ``question`` and ``context`` are given by name.
+            more: ``top_k``, where it is not given by name.
             top_k: ``None`` for the best stretch alone; a number for a list of at most that many different ones, best
                 first.
             question: The question, in place of ``inputs``.
@@ -169,8 +170,8 @@ class QuestionAnswerer(Pipeline):
             OptionError: A number is out of range.
             BackendError: The engine failed.
         """
-        for name, value in (("top_k", 1 if top_k is None else top_k), ("max_answer_length", max_answer_length)):
-            check_count(name, value)
+        top_k = self._top_k(more, top_k)
+        check_count("max_answer_length", max_answer_length)
         if not isinstance(doc_stride, int) or doc_stride < 0:
             raise OptionError("doc_stride", doc_stride, "a whole number of at least 0")
         if question is not None or context is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import BackendError
 from roformer_edge.runtime.inference import EncodedRow, EncodingTokenizer, Limits
-from roformer_edge.runtime.pipelines.base import Pipeline, check_count
+from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import TextInput
 from roformer_edge.scores import identity, sigmoid, softmax
@@ -91,8 +91,8 @@ class TextClassifier(Pipeline):
     def __call__(
         self,
         texts: TextInput | Iterable[TextInput],
+        *more: Any,
         top_k: int | None = None,
-        *,
         batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
@@ -100,6 +100,7 @@ class TextClassifier(Pipeline):
 
         Args:
             texts: A ``str``; a tuple of two for a pair; a list (or other collection) of such; or an iterator.
+            more: ``top_k``, where it is not given by name.
             top_k: ``None`` for the best class alone; a number for a list of that many, best first.
             batch_size: The most texts that are computed at once; ``None`` for as many as change no answer. Texts of
                 like length are put together.
@@ -115,8 +116,7 @@ class TextClassifier(Pipeline):
             OptionError: ``top_k`` or ``batch_size`` is not a whole number of at least 1.
             BackendError: The engine failed.
         """
-        if top_k is not None:
-            check_count("top_k", top_k)
+        top_k = self._top_k(more, top_k)
 
         def respond(encodings: Sequence[EncodedRow], size: int) -> Iterator[Classification | list[Classification]]:
             return (self._answer(row["logits"], top_k) for row in self._model.run(encodings, size))

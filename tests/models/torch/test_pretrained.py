@@ -5,14 +5,17 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch.utils import _pytree as pytree
 
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import WORD_EMBEDDINGS
 from roformer_edge.errors import CheckpointError, UnknownNameError
+from roformer_edge.models.torch import heads
 from roformer_edge.models.torch.heads import (
     RoFormerForSequenceClassification,
     RoFormerModel,
 )
+from tests.models.conftest import ARCHITECTURES
 
 
 @pytest.mark.filterwarnings("ignore:.* of other heads not used")
@@ -118,3 +121,24 @@ class TestFromPretrained:
         again = RoFormerForSequenceClassification.from_pretrained(tmp_path / "new" / "folder")
         assert again.classifier.dense.weight.dtype == torch.float32
         assert torch.equal(again.classifier.dense.weight, model.classifier.dense.weight.float())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("how", ["trace", "export"])
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit:DeprecationWarning")
+def test_default_outputs_are_traced_and_exported(tiny_config, architecture, how):
+    torch.manual_seed(2)
+    model = getattr(heads, architecture)(tiny_config.replace(is_decoder=architecture == "RoFormerForCausalLM")).eval()
+    shape = (2, 2, 7) if architecture == "RoFormerForMultipleChoice" else (2, 7)
+    inputs = (torch.randint(40, shape), torch.tensor([1, 1, 1, 1, 1, 0, 0]).expand(shape).clone())
+    wanted = model(*inputs)
+    if how == "trace":
+        found = torch.jit.trace(model, inputs)(*inputs)
+        assert type(found) is tuple
+    else:
+        found = torch.export.export(model, inputs).module()(*inputs)
+        assert type(found) is type(wanted)
+        assert found.keys() == wanted.keys()
+    pairs = zip(pytree.tree_leaves(tuple(found[:])), pytree.tree_leaves(wanted.to_tuple()), strict=True)
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in pairs)
+    assert model(*inputs).keys() == wanted.keys()  # a call afterwards is as before

@@ -257,7 +257,7 @@ def test_a_delegate_that_wants_fixed_lengths_is_not_given_a_model_of_any(model: 
     session = LiteRTSession(model, SessionOptions(delegates=("edgetpu", "cpu")))
     assert session.report.used == "cpu"
     assert session.report.fallbacks == (
-        "edgetpu: it needs to know the number of tokens; deploy for fixed ones (--lengths)",
+        "edgetpu: it needs to know the number of tokens; deploy for fixed ones (DeployOptions(lengths=))",
     )
     assert LiteRTSession(fixed, SessionOptions(delegates=("edgetpu", "cpu"))).report.used == "edgetpu"
 

@@ -1,0 +1,85 @@
+"""A checkpoint's name or path -> the local directory that holds it; what a name means comes from a model hub."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from roformer_edge._extras import require
+from roformer_edge.errors import CheckpointError, OptionError, shown
+
+# owner/model, as the hub writes it; names without an owner look like a folder with a typo in it
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+# What is read beside the weights, in the root or in the folder of a module of sentence-transformers.
+SETTINGS = (
+    "*config.json", "vocab.txt", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "modules.json",
+    "[0-9]_*/*",
+)  # fmt: skip
+# What is in every snapshot that can be used without the hub.
+_LEAST = "config.json"
+
+
+def local_directory(
+    source: str | os.PathLike[str],
+    weights: Callable[[Sequence[str]], Sequence[str]] = lambda names: (),
+    *,
+    revision: str | None = None,
+) -> Path:
+    """Find a checkpoint here, or download what is needed of it into the cache of Hugging Face.
+
+    What is in the cache already is not downloaded again, and without a connection, or with ``HF_HUB_OFFLINE=1``, the
+    cache alone is used. ``HF_ENDPOINT``, ``HF_HOME`` and ``HF_TOKEN`` mean what they mean to ``huggingface_hub``.
+
+    Args:
+        source: A path, or a name such as ``junnyu/roformer_chinese_base``. What exists here is a path.
+        weights: Chooses the files of weights among the names of all files; none by default.
+        revision: A branch, tag or commit of a name; ``None`` for the branch ``main``.
+
+    Returns:
+        The directory; a path that does not exist and cannot be a name is returned as it is.
+
+    Raises:
+        CheckpointError: The hub does not have it, or cannot be reached while it is not in the cache.
+        MissingDependencyError: ``huggingface_hub`` is not installed.
+        OptionError: A revision of what is no name.
+    """
+    path = Path(source)
+    name = path.as_posix() if isinstance(source, Path) else os.fspath(source)
+    if path.exists() or not _NAME.fullmatch(name):
+        if revision is not None:
+            raise OptionError("revision", revision, "left out for a path; it is for names such as owner/model")
+        return path
+    hub = require("huggingface_hub", f"to download {name}, which is no path here")
+    errors = require("huggingface_hub.errors", f"to download {name}")
+    if not sys.stderr.isatty():
+        require("huggingface_hub.utils", f"to download {name}").disable_progress_bars()
+    try:
+        try:
+            found = hub.HfApi().repo_info(name, revision=revision)
+        except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
+            raise  # the hub has answered
+        except (OSError, errors.HTTPError) as error:
+            return _cached(hub, name, revision, error)
+        names = [sibling.rfilename for sibling in found.siblings]
+        settings = [file for file in names if any(fnmatchcase(file, pattern) for pattern in SETTINGS)]
+        needed = list(dict.fromkeys([*settings, *weights(names)]))
+        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=needed))
+    except (OSError, ValueError, errors.HTTPError) as error:
+        reason = shown(str(error).strip().partition("\n")[0] or type(error).__name__, 200)
+        raise CheckpointError(f"{name} is no path here, and cannot be had from the model hub: {reason}") from None
+
+
+def _cached(hub: object, name: str, revision: str | None, error: Exception) -> Path:
+    """Find the snapshot that was downloaded before, or raise the error that kept the hub from answering."""
+    try:
+        return Path(
+            hub.snapshot_download(  # type: ignore[attr-defined]  # the module
+                name, revision=revision, allow_patterns=[_LEAST], local_files_only=True
+            )
+        )
+    except OSError:
+        raise error from None
