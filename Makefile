@@ -6,12 +6,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .PHONY: demo test fuzz check lint types imports faults clean
 
-# deploy the embedded checkpoint to int8, validate it, answer a few sentences; the report is out/demo/report/report.html
+# deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
+# report is out/demo/report/report.html
 demo: $(VENV)/.demo
 	$(BIN)/roformer-edge demo --out out/demo
 
 # every test, with the PyTorch, TensorFlow and Flax models and the transformers 4.57.6 oracle
-test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made
+test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made .venv-tflite/.made
 	$(BIN)/python -m pytest
 
 # spoil bundles, archives, checkpoints, tokenizers, texts and data for a while; prints the table of docs/reliability.md
@@ -40,7 +41,7 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
-	$(PIP) --editable '.[export,validate]'
+	$(PIP) --editable '.[export,tflite,validate]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
@@ -56,5 +57,10 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	PYTHON=$(PYTHON) scripts/make_env.sh frameworks || test $$? -eq 3
 	test ! -f .venv-frameworks/.recipe || touch $@
 
+# 3: there is no tflite-runtime for this Python
+.venv-tflite/.made: envs/tflite.txt constraints.txt scripts/make_env.sh
+	PYTHON=$(PYTHON) scripts/make_env.sh tflite || test $$? -eq 3
+	test ! -f .venv-tflite/.recipe || touch $@
+
 clean:
-	rm -rf .venv .venv-oracle .venv-frameworks .cache out build dist *.egg-info
+	rm -rf .venv .venv-oracle .venv-frameworks .venv-tflite .cache out build dist *.egg-info

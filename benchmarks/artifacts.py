@@ -39,13 +39,13 @@ def main() -> None:
         print(*(ours(shape, recipe) for recipe in RECIPES), *optimum(shape), sep="\n")
 
 
-def ours(shape: str, recipe: str) -> Path:
-    """The bundle of this shape and recipe."""
-    folder = CACHE / "ours" / shape / recipe
-    stamp = folder.with_name(f"{recipe}.made-by")
+def ours(shape: str, recipe: str, form: str = "onnx") -> Path:
+    """The bundle of this shape, recipe and format."""
+    folder = CACHE / "ours" / shape / f"{recipe}-{form}"
+    stamp = folder.with_name(f"{folder.name}.made-by")
     made_by = _package_digest()
     if not (folder / "manifest.json").exists() or not stamp.exists() or stamp.read_text() != made_by:
-        run(deploy_command(checkpoint(shape), recipe, folder))
+        run(deploy_command(checkpoint(shape), recipe, folder, form))
         stamp.write_text(made_by)
     return folder
 
@@ -57,11 +57,11 @@ def archive(bundle: Path) -> Path:
     return packed
 
 
-def deploy_command(source: Path, recipe: str, target: Path) -> list[str]:
+def deploy_command(source: Path, recipe: str, target: Path, form: str = "onnx") -> list[str]:
     """The command line that a user types."""
     calibration = ["--calibration", str(texts())] if recipe == "int8-static" else []
     command = [sys.executable, "-m", "roformer_edge", "deploy", str(source), "--task", "text-classification"]
-    return [*command, "--format", "onnx", "--recipe", recipe, *calibration, "--out", str(target), "--overwrite"]
+    return [*command, "--format", form, "--recipe", recipe, *calibration, "--out", str(target), "--overwrite"]
 
 
 def optimum(shape: str) -> tuple[Path, Path]:

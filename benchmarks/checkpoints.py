@@ -84,14 +84,14 @@ def _make(name: str) -> Path:
         id2label={0: "negative", 1: "positive"},
         label2id={"negative": 0, "positive": 1},
     )
-    aside = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    (aside / "vocab.txt").write_text("".join(f"{token}\n" for token in _vocabulary()), "utf-8")
-    RoFormerTokenizerFast(vocab_file=str(aside / "vocab.txt"), model_max_length=512).save_pretrained(aside)
-    RoFormerForSequenceClassification(config).save_pretrained(aside)
+    draft = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    (draft / "vocab.txt").write_text("".join(f"{token}\n" for token in _vocabulary()), "utf-8")
+    RoFormerTokenizerFast(vocab_file=str(draft / "vocab.txt"), model_max_length=512).save_pretrained(draft)
+    RoFormerForSequenceClassification(config).save_pretrained(draft)
     shutil.rmtree(folder, ignore_errors=True)
-    return aside.rename(folder)
+    return draft.rename(folder)
 
 
 def _vocabulary() -> list[str]:

@@ -17,7 +17,7 @@ READY = "answered"
 
 
 def environment() -> dict[str, str]:
-    """Of every process that is started: it imports the package from this tree, and asks nothing of the network."""
+    """Set the environment of a fresh process: it imports this tree's package, and asks nothing of the network."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "HF_HUB_OFFLINE": "1"}
 
 

@@ -14,7 +14,7 @@ from benchmarks.process import ROOT
 from roformer_edge import __version__
 
 RESULTS = ROOT / "benchmarks" / "results"
-PACKAGES = ("numpy", "onnx", "onnxruntime", "torch", "transformers", "optimum", "optimum-onnx")
+PACKAGES = ("numpy", "onnx", "onnxruntime", "torch", "transformers", "optimum", "optimum-onnx", "ai-edge-litert")
 
 
 def write(name: str, settings: dict[str, Any], rows: list[dict[str, Any]], out: Path | None = None) -> Path:

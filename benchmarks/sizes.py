@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def sizes(model: Path) -> dict[str, float]:
-    """Of the model, with its external data where it has any, and of everything in its folder."""
+    """Sum the bytes of the model, with its external data where it has any, and of everything in its folder."""
     parts = [model, *model.parent.glob(f"{model.name}[._]data")]
     everything = [path for path in model.parent.rglob("*") if path.is_file()]
     return {"model_mb": total_mb(parts), "folder_mb": total_mb(everything)}

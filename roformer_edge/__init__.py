@@ -95,7 +95,7 @@ _HEADS = (
 
 
 def _names_of(prefix: str) -> list[str]:
-    """The model classes of one framework; Flax never had a causal one."""
+    """List the model classes of one framework; Flax never had a causal one."""
     return [prefix + head for head in _HEADS if prefix + head != "FlaxRoFormerForCausalLM"]
 
 

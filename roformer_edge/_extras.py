@@ -41,5 +41,5 @@ def require(module: str, purpose: str) -> ModuleType:
 
 
 def available(package: str) -> bool:
-    """Whether ``package`` can be imported, without importing it."""
+    """Tell whether ``package`` can be imported, without importing it."""
     return importlib.util.find_spec(package) is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, shown
+from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError, shown
 from roformer_edge.lfs import is_pointer, pointer_message
 from roformer_edge.records import parse_json
 
@@ -257,7 +257,7 @@ class RoFormerConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> RoFormerConfig:
         """Build a config from the content of a ``config.json``, as transformers reads it.
 
-        Of the labels' keys ``id2label`` alone counts, else ``num_labels``, else there are two; ``label2id`` is derived.
+        ``id2label`` alone tells the labels, else ``num_labels``, else there are two; ``label2id`` is derived.
 
         Args:
             values: The parsed JSON object.
@@ -321,14 +321,15 @@ class RoFormerConfig:
         return values
 
     def to_json(self) -> str:
-        """:meth:`to_dict` as stable, indented JSON with a final newline."""
+        """Write :meth:`to_dict` as stable, indented JSON with a final newline."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
     def save_pretrained(self, directory: str | Path) -> Path:
         """Write ``config.json`` into ``directory``, which is made where absent; return the file's path."""
         path = Path(directory) / CONFIG_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.to_json(), encoding="utf-8")
+        from roformer_edge.temporary import replace_file  # whoever reads a config writes none
+
+        replace_file(path, self.to_json().encode())
         return path
 
     def replace(self, **changes: Any) -> RoFormerConfig:
@@ -353,6 +354,35 @@ class RoFormerConfig:
         if flags:
             changes["extra"] = {**changes.get("extra", self.extra), **flags}
         return dataclasses.replace(self, **changes)
+
+
+def check_vocabulary(config: RoFormerConfig, rows: int, source: str) -> tuple[str, ...]:
+    """Check that a vocabulary fits the embedding table.
+
+    An id without a row would index outside the table. Fewer ids leave rows that no text uses: tables are padded for
+    the sake of tensor cores, and some were trained with room to spare.
+
+    Args:
+        config: The model.
+        rows: The least number of rows with one for every id, those of added tokens included; ids may have gaps, so that
+            it can be more than the number of tokens.
+        source: Names the vocabulary in the message.
+
+    Returns:
+        A sentence where rows are left.
+
+    Raises:
+        VocabularyError: The two do not fit.
+    """
+    size = config.vocab_size
+    if rows > size:
+        raise VocabularyError(
+            f"{source} has ids up to {rows - 1} and the model {size} embeddings (vocab_size); "
+            "use the vocabulary that the model was trained with"
+        )
+    if rows == size:
+        return ()
+    return (f"{source} has ids up to {rows - 1} and the model {size} embeddings: rows from {rows} on are never used",)
 
 
 def read_object(path: Path) -> dict[str, Any]:

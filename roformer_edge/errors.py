@@ -15,11 +15,12 @@
     ├── CalibrationError            calibration that saw nothing, or something that is not finite
     ├── ExportError                 a graph that could not be built
     │   └── ParityError             the exported graph disagrees with the reference
-    ├── BundleError                 a bundle that cannot be written, opened or trusted
+    ├── BundleError                 a bundle that may not be replaced, or cannot be opened or trusted
     │   ├── BundleFormatError       the manifest is malformed or of another schema
     │   ├── BundleIntegrityError    a file is missing, altered or points outside the bundle
     │   └── SelfTestError           the engine's answers differ from those recorded in the bundle
     ├── BackendError                the inference engine refused the model, a provider or a delegate
+    ├── OutputError                 a file or folder that cannot be written: the disk is full, for one
     ├── ComparisonError             a validation that would mean nothing: other labels, answers that are not finite
     └── BudgetExceededError         the measured accuracy drop is larger than the budget
 
@@ -113,7 +114,7 @@ class OptionError(RoformerEdgeError, ValueError):
     """A number that was asked for is out of range.
 
     Args:
-        name: Of the option, such as ``"batch_size"``.
+        name: The name of the option, such as ``"batch_size"``.
         value: What was asked for.
         allowed: What may be asked for, as the end of a sentence.
     """
@@ -191,7 +192,7 @@ class ParityError(ExportError):
 
 
 class BundleError(RoformerEdgeError):
-    """A bundle cannot be written, opened or trusted."""
+    """A bundle may not be replaced, or cannot be opened or trusted."""
 
 
 class BundleFormatError(BundleError, ValueError):
@@ -208,6 +209,10 @@ class SelfTestError(BundleError):
 
 class BackendError(RoformerEdgeError):
     """The inference engine refused the model, a provider or a delegate."""
+
+
+class OutputError(RoformerEdgeError):
+    """A file or folder cannot be written: the disk is full, for one; the message names it."""
 
 
 class ComparisonError(RoformerEdgeError, ValueError):

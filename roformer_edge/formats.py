@@ -19,7 +19,7 @@ class Format:
     """What is particular to one format. Addresses are written ``module:attribute``; :func:`resolve` imports them.
 
     Attributes:
-        name: As in a manifest's ``format``.
+        name: The name as in a manifest's ``format``.
         file_name: The model file in new bundles.
         builder: The address of the function that makes the model out of weights; see ``export.artifact.Builder``.
         backend: The address of the class that implements ``runtime.session.Session``. It is made of a path or bytes,

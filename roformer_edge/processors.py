@@ -30,7 +30,7 @@ def usable_cores(cpus: Path = _CPUS, cgroups: Path = _CGROUPS, own: Path = _OWN_
 
 
 def _siblings(cpus: Path, number: int) -> str:
-    """What all threads of a core have in common; the number of the processor where it cannot be told."""
+    """Name what all threads of a core have in common; the number of the processor where it cannot be told."""
     return _read(cpus / f"cpu{number}" / "topology" / "thread_siblings_list") or str(number)
 
 

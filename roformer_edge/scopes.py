@@ -31,7 +31,7 @@ class Scope:
         name: Dotted path, such as ``layer.3.ffn.up``.
         kind: ``"embedding"`` (rows are looked up) or ``"linear"`` (input is multiplied).
         weights: Canonical names of the weight matrices it holds, each stored ``[out, in]`` or ``[rows, width]``.
-        shape: Of the merged matrix: ``(rows, width)`` for an embedding, ``(in, out)`` for a linear.
+        shape: The shape of the merged matrix: ``(rows, width)`` for an embedding, ``(in, out)`` for a linear.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Scope:
 
 
 def scopes_of(config: RoFormerConfig, task: Task) -> tuple[Scope, ...]:
-    """All scopes of a model with the head of ``task``, in the order in which data flows through them."""
+    """List all scopes of a model with the head of ``task``, in the order in which data flows through them."""
     hidden, width = config.hidden_size, config.width_of_embeddings
     scopes = [
         _embedding("embeddings.word", "roformer.embeddings.word_embeddings", config.vocab_size, width),
@@ -56,7 +56,7 @@ def scopes_of(config: RoFormerConfig, task: Task) -> tuple[Scope, ...]:
         scopes.append(_linear("embeddings.project", ("roformer.embeddings_project",), width, hidden))
     for index in range(config.num_hidden_layers):
         scopes += _layer(config, index)
-    return (*scopes, *_HEADS[task.name](config))
+    return (*scopes, *_HEADS[task.name](config), *_sentence(task))
 
 
 def _embedding(name: str, module: str, rows: int, width: int) -> Scope:
@@ -81,6 +81,15 @@ def _layer(config: RoFormerConfig, index: int) -> list[Scope]:
     ]
 
 
+def _sentence(task: Task) -> list[Scope]:
+    """List the dense layers between the states and the vector of a text."""
+    scopes = []
+    for index, step in enumerate(task.sentence.steps if task.sentence else ()):
+        if step.kind == "dense":
+            scopes.append(_linear(f"sentence.{index}", (step.module,), step.inputs, step.width))
+    return scopes
+
+
 def _classifier(config: RoFormerConfig) -> list[Scope]:
     hidden = config.hidden_size
     dense = _linear("head.dense", ("classifier.dense",), hidden, hidden)
@@ -92,7 +101,7 @@ def _output(module: str, inputs: int, outputs: int) -> list[Scope]:
 
 
 def _language_model(config: RoFormerConfig) -> list[Scope]:
-    """The transform, which RoFormerV2 does without, and the product with the word embeddings or with their own."""
+    """List the transform, which RoFormerV2 does without, and the product with the word embeddings or with their own."""
     hidden, width = config.hidden_size, config.width_of_embeddings
     transform = [] if config.is_v2 else [_linear("head.dense", ("cls.predictions.transform.dense",), hidden, width)]
     tied = config.tie_word_embeddings

@@ -110,7 +110,7 @@ def choose(signatures: Mapping[str, Signature], tokens: int) -> tuple[str, int]:
     """Choose for rows of at most ``tokens`` tokens: the shortest signature that holds them, or one of any length.
 
     Args:
-        signatures: As :func:`alternatives` gives them.
+        signatures: What :func:`alternatives` gives.
         tokens: The length of the longest row.
 
     Returns:

@@ -6,10 +6,11 @@ Adding a task is one row of ``TASKS``, one head in each model file, one pipeline
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from roformer_edge.errors import UnknownNameError
+from roformer_edge.sentence import VECTOR, SentenceHead
 from roformer_edge.signatures import Signature, TensorSpec
 
 
@@ -34,6 +35,7 @@ class Task:
         answer: The name under which an answer that is no object is printed.
         pad_left: Whether shorter texts of a batch are filled up before their first token: where the answer is read off
             the last position, that must be a token.
+        sentence: How one vector of a text is made of its states, where that is the output; see :meth:`pooled`.
     """
 
     name: str
@@ -52,11 +54,23 @@ class Task:
         default_factory=lambda: {"text": "text", "text_pair": "text_pair", "question": "question"}
     )
     answer: str = "answers"
+    sentence: SentenceHead | None = None
+
+    def pooled(self, sentence: SentenceHead | None) -> Task:
+        """Return the task whose output is one vector of a text; the task itself where there is nothing to make it."""
+        if sentence is None:
+            return self
+        return replace(self, outputs=(_output(VECTOR, "batch", str(sentence.width)),), sentence=sentence)
 
     @property
     def signature(self) -> Signature:
         """The inputs and outputs as one signature."""
         return Signature(inputs=self.inputs, outputs=self.outputs)
+
+    @property
+    def gives_states(self) -> bool:
+        """Whether the output is the state of every token, of which one vector can be made."""
+        return any(spec.name == "last_hidden_state" for spec in self.outputs)
 
     @property
     def labelled(self) -> bool:

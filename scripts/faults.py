@@ -47,8 +47,8 @@ FAULTS = (
     Fault(
         "as many calibration texts are seen as were asked for",
         "deploy/journey.py",
-        "options.calibration_texts or CALIBRATION_TEXTS",
-        "CALIBRATION_TEXTS",
+        "options.calibration_texts or defaults.CALIBRATION_TEXTS",
+        "defaults.CALIBRATION_TEXTS",
         "tests/deploy",
     ),
     Fault(
@@ -96,8 +96,8 @@ FAULTS = (
     Fault(
         "a drop beyond the budget fails, and the bundle is not written",
         "deploy/journey.py",
-        "            check_budget(report)\n",
-        "",
+        "        check_budget(report)\n",
+        "        pass\n",
         "tests/cli tests/deploy",
     ),
     Fault(
@@ -130,7 +130,7 @@ FAULTS = (
     ),
     Fault(
         "positions beyond the stored rotary table follow its formula",
-        "checkpoint/rotary.py",
+        "checkpoint/rotary_table.py",
         "rotary_table(positions, table.shape[1])[len(table) :]",
         "rotary_table(positions, table.shape[1])[: positions - len(table)]",
         "tests/checkpoint tests/end_to_end/test_longer_texts.py",
@@ -165,10 +165,10 @@ FAULTS = (
     ),
     Fault(
         "nothing is left where a deployment fails",
-        "bundle/temporary.py",
-        "                shutil.rmtree(leftover, ignore_errors=True)\n",
-        "                pass\n",
-        "tests/bundle",
+        "temporary.py",
+        "            _remove(leftover)\n",
+        "            pass\n",
+        "tests/test_temporary.py tests/bundle",
     ),
 )
 

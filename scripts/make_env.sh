@@ -4,10 +4,11 @@
 #   scripts/make_env.sh oracle        .venv-oracle: transformers 4.57.6 on PyTorch, what the tests compare with
 #   scripts/make_env.sh peers         the same: optimum-onnx, what the benchmarks compare with, lives well beside it
 #   scripts/make_env.sh frameworks    .venv-frameworks: TensorFlow and Flax, and transformers' own models in both
+#   scripts/make_env.sh tflite        .venv-tflite: tflite-runtime 2.14, the last of its name, which old devices have
 #
 # It needs Python 3.10 or newer (PYTHON=... chooses one) and pip. Versions are exact: envs/NAME.txt, constraints.txt.
-# The frameworks need Python 3.11 or 3.12: with another one it says so, makes nothing and ends with exit code 3, which
-# is no failure of the installation (exit code 1).
+# The frameworks need Python 3.11 or 3.12, and tflite-runtime 3.10 or 3.11: with another one it says so, makes nothing and
+# ends with exit code 3, which is no failure of the installation (exit code 1).
 # On Linux pip's usual torch brings gigabytes of CUDA. Where that matters, tell pip of PyTorch's own index of
 # processor-only builds with PIP_EXTRA_INDEX_URL: they satisfy the same pin and are preferred.
 set -euo pipefail
@@ -20,8 +21,8 @@ fail() {
 
 case "${1:-}" in
   oracle | peers) name=oracle ;;
-  frameworks) name=frameworks ;;
-  *) echo "usage: $0 oracle|peers|frameworks" >&2; exit 2 ;;
+  frameworks | tflite) name=$1 ;;
+  *) echo "usage: $0 oracle|peers|frameworks|tflite" >&2; exit 2 ;;
 esac
 
 folder=.venv-$name
@@ -37,6 +38,12 @@ if [ "$name" = frameworks ] && [ "$version" != 3.11 ] && [ "$version" != 3.12 ];
   echo "make_env: TensorFlow 2.19 and jax 0.10 exist together for Python 3.11 and 3.12 only, and $python is $version:" >&2
   echo "make_env: $folder is not made, the tests of the TensorFlow and Flax models are skipped." >&2
   echo "make_env: To run them, say PYTHON=python3.12 scripts/make_env.sh frameworks (or python3.11)." >&2
+  exit 3
+fi
+
+if [ "$name" = tflite ] && [ "$version" != 3.10 ] && [ "$version" != 3.11 ]; then
+  echo "make_env: tflite-runtime ended with Python 3.11, and $python is $version: $folder is not made, its tests are" >&2
+  echo "make_env: skipped. To run them, say PYTHON=python3.11 scripts/make_env.sh tflite." >&2
   exit 3
 fi
 

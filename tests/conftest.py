@@ -17,6 +17,7 @@ from roformer_edge.config import RoFormerConfig
 ROOT = Path(__file__).resolve().parent.parent
 ORACLE_PYTHON = ROOT / ".venv-oracle" / "bin" / "python"
 FRAMEWORKS_PYTHON = ROOT / ".venv-frameworks" / "bin" / "python"
+OLD_TFLITE_PYTHON = ROOT / ".venv-tflite" / "bin" / "python"
 
 Arrays = dict[str, np.ndarray]
 
@@ -47,6 +48,14 @@ def frameworks_python() -> Path:
             "3.11 or 3.12"
         )
     return FRAMEWORKS_PYTHON
+
+
+@pytest.fixture(scope="session")
+def old_tflite_python() -> Path:
+    """The interpreter with tflite-runtime 2.14, made by ``scripts/make_env.sh tflite``."""
+    if not OLD_TFLITE_PYTHON.exists():
+        pytest.skip("the environment with tflite-runtime 2.14 is not there: run scripts/make_env.sh tflite")
+    return OLD_TFLITE_PYTHON
 
 
 @pytest.fixture(scope="session")

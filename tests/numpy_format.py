@@ -36,6 +36,7 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": lambda x: x * 0.5 * (1 + _erf(x / math.sqrt(2))),
     "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
     "relu": lambda x: np.maximum(x, 0),
+    "linear": lambda x: x,
     "silu": lambda x: x / (1 + np.exp(-x)),
 }
 _TABLES: dict[str, Callable[[Array], Array]] = {
@@ -127,6 +128,20 @@ class NumpyEmitter:
         mask = self._feeds["attention_mask"]
         last = (mask * np.arange(mask.shape[1])).argmax(1)
         return x[np.arange(len(x)), {"first": 0, "last": -1}.get(kind, last)]
+
+    def pool(self, x: Array, kind: str, name: str) -> Array:
+        keep = self._feeds["attention_mask"][:, :, None]
+        if kind == "max":
+            return np.where(keep, x, -1e9).max(1)
+        weights = keep * np.arange(1, 1 + x.shape[1])[None, :, None] if kind == "weightedmean" else keep
+        count = np.maximum(weights.sum(1), 1)
+        return (x * weights).sum(1) / (np.sqrt(count) if kind == "mean_sqrt_len_tokens" else count)
+
+    def beside(self, parts: Sequence[Array], name: str) -> Array:
+        return np.concatenate(parts, axis=-1)
+
+    def unit(self, x: Array, name: str) -> Array:
+        return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
     def columns(self, x: Array, names: Sequence[str]) -> tuple[Array, ...]:
         return tuple(np.moveaxis(x, -1, 0))

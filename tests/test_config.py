@@ -8,8 +8,8 @@ import pickle
 
 import pytest
 
-from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError
+from roformer_edge.config import RoFormerConfig, check_vocabulary
+from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError
 
 V2 = {"norm_type": "rms_norm", "use_bias": False}
 # bert_config.json of a TensorFlow 1 archive, as Google's script writes it
@@ -239,3 +239,19 @@ def test_the_summary_of_multiple_choice():
         _ = RoFormerConfig(extra={"summary_type": "cls"}).summary_type
     with pytest.raises(UnsupportedModelError, match="projection or an activation"):
         _ = RoFormerConfig(extra={"summary_activation": "tanh"}).summary_type
+
+
+class TestVocabulary:
+    def test_one_id_a_row(self):
+        assert check_vocabulary(RoFormerConfig(vocab_size=50000), 50000, "vocab.txt") == ()
+
+    @pytest.mark.parametrize(("size", "rows"), [(21248, 21128), (40, 37), (50000, 12000), (64, 1)])
+    def test_rows_to_spare(self, size, rows):
+        (note,) = check_vocabulary(RoFormerConfig(vocab_size=size), rows, "vocab.txt")
+        assert note == (
+            f"vocab.txt has ids up to {rows - 1} and the model {size} embeddings: rows from {rows} on are never used"
+        )
+
+    def test_an_id_without_a_row(self):
+        with pytest.raises(VocabularyError, match=r"vocab\.txt has ids up to 40 and the model 40 embeddings"):
+            check_vocabulary(RoFormerConfig(vocab_size=40), 41, "vocab.txt")

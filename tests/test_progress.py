@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from io import StringIO
 
 import pytest
 
@@ -14,9 +13,9 @@ from roformer_edge.export.exporter import export_checkpoint
 from roformer_edge.progress import SILENT, ProgressListener, Silent
 from roformer_edge.quantize.calibrate import calibrate
 from roformer_edge.runtime.bench import bench_bundle
-from roformer_edge.validate.runner import compare
+from roformer_edge.validate.runner import compare, compare_all
 
-WORKERS = (run_demo, deploy_checkpoint, export_checkpoint, calibrate, bench_bundle, compare)
+WORKERS = (run_demo, deploy_checkpoint, export_checkpoint, calibrate, bench_bundle, compare, compare_all)
 
 
 @pytest.mark.parametrize("worker", WORKERS, ids=lambda worker: worker.__name__)
@@ -30,27 +29,3 @@ def test_listeners_have_the_methods_of_the_protocol(listener):
     for name in ("stage", "step"):
         wanted = list(inspect.signature(getattr(ProgressListener, name)).parameters)
         assert list(inspect.signature(getattr(listener, name)).parameters) == wanted
-
-
-class Terminal(StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_shows_stage_and_share_and_is_cleared():
-    stream = Terminal()
-    with ProgressLine(stream) as line:
-        line.stage("validate")
-        line.step(300, 300)
-    text = stream.getvalue()
-    assert "validate ..." in text
-    assert "validate     [########################] 300/300" in text
-    assert text.endswith("\r\x1b[K")
-
-
-def test_a_pipe_shows_nothing():
-    stream = StringIO()
-    with ProgressLine(stream) as line:
-        line.stage("validate")
-        line.step(1, None)
-    assert stream.getvalue() == ""

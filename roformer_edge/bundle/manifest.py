@@ -41,6 +41,7 @@ ROLES = {
     "config": "the architecture, as Hugging Face writes it",
     "recipe": "which scheme every part of the network got, and why",
     "crf": "the transitions between labels of tokens",
+    "sentence": "how the graph makes one vector of a text",
     "selftest": "texts with the ids and outputs that they must give",
     "labels": "the labels, one a line in the order of the logits, for readers of TFLite's own metadata",
     "card": "the model card",

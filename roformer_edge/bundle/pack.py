@@ -11,10 +11,10 @@ from pathlib import Path
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILE_BYTES, FileEntry
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.storage import MODEL_NAME
-from roformer_edge.bundle.temporary import TemporaryPath, writable, write_file
 from roformer_edge.bundle.writer import check_target
 from roformer_edge.errors import BundleError
 from roformer_edge.formats import get_format
+from roformer_edge.temporary import TemporaryPath, writable, write_file
 
 ARCHIVE_SUFFIX = ".rfe"
 # of a TFLite model with the other files in an archive at its end
@@ -42,7 +42,8 @@ def pack_directory(directory: str | Path, out: str | Path, *, overwrite: bool = 
 
     Raises:
         BundleError: The bundle is broken, is not of TFLite where ``out`` is to be a model, ``out`` exists and
-            ``overwrite`` is not set, lies in the bundle, would exceed 2 GiB, or cannot be written.
+            ``overwrite`` is not set, lies in the bundle, or would exceed 2 GiB.
+        OutputError: It cannot be written.
     """
     out = Path(out)
     _check_free(out, overwrite=overwrite)
@@ -75,7 +76,8 @@ def unpack(archive: str | Path, out: str | Path, *, overwrite: bool = False) -> 
     """Verify an archive file by file while writing it as the directory ``out``; return that directory.
 
     Raises:
-        BundleError: The archive is broken, ``out`` may not be replaced (see ``BundleWriter``), or cannot be written.
+        BundleError: The archive is broken, or ``out`` may not be replaced (see ``BundleWriter``).
+        OutputError: It cannot be written.
     """
     check_target(Path(out), overwrite=overwrite)
     with open_bundle(archive) as bundle, TemporaryPath(out) as temporary:

@@ -35,7 +35,7 @@ class SelfTest:
     Attributes:
         tolerance: The largest absolute difference allowed in any output. Ids must be equal. 8-bit graphs differ
             between processors by a few percent of the spread of their logits, so it belongs to the artifact.
-        cases: In the order in which they were recorded.
+        cases: The cases in the order in which they were recorded.
     """
 
     tolerance: float

@@ -10,8 +10,8 @@ from types import TracebackType
 from roformer_edge.bundle.card import model_card
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest, check_path
 from roformer_edge.bundle.storage import DirectoryStorage
-from roformer_edge.bundle.temporary import TemporaryPath, writable, write_file
 from roformer_edge.errors import BundleError, BundleFormatError
+from roformer_edge.temporary import TemporaryPath, writable, write_file
 
 CARD_NAME = "README.md"
 _CHUNK = 1 << 20
@@ -36,7 +36,8 @@ class BundleWriter:
         overwrite: Replace what is at ``out``, if it is a bundle with nothing else in it or an empty directory.
 
     Raises:
-        BundleError: ``out`` exists and may not be replaced, or it cannot be written (the disk is full, for one).
+        BundleError: ``out`` exists and may not be replaced.
+        OutputError: It cannot be written (the disk is full, for one).
     """
 
     def __init__(self, out: str | Path, *, overwrite: bool = False) -> None:
@@ -91,7 +92,7 @@ class BundleWriter:
         """Make ``directory`` a bundle that can be opened and measured; ``finish`` replaces the manifest.
 
         Args:
-            manifest: As for :meth:`finish`.
+            manifest: What :meth:`finish` takes.
 
         Returns:
             The directory.

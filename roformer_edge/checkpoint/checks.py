@@ -18,7 +18,7 @@ from roformer_edge.checkpoint.names import (
     pooler_shapes,
     shapes_of,
 )
-from roformer_edge.checkpoint.rotary import fit_rotary_table, rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table, rotary_table
 from roformer_edge.checkpoint.tensors import StoredTensors
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CheckpointError, shown

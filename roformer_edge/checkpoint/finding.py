@@ -14,6 +14,15 @@ from typing import Any
 from roformer_edge.checkpoint.adapters import ADAPTER_CONFIG, Adapter, find_base, read_adapter_settings
 from roformer_edge.checkpoint.flax_msgpack import open_flax
 from roformer_edge.checkpoint.keras_h5 import open_keras
+from roformer_edge.checkpoint.modules import (
+    MODULES_NAME,
+    Modules,
+    TextSettings,
+    find_transformer,
+    is_cross_encoder,
+    read_modules,
+    read_text_settings,
+)
 from roformer_edge.checkpoint.paddle_pickle import open_paddle
 from roformer_edge.checkpoint.safetensors import open_safetensors
 from roformer_edge.checkpoint.settings import read_config_values, read_generation
@@ -24,11 +33,12 @@ from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
 from roformer_edge.lfs import find_pointer, pointer_message
 from roformer_edge.records import parse_object
+from roformer_edge.sentence import TOKENS
 from roformer_edge.tasks import TASKS, Task, task_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format:
+class WeightFormat:
     """One way of storing weights.
 
     Attributes:
@@ -46,12 +56,14 @@ class Format:
 
 # Best first.
 FORMATS = (
-    Format(file="model.safetensors", others=("*.safetensors",), open=open_safetensors, package="safetensors"),
-    Format(file="pytorch_model.bin", others=("*.bin", "*.pt", "*.pth", "*.ckpt"), open=open_torch, package="torch"),
-    Format(file="tf_model.h5", others=("*.h5", "*.hdf5", "*.weights"), open=open_keras, package="h5py"),
-    Format(file="flax_model.msgpack", others=("*.msgpack",), open=open_flax, package="flax"),
-    Format(file="model_state.pdparams", others=("*.pdparams",), open=open_paddle, package="numpy"),
-    Format(file="*.ckpt*.index", others=("*.index",), open=open_tensorflow1, package="tensorflow"),
+    WeightFormat(file="model.safetensors", others=("*.safetensors",), open=open_safetensors, package="safetensors"),
+    WeightFormat(
+        file="pytorch_model.bin", others=("*.bin", "*.pt", "*.pth", "*.ckpt"), open=open_torch, package="torch"
+    ),
+    WeightFormat(file="tf_model.h5", others=("*.h5", "*.hdf5", "*.weights"), open=open_keras, package="h5py"),
+    WeightFormat(file="flax_model.msgpack", others=("*.msgpack",), open=open_flax, package="flax"),
+    WeightFormat(file="model_state.pdparams", others=("*.pdparams",), open=open_paddle, package="numpy"),
+    WeightFormat(file="*.ckpt*.index", others=("*.index",), open=open_tensorflow1, package="tensorflow"),
 )
 _INDEX = ".index.json"
 _NAMES_SHOWN = 5
@@ -83,7 +95,7 @@ class FoundWeights:
         files: All files that belong to them, those that are opened by way of others included.
     """
 
-    format: Format
+    format: WeightFormat
     shards: tuple[Path, ...]
     files: tuple[Path, ...]
 
@@ -114,11 +126,15 @@ class CheckpointFiles:
     Attributes:
         directory: Where the files lie.
         name: What the checkpoint is called: ``owner/model`` in a cache of Hugging Face, else the directory's own name.
+        root: The directory of sentence-transformers that it is the model of, where it is that of one. Older ones keep
+            the model in a folder of its own.
     """
 
     def __init__(self, directory: Path, name: str) -> None:
-        self.directory = directory
+        described = (directory / MODULES_NAME).exists()
+        self.directory = find_transformer(directory) if described else directory
         self.name = name
+        self.root = directory if described else None
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -156,6 +172,27 @@ class CheckpointFiles:
         own = any((self.directory / name).exists() for name in _VOCABULARIES)
         return self.directory if own else self.base
 
+    @cached_property
+    def modules(self) -> Modules | None:
+        """What the modules of sentence-transformers say about vectors of texts, where there are any."""
+        if self.root is None or self.is_cross_encoder:
+            return None
+        try:
+            return read_modules(self.root, self.config.hidden_size)
+        except UnsupportedModelError as error:
+            asked = advice(python=f"pooling={TOKENS!r}", command=f"--pooling {TOKENS}")
+            raise UnsupportedModelError(f"{error}; {asked} leaves all modules after the model out") from None
+
+    @cached_property
+    def text_settings(self) -> TextSettings | None:
+        """What sentence-transformers does to texts before the model reads them, where it is one of its models."""
+        return None if self.root is None or self.is_cross_encoder else read_text_settings(self.directory)
+
+    @cached_property
+    def is_cross_encoder(self) -> bool:
+        """Whether sentence-transformers takes it for a classifier of pairs."""
+        return self.root is not None and is_cross_encoder(self.root)
+
     @property
     def architectures(self) -> tuple[str, ...]:
         """The model classes that ``config.json`` names."""
@@ -164,12 +201,13 @@ class CheckpointFiles:
 
     @property
     def task(self) -> Task:
-        """The task of the model class that ``config.json`` names.
+        """The task of the model class that ``config.json`` names; with modules of sentence-transformers theirs.
 
         Raises:
             UnsupportedModelError: It names none, or none of RoFormer's.
         """
-        task = task_of(self.architectures)
+        makes_vectors = self.root is not None and not self.is_cross_encoder
+        task = task_of(["RoFormerModel"] if makes_vectors else self.architectures)
         if task is None:
             others = f"names {shown(', '.join(self.architectures))}, which is none of RoFormer's"
             found = others if self.architectures else "names no architecture"
@@ -204,7 +242,7 @@ def find_checkpoint(path: str | Path) -> CheckpointFiles:
         raise CheckpointError(f"{path} is a file; give the directory that it lies in, with {CONFIG_NAME} beside it")
     if not path.is_dir():
         raise CheckpointError(f"no such checkpoint directory: {path} (names of a model hub are not downloaded)")
-    if (path / CONFIG_NAME).exists() or (path / ADAPTER_CONFIG).exists():
+    if any((path / name).exists() for name in (CONFIG_NAME, ADAPTER_CONFIG, MODULES_NAME)):
         return CheckpointFiles(path, _name(path))
     models = sorted(folder for folder in _cached_models(path) if (folder / "snapshots").is_dir())
     if len(models) > 1:
@@ -247,7 +285,7 @@ def find_weights(directory: Path) -> FoundWeights:
     raise CheckpointError(f"{directory} holds no weights: expected one of {expected}")
 
 
-def _only(directory: Path, candidates: list[tuple[Format, Path]]) -> FoundWeights:
+def _only(directory: Path, candidates: list[tuple[WeightFormat, Path]]) -> FoundWeights:
     """Take the only candidate; which of several is meant is not guessed."""
     if len(candidates) > 1:
         names = ", ".join(path.name for _, path in candidates[:_NAMES_SHOWN])

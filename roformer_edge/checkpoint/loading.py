@@ -21,13 +21,15 @@ from roformer_edge.checkpoint.crf import find_crfs, read_crf
 from roformer_edge.checkpoint.finding import CheckpointFiles, find_checkpoint
 from roformer_edge.checkpoint.leftovers import account_for, count, refuse_unmerged, some
 from roformer_edge.checkpoint.names import DECODER_WEIGHT, POOLER, WORD_EMBEDDINGS
+from roformer_edge.checkpoint.pooling import choose_pooling
 from roformer_edge.checkpoint.reconcile import fit_epsilon, fit_labels, fit_parts
 from roformer_edge.checkpoint.settings import apply_generation, config_notes
 from roformer_edge.checkpoint.tensors import LazyArrays, StoredTensors
 from roformer_edge.checkpoint.weight_file import Array
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.crf import Crf
-from roformer_edge.errors import UnsupportedModelError, VocabularyError
+from roformer_edge.errors import OptionError, UnsupportedModelError
+from roformer_edge.sentence import TOKENS, SentenceHead
 from roformer_edge.tasks import Task
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ T = TypeVar("T")
 
 _TOKEN_CLASSIFIER = "RoFormerForTokenClassification"
 _CAUSAL_MODEL = "RoFormerForCausalLM"
+_BARE_MODEL = "RoFormerModel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,8 @@ class Checkpoint:
         notes: What is worth saying aloud: sentences on keys and tensors that are not used, and on contradictions
             between config and weights, with what counts.
         crf: The transitions between labels, where a token classifier has them.
+        sentence: How one vector of a text is made of its states, where that is asked for or the checkpoint's own word;
+            the weights of its layers are in ``arrays``.
     """
 
     config: RoFormerConfig
@@ -66,6 +71,7 @@ class Checkpoint:
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     crf: Crf | None = field(default=None, compare=False)
+    sentence: SentenceHead | None = None
 
     @property
     def has_pooler(self) -> bool:
@@ -100,6 +106,7 @@ def load_checkpoint(
     *,
     max_length: int | None = None,
     ignore_weights: Sequence[str] = (),
+    pooling: str | None = None,
 ) -> Checkpoint:
     """Open a checkpoint directory and check that it holds what its config and ``task`` require.
 
@@ -107,8 +114,10 @@ def load_checkpoint(
         source: A directory that :func:`~roformer_edge.checkpoint.finding.find_checkpoint` takes, or what it made of it.
         task: The head that must be there; ``None`` asks for the encoder only.
         max_length: Number of positions to take in place of the config's; see
-            :func:`~roformer_edge.checkpoint.rotary.fit_rotary_table`.
+            :func:`~roformer_edge.checkpoint.rotary_table.fit_rotary_table`.
         ignore_weights: Shell-style patterns of canonical names of tensors to leave out though they may change answers.
+        pooling: For feature extraction, how one vector of a text is made: a key of ``sentence.POOLINGS``, ``POOLER``,
+            or ``TOKENS`` for none; ``None`` for what modules of sentence-transformers say, and else none.
 
     Raises:
         CheckpointError: Weights are missing, truncated, mis-shaped, unexpected or unsafe to open, or the head is
@@ -117,9 +126,16 @@ def load_checkpoint(
         UnsupportedModelError: The config is that of another architecture, or the weights ask for what is not computed.
         MissingDependencyError: The weights are in a format whose package is not installed.
     """
+    files = source if isinstance(source, CheckpointFiles) else find_checkpoint(source)
+    architecture = _BARE_MODEL if task is None else task.model_class
+    if task is None or architecture != _BARE_MODEL:
+        if pooling is not None:
+            raise OptionError("pooling", pooling, "left out where no features are extracted")
+        pooling = TOKENS
+    elif max_length is None and files.text_settings is not None and files.text_settings.max_length is not None:
+        max_length = min(files.text_settings.max_length, files.config.max_position_embeddings)
     changes = {} if max_length is None else {"max_position_embeddings": max_length}
-    architecture = "RoFormerModel" if task is None else task.model_class
-    return load_architecture(source, architecture, changes=changes, ignore_weights=ignore_weights)
+    return load_architecture(files, architecture, changes=changes, ignore_weights=ignore_weights, pooling=pooling)
 
 
 def load_architecture(
@@ -130,17 +146,19 @@ def load_architecture(
     changes: Mapping[str, Any] | None = None,
     head_may_miss: bool = False,
     ignore_weights: Sequence[str] = (),
+    pooling: str | None = TOKENS,
 ) -> Checkpoint:
     """Open a checkpoint as :func:`load_checkpoint` does, by the name of the model class.
 
     Args:
-        source: As there.
+        source: What :func:`load_checkpoint` takes.
         architecture: The model class, such as ``"RoFormerForMaskedLM"``.
         config: Used instead of the directory's ``config.json``.
         changes: Fields of the config to replace.
         head_may_miss: Accept a checkpoint without any of the head's weights, or with one of another shape;
             ``arrays`` then lacks them.
-        ignore_weights: As there.
+        ignore_weights: What :func:`load_checkpoint` takes.
+        pooling: What :func:`load_checkpoint` takes.
     """
     files = source if isinstance(source, CheckpointFiles) else find_checkpoint(source)
     changes, stated, notes = changes or {}, None, _Notes()
@@ -172,44 +190,18 @@ def load_architecture(
         crf, unused = notes.take(_leftovers(wanted, tensors))
         if ignored:
             notes.add([f"{count(ignored)} left out, as asked: {some(ignored)}"])
+        layers = notes.take(choose_pooling(files, wanted, pooling))
         stack.pop_all()
     return Checkpoint(
         config=config,
-        arrays=LazyArrays(tensors, wanted.shapes),
-        files=(*files.weights.files, *(adapter.files if adapter else ())),
+        arrays=LazyArrays(tensors, wanted.shapes, layers.arrays),
+        files=(*files.weights.files, *(adapter.files if adapter else ()), *layers.files),
         source_directory=files.directory,
         unused=tuple(sorted({*unused, *ignored})),
         notes=tuple(notes.sentences),
         crf=crf,
+        sentence=layers.head,
     )
-
-
-def check_vocabulary(config: RoFormerConfig, tokens: int, source: str) -> tuple[str, ...]:
-    """Check that a vocabulary fits the embedding table.
-
-    More tokens than rows would index outside the table. Fewer tokens leave rows that no text uses: tables are padded
-    for the sake of tensor cores, and some were trained with room to spare.
-
-    Args:
-        config: The model.
-        tokens: Number of tokens, added ones included.
-        source: Names the vocabulary in the message.
-
-    Returns:
-        A sentence where rows are left.
-
-    Raises:
-        VocabularyError: The two do not fit.
-    """
-    rows = config.vocab_size
-    if tokens > rows:
-        raise VocabularyError(
-            f"{source} has {tokens} tokens and the model {rows} embeddings (vocab_size); "
-            "use the vocabulary that the model was trained with"
-        )
-    if tokens == rows:
-        return ()
-    return (f"{source} has {tokens} tokens and the model {rows} embeddings: rows from {tokens} on are never used",)
 
 
 def _refuse_sim(wanted: Wanted) -> None:

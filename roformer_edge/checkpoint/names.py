@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import UnknownNameError, UnsupportedModelError
-from roformer_edge.tasks import Task
 
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
@@ -23,22 +22,17 @@ PROJECTION = "roformer.embeddings_project"
 POOLER = "roformer.pooler.dense"
 
 
-def expected_shapes(config: RoFormerConfig, task: Task | None) -> Shapes:
-    """List every tensor that a checkpoint must hold for ``task``, with its shape.
+def shapes_of(config: RoFormerConfig, architecture: str) -> Shapes:
+    """List the tensors of a model class, such as ``"RoFormerForMaskedLM"``, with their shapes.
+
+    The rotary table is not among them: it follows from the config. Neither is a tied decoder matrix.
 
     Args:
         config: The architecture.
-        task: Adds the head of the task's model class; ``None`` means the bare encoder.
+        architecture: The model class; ``"RoFormerModel"`` is the bare encoder.
 
     Returns:
-        Canonical name to shape, in the order of the data flow. The rotary table is not in it: it follows from the
-        config. Neither is a tied decoder matrix.
-    """
-    return shapes_of(config, "RoFormerModel" if task is None else task.model_class)
-
-
-def shapes_of(config: RoFormerConfig, architecture: str) -> Shapes:
-    """List the tensors of a model class, such as ``"RoFormerForMaskedLM"``, as :func:`expected_shapes` does.
+        Canonical name to shape, in the order of the data flow.
 
     Raises:
         UnknownNameError: No such class.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from roformer_edge.checkpoint.names import DECODER_WEIGHT, PREFIX, ROTARY_TABLE
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.checkpoint.weight_file import Array
 from roformer_edge.config import RoFormerConfig

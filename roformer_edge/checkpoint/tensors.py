@@ -10,7 +10,7 @@ from roformer_edge.checkpoint.adapters import Adapter
 from roformer_edge.checkpoint.aliases import canonical_names
 from roformer_edge.checkpoint.leftovers import matching
 from roformer_edge.checkpoint.names import ROTARY_TABLE, Shapes
-from roformer_edge.checkpoint.rotary import fit_rotary_table, rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table, rotary_table
 from roformer_edge.checkpoint.weight_file import Array, WeightFile
 from roformer_edge.errors import CheckpointError, OptionError, UnsupportedModelError, shown
 
@@ -91,18 +91,22 @@ class StoredTensors:
 class LazyArrays(Mapping[str, Array]):
     """Canonical arrays, read when asked for and never kept."""
 
-    def __init__(self, tensors: StoredTensors, expected: Shapes) -> None:
+    def __init__(self, tensors: StoredTensors, expected: Shapes, more: Mapping[str, Array] | None = None) -> None:
         """Show some of the stored tensors.
 
         Args:
             tensors: What is stored.
             expected: The names to show, in this order, with their shapes. The rotary table is cut or continued to its
                 shape; what is not stored is the table by its formula, or a bias of zeros.
+            more: Small arrays of other files, which are kept.
         """
         self._tensors = tensors
         self._expected = expected
+        self._more = more or {}
 
     def __getitem__(self, name: str) -> Array:
+        if name in self._more:
+            return self._more[name]
         shape = self._expected[name]
         if name in self._tensors.shapes:
             array = self._tensors.read(name)
@@ -110,10 +114,11 @@ class LazyArrays(Mapping[str, Array]):
         return rotary_table(*shape) if name == ROTARY_TABLE else np.zeros(shape, np.float32)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._expected)
+        yield from self._expected
+        yield from self._more
 
     def __len__(self) -> int:
-        return len(self._expected)
+        return len(self._expected) + len(self._more)
 
     def close(self) -> None:
         """Close every file."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from roformer_edge.cli.output import say, say_lines
+from roformer_edge.cli.output import say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from roformer_edge.bundle.manifest import ParityRecord
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,31 +20,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("roformer-edge-demo"),
         metavar="DIR",
-        help="where bundle and report go (default: roformer-edge-demo)",
+        help="where bundles and report go (default: roformer-edge-demo)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Deploy, validate, answer; print all three."""
     from roformer_edge.demo.journey import run_demo
-    from roformer_edge.validate.render.terminal import summary_table
+    from roformer_edge.validate.render.terminal import aligned, overview_table
 
     with ProgressLine() as progress:
         demo = run_demo(args.out, progress)
-    deployment = demo.deployment
-    if deployment.report is not None:
-        say_lines(summary_table(deployment.report))
+    for line in demo.left_out:
+        tell(f"note: left out: {line}")
+    say_lines(overview_table(demo.reports))
+    formats = [deployment.manifest.format for deployment in demo.deployments]
+    starts = [
+        (
+            name,
+            f"{deployment.manifest.total_bytes / 1e6:.1f} MB",
+            f"{1000 * start.seconds[0]:.0f} ms",
+            "unknown" if start.peak_bytes is None else f"{start.peak_bytes / 1e6:.0f} MB",
+            parity_figure(deployment.manifest.parity),
+        )
+        for name, deployment, start in zip(formats, demo.deployments, demo.cold_starts, strict=True)
+    ]
+    head = ("", "bundle", "process start to answer", "memory by then", "parity of float32")
+    say_lines("\n".join(aligned([head, *starts], align="<>>>>")))
     say()
-    say("asked the int8 bundle:")
-    for sentence, answer in demo.answers:
-        say(f"  {sentence}  ->  {answer.label} ({100 * answer.score:.1f} %)")
-    parity = deployment.manifest.parity
-    figure = f"not checked: {parity.reason}"
-    if parity.checked:
-        figure = f"{parity.absolute_difference:.1e} from {parity.reference}"
-    say()
-    say(f"parity of the float32 graph: {figure}")
-    say(f"bundle: {deployment.bundle} ({deployment.manifest.total_bytes / 1e6:.1f} MB)")
-    for path in deployment.report_files:
+    say(f"asked the int8 bundles ({', '.join(formats)}):")
+    for sentence, answers in demo.answers:
+        shown = ", ".join(f"{answer.label} ({100 * answer.score:.1f} %)" for answer in answers)
+        say(f"  {sentence}  ->  {shown}")
+    for deployment in demo.deployments:
+        say(f"bundle: {deployment.bundle}")
+    for path in demo.report_files:
         say(f"report: {path}")
     return 0
+
+
+def parity_figure(parity: ParityRecord) -> str:
+    """Say how far the float32 graph was from the reference, in one figure."""
+    return f"{parity.absolute_difference:.1e}" if parity.checked else "not checked"

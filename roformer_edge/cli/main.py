@@ -1,6 +1,6 @@
 """``roformer-edge``: finds the command, runs it, and turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 something is wrong with the input or the surroundings; 2 wrong usage; 3 the accuracy budget is
+Exit codes: 0 done; 1 something is wrong with the input or the environment; 2 wrong usage; 3 the accuracy budget is
 broken; 130 interrupted; 141 the reader of the output went away.
 """
 
@@ -10,14 +10,13 @@ import argparse
 import importlib
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from roformer_edge._version import __version__
+from roformer_edge.cli.interrupts import Interrupts
 from roformer_edge.cli.output import tell
 from roformer_edge.errors import OptionError, RoformerEdgeError, UnknownNameError, command_line_words, shown
 
@@ -42,20 +41,22 @@ OUTPUT_CLOSED = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     _prepare_streams()
-    _clean_up_when_stopped()
-    try:
-        with command_line_words():
-            args = _parse(list(sys.argv[1:] if argv is None else argv))
-            code: int = args.run(args)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader is gone: a flush at exit would fail once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OUTPUT_CLOSED
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing was left half-written", INTERRUPTED)
-    except (RoformerEdgeError, OSError, MemoryError) as error:
-        return _fail(_message_of(error), getattr(error, "exit_code", 1))
+    with Interrupts() as interrupts:
+        try:
+            with command_line_words():
+                args = _parse(list(sys.argv[1:] if argv is None else argv))
+                code: int = args.run(args)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # the reader is gone: a flush at exit would fail once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return OUTPUT_CLOSED
+        except (KeyboardInterrupt, Exception) as error:
+            if interrupts.came or isinstance(error, KeyboardInterrupt):  # a library may have made another error of it
+                return _fail("interrupted; nothing was left half-written", INTERRUPTED)
+            if isinstance(error, (RoformerEdgeError, OSError, MemoryError)):
+                return _fail(_message_of(error), getattr(error, "exit_code", 1))
+            raise
     return code
 
 
@@ -127,18 +128,6 @@ def _prepare_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-
-
-def _clean_up_when_stopped() -> None:
-    """A polite request to stop, or a terminal that goes away, unwinds as Ctrl-C does; ``nohup`` stays in force."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # there is no SIGHUP on Windows
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _interrupt)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.texts import add_fields, field_names
+from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.quantize.recipe import RECIPES
 from roformer_edge.records import to_values
+from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -21,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def add_source(parser: argparse.ArgumentParser, description: str) -> None:
-    """The positional source of an export."""
+    """Add the positional source of an export."""
     parser.add_argument("source", type=Path, metavar="SOURCE", help=description)
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """What is made, and where it goes."""
+    """Add what is made, and where it goes."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
@@ -55,6 +57,13 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         help="the most tokens of a text (default: the model's positions; more of them follow from a formula)",
     )
     parser.add_argument(
+        "--pooling",
+        metavar="NAME",
+        help="of feature-extraction: the graph makes one vector of a text; one of: "
+        f"{', '.join((POOLER, *POOLINGS))}, or {TOKENS} for the states of all tokens (default: what the source's own "
+        "files say)",
+    )
+    parser.add_argument(
         "--ignore-weights",
         action="append",
         default=[],
@@ -68,7 +77,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
-    """How it is quantised."""
+    """Add how it is quantised."""
     parser.add_argument(
         "--target",
         metavar="NAME",
@@ -76,7 +85,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe",
-        help=f"{', '.join(RECIPES)}, or the path of a recipe.json (default: int8-dynamic)",
+        help=f"{', '.join(RECIPES)}, or the path of a recipe.json, such as a bundle's own (default: {defaults.RECIPE})",
     )
     parser.add_argument(
         "--keep-float",
@@ -93,7 +102,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 def add_calibration(parser: argparse.ArgumentParser) -> None:
-    """What static ranges are measured on."""
+    """Add what static ranges are measured on."""
     group = parser.add_argument_group("calibration (recipes with the static scheme)")
     group.add_argument("--calibration", type=Path, metavar="FILE", help="JSON Lines, CSV or TSV of the task's inputs")
     group.add_argument("--calibration-texts", type=int, metavar="N", help="how many to use (default: 512)")
@@ -103,7 +112,7 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
-    """What a report cuts the data by."""
+    """Add what a report cuts the data by."""
     parser.add_argument(
         "--slice",
         action="append",
@@ -114,7 +123,7 @@ def add_slices(parser: argparse._ActionsContainer) -> None:
 
 
 def export_options(args: argparse.Namespace) -> DeployOptions:
-    """The options of a float32 export."""
+    """Read the options of a float32 export."""
     from roformer_edge.deploy.options import DeployOptions
 
     return DeployOptions(
@@ -128,12 +137,13 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         tokenizer=args.tokenizer,
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
+        pooling=args.pooling,
         keep_weights=not args.no_weights,
     )
 
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
-    """The options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
+    """Read the options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
     from roformer_edge.deploy.options import DeployOptions
 
     asked = {name: getattr(args, name) for name in ("format", "recipe", "lengths", "runtime")}
@@ -161,6 +171,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         truncation=args.truncate,
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
+        pooling=args.pooling,
     )
 
 

@@ -36,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
     )
-    parser.add_argument("--pooling", metavar="NAME", help="of feature-extraction: mean or first (default: every token)")
+    parser.add_argument(
+        "--pooling",
+        metavar="NAME",
+        help="of feature-extraction: mean or first (default: every token, or the vector that the bundle makes)",
+    )
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
     parser.add_argument(
         "--on-error",
@@ -53,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """How the engine is to run."""
+    """Add how the engine is to run."""
     parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
     parser.add_argument(
         "--delegate",
@@ -154,7 +158,7 @@ def _answers(
 
 
 def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
-    """What the pipeline is told.
+    """Gather what the pipeline is told.
 
     Raises:
         OptionError: An option that means nothing to it.
@@ -173,7 +177,7 @@ def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _plain(answer: Any) -> Any:
-    """An answer as JSON holds it, numbers rounded to six digits."""
+    """Turn an answer into JSON values, numbers rounded to six digits."""
     if isinstance(answer, (list, tuple)):
         return [_plain(item) for item in answer]
     if isinstance(answer, float):

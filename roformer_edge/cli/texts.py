@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> None:
-    """Where the texts come from.
+    """Add where the texts come from.
 
     Args:
         parser: Gets the arguments.
@@ -37,7 +37,7 @@ def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> 
 
 
 def add_fields(parser: argparse.ArgumentParser) -> None:
-    """Which key of a data file is which field."""
+    """Add which key of a data file is which field."""
     parser.add_argument(
         "--fields",
         metavar="NAME=KEY,...",
@@ -46,14 +46,14 @@ def add_fields(parser: argparse.ArgumentParser) -> None:
 
 
 def field_names(args: argparse.Namespace) -> FieldNames:
-    """What ``--fields`` says."""
+    """Read what ``--fields`` says."""
     from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 
     return BY_NAME if args.fields is None else FieldNames.parse(args.fields)
 
 
 def read_inputs(args: argparse.Namespace) -> Iterator[str]:
-    """The texts of the arguments, or else those of the file, one at a time."""
+    """Yield the texts of the arguments, or else those of the file, one at a time."""
     if args.texts:
         _refuse_file(args)
         yield from map(_checked, args.texts)
@@ -102,7 +102,7 @@ def _prompt(args: argparse.Namespace, example: dict[str, Any]) -> None:
 
 
 def _checked(text: str) -> str:
-    """An argument that is not of the locale's encoding arrives with its bytes in surrogates; they may be UTF-8."""
+    """Decode an argument that is not of the locale's encoding: its bytes arrive in surrogates, and may be UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

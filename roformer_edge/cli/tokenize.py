@@ -43,12 +43,14 @@ def run(args: argparse.Namespace) -> int:
 def _open(source: Path, mode: str) -> Tokenizer:
     from roformer_edge.bundle.reader import is_bundle, open_bundle
     from roformer_edge.errors import OptionError
-    from roformer_edge.tokenizer import from_settings, load_tokenizer
+    from roformer_edge.runtime.loading import tokenizer_of_bundle
+    from roformer_edge.tokenizer import load_tokenizer
 
     if not is_bundle(source):
         return load_tokenizer(source, mode=mode)
     if mode != "auto":
         raise OptionError("--tokenizer", mode, "left out for a bundle, which knows its own")
     with open_bundle(source) as bundle:
-        settings, vocabulary = bundle.manifest.tokenizer, bundle.read_bytes("vocabulary")
-        return from_settings(settings, vocabulary, words=bundle.read_bytes("words"))
+        tokenizer = tokenizer_of_bundle(bundle)
+        bundle.check_unchanged()
+        return tokenizer

@@ -1,11 +1,13 @@
-"""``validate``: compare a bundle with its reference on labelled data."""
+"""``validate``: compare bundles with their reference on labelled data."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from roformer_edge.cli.options import add_json, add_slices
 from roformer_edge.cli.output import print_json, say, say_lines
@@ -14,49 +16,62 @@ from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.records import to_values
 from roformer_edge.tasks import TASKS
 
+if TYPE_CHECKING:
+    from roformer_edge.validate.report import Report
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="the candidate: a bundle's directory or .rfe archive")
+    parser.add_argument(
+        "bundles",
+        nargs="+",
+        metavar="BUNDLE",
+        help="a candidate: a bundle's directory, .rfe archive or .tflite file; several are put side by side",
+    )
     parser.add_argument("--reference", required=True, metavar="SOURCE", help="checkpoint directory or float32 bundle")
     parser.add_argument(
         "--data", required=True, metavar="FILE", help="labelled JSON Lines, CSV or TSV; - is JSON Lines on stdin"
     )
-    parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: the bundle's own)")
+    parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: the first bundle's own)")
     add_fields(parser)
     add_slices(parser)
     parser.add_argument(
-        "--max-drop", type=float, metavar="POINTS", help="exit with 3 when the metric drops by more percentage points"
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="exit with 3 when the metric of a candidate drops by more percentage points",
     )
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
     parser.add_argument("--limit", type=int, metavar="N", help="use the first N examples only")
-    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs the candidate computes at once")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of either engine (default: 1)")
+    parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs a candidate computes at once")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of every engine (default: 1)")
     add_json(parser)
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the summary, write the report, and keep the budget."""
+    from roformer_edge.bundle.reader import is_bundle
     from roformer_edge.deploy.reference import open_reference
     from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
     from roformer_edge.validate.data.examples import check_inputs, read_examples
-    from roformer_edge.validate.openers import open_predictor, task_of_bundle
+    from roformer_edge.validate.openers import open_predictor, pooling_of_bundle, task_of_bundle
     from roformer_edge.validate.options import CompareOptions
-    from roformer_edge.validate.render import check_report, write_report
-    from roformer_edge.validate.render.terminal import summary_table
+    from roformer_edge.validate.render import check_report, write_reports
+    from roformer_edge.validate.render.terminal import overview_table
     from roformer_edge.validate.report import check_budget
-    from roformer_edge.validate.runner import compare
+    from roformer_edge.validate.runner import compare_all
     from roformer_edge.validate.tasks import measure_of
 
     if args.limit is not None and args.limit < 1:
         raise OptionError("--limit", args.limit)
     limit = None if args.limit is None else min(args.limit, sys.maxsize)
     if args.report is not None:
-        check_report(args.report, args.bundle)
+        for bundle in args.bundles:
+            check_report(args.report, bundle)
     options = CompareOptions(
-        task=args.task or task_of_bundle(args.bundle),
+        task=args.task or task_of_bundle(args.bundles[0]),
         data_name=args.data,
         max_drop=args.max_drop,
         batch_size=args.batch_size,
@@ -65,21 +80,45 @@ def run(args: argparse.Namespace) -> int:
     task, fields = get_task(options.task), field_names(args)
     with ProgressLine() as progress:
         progress.stage("read")
-        candidate = open_predictor(args.bundle, task=task.name, threads=args.threads, truncate=args.truncate)
-        with open_reference(args.reference, task.name, threads=args.threads, truncation=args.truncate) as reference:
+        candidates = [
+            open_predictor(bundle, task=task.name, threads=args.threads, truncate=args.truncate)
+            for bundle in args.bundles
+        ]
+        with open_reference(
+            args.reference,
+            task.name,
+            threads=args.threads,
+            truncation=args.truncate,
+            pooling=None if is_bundle(args.reference) else pooling_of_bundle(args.bundles[0]),
+        ) as reference:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)
             examples = tuple(islice(read_examples(args.data, measure, fields), limit))
-            for side in (reference, candidate):
+            for side in (reference, *candidates):
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
-            report = compare(reference, candidate, examples, options, progress)
-    files = [] if args.report is None else [str(path) for path in write_report(report, args.report)]
-    if args.json:
-        print_json({"passed": report.passed, "figures": to_values(report.figures), "report": files})
-    else:
-        say_lines(summary_table(report))
-        for path in files:
-            say(f"report: {path}")
-    check_budget(report)
+            reports = compare_all(reference, candidates, examples, options, progress)
+    files: list[str] = []
+    try:
+        if args.report is not None:
+            files = [str(path) for path in write_reports(reports, args.report)]
+    finally:  # what was measured is shown, whatever becomes of its files
+        if args.json:
+            print_json(_summary(reports, files))
+        else:
+            say_lines(overview_table(reports))
+            for path in files:
+                say(f"report: {path}")
+    for report in reports:
+        check_budget(report)
     return 0
+
+
+def _summary(reports: Sequence[Report], files: list[str]) -> dict[str, object]:
+    """Say what a build asks; of one candidate without a list around it."""
+    found = [
+        {"candidate": report.candidate.name, "passed": report.passed, "figures": to_values(report.figures)}
+        for report in reports
+    ]
+    alone = {"passed": found[0]["passed"], "figures": found[0]["figures"]}
+    return {**(alone if len(found) == 1 else {"candidates": found}), "report": files}

@@ -14,7 +14,7 @@ CHECKPOINT_FILES = ("config.json", "model.safetensors", "vocab.txt", "tokenizer_
 
 @contextmanager
 def embedded_checkpoint() -> Iterator[Path]:
-    """A directory with the embedded checkpoint; it may be gone once the context is left.
+    """Open a directory with the embedded checkpoint; it may be gone once the context is left.
 
     Source: trained by ``examples/train_demo_checkpoint.py``; its README.md says on what, and how well it does.
     """
@@ -31,6 +31,6 @@ def embedded_checkpoint() -> Iterator[Path]:
 
 @contextmanager
 def embedded_evaluation() -> Iterator[Path]:
-    """The evaluation set: JSON Lines with ``text`` and ``label``, at least eight sentences a label, written by hand."""
+    """Open the evaluation set: JSON Lines, eight sentences a label or more, written by hand."""
     with as_file(files(PACKAGE) / "data" / "evaluation.jsonl") as path:
         yield path

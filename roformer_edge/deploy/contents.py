@@ -21,11 +21,12 @@ from roformer_edge.bundle.manifest import (
     RecipeReference,
     creation_time,
 )
+from roformer_edge.bundle.sentence import sentence_bytes
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
 from roformer_edge.formats import Format, resolve
-from roformer_edge.quantize.recipe import batching_of
+from roformer_edge.quantize.recipe import FLOAT, STATIC, batching_of
 from roformer_edge.scopes import ARITHMETIC
 from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
 from roformer_edge.validate.report import Report
@@ -70,9 +71,11 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
 
 def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: ExportOptions, exported: Exported) -> None:
     """Write everything but the manifest, the model card and the self-test."""
+    schemes = {decision.scheme for decision in exported.decisions}
     recipe = {
         **export.recipe.to_dict(),
-        "preset": export.preset.name,
+        **({"preset": export.preset.name} if schemes - {FLOAT} else {}),
+        **({"observer": export.observer} if STATIC in schemes else {}),
         "decisions": [decision.to_dict() for decision in exported.decisions],
         "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
         "calibration": exported.calibration and exported.calibration.to_dict(),
@@ -89,6 +92,8 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
     writer.add_bytes("config.json", "config", model.config.to_json().encode())
     if model.checkpoint.crf is not None:
         writer.add_bytes("crf.json", "crf", crf_bytes(model.checkpoint.crf))
+    if model.task.sentence is not None:
+        writer.add_bytes("sentence.json", "sentence", sentence_bytes(model.task.sentence))
     writer.add_bytes("recipe.json", "recipe", (json.dumps(recipe, ensure_ascii=False, indent=2) + "\n").encode())
 
 

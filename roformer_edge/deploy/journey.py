@@ -14,15 +14,16 @@ from roformer_edge._extras import available
 from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.deploy import defaults
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
-from roformer_edge.deploy.options import CALIBRATION_TEXTS, DEFAULT_OBSERVER, Deployment, DeployOptions
+from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import OptionError
+from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, get_recipe
+from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, Settings, open_recipe
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
@@ -39,6 +40,7 @@ from roformer_edge.validate.tasks import measure_of_model
 from roformer_edge.validate.torch_session import TorchSession
 
 if TYPE_CHECKING:
+    from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.calibration import Batches
 
 _CALIBRATION_BATCH = 8
@@ -70,10 +72,10 @@ def deploy_checkpoint(
         Where the bundle lies, what it is and what it lost.
 
     Raises:
-        RoformerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``.
+        RoformerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``, unless
+            the message says that the bundle is finished and only its report could not be written.
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
-    from roformer_edge.export.artifact import ExportOptions
     from roformer_edge.export.exporter import export_checkpoint
     from roformer_edge.export.parity import torch_answers
 
@@ -83,16 +85,7 @@ def deploy_checkpoint(
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
-    recipe = get_recipe(options.recipe).with_float(options.keep_float, "asked for")
-    _refuse_without_effect(options, {rule.scheme for rule in recipe.rules})
-    export = ExportOptions(
-        recipe=recipe,
-        preset=get_preset(options.preset or SAFE_PRESET),
-        index_dtype=options.index_dtype,
-        observer=options.observer or DEFAULT_OBSERVER,
-        runtime=options.runtime,
-        lengths=options.lengths,
-    )
+    export = _export_options(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
         with open_source(
@@ -101,6 +94,7 @@ def deploy_checkpoint(
             options.tokenizer,
             max_length=_max_length(source, options),
             ignore_weights=options.ignore_weights,
+            pooling=options.pooling,
         ) as model:
             examples = _examples(options, model)
             batches = _calibration_batches(options, model)
@@ -143,15 +137,36 @@ def deploy_checkpoint(
                         predictor_of_bundle(pipeline, model.config, written, opening, str(out)),
                     )
                     report = compare(*sides, examples, _compare_options(options, model), progress)
-        report_files: tuple[Path, ...] = ()
         if report is not None:
+            _keep_budget(report, options.report)
             manifest = manifest.replace(measured=measured_loss(report))
-            report_files = tuple(write_report(report, options.report)) if options.report is not None else ()
-            check_budget(report)
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
+    report_files: tuple[Path, ...] = ()
+    if report is not None and options.report is not None:
+        try:
+            report_files = tuple(write_report(report, options.report))
+        except OutputError as error:
+            raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
     return Deployment(
         bundle=bundle, manifest=manifest, report=report, report_files=report_files, warnings=exported.warnings
+    )
+
+
+def _export_options(options: DeployOptions) -> ExportOptions:
+    """Read the recipe, and refuse what would change nothing in it."""
+    from roformer_edge.export.artifact import ExportOptions
+
+    recipe, settings = open_recipe(options.recipe)
+    recipe = recipe.with_float(options.keep_float, "asked for")
+    _refuse_without_effect(options, settings, {rule.scheme for rule in recipe.rules})
+    return ExportOptions(
+        recipe=recipe,
+        preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
+        index_dtype=options.index_dtype,
+        observer=options.observer or settings.observer or defaults.OBSERVER,
+        runtime=options.runtime,
+        lengths=options.lengths,
     )
 
 
@@ -172,7 +187,14 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
     """
     if not options.lengths:
         return options.max_length
-    with open_source(source, options.task, options.tokenizer, max_length=options.max_length) as model:
+    with open_source(
+        source,
+        options.task,
+        options.tokenizer,
+        max_length=options.max_length,
+        ignore_weights=options.ignore_weights,
+        pooling=options.pooling,
+    ) as model:
         positions = model.config.max_position_embeddings
     if options.lengths[-1] > positions:
         allowed = f"at most {positions}, the model's number of positions (--max-length gives it more)"
@@ -180,15 +202,15 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
     return options.lengths[-1]
 
 
-def _refuse_without_effect(options: DeployOptions, schemes: set[str]) -> None:
-    """Refuse options that nothing would come of with the schemes of a recipe, or in the format."""
+def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:
+    """Refuse options, also those in the recipe's file, that nothing would come of with its schemes or in the format."""
     integers = schemes - {FLOAT, HALF}
     for name, value, needed in (
-        ("preset", options.preset, integers),
+        ("preset", options.preset or settings.preset, integers),
         ("keep_float", options.keep_float or None, schemes - {FLOAT}),
         ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
         ("calibration", options.calibration, integers - {ROWS}),
-        ("observer", options.observer, integers & {STATIC}),
+        ("observer", options.observer or settings.observer, integers & {STATIC}),
     ):
         if value is not None and not needed:
             raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
@@ -215,7 +237,7 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
     find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
     texts = islice(
         read_rows(options.calibration, task, options.fields, find_problem),
-        min(options.calibration_texts or CALIBRATION_TEXTS, sys.maxsize),
+        min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize),
     )
     limit = config.max_position_embeddings
     rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))
@@ -232,6 +254,19 @@ def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool)
     texts = SELF_TEST_TEXTS if len(model.task.fields) == 1 else SELF_TEST_PAIRS
     test = record_self_test(model, texts, quantized=quantized)
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
+
+
+def _keep_budget(report: Report, folder: Path | None) -> None:
+    """Refuse what lost too much; its report says why, and is then all that is written."""
+    try:
+        check_budget(report)
+    except BudgetExceededError as error:
+        if folder is not None:
+            try:
+                write_report(report, folder)
+            except OutputError as why:
+                raise BudgetExceededError(f"{error}; {why}") from None
+        raise
 
 
 def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptions:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from roformer_edge.bundle.manifest import Manifest
+from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import choices_for, get_target
-from roformer_edge.errors import OptionError, advice
+from roformer_edge.errors import OptionError, UnknownNameError, advice
 from roformer_edge.formats import DEFAULT_FORMAT, get_format
 from roformer_edge.quantize.observers import get_observer
+from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.report import Report
 
-CALIBRATION_TEXTS = 512
-DEFAULT_OBSERVER = "percentile"
 # tokens, below which truncation leaves nothing of a text
 _SHORTEST = 3
 
@@ -30,18 +30,19 @@ class DeployOptions:
         runtime: What the bundle is to run on, one of the format's ``runtimes``; ``None`` for the first.
         lengths: Numbers of tokens that the model is made for, ascending; texts are padded to the next. Empty for a
             model that takes any number.
-        recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON.
+        recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON, such as the ``recipe.json`` of a
+            bundle.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor; ``None`` for the
-            one that is right on every processor.
-        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for
-            ``DEFAULT_OBSERVER``.
-        index_dtype: Of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for what is usual in the format.
+            one that the recipe's file names, or else the one that is right on every processor.
+        observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for the one
+            that the recipe's file names, or else ``defaults.OBSERVER``.
+        index_dtype: The type of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for the format's own.
         tokenizer: ``"slow"``, ``"fast"``, or ``"auto"`` for the one that the checkpoint was trained with.
         max_length: The most tokens of a text, in place of the source's own number of positions. The rotary table is
             cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
         calibration: A file of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
-        calibration_texts: How many texts (or pairs) at most; ``None`` for ``CALIBRATION_TEXTS``.
+        calibration_texts: How many texts (or pairs) at most; ``None`` for ``defaults.CALIBRATION_TEXTS``.
         evaluation: A file of labelled examples to measure the loss on.
         fields: Which key of either file is which field.
         slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
@@ -51,6 +52,9 @@ class DeployOptions:
         overwrite: Replace a bundle that is there already.
         ignore_weights: Shell-style patterns of names of the checkpoint's tensors to leave out though they may change
             answers, such as ``"lstm.*"``.
+        pooling: For feature extraction, how one vector of a text is made in the graph: a key of ``sentence.POOLINGS``,
+            ``"pooler"`` for the one that the checkpoint holds, or ``"tokens"`` for none, the states of all tokens;
+            ``None`` for what the source's own files say.
         keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
     """
 
@@ -58,7 +62,7 @@ class DeployOptions:
     format: str = DEFAULT_FORMAT
     runtime: str | None = None
     lengths: tuple[int, ...] = ()
-    recipe: str = "int8-dynamic"
+    recipe: str = defaults.RECIPE
     keep_float: tuple[str, ...] = ()
     preset: str | None = None
     observer: str | None = None
@@ -75,6 +79,7 @@ class DeployOptions:
     truncation: bool = False
     overwrite: bool = False
     ignore_weights: tuple[str, ...] = ()
+    pooling: str | None = None
     keep_weights: bool = False
 
     @classmethod
@@ -101,6 +106,8 @@ class DeployOptions:
         if self.max_length is not None and not _counts(self.max_length, _SHORTEST):
             allowed = f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
             raise OptionError("max_length", self.max_length, allowed)
+        if self.pooling not in (None, TOKENS, POOLER, *POOLINGS):
+            raise UnknownNameError("pooling", str(self.pooling), (TOKENS, POOLER, *POOLINGS))
         self._refuse_without_effect()
 
     def _refuse_without_effect(self) -> None:

@@ -35,6 +35,7 @@ def open_reference(
     threads: int = 1,
     truncation: bool = False,
     max_length: int | None = None,
+    pooling: str | None = None,
 ) -> Iterator[Predictor]:
     """Open the model that a bundle is measured against.
 
@@ -44,15 +45,16 @@ def open_reference(
     Args:
         source: A checkpoint directory or a bundle.
         task: The task of both, a key of ``tasks.TASKS``.
-        tokenizer: For a checkpoint: ``"slow"``, ``"fast"`` or ``"auto"``.
-        threads: Of one computation.
+        tokenizer: The tokenizer of a checkpoint: ``"slow"``, ``"fast"`` or ``"auto"``.
+        threads: The threads of one computation.
         truncation: Cut texts that are longer than the model allows.
-        max_length: For a checkpoint: see ``DeployOptions``.
+        max_length: The most tokens of a text, for a checkpoint: see ``DeployOptions``.
+        pooling: How one vector is made of a text, for a checkpoint: see ``DeployOptions``.
     """
     if is_bundle(source):
         yield open_predictor(source, task=task, threads=threads, truncate=truncation)
         return
-    with open_source(source, task, tokenizer, max_length=max_length) as model:
+    with open_source(source, task, tokenizer, max_length=max_length, pooling=pooling) as model:
         yield predictor_of_source(model, open_session(model, threads), threads, truncation=truncation)
 
 
@@ -66,8 +68,8 @@ def predictor_of_source(model: SourceModel, session: Session, threads: int, *, t
 
     Args:
         model: What ``session`` was opened from.
-        session: From :func:`open_session`.
-        threads: Of one computation.
+        session: What :func:`open_session` gave.
+        threads: The threads of one computation.
         truncation: Cut texts that are longer than the model allows.
     """
     opening = Opening(
@@ -77,6 +79,7 @@ def predictor_of_source(model: SourceModel, session: Session, threads: int, *, t
         truncate=truncation,
         tokenizer=model.tokenizer_mode,
         max_length=model.config.max_position_embeddings,
+        pooling=model.pooling,
     )
     in_torch = isinstance(session, TorchSession)
     name = str(model.path) if in_torch else f"{model.path}, as a float32 network"

@@ -12,15 +12,18 @@ import numpy as np
 
 from roformer_edge.bundle.crf import read_crf
 from roformer_edge.bundle.reader import Bundle, is_bundle, open_bundle
+from roformer_edge.bundle.sentence import read_sentence
 from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
-from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.safetensors import open_safetensors
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import OptionError, UnsupportedModelError
+from roformer_edge.runtime.loading import tokenizer_of_bundle
 from roformer_edge.tasks import Task, get_task
-from roformer_edge.tokenizer import Tokenizer, from_settings, load_tokenizer
+from roformer_edge.tokenizer import Tokenizer
+from roformer_edge.validate.openers import open_tokenizer
 
 WEIGHTS_NAME = "weights.safetensors"
 
@@ -34,6 +37,7 @@ class SourceModel:
         checkpoint: Weights and architecture.
         tokenizer: The tokenizer of the same model.
         tokenizer_mode: The mode that it was asked for in.
+        pooling: The pooling that was asked for.
         path: Where it was opened.
         name: The name of the checkpoint, without the folders above it.
         digest: SHA-256 of the checkpoint's weight files.
@@ -44,6 +48,7 @@ class SourceModel:
     checkpoint: Checkpoint
     tokenizer: Tokenizer
     tokenizer_mode: str
+    pooling: str | None
     path: Path
     name: str
     digest: str
@@ -63,6 +68,7 @@ def open_source(
     *,
     max_length: int | None = None,
     ignore_weights: Sequence[str] = (),
+    pooling: str | None = None,
 ) -> Iterator[SourceModel]:
     """Open a checkpoint directory or a float32 bundle; its files are closed at the end of the block.
 
@@ -72,6 +78,7 @@ def open_source(
         mode: ``"slow"``, ``"fast"`` or ``"auto"`` for the tokenizer of a checkpoint; a bundle keeps the one it has.
         max_length: The most tokens of a text, in place of the source's own number of positions.
         ignore_weights: See :func:`~roformer_edge.checkpoint.loading.load_checkpoint`.
+        pooling: See there; a bundle keeps the one it has.
 
     Raises:
         CheckpointError: The weights cannot be used.
@@ -84,21 +91,32 @@ def open_source(
     if is_bundle(path):
         if ignore_weights:
             raise OptionError("ignore_weights", ignore_weights[0], "left out for a bundle, which holds no others")
+        if pooling is not None:
+            raise OptionError("pooling", pooling, "left out for a bundle, which knows its own")
         model = _open_bundle(path, task, mode, max_length)
     else:
-        model = _open_checkpoint(path, task, mode, max_length, ignore_weights)
+        model = _open_checkpoint(
+            path, task, mode, max_length=max_length, ignore_weights=ignore_weights, pooling=pooling
+        )
     with model.checkpoint:
         yield model
 
 
 def _open_checkpoint(
-    path: Path, asked: str | None, mode: str, max_length: int | None, ignore_weights: Sequence[str]
+    path: Path,
+    asked: str | None,
+    mode: str,
+    *,
+    max_length: int | None,
+    ignore_weights: Sequence[str],
+    pooling: str | None,
 ) -> SourceModel:
     files = find_checkpoint(path)
     task = files.task if asked is None else get_task(asked)
-    checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights)
-    tokenizer = load_tokenizer(files.tokenizer_directory, mode=mode)
-    spare = check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
+    checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights, pooling=pooling)
+    tokenizer = open_tokenizer(files, mode)
+    where = f"the vocabulary in {files.tokenizer_directory}"
+    spare = check_vocabulary(checkpoint.config, tokenizer.embedding_rows, where)
     types = checkpoint.config.type_vocab_size
     if len(task.fields) > 1 and types < 2 and tokenizer.uses_token_types:
         raise UnsupportedModelError(
@@ -106,10 +124,11 @@ def _open_checkpoint(
             "and those of its pair 1"
         )
     return SourceModel(
-        task=task,
+        task=task.pooled(checkpoint.sentence),
         checkpoint=checkpoint,
         tokenizer=tokenizer,
         tokenizer_mode=mode,
+        pooling=pooling,
         path=path,
         name=files.name,
         digest=checkpoint.digest,
@@ -134,21 +153,21 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
                 "again with its weights (roformer-edge export)"
             )
         config = RoFormerConfig.from_json(bundle.read_bytes("config").decode(), f"{path}/config.json")
-        arrays, crf = _read_arrays(bundle), read_crf(bundle)
+        arrays, crf, sentence = _read_arrays(bundle), read_crf(bundle), read_sentence(bundle)
         if max_length is not None:
             config = config.replace(max_position_embeddings=max_length)
             arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
-        tokenizer = from_settings(
-            manifest.tokenizer,
-            bundle.read_bytes("vocabulary"),
-            words=bundle.read_bytes("words"),
-            unicode=bundle.read_bytes("unicode"),
-        )
+        tokenizer = tokenizer_of_bundle(bundle)
+        bundle.check_unchanged()
+        check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {path}")
     return SourceModel(
-        task=task,
-        checkpoint=Checkpoint(config=config, arrays=arrays, files=(), source_directory=path, crf=crf),
+        task=task.pooled(sentence),
+        checkpoint=Checkpoint(
+            config=config, arrays=arrays, files=(), source_directory=path, crf=crf, sentence=sentence
+        ),
         tokenizer=tokenizer,
         tokenizer_mode=mode,
+        pooling=None,
         path=path,
         name=manifest.provenance.source,
         digest=manifest.provenance.checkpoint_sha256,
@@ -159,9 +178,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
 def _read_arrays(bundle: Bundle) -> dict[str, np.ndarray]:
     place = bundle.file_path("weights")
     if place is not None:
-        arrays = _arrays_in(place)
-        bundle.check_unchanged()
-        return arrays
+        return _arrays_in(place)
     with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
         copy = Path(folder) / WEIGHTS_NAME
         copy.write_bytes(bundle.read_bytes("weights"))

@@ -27,7 +27,7 @@ class ExportOptions:
     Attributes:
         recipe: Which parts are quantised, and how.
         preset: Integer types that suit the processor.
-        index_dtype: Of the graph's inputs, ``int64`` or ``int32``; ``None`` for what is usual in the format.
+        index_dtype: The type of the graph's inputs, ``int64`` or ``int32``; ``None`` for what is usual in the format.
         observer: How calibration turns the values it saw into a range; a key of ``observers.OBSERVERS``.
         runtime: What the model is to run on, one of the format's ``runtimes``; ``None`` for the first.
         lengths: Numbers of tokens that the model is made for, ascending; empty for any number.

@@ -35,7 +35,7 @@ class Exported:
     Attributes:
         artifact: The model.
         decisions: One per scope, in the order of the network.
-        parity: Of the float32 network that the artifact was quantised from.
+        parity: The parity of the float32 network that the artifact was quantised from.
         calibration: What was seen of calibration texts: the ranges where the recipe needed some, and otherwise the
             magnitudes that outlier channels were found by.
         warnings: What may make the artifact worse than it could be.

@@ -79,7 +79,7 @@ def check_parity(artifact: Artifact, expected: Sequence[Tensors], config: RoForm
     """Compare a float artifact with what a reference answered to :func:`probe_feeds`.
 
     Args:
-        artifact: Of float32 numbers.
+        artifact: The artifact of float32 numbers.
         expected: One mapping a probe: the task's outputs by name, and states of the network by mark, in its order. Of a
             state that the artifact makes for position 0 alone, only that is compared.
         config: The architecture.
@@ -127,7 +127,7 @@ def _difference(wanted: np.ndarray, found: np.ndarray, mask: np.ndarray, *, posi
 
     Args:
         wanted: ``[rows, sequence, ...]``, or ``[rows, ...]``; with as many leading axes as ``mask`` or with one.
-        found: Of the same shape.
+        found: The outputs to compare, of the same shape.
         mask: 1 at tokens, ``[..., sequence]``.
         positions: Whether the tensors run over positions.
     """

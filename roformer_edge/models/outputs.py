@@ -122,3 +122,15 @@ class SpanOutput(ModelOutput, Generic[T]):
     end_logits: T
     hidden_states: tuple[T, ...] | None = None
     attentions: tuple[T, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentenceOutput(ModelOutput, Generic[T]):
+    """One vector of each text; the other field is that of :class:`EncoderOutput`.
+
+    Attributes:
+        sentence_embedding: ``[B, width]``.
+    """
+
+    sentence_embedding: T
+    hidden_states: tuple[T, ...] | None = None

@@ -132,7 +132,7 @@ class QuantizedTensor:
     Attributes:
         values: int8 or uint8, of any shape.
         scale: float32, of shape ``[]``, or ``[values.shape[axis]]`` where every slice has its own.
-        zero_point: Of the type of ``values`` and the shape of ``scale``.
+        zero_point: The integer that stands for 0, of the type of ``values`` and the shape of ``scale``.
         axis: The axis that ``scale`` runs along, not negative; None for one scale.
 
     Raises:

@@ -187,7 +187,7 @@ def _mask_of(feeds: Arrays) -> NDArray[np.bool_]:
 
 
 def _without_padding(tensor: str, values: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
-    """The vectors of the tokens, ``[tokens, ...]``, or those of the texts where the sequence was pooled."""
+    """Select the vectors of the tokens, ``[tokens, ...]``, or those of the texts where the sequence was pooled."""
     if values.ndim >= 3 and values.shape[:2] == mask.shape:
         return values if mask.all() else values[mask]
     texts: NDArray[np.bool_] = np.any(mask, axis=1)

@@ -79,7 +79,7 @@ class Histogram:
             self._counts += np.bincount(bins.astype(np.intp) + SIDE, minlength=2 * SIDE)
 
     def occupied(self, most: int = 2 * SIDE) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The stretch of bins that holds all values.
+        """Find the stretch of bins that holds all values.
 
         Args:
             most: How many bins to return at most, at least 2; they are made wider as needed.
@@ -113,7 +113,7 @@ class Histogram:
 
 
 def extremes(values: FloatArray, tensor: str) -> tuple[float, float]:
-    """The smallest and the largest of ``values`` as float32; ``(inf, -inf)`` where there are none.
+    """Find the smallest and the largest of ``values`` as float32; ``(inf, -inf)`` where there are none.
 
     Raises:
         CalibrationError: A value is NaN or infinite, or too large for float32.
@@ -132,7 +132,7 @@ def extremes(values: FloatArray, tensor: str) -> tuple[float, float]:
 
 
 def _coarsen(counts: NDArray[np.int64], times: int) -> NDArray[np.int64]:
-    """The counts after doubling the width ``times`` times."""
+    """Double the width of the bins ``times`` times; return the counts."""
     if times <= 0:
         return counts
     result = np.zeros_like(counts)

@@ -49,7 +49,7 @@ class Observer(Protocol):
         ...
 
     def range(self) -> Range:
-        """The smallest and the largest value to represent; both within the values seen.
+        """Find the smallest and the largest value to represent; both within the values seen.
 
         Raises:
             CalibrationError: No value was seen.
@@ -181,7 +181,7 @@ def squared_error(density: FloatArray, edges: FloatArray, grid: Grid, bounds: Ra
 
     Args:
         density: Values per unit of length in every bin, ``[bins]``.
-        edges: Of the bins, ``[bins + 1]``.
+        edges: The edges of the bins, ``[bins + 1]``.
         grid: The grid to quantise to.
         bounds: The range that the grid is laid over.
 
@@ -198,7 +198,7 @@ def squared_error(density: FloatArray, edges: FloatArray, grid: Grid, bounds: Ra
 
 
 def _search(loss: Callable[[Range], float], extent: Range, grid: Grid) -> Range:
-    """The range inside ``extent`` with the smallest loss; the wider one of a tie.
+    """Find the range inside ``extent`` with the smallest loss; the wider one of a tie.
 
     First a threshold on the magnitude is sought; where the grid is asymmetric, the two ends are then moved in turn
     for as long as that helps.
@@ -226,13 +226,13 @@ def _search(loss: Callable[[Range], float], extent: Range, grid: Grid) -> Range:
 
 
 def _within(extent: Range, low: float, high: float) -> Range:
-    """The range from ``low`` to ``high``, each moved into ``extent``."""
+    """Move both ends of the range from ``low`` to ``high`` into ``extent``."""
     least, most = extent
     return float(min(max(low, least), most)), float(min(max(high, least), most))
 
 
 def _magnitudes(counts: NDArray[np.int64], edges: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The histogram of the absolute values; the edges must be multiples of the width."""
+    """Fold the histogram to that of the absolute values; the edges must be multiples of the width."""
     width = edges[1] - edges[0]
     bins = np.rint(np.where(edges[:-1] < 0, -edges[1:], edges[:-1]) / width).astype(np.intp)
     folded = np.zeros(bins.max() + 1, np.int64)
@@ -241,7 +241,7 @@ def _magnitudes(counts: NDArray[np.int64], edges: NDArray[np.float64]) -> tuple[
 
 
 def _quantile(counts: NDArray[np.int64], edges: FloatArray, share: float) -> float:
-    """The value below which ``share`` of all lie, taking those of one bin to be spread evenly over it."""
+    """Find the value below which ``share`` of all lie, taking those of one bin to be spread evenly over it."""
     reached = np.cumsum(counts)
     rank = share * (int(reached[-1]) - 1)
     index = int(np.searchsorted(reached, rank, side="right"))

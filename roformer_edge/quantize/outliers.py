@@ -214,7 +214,7 @@ def kept_errors(rows: FloatArray, quantised: QuantizedTensor, directions: NDArra
     Args:
         rows: ``[rows, width]``.
         quantised: The same in integers, with a scale for every row.
-        directions: From :func:`error_directions`, ``[directions, width]``.
+        directions: What :func:`error_directions` gives, ``[directions, width]``.
 
     Returns:
         float32 ``[rows, directions]``; times the directions and added to the row, they leave no error in these.

@@ -77,10 +77,10 @@ def get_preset(name: str) -> Preset:
 
 
 def detect_preset(machine: str | None = None, cpuinfo: Path = _CPUINFO) -> str:
-    """The name of the preset for this machine, or ``SAFE_PRESET`` where it cannot be told.
+    """Name the preset for this machine, or ``SAFE_PRESET`` where it cannot be told.
 
     Args:
-        machine: As ``platform.machine()`` says it, which is asked where None.
+        machine: The machine's name as ``platform.machine()`` gives it, which is asked where None.
         cpuinfo: The file in which Linux lists the processor's flags. Other systems have none; an x86 machine then
             counts as one without VNNI.
     """
@@ -91,7 +91,7 @@ def detect_preset(machine: str | None = None, cpuinfo: Path = _CPUINFO) -> str:
 
 
 def _flags(cpuinfo: Path) -> frozenset[str]:
-    """The flags that all processors listed in the file have; none where it cannot be read."""
+    """Read the flags that all processors listed in the file have; none where it cannot be read."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -9,7 +9,7 @@ import fnmatch
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +56,7 @@ class Recipe:
 
     Attributes:
         name: Shown in manifests and reports.
-        rules: In order; the last rule that matches a scope decides.
+        rules: The rules in order; the last one that matches a scope decides.
     """
 
     name: Annotated[str, _ONE_LINE]
@@ -68,7 +68,7 @@ class Recipe:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON values."""
+        """Return the recipe as JSON values."""
         return to_values(self)  # type: ignore[no-any-return]  # a dataclass becomes an object
 
     @classmethod
@@ -81,7 +81,7 @@ class Recipe:
         return read_record(cls, values, "the recipe", RecipeError)
 
     def with_float(self, patterns: Iterable[str], reason: str) -> Recipe:
-        """A copy that leaves the scopes matching ``patterns`` in float32."""
+        """Copy the recipe, with the scopes matching ``patterns`` left in float32."""
         extra = tuple(Rule(pattern=pattern, scheme=FLOAT, reason=reason) for pattern in patterns)
         return Recipe(name=self.name, rules=self.rules + extra) if extra else self
 
@@ -95,7 +95,7 @@ class Decision:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The decision as JSON-able data."""
+        """Return the decision as JSON-able data."""
         return {
             "scope": self.scope.name,
             "scheme": self.scheme,
@@ -114,6 +114,7 @@ _NO_RULE = "no rule of the recipe matches it"
 _KEPT = (
     Rule(pattern="embeddings.type", scheme=FLOAT, reason="a few rows: nothing to save"),
     Rule(pattern="head.output", scheme=FLOAT, reason="makes the logits: its rounding error would be the answer's"),
+    Rule(pattern="sentence.*", scheme=FLOAT, reason="makes the vector: its rounding error would be the answer's"),
 )
 _ROWS = Rule(pattern="embeddings.word", scheme=ROWS)
 
@@ -136,15 +137,39 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a recipe's file may say beside its rules: how they were carried out, and are to be carried out again.
+
+    Attributes:
+        preset: A key of ``presets.PRESETS``.
+        observer: A key of ``observers.OBSERVERS``.
+    """
+
+    preset: Annotated[str | None, OPTIONAL_KEY] = None
+    observer: Annotated[str | None, OPTIONAL_KEY] = None
+
+
+# What the recipe.json of a bundle tells of its making: it is decided and measured anew whenever the recipe is used.
+OUTCOME = ("decisions", "always_float", "calibration")
+
+
 def get_recipe(name: str) -> Recipe:
+    """Return the recipe of :func:`open_recipe` alone."""
+    return open_recipe(name)[0]
+
+
+def open_recipe(name: str) -> tuple[Recipe, Settings]:
     """Return a built-in recipe, or read one from the JSON file that ``name`` is the path of.
+
+    The ``recipe.json`` of a bundle is such a file.
 
     Raises:
         UnknownNameError: Neither a built-in recipe nor a path ending in ``.json``.
         RecipeError: The file cannot be read as a recipe; the message names the place.
     """
     if name in RECIPES:
-        return RECIPES[name]
+        return RECIPES[name], Settings()
     if not name.endswith(".json"):
         raise UnknownNameError("recipe", name, (*RECIPES, "PATH.json"))
     try:
@@ -152,7 +177,10 @@ def get_recipe(name: str) -> Recipe:
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {name}: {error.strerror or error}") from None
     where = f"the recipe {name}"
-    return read_record(Recipe, parse_object(data, where, RecipeError), where, RecipeError)
+    values = parse_object(data, where, RecipeError)
+    told = {field.name: values.pop(field.name) for field in fields(Settings) if field.name in values}
+    rules = {key: value for key, value in values.items() if key not in OUTCOME}
+    return read_record(Recipe, rules, where, RecipeError), read_record(Settings, told, where, RecipeError)
 
 
 def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:

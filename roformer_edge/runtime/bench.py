@@ -74,11 +74,11 @@ class LatencyPoint:
     """One length and batch size. Times are milliseconds of one run of the graph, tokenizer left out.
 
     Attributes:
-        length: In tokens.
+        length: The length of the input, in tokens.
         batch_size: Texts, pairs or choices in one run.
         runs: How many were timed.
         fastest, mean, p50, p90, p99: The shortest of those times, their mean and their percentiles.
-        texts_per_second: At the median.
+        texts_per_second: The throughput at the median.
     """
 
     length: int
@@ -113,10 +113,10 @@ class BenchReport:
         bundle: Where it lies.
         provider: Where the engine ran.
         fallbacks: What was asked of the engine and not used.
-        threads: As asked.
+        threads: The number of threads asked for.
         bundle_bytes: All its files.
         model_bytes: The model file.
-        points: In the order of lengths, then of batch sizes.
+        points: The measured points, in the order of lengths, then of batch sizes.
         cold_start: ``None`` where it was left out.
         peak_bytes: The largest resident memory of this process, whatever else it did; ``None`` where unknown.
     """

@@ -21,10 +21,10 @@ class CachedRows:
 
     Args:
         model: A graph that can go on from a cache.
-        rows: At least one, and no more than the graph takes at once.
+        rows: One row at least, and no more than the graph takes at once.
 
     Attributes:
-        logits: Of what comes next, float32 ``[rows, vocabulary]``.
+        logits: The logits of the next token, float32 ``[rows, vocabulary]``.
 
     Raises:
         BackendError: The engine failed, or answered with something that is not a finite number.

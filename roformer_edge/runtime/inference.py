@@ -279,10 +279,10 @@ class TextModel:
         """Take one row out of a batch, and of the axes that run over tokens what is read.
 
         Args:
-            outputs: Of the batch.
-            spec: Of the output.
-            place: Of the row.
-            length: Of the row, in tokens.
+            outputs: The outputs of the batch.
+            spec: The name, type and shape of the output.
+            place: The row's place in the batch.
+            length: The length of the row, in tokens.
             read: The positions that are read; ``None`` for all tokens, without the padding.
             chosen: Whether the graph has computed these positions only.
         """
@@ -334,7 +334,7 @@ def padded_feeds(
     """Put rows together and fill the shorter ones up.
 
     Args:
-        rows: At least one.
+        rows: One row at least.
         width: Tokens of every row; the longest row's where left out.
         pad_id: The id that fills.
         pad_left: Fill before the first token, not after the last.

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.bundle.background import Background
-from roformer_edge.bundle.manifest import version_tuple
+from roformer_edge.bundle.manifest import ROLES, version_tuple
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
-from roformer_edge.config import RoFormerConfig
+from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import (
     BackendError,
     BundleFormatError,
@@ -18,7 +18,6 @@ from roformer_edge.errors import (
     SelfTestError,
     UnknownNameError,
     UnsupportedModelError,
-    VocabularyError,
 )
 from roformer_edge.formats import Format, get_format, resolve
 from roformer_edge.records import parse_object
@@ -49,7 +48,7 @@ def load(
 
     Args:
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
-        threads: For the inside of one operation; by default one a physical core that the process may
+        threads: The threads of one operation; by default one a physical core that the process may
             use (affinity and quotas of containers count).
         delegate: What is to compute, or several such, most wanted first: names of ``delegates.DELEGATES``, names as the
             engine knows them, or paths of delegate libraries, each alone or in a tuple with a dict of options. By
@@ -81,11 +80,12 @@ def load(
         row = get_format(opened.manifest.format)
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("model")
-        words = Background(lambda: opened.read_bytes("words") if opened.manifest.find("words") else None)
+        words = Background(lambda: _read_words(opened))
         session = Background(lambda: _open_session(opened, row, options))
         try:
             config = _read_config(opened)
-            tokenizer = _open_tokenizer(opened, config, words)
+            tokenizer = tokenizer_of_bundle(opened, words)
+            check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {opened.path}")
         finally:
             words.join()
             session.join()
@@ -215,21 +215,34 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
     return config
 
 
-def _open_tokenizer(bundle: Bundle, config: RoFormerConfig, words: Background[bytes | None]) -> Tokenizer:
+def tokenizer_of_bundle(bundle: Bundle, words: Background[bytes | None] | None = None) -> Tokenizer:
+    """Make the tokenizer of a bundle from its own vocabulary and tables, which are read at once.
+
+    Whoever has no other use for the bundle calls ``check_unchanged`` before trusting the tokenizer.
+
+    Args:
+        bundle: Opened, with its files as they are listed.
+        words: The dictionary of words that :func:`_read_words` gives, where somebody reads it already.
+
+    Raises:
+        BundleError: A file that it needs is missing, or not the one that is listed.
+        VocabularyError: The vocabulary cannot be used.
+    """
     from roformer_edge.tokenizer.loading import from_settings
 
     unicode, vocabulary = bundle.read_bytes("unicode"), bundle.read_bytes("vocabulary")
-    # bytes of its own, not a mapping: the file may be written to while the tokenizer is in use
-    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=words.result(), unicode=unicode)
+    dictionary = _read_words(bundle) if words is None else words.result()
+    tokenizer = from_settings(bundle.manifest.tokenizer, vocabulary, words=dictionary, unicode=unicode)
     if tokenizer.uses_words:
         bundle.entry("words")  # those of this package may be others
-    if len(tokenizer) > config.vocab_size:
-        raise VocabularyError(
-            f"the vocabulary of {bundle.path} has {len(tokenizer)} tokens, and the model has {config.vocab_size}"
-        )
     # a first text makes it read its tables: if they are damaged, that is found here, and the first answer need not wait
     tokenizer.encode_text("今")
     return tokenizer
+
+
+def _read_words(bundle: Bundle) -> bytes | None:
+    """Read the dictionary of words: bytes, not a mapping, for the file may be written to while it is in use."""
+    return bundle.read_bytes("words") if bundle.manifest.find("words") else None
 
 
 def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, bundle: Bundle) -> Pipeline:
@@ -243,18 +256,20 @@ def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfi
         alike=manifest.batching == "equal_lengths",
     )
     parts: dict[str, Any] = {}
-    if manifest.find("crf") is not None:
-        from roformer_edge.bundle.crf import read_crf
-
-        if manifest.task != "token-classification":
-            raise BundleFormatError(
-                f"{bundle.path} is for {manifest.task} and has transitions between labels of tokens"
-            )
-        parts["crf"] = read_crf(bundle)
+    for role, (task, address) in PARTS.items():
+        if manifest.find(role) is not None:
+            if manifest.task != task:
+                raise BundleFormatError(f"{bundle.path} is for {manifest.task} and has {ROLES[role]}")
+            parts[role] = resolve(address)(bundle)
     pipeline_class: type[Pipeline] = resolve(PIPELINES[manifest.task])
     return pipeline_class(session, tokenizer, config, limits=limits, **parts)
 
 
+# role of a file that a pipeline is made of -> the task that it is for, and address of what reads it
+PARTS = {
+    "crf": ("token-classification", "roformer_edge.bundle.crf:read_crf"),
+    "sentence": ("feature-extraction", "roformer_edge.bundle.sentence:read_sentence"),
+}
 # task -> address of the class that answers; only the one that a bundle needs is imported
 PIPELINES = {
     "feature-extraction": "roformer_edge.runtime.pipelines.feature_extraction:FeatureExtractor",

@@ -25,7 +25,7 @@ class SessionOptions:
     """How an engine is to run.
 
     Attributes:
-        threads: For the inside of one operation; ``None`` takes one a physical core that the process may use.
+        threads: The threads of one operation; ``None`` takes one a physical core that the process may use.
         delegates: What is to compute, most wanted first; see :mod:`roformer_edge.runtime.delegates`. ``None`` is the
             processor.
         arena: Keep freed memory for the next run. It saves time, and the process stays as large as its largest batch.
@@ -61,13 +61,13 @@ class BackendReport:
 
     Attributes:
         engine: The package of the engine.
-        version: Of the engine.
+        version: The version of the engine.
         asked: What was asked for, most wanted first.
         used: What computes: one of ``asked``, or what is usual.
         on_processor: Whether that is the processor.
         fallbacks: One line for everything that was asked for and is not used, with the reason.
         notes: What else is worth knowing, a line each.
-        threads: Of one operation; ``None`` where the engine chooses.
+        threads: The threads of one operation; ``None`` where the engine chooses.
         partitions: The number of parts of the graph that a delegate took over; ``None`` where the engine does not tell.
         self_test: The largest difference from the recorded answers; ``None`` where they were not compared.
     """

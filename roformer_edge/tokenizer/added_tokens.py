@@ -61,11 +61,11 @@ class AddedToken:
         return not self.special if self._normalized is None else self._normalized
 
     def to_dict(self) -> dict[str, Any]:
-        """The token as Hugging Face files hold it."""
+        """Describe the token as Hugging Face files hold it."""
         return {name: getattr(self, name) for name in FIELDS}
 
     def as_special(self) -> AddedToken:
-        """The same token as a special one; what was left open about ``normalized`` stays open."""
+        """Copy the token as a special one; what was left open about ``normalized`` stays open."""
         return AddedToken(**{**self.to_dict(), "normalized": self._normalized, "special": True})
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ class _Starts:
         self._length = len(text)
 
     def after(self, position: int) -> int:
-        """The first such place at or after ``position``, or the end of the text; positions must not fall."""
+        """Find the first such place at or after ``position``, or the end of the text; positions must not fall."""
         places, count = self._places, len(self._places)
         while self._next < count and places[self._next] < position:
             self._next += 1
@@ -129,7 +129,7 @@ class SlowMatcher:
         self._root = _plant(content for content in contents if content)
 
     def may_match(self, text: str) -> bool:
-        """Whether any token could begin in ``text``; cheap, and false for nearly all texts."""
+        """Tell whether any token could begin in ``text``; cheap, and false for nearly all texts."""
         return _holds_any(text, self._root)
 
     def cut(self, text: str) -> list[tuple[int, int]]:
@@ -173,7 +173,7 @@ class SlowMatcher:
 
     @staticmethod
     def _complete(text: str, position: int, active: dict[int, _Node], found: int) -> tuple[int, int]:
-        """The leftmost, longest match among those that began no later than ``found``, which is complete."""
+        """Find the leftmost, longest match among those that began no later than ``found``, which is complete."""
         for start, first in active.items():
             node, end, ahead = first, -1, position + (start < found)
             if _END in node:
@@ -211,7 +211,7 @@ class Alternatives:
                 self._by_head.setdefault(text[0], []).append(text)
 
     def find(self, text: str) -> list[tuple[int, int]]:
-        """``(start, end)`` of every occurrence, from left to right, none inside another."""
+        """Find ``(start, end)`` of every occurrence, from left to right, none inside another."""
         found: list[tuple[int, int]] = []
         if not _holds_any(text, self._by_head):
             return found
@@ -252,7 +252,7 @@ class Piece:
         return self._text[self.begin : self.end]
 
     def span(self, places: Sequence[int]) -> tuple[int, int]:
-        """``(start, end)`` in the original text, for which ``places`` holds the place of every character."""
+        """Find ``(start, end)`` in the original text, for which ``places`` holds the place of every character."""
         # only inside its content may places be out of order; the white space around may be long, and be run over often
         core = places[max(self.begin, self._core[0]) : min(self.end, self._core[1])]
         return min(places[self.begin], *core), max(places[self.end - 1], *core) + 1
@@ -262,7 +262,7 @@ class FastMatcher:
     """Finds tokens in a text the way the fast tokenizer does: the leftmost, longest, one behind the other.
 
     Args:
-        tokens: By the text to look for, the id and the token.
+        tokens: The text to look for, with the id and the token.
         special: The contents that count as special tokens.
         unicode: Says which characters are part of a word.
     """
@@ -276,7 +276,7 @@ class FastMatcher:
         self._root = _plant(tokens)
 
     def may_match(self, text: str) -> bool:
-        """Whether any token could begin in ``text``; cheap, and false for nearly all texts."""
+        """Tell whether any token could begin in ``text``; cheap, and false for nearly all texts."""
         return _holds_any(text, self._root)
 
     def split(self, text: str, skip_special: bool) -> Iterator[Piece]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
             """Add tokens; return how many are new."""
 
         def first_versions(self) -> list[AddedToken] | None:
-            """The tokens with the flags that they had first, where these still count and are others now."""
+            """List the tokens with the flags that they had first, where these still count and are others now."""
 
         def refresh(self) -> None:
             """Derive anew what depends on special and added tokens."""
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
             """Cut a text into added tokens and words."""
 
         def pieces(self, word: str) -> Pieces:
-            """What a word becomes."""
+            """Make tokens of a word."""
 
         def truncate(
             self,
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
             """Refuse to give back what truncation takes from a pair, where that cannot be."""
 
         def token_of(self, index: int) -> str | None:
-            """The token of an id."""
+            """Look up the token of an id."""
 
         def join_tokens(self, tokens: Sequence[str]) -> str:
             """Join tokens to a text."""
@@ -102,7 +102,7 @@ class BackendOptions:
         self._segmenter: Segmenter | None = None
 
     def open_segmenter(self) -> Segmenter:
-        """The word segmenter; opened once.
+        """Open the word segmenter, once.
 
         Raises:
             UnknownNameError: There is none of this name.

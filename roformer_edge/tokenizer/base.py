@@ -12,6 +12,17 @@ from roformer_edge.errors import TextError, UnknownNameError
 from roformer_edge.tokenizer.added_tokens import AddedToken
 from roformer_edge.tokenizer.backend import BackendOptions
 from roformer_edge.tokenizer.encoding import Encoding, Segment, TokenizedText, TokenizedWords
+from roformer_edge.tokenizer.settings import (
+    ADDED,
+    MODE,
+    NO_LIMIT,
+    OPTIONS,
+    PIPELINE,
+    SIDES,
+    STORED,
+    as_list,
+    read_token,
+)
 from roformer_edge.tokenizer.token_table import EXTRA_SPECIAL, MORE_SPECIAL, SPECIAL_NAMES, TokenTable
 from roformer_edge.tokenizer.unicode_tables import UNICODE, UnicodeData
 from roformer_edge.tokenizer.vocab import VOCABULARY_NAME, Vocabulary
@@ -27,28 +38,8 @@ if TYPE_CHECKING:
     from roformer_edge.tokenizer.encoding import Pieces
     from roformer_edge.tokenizer.segment import Words
     from roformer_edge.tokenizer.token_table import Token
-    from roformer_edge.tokenizer.unicode_tables import Source
+    from roformer_edge.tokenizer.unicode_tables import PackedTables
 
-# model_max_length of a tokenizer that knows no limit
-NO_LIMIT = int(1e30)
-# the options that a tokenizer_config.json and the settings of a bundle hold
-OPTIONS = (
-    "do_lower_case",
-    "do_basic_tokenize",
-    "never_split",
-    "tokenize_chinese_chars",
-    "strip_accents",
-    "model_max_length",
-    "padding_side",
-    "truncation_side",
-    "clean_up_tokenization_spaces",
-    "split_special_tokens",
-    "model_input_names",
-)
-SIDES = ("right", "left")
-MODE, ADDED, PIPELINE = "mode", "added_tokens_decoder", "pipeline"
-# the added tokens that a tokenizer.json lists; they are among the others once they were taken in
-STORED = "added_tokens"
 # words remembered with what they became, about 5 MB at most; longer ones are rare and not worth it
 MEMO_LIMIT = 1 << 14
 MEMO_WORD = 32
@@ -196,7 +187,7 @@ class Tokenizer:
         pipeline: Mapping[str, Any] | None = None,
         segmenter: str = "words",
         words: Words | None = None,
-        unicode: Source | None = None,
+        unicode: PackedTables | None = None,
     ) -> None:
         vocabulary = vocab_file if isinstance(vocab_file, Vocabulary) else Vocabulary.from_file(vocab_file)
         self.model_max_length = model_max_length
@@ -358,7 +349,7 @@ class Tokenizer:
         return {token.content: index for index, token in sorted(self._table.added.items())}
 
     def get_added_vocab(self) -> dict[str, int]:
-        """The ids of the added tokens."""
+        """Look up the ids of the added tokens."""
         return self.added_tokens_encoder
 
     def add_tokens(self, new_tokens: Token | Sequence[Token], special_tokens: bool = False) -> int:
@@ -423,7 +414,7 @@ class Tokenizer:
         return len(self._table.vocabulary)
 
     def __len__(self) -> int:
-        """Number of tokens, added ones included."""
+        """Count the tokens, added ones included."""
         return len(self._table)
 
     def __bool__(self) -> bool:
@@ -435,11 +426,11 @@ class Tokenizer:
         return self._table.rows
 
     def get_vocab(self) -> dict[str, int]:
-        """All tokens with their ids, added ones included."""
+        """Return all tokens with their ids, added ones included."""
         return {**self._table.vocabulary.index, **self._table.added_ids}
 
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int]:
-        """The ids of tokens; that of the unknown token for those that do not exist."""
+        """Look up the ids of tokens; that of the unknown token for those that do not exist."""
         if isinstance(tokens, str):
             return self._table.id_of(tokens)
         return [self._table.id_of(token) for token in tokens]
@@ -447,7 +438,7 @@ class Tokenizer:
     def convert_ids_to_tokens(
         self, ids: int | Iterable[int], skip_special_tokens: bool = False
     ) -> str | list[str | None] | None:
-        """The tokens of ids; an id that does not exist gives the unknown token (slow mode) or None (fast family)."""
+        """Look up the tokens of ids; one that does not exist gives the unknown token (slow mode) or None (fast)."""
         if isinstance(ids, int):
             return self._backend.token_of(ids)
         skipped = set(self.all_special_ids) if skip_special_tokens else ()
@@ -456,19 +447,19 @@ class Tokenizer:
     # rows around tokens
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
-        """How many tokens are put around one text or a pair."""
+        """Count the tokens that are put around one text or a pair."""
         return self._backend.template.count(pair)
 
     def build_inputs_with_special_tokens(
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
-        """``[CLS] A [SEP]`` or ``[CLS] A [SEP] B [SEP]``, or what else the tokenizer puts around texts."""
+        """Make ``[CLS] A [SEP]`` or ``[CLS] A [SEP] B [SEP]``, or what else the tokenizer puts around texts."""
         return self._around(token_ids_0, token_ids_1).ids
 
     def create_token_type_ids_from_sequences(
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
-        """0 for ``[CLS] A [SEP]``, 1 for ``B [SEP]``."""
+        """Give 0 for ``[CLS] A [SEP]``, 1 for ``B [SEP]``."""
         return self._around(token_ids_0, token_ids_1).type_ids
 
     def get_special_tokens_mask(
@@ -477,7 +468,7 @@ class Tokenizer:
         token_ids_1: Sequence[int] | None = None,
         already_has_special_tokens: bool = False,
     ) -> list[int]:
-        """1 for the special tokens that are put around, 0 for those of the texts.
+        """Give 1 for the special tokens that are put around, 0 for those of the texts.
 
         Args:
             token_ids_0: The ids of the first text.
@@ -588,16 +579,16 @@ class Tokenizer:
             padding: True or ``"longest"``, ``"max_length"``, or False.
             truncation: True or ``"longest_first"``, ``"only_first"``, ``"only_second"``, or False. When left out with
                 a ``max_length`` and no padding, as True.
-            max_length: In tokens; ``model_max_length`` when left out.
+            max_length: The most tokens of a row; ``model_max_length`` when left out.
             stride: How many tokens what overflows shares with what was kept.
             is_split_into_words: Every text is a list of words; each is encoded by itself, and its offsets are places
                 in it.
             pad_to_multiple_of: Round padded lengths up.
-            padding_side: For this call.
+            padding_side: The side of this call.
             return_tensors: ``"np"``, ``"pt"``, ``"tf"`` or ``"jax"``: tensors of whole numbers (64 bits in np and pt,
                 32 in tf and jax) of shape [texts, length].
-            return_token_type_ids: As ``model_input_names`` says when left out.
-            return_attention_mask: As ``model_input_names`` says when left out.
+            return_token_type_ids: Also give the types of the tokens; as ``model_input_names`` says when left out.
+            return_attention_mask: Also give 0 for padding and 1 else; as ``model_input_names`` says when left out.
             return_overflowing_tokens: Also give what was cut off: ids in the slow mode, rows in the fast family.
             return_special_tokens_mask: Also give 1 for special tokens and padding.
             return_offsets_mapping: Also give the place of every token in its text; in all modes.
@@ -663,10 +654,10 @@ class Tokenizer:
         Args:
             encoded_inputs: One row, rows by the names of the model's inputs, or a list of rows; lists or tensors.
             padding: True or ``"longest"``, ``"max_length"``, or False.
-            max_length: In tokens; ``model_max_length`` when left out.
+            max_length: The most tokens of a row; ``model_max_length`` when left out.
             pad_to_multiple_of: Round padded lengths up.
-            padding_side: For this call.
-            return_attention_mask: As ``model_input_names`` says when left out.
+            padding_side: The side of this call.
+            return_attention_mask: Also give 0 for padding and 1 else; as ``model_input_names`` says when left out.
             return_tensors: ``"np"``, ``"pt"``, ``"tf"`` or ``"jax"``; that of the inputs when left out.
             verbose: Without effect; transformers logs less where it is false.
 
@@ -692,21 +683,21 @@ class Tokenizer:
     def tokenize(
         self, text: str, pair: str | None = None, add_special_tokens: bool = False, **options: Any
     ) -> list[str]:
-        """The tokens of a text or a pair as strings; options are those of calling the tokenizer."""
+        """Split a text or a pair into tokens, as strings; options are those of calling the tokenizer."""
         return self(text, pair, add_special_tokens=add_special_tokens, **options).tokens()
 
     def encode(self, text: str, text_pair: str | None = None, **options: Any) -> Any:
-        """The ids of a text or a pair, a list or a tensor; options are those of calling the tokenizer."""
+        """Encode a text or a pair as ids, a list or a tensor; options are those of calling the tokenizer."""
         return self(text, text_pair, **options)["input_ids"]
 
     def encode_plus(self, text: str, text_pair: str | None = None, **options: Any) -> BatchEncoding:
-        """The same as calling the tokenizer."""
+        """Do the same as calling the tokenizer."""
         return self(text, text_pair, **options)
 
     def batch_encode_plus(
         self, batch_text_or_text_pairs: Sequence[str] | Sequence[Sequence[str]], **options: Any
     ) -> BatchEncoding:
-        """The same as calling the tokenizer."""
+        """Do the same as calling the tokenizer."""
         return self(batch_text_or_text_pairs, **options)
 
     # ids to text
@@ -746,7 +737,7 @@ class Tokenizer:
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
     ) -> list[str]:
-        """:meth:`decode` for every row."""
+        """Do :meth:`decode` for every row."""
         return [self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in sequences]
 
     # files and bundles
@@ -779,31 +770,6 @@ class Tokenizer:
         self._table.vocabulary.save(path)
         return (path,)
 
-    @classmethod
-    def from_settings(
-        cls,
-        settings: Mapping[str, Any],
-        vocabulary: bytes | Vocabulary,
-        words: Words | None = None,
-        segmenter: str = "words",
-        unicode: Source | None = None,
-    ) -> Tokenizer:
-        """Restore the tokenizer, of any mode, that gave these :meth:`to_settings`: equal ids, whatever the Python.
-
-        Args:
-            settings: What ``to_settings`` gave.
-            vocabulary: The content of ``vocab.txt``.
-            words: The packed dictionary: a path or its bytes; the one of this package when left out.
-            segmenter: ``"words"``, or ``"rjieba"`` for the Rust package with equal words.
-            unicode: The Unicode tables: a path or their bytes; those of this package when left out.
-
-        Raises:
-            VocabularyError: The settings or a file are malformed.
-        """
-        from roformer_edge.tokenizer.loading import from_settings
-
-        return from_settings(settings, vocabulary, words=words, segmenter=segmenter, unicode=unicode)
-
     @property
     def vocabulary_bytes(self) -> bytes:
         """The content of ``vocab.txt``."""
@@ -823,7 +789,7 @@ class Tokenizer:
         }
 
     def _described(self) -> dict[str, Any] | None:
-        """The steps as ``tokenizer.json`` describes them, where they are not those of the class."""
+        """Describe the steps as ``tokenizer.json`` does, where they are not those of the class."""
         pipeline, first = self._options.pipeline or {}, self._backend.first_versions()
         steps = {key: pipeline[key] for key in sorted(pipeline) if key != STORED}
         if first is not None:
@@ -832,8 +798,6 @@ class Tokenizer:
 
 
 def _read_stored(pipeline: Mapping[str, Any]) -> list[AddedToken]:
-    from roformer_edge.tokenizer.settings import as_list, read_token
-
     return [read_token(token, STORED) for token in as_list(pipeline.get(STORED, []), STORED)]
 
 

@@ -71,38 +71,38 @@ class BatchEncoding(dict[str, "Any"]):
         return self.encodings
 
     def tokens(self, batch_index: int = 0) -> list[str]:
-        """The tokens of one row as strings."""
+        """List the tokens of one row as strings."""
         return self._rows()[batch_index].tokens
 
     def sequence_ids(self, batch_index: int = 0) -> list[int | None]:
-        """Which text every token of one row is of; None for special tokens."""
+        """Tell which text every token of one row is of; None for special tokens."""
         return self._rows()[batch_index].sequence_ids
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
-        """Which word every token of one row is of; None for special tokens."""
+        """Tell which word every token of one row is of; None for special tokens."""
         return self._rows()[batch_index].word_ids
 
     # each may be called with the number of a row first; without one the first row is meant
 
     def token_to_sequence(self, batch_or_token_index: int, token_index: int | None = None) -> int | None:
-        """Which text a token is of, 0 or 1; a negative number counts from the end."""
+        """Tell which text a token is of, 0 or 1; a negative number counts from the end."""
         row, token = self._row_of(batch_or_token_index, token_index)
         return row.token_to_sequence(token + len(row) if token < 0 else token)
 
     def token_to_word(self, batch_or_token_index: int, token_index: int | None = None) -> int | None:
-        """Which word a token is of; a negative number counts from the end."""
+        """Tell which word a token is of; a negative number counts from the end."""
         row, token = self._row_of(batch_or_token_index, token_index)
         return row.token_to_word(token + len(row) if token < 0 else token)
 
     def token_to_chars(self, batch_or_token_index: int, token_index: int | None = None) -> CharSpan | None:
-        """``(start, end)`` of a token in its text; None for special tokens."""
+        """Find ``(start, end)`` of a token in its text; None for special tokens."""
         row, token = self._row_of(batch_or_token_index, token_index)
         return _char_span(row.token_to_chars(token))
 
     def word_to_tokens(
         self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0
     ) -> TokenSpan | None:
-        """``(start, end)`` of the tokens of a word; None where it has none."""
+        """Find ``(start, end)`` of the tokens of a word; None where it has none."""
         row, word = self._row_of(batch_or_word_index, word_index)
         span = row.word_to_tokens(word + len(row) if word < 0 else word, sequence_index)
         return None if span is None else TokenSpan(span)
@@ -110,21 +110,21 @@ class BatchEncoding(dict[str, "Any"]):
     def word_to_chars(
         self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0
     ) -> CharSpan | None:
-        """``(start, end)`` of a word in its text; None where it has no tokens."""
+        """Find ``(start, end)`` of a word in its text; None where it has no tokens."""
         row, word = self._row_of(batch_or_word_index, word_index)
         return _char_span(row.word_to_chars(word, sequence_index))
 
     def char_to_token(
         self, batch_or_char_index: int, char_index: int | None = None, sequence_index: int = 0
     ) -> int | None:
-        """The token that holds a character of a text; None where none does."""
+        """Look up the token that holds a character of a text; None where none does."""
         row, character = self._row_of(batch_or_char_index, char_index)
         return row.char_to_token(character, sequence_index)
 
     def char_to_word(
         self, batch_or_char_index: int, char_index: int | None = None, sequence_index: int = 0
     ) -> int | None:
-        """The word that holds a character of a text; None where none does."""
+        """Return the word that holds a character of a text; None where none does."""
         row, character = self._row_of(batch_or_char_index, char_index)
         return row.char_to_word(character, sequence_index)
 

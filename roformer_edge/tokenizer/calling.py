@@ -150,7 +150,7 @@ class Call:
 
 
 def _unzip(texts: Sequence[Any]) -> tuple[Any, Any]:
-    """The first texts and the second ones of a list of pairs; any other list as it is."""
+    """Split a list of pairs into the first texts and the second ones; leave any other list as it is."""
     if not isinstance(texts[0], list | tuple):
         return texts, None
     for place, pair in enumerate(texts):

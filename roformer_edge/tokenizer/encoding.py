@@ -289,39 +289,39 @@ class Encoding:
     # from tokens to texts and back, as the encodings of the crate tokenizers answer
 
     def token_to_sequence(self, token_index: int) -> int | None:
-        """The text that a token is of, 0 or 1."""
+        """Return the text that a token is of, 0 or 1."""
         texts = self.sequence_ids
         return texts[token_index] if 0 <= token_index < len(texts) else None
 
     def token_to_chars(self, token_index: int) -> Span | None:
-        """``(start, end)`` of a token in its text; None for tokens put around."""
+        """Find ``(start, end)`` of a token in its text; None for tokens put around."""
         return None if self.token_to_sequence(token_index) is None else self.offsets[token_index]
 
     def token_to_word(self, token_index: int) -> int | None:
-        """The number of the word that a token is of; None for tokens put around."""
+        """Return the number of the word that a token is of; None for tokens put around."""
         return None if self.token_to_sequence(token_index) is None else self.word_ids[token_index]
 
     def word_to_tokens(self, word_index: int, sequence_index: int = 0) -> Span | None:
-        """``(start, end)`` of the tokens of a word; None where it has none."""
+        """Find ``(start, end)`` of the tokens of a word; None where it has none."""
         numbers, texts = self.word_ids, self.sequence_ids
         places = [at for at, text in enumerate(texts) if text == sequence_index and numbers[at] == word_index]
         return (places[0], places[-1] + 1) if places else None
 
     def word_to_chars(self, word_index: int, sequence_index: int = 0) -> Span | None:
-        """``(start, end)`` of a word in its text; None where it has no tokens."""
+        """Find ``(start, end)`` of a word in its text; None where it has no tokens."""
         span = self.word_to_tokens(word_index, sequence_index)
         offsets = self.offsets
         return None if span is None else (offsets[span[0]][0], offsets[span[1] - 1][1])
 
     def char_to_token(self, char_index: int, sequence_index: int = 0) -> int | None:
-        """The first token of a text that holds a character; None where no token does."""
+        """Return the first token of a text that holds a character; None where no token does."""
         for place, (text, (start, end)) in enumerate(zip(self.sequence_ids, self.offsets, strict=True)):
             if text == sequence_index and start <= char_index < end:
                 return place
         return None
 
     def char_to_word(self, char_index: int, sequence_index: int = 0) -> int | None:
-        """The number of the word that holds a character."""
+        """Return the number of the word that holds a character."""
         token = self.char_to_token(char_index, sequence_index)
         return None if token is None else self.token_to_word(token)
 

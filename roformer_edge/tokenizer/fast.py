@@ -7,9 +7,7 @@ import os
 from roformer_edge.errors import TextError, VocabularyError
 from roformer_edge.tokenizer.added_tokens import NO_TOKEN, AddedToken, FastMatcher
 from roformer_edge.tokenizer.base import Tokenizer
-from roformer_edge.tokenizer.models import MAX_WORD, WordPiece
-from roformer_edge.tokenizer.normalizers import BertNormalizer
-from roformer_edge.tokenizer.template import Template
+from roformer_edge.tokenizer.steps import STANDARD, WordsPreTokenizer
 from roformer_edge.tokenizer.token_table import SPECIAL_NAMES
 from roformer_edge.tokenizer.unicode_tables import IDEOGRAPH
 
@@ -21,36 +19,14 @@ if TYPE_CHECKING:
     from roformer_edge.tokenizer.backend import BackendOptions
     from roformer_edge.tokenizer.encoding import Encoding, Pieces, Run, Tokenized
     from roformer_edge.tokenizer.lengths import Lengths
-    from roformer_edge.tokenizer.models import Model
-    from roformer_edge.tokenizer.normalizers import Normalizer
-    from roformer_edge.tokenizer.pre_tokenizers import PreTokenizer, Span
-    from roformer_edge.tokenizer.segment import Segmenter
+    from roformer_edge.tokenizer.pre_tokenizers import Span
     from roformer_edge.tokenizer.token_table import Token, TokenTable
     from roformer_edge.tokenizer.unicode_tables import UnicodeData
     from roformer_edge.tokenizer.vocab import Vocabulary
 
 
-class WordsPreTokenizer:
-    """The words of the dictionary cutter; nothing is dropped.
-
-    Args:
-        segmenter: The cutter.
-    """
-
-    def __init__(self, segmenter: Segmenter) -> None:
-        self.words = segmenter.cut
-
-    def spans(self, text: str) -> list[Span]:
-        """``(start, end)`` of every word."""
-        found, start = [], 0
-        for word in self.words(text):
-            found.append((start, start + len(word)))
-            start += len(word)
-        return found
-
-
 def ideographs_apart(word: str, unicode: UnicodeData) -> list[Span]:
-    """The parts of a word that the vocabulary does not hold: ideographs, and what they and white space leave."""
+    """Cut a word that the vocabulary does not hold into ideographs, and what they and white space leave."""
     kind = unicode.fast.kind
     found: list[Span] = []
     start = 0
@@ -66,44 +42,6 @@ def ideographs_apart(word: str, unicode: UnicodeData) -> list[Span]:
     if start < len(word):
         found.append((start, len(word)))
     return found
-
-
-class Pipeline:
-    """The steps from a text to tokens, as ``tokenizer.json`` names them.
-
-    Args:
-        normalizer: Changes the text first; None leaves it.
-        pre_tokenizer: Cuts it into words; None takes it for one word.
-        model: Makes tokens of a word.
-        template: Puts special tokens around.
-        unknown: The token that stands for words that the model does not know.
-        longest: The most characters of a word that can be a token whole; None where there is no such limit.
-        joins: Whether decoding joins word pieces; else all tokens are joined with spaces.
-        tidies: Whether decoding removes spaces before English punctuation.
-    """
-
-    __slots__ = ("joins", "longest", "model", "normalizer", "pre_tokenizer", "template", "tidies", "unknown")
-
-    def __init__(
-        self,
-        *,
-        normalizer: Normalizer | None,
-        pre_tokenizer: PreTokenizer | None,
-        model: Model,
-        template: Template,
-        unknown: str,
-        longest: int | None = MAX_WORD,
-        joins: bool = True,
-        tidies: bool = True,
-    ) -> None:
-        self.normalizer = normalizer
-        self.pre_tokenizer = pre_tokenizer
-        self.model = model
-        self.template = template
-        self.unknown = unknown
-        self.longest = longest
-        self.joins = joins
-        self.tidies = tidies
 
 
 class FastBackend:
@@ -178,7 +116,7 @@ class FastBackend:
         return len(items) - ignored
 
     def first_versions(self) -> list[AddedToken] | None:
-        """The tokens by id with the flags that they had first; None where they have them still.
+        """List the tokens by id with the flags that they had first; None where they have them still.
 
         A token that was added again with other flags is looked for in both manners.
         """
@@ -190,21 +128,21 @@ class FastBackend:
         """Derive anew what depends on special and added tokens."""
         table, options = self._table, self._options
         if options.pipeline is None:
-            self._pipeline = pipeline = STANDARD[options.mode](table, options)
+            self._steps = steps = STANDARD[options.mode](table, options)
         else:
-            from roformer_edge.tokenizer.tokenizer_json import build_pipeline
+            from roformer_edge.tokenizer.tokenizer_json import build_steps
 
-            self._pipeline = pipeline = build_pipeline(options.pipeline, table, options)
-        self.template = pipeline.template
+            self._steps = steps = build_steps(options.pipeline, table, options)
+        self.template = steps.template
         self.lookup = table.vocabulary.index
-        self._may_be_long = pipeline.longest is not None
+        self._may_be_long = steps.longest is not None
         raw: dict[str, tuple[int, AddedToken]] = {}
         normal: dict[str, tuple[int, AddedToken]] = {}
         for token in (*self._specials, *self._others):
             at = table.added_ids[token.content]
             entry = at, table.added[at]
-            if token.normalized and pipeline.normalizer is not None:
-                normal.setdefault(pipeline.normalizer.normalize(token.content), entry)
+            if token.normalized and steps.normalizer is not None:
+                normal.setdefault(steps.normalizer.normalize(token.content), entry)
             else:
                 (normal if token.normalized else raw).setdefault(token.content, entry)
         # a token that normalises to nothing is never found
@@ -230,7 +168,7 @@ class FastBackend:
 
     def _words(self, text: str, start: int, split_special: bool) -> list[Run]:
         """Normalise a piece that begins at ``start`` of the whole text, and cut it into added tokens and words."""
-        normalizer = self._pipeline.normalizer
+        normalizer = self._steps.normalizer
         normal = text if normalizer is None else normalizer.normalize(text)
         if not self._normal.may_match(normal):
             return [(self._cut(normal), lambda: self._places(text, start, normal))]
@@ -245,19 +183,19 @@ class FastBackend:
         return runs
 
     def _cut(self, normal: str) -> list[str]:
-        longest = self._pipeline.longest
+        longest = self._steps.longest
         if self._may_be_long and longest is not None and len(normal) > longest:
             # the vocabulary is not searched for long tokens before there is a long word
             self.lookup = _short(self.lookup, longest)
             self._may_be_long = False
-        cutter = self._pipeline.pre_tokenizer
+        cutter = self._steps.pre_tokenizer
         if cutter is None:
             return [normal] if normal else []
         return cutter.words(normal)
 
     def _places(self, text: str, start: int, normal: str) -> Sequence[int]:
-        """For every character of the words of a piece its place in the whole text."""
-        normalizer = self._pipeline.normalizer
+        """Find for every character of the words of a piece its place in the whole text."""
+        normalizer = self._steps.normalizer
         places: Sequence[int] = range(len(text)) if normalizer is None else normalizer.align(text, normal)
         if isinstance(places, range):
             places = range(start, start + len(text))
@@ -266,30 +204,30 @@ class FastBackend:
         return self._kept(normal, places)
 
     def _kept(self, normal: str, places: Sequence[int]) -> Sequence[int]:
-        """The places of those characters that the pre-tokenizer does not drop."""
-        cutter = self._pipeline.pre_tokenizer
+        """Find the places of those characters that the pre-tokenizer does not drop."""
+        cutter = self._steps.pre_tokenizer
         if cutter is None or isinstance(cutter, WordsPreTokenizer):
             return places
         return [places[at] for begin, stop in cutter.spans(normal) for at in range(begin, stop)]
 
     def pieces(self, word: str) -> Pieces:
-        """What a word becomes.
+        """Make tokens of a word.
 
         Raises:
             TextError: The model does not know the word, and there is no token that stands for such words.
         """
-        table, pipeline = self._table, self._pipeline
+        table, steps = self._table, self._steps
         if word in self.lookup:
             return (self.lookup[word],), (word,), ((0, len(word)),), (0,)
         ids: list[int] = []
         tokens: list[str] = []
         spans: list[tuple[int, int]] = []
         numbers: list[int] = []
-        cut = isinstance(pipeline.pre_tokenizer, WordsPreTokenizer)
+        cut = isinstance(steps.pre_tokenizer, WordsPreTokenizer)
         whole = not cut or word in self._whole or word in table.vocabulary.index
         parts = [(0, len(word))] if whole else ideographs_apart(word, self._options.unicode)
         for number, (begin, stop) in enumerate(parts):
-            for token, start, end in pipeline.model.split(word[begin:stop]) or [(pipeline.unknown, 0, stop - begin)]:
+            for token, start, end in steps.model.split(word[begin:stop]) or [(steps.unknown, 0, stop - begin)]:
                 index = table.find(token)
                 if index is None:
                     raise TextError(
@@ -310,19 +248,19 @@ class FastBackend:
         return truncate_to_windows(self.template, first, second, lengths, special=special, typed=typed)
 
     def check_overflow(self, lengths: Lengths) -> None:
-        """Any strategy can give back what truncation takes away."""
+        """Refuse nothing: any strategy can give back what truncation takes away."""
 
     # ids to text
 
     def token_of(self, index: int) -> str | None:
-        """The token of an id, or None."""
+        """Look up the token of an id, or None."""
         return self._table.token_of(index)
 
     def join_tokens(self, tokens: Sequence[str]) -> str:
         """Join tokens: pieces of a word without, words with a space between, none before English punctuation."""
         from roformer_edge.tokenizer.detokenize import join_as_fast
 
-        return join_as_fast(tokens, self._pipeline.tidies) if self._pipeline.joins else " ".join(tokens)
+        return join_as_fast(tokens, self._steps.tidies) if self._steps.joins else " ".join(tokens)
 
     def decode(self, ids: Sequence[int], skip_special: bool) -> str:
         """Join the tokens of ids; ids that there are not are left out."""
@@ -338,48 +276,10 @@ def _to_added(token: Token, special: bool) -> AddedToken:
 
 
 def _short(index: dict[str, int], longest: int) -> dict[str, int]:
-    """The tokens that a word can be: WordPiece does not look up longer ones."""
+    """Select the tokens that a word can be: WordPiece does not look up longer ones."""
     if max(map(len, index)) <= longest:
         return index
     return {token: at for token, at in index.items() if len(token) <= longest}
-
-
-def _roformer_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
-    cutter = WordsPreTokenizer(options.open_segmenter())
-    return _standard(table, options, cutter, ideographs=False, ascending=False)
-
-
-def _bert_pipeline(table: TokenTable, options: BackendOptions) -> Pipeline:
-    from roformer_edge.tokenizer.pre_tokenizers import BertPreTokenizer
-
-    cutter = BertPreTokenizer(options.unicode)
-    return _standard(table, options, cutter, ideographs=options.tokenize_chinese_chars, ascending=True)
-
-
-def _standard(
-    table: TokenTable, options: BackendOptions, cutter: PreTokenizer, *, ideographs: bool, ascending: bool
-) -> Pipeline:
-    strip = options.do_lower_case if options.strip_accents is None else options.strip_accents
-    cls, sep = str(table.special["cls_token"]), str(table.special["sep_token"])
-    return Pipeline(
-        normalizer=BertNormalizer(
-            clean=True,
-            ideographs=ideographs,
-            decompose=strip,
-            strip=strip,
-            lower=options.do_lower_case,
-            unicode=options.unicode,
-            ascending=ascending,
-        ),
-        pre_tokenizer=cutter,
-        model=WordPiece(table.vocabulary.index),
-        template=Template.of_bert((cls, table.id_of(cls)), (sep, table.id_of(sep))),
-        unknown=str(table.special["unk_token"]),
-    )
-
-
-# mode -> the steps that its class has where no tokenizer.json describes others
-STANDARD = {"fast": _roformer_pipeline, "bert": _bert_pipeline}
 
 
 class RoFormerTokenizerFast(Tokenizer):

@@ -12,8 +12,12 @@ from collections.abc import Mapping
 
 from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer.added_tokens import AddedToken
-from roformer_edge.tokenizer.base import ADDED, NO_LIMIT, OPTIONS, PIPELINE, STORED
 from roformer_edge.tokenizer.settings import (
+    ADDED,
+    NO_LIMIT,
+    OPTIONS,
+    PIPELINE,
+    STORED,
     as_list,
     as_object,
     check_value,
@@ -98,7 +102,7 @@ _SIDES = {"Left": "left", "Right": "right"}
 
 
 def choose_mode(directory: str | os.PathLike[str]) -> str:
-    """The mode that the files of a directory ask for.
+    """Choose the mode that the files of a directory ask for.
 
     The class that ``tokenizer_config.json`` or else ``config.json`` names decides. transformers notes the slow class
     for both of RoFormer's, but only the fast one writes a ``tokenizer.json``. Where no class is named, a
@@ -192,7 +196,7 @@ def _make(kind: type[T], vocabulary: Vocabulary, pipeline: dict[str, Any] | None
 
 
 def read_vocabulary(folder: str, whole: Mapping[str, Any] | None, prefer_json: bool) -> Vocabulary:
-    """The vocabulary of a directory: ``vocab.txt``, or what its ``tokenizer.json`` holds.
+    """Read the vocabulary of a directory: ``vocab.txt``, or what its ``tokenizer.json`` holds.
 
     Args:
         folder: The directory.
@@ -217,7 +221,7 @@ def read_vocabulary(folder: str, whole: Mapping[str, Any] | None, prefer_json: b
 
 
 def _json_tokens(whole: Mapping[str, Any] | None, folder: str) -> list[str] | None:
-    """The tokens of the model in a ``tokenizer.json`` in the order of their ids, or None where it has none."""
+    """Read the tokens of the model in a ``tokenizer.json`` in the order of their ids; None where it has none."""
     if whole is None or "model" not in whole:
         return None
     model = as_object(whole["model"], f"{FAST_NAME}: model")
@@ -236,7 +240,7 @@ def _json_tokens(whole: Mapping[str, Any] | None, folder: str) -> list[str] | No
 
 
 def _model_type(model: Mapping[str, Any]) -> object:
-    """The type of a model; files of early versions leave it out."""
+    """Name the type of a model; files of early versions leave it out."""
     if "type" in model:
         return model["type"]
     if "merges" in model:
@@ -245,7 +249,7 @@ def _model_type(model: Mapping[str, Any]) -> object:
 
 
 def _read_pipeline(whole: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """What a ``tokenizer.json`` describes, but for the vocabulary."""
+    """Read what a ``tokenizer.json`` describes, but for the vocabulary."""
     pipeline = {key: whole[key] for key in ("normalizer", "pre_tokenizer", "post_processor", "decoder") if key in whole}
     model = whole.get("model")
     if isinstance(model, dict) and len(model) > 1:
@@ -264,14 +268,14 @@ def _read_pipeline(whole: Mapping[str, Any], notes: list[str]) -> dict[str, Any]
 
 
 def _stored(whole: Mapping[str, Any] | None) -> list[tuple[int, AddedToken]]:
-    """The added tokens of a ``tokenizer.json``."""
+    """Read the added tokens of a ``tokenizer.json``."""
     entries = as_list((whole or {}).get(STORED, []), f"{FAST_NAME}: {STORED}")
     where = f"{FAST_NAME}: {STORED}"
     return [(read_id(as_object(entry, where).get("id"), where), read_token(entry, where)) for entry in entries]
 
 
 def _read_sides(whole: Mapping[str, Any], options: dict[str, Any], notes: list[str]) -> None:
-    """The sides and the filler that a ``tokenizer.json`` names, where the config names none."""
+    """Read the sides and the filler that a ``tokenizer.json`` names, where the config names none."""
     for name, option in (("truncation", "truncation_side"), ("padding", "padding_side")):
         if whole.get(name) is None:
             continue
@@ -304,7 +308,7 @@ class _Reader:
         self.notes: list[str] = []
 
     def read(self) -> dict[str, Any]:
-        """The arguments of a tokenizer."""
+        """Read the arguments of a tokenizer."""
         config = _read_object(self._folder, CONFIG_NAME) or {}
         options = self._options(config)
         special = {name: config[name] for name in (*SPECIAL_NAMES, MORE_SPECIAL) if name in config}
@@ -363,7 +367,7 @@ class _Reader:
         return options
 
     def _extra(self, value: Any) -> tuple[dict[str, Any], list[Any]]:
-        """``extra_special_tokens``: named ones as transformers 4.57 writes them, or the list of later versions."""
+        """Read ``extra_special_tokens``: named ones as transformers 4.57 writes them, or the list of later versions."""
         if value is None or isinstance(value, list):
             return {}, value or []
         extra = as_object(value, f"{CONFIG_NAME}: {EXTRA_SPECIAL}")
@@ -373,7 +377,7 @@ class _Reader:
         return extra, []
 
     def _mapped(self, mapped: dict[str, Any], special: Mapping[str, Any]) -> dict[str, Any]:
-        """The special tokens of ``special_tokens_map.json``, those without a name behind those that the config has."""
+        """Read the tokens of ``special_tokens_map.json``, those without a name behind those that the config has."""
         found: dict[str, Any] = {}
         for name in (*SPECIAL_NAMES, MORE_SPECIAL):
             if name not in mapped:
@@ -477,7 +481,7 @@ def write_directory(directory: str | os.PathLike[str], tokenizer: Tokenizer) -> 
 
 
 def _whole(tokenizer: Tokenizer, pipeline: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a ``tokenizer.json``."""
+    """Gather the content of a ``tokenizer.json``."""
     from roformer_edge.tokenizer.tokenizer_json import STEPS, complete
 
     table = tokenizer._table

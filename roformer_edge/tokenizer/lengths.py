@@ -7,8 +7,8 @@ still too long, the fast one cuts the text into overlapping windows and refuses 
 from __future__ import annotations
 
 from roformer_edge.errors import TextError, UnknownNameError
-from roformer_edge.tokenizer.base import SIDES
 from roformer_edge.tokenizer.encoding import Encoding, Segment
+from roformer_edge.tokenizer.settings import SIDES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Lengths:
     Attributes:
         padding: ``"longest"``, ``"max_length"`` or None.
         truncation: ``"longest_first"``, ``"only_first"``, ``"only_second"`` or None.
-        max_length: In tokens, those put around the texts included.
+        max_length: The most tokens of a row, those put around the texts included.
         stride: How many tokens of a row its overflow repeats.
         multiple: Padded lengths are rounded up to a multiple of it.
         padding_side: ``"right"`` or ``"left"``.
@@ -86,7 +86,7 @@ class Lengths:
         self.truncation_side = check_side("truncation_side", truncation_side)
 
     def target(self, lengths: Sequence[int]) -> int:
-        """The length that rows of these lengths are padded to; 0 where they are left as they are."""
+        """Find the length that rows of these lengths are padded to; 0 where they are left as they are."""
         if self.padding is None:
             return 0
         length = max(lengths, default=0) if self.padding == "longest" else self.max_length or 0
@@ -100,7 +100,7 @@ def _choose(option: str, value: bool | str, table: dict[bool | str, str | None])
 
 
 def check_side(option: str, side: str) -> str:
-    """``side``, if it is one.
+    """Return ``side``, if it is one.
 
     Raises:
         UnknownNameError: It is neither ``"right"`` nor ``"left"``.
@@ -111,7 +111,7 @@ def check_side(option: str, side: str) -> str:
 
 
 def drop(first: int, second: int | None, surplus: int, lengths: Lengths) -> tuple[int, int]:
-    """How many tokens the slow mode takes from the first and from the second text to get rid of ``surplus`` tokens.
+    """Share out ``surplus`` among both texts: how many tokens the slow mode takes from the first and from the second.
 
     Nothing is taken where the strategy cannot reach the length: as in transformers, the texts stay whole, and the log
     says so.
@@ -136,7 +136,7 @@ def drop(first: int, second: int | None, surplus: int, lengths: Lengths) -> tupl
 
 
 def keep(first: int, second: int | None, room: int, lengths: Lengths) -> tuple[int, int]:
-    """How many tokens the fast mode keeps of the first and of the second text to fit into ``room`` tokens.
+    """Share out ``room`` among both texts: how many tokens the fast mode keeps of the first and of the second.
 
     Raises:
         TextError: The strategy cannot reach that length.
@@ -164,7 +164,7 @@ def keep(first: int, second: int | None, room: int, lengths: Lengths) -> tuple[i
 
 
 def windows(length: int, size: int, stride: int, side: str) -> list[tuple[int, int]]:
-    """``(start, stop)`` of the windows of ``size`` tokens over ``length`` tokens, neighbours sharing ``stride`` tokens.
+    """Lay windows of ``size`` tokens over ``length`` tokens, as ``(start, stop)``; neighbours share ``stride`` tokens.
 
     Raises:
         TextError: The stride leaves no progress from window to window.

@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 
 from roformer_edge.errors import UnknownNameError
-from roformer_edge.tokenizer.base import ADDED, MODE, Tokenizer
+from roformer_edge.tokenizer.base import Tokenizer
+from roformer_edge.tokenizer.settings import ADDED, MODE, check_settings, read_token
 from roformer_edge.tokenizer.token_table import SPECIAL_NAMES
 from roformer_edge.tokenizer.vocab import Vocabulary
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from roformer_edge.tokenizer.segment import Words
-    from roformer_edge.tokenizer.unicode_tables import Source
+    from roformer_edge.tokenizer.unicode_tables import PackedTables
 
 # mode -> module and class; only the one that is wanted is imported
 MODES = {
@@ -53,7 +54,7 @@ def from_settings(
     vocabulary: bytes | Vocabulary,
     words: Words | None = None,
     segmenter: str = "words",
-    unicode: Source | None = None,
+    unicode: PackedTables | None = None,
 ) -> Tokenizer:
     """Restore a tokenizer from ``to_settings()``: equal ids, whatever the interpreter.
 
@@ -67,8 +68,6 @@ def from_settings(
     Raises:
         VocabularyError: The settings or a file are malformed.
     """
-    from roformer_edge.tokenizer.settings import check_settings, read_token
-
     check_settings(settings)
     options = {name: value for name, value in settings.items() if name not in (MODE, ADDED)}
     added = {int(index): read_token(token, ADDED) for index, token in settings[ADDED].items()}

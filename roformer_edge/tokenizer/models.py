@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         """Turns a word into tokens of the vocabulary."""
 
         def split(self, word: str) -> list[Part] | None:
-            """The tokens of a word with their places in it, or None where the word is unknown."""
+            """Split a word into tokens with their places in it; None where the word is unknown."""
 
 
 PREFIX = "##"
@@ -39,7 +39,7 @@ class WordPiece:
         self._reach = longest if longest <= MAX_WORD else max(map(len, vocabulary), default=0)
 
     def split(self, word: str) -> list[Part] | None:
-        """The pieces of a word with their places in it, or None where the word is unknown.
+        """Split a word into pieces with their places in it; None where the word is unknown.
 
         Args:
             word: Text without white space.
@@ -79,5 +79,5 @@ class WordLevel:
         self._vocabulary = vocabulary
 
     def split(self, word: str) -> list[Part] | None:
-        """The word, or None where it is unknown."""
+        """Keep the word whole; None where it is unknown."""
         return [(word, 0, len(word))] if word in self._vocabulary else None

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
         """Changes a text, and knows where every character of the changed one came from."""
 
         def normalize(self, text: str) -> str:
-            """The changed text."""
+            """Change a text."""
 
         def align(self, text: str, normal: str) -> Sequence[int]:
-            """For every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
+            """Find for every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
 
 
 # characters remembered with what they become, a few MB at most
@@ -57,14 +57,14 @@ class CharacterMap(dict[str, "str | None"]):
         return text
 
     def apply(self, text: str) -> str | None:
-        """What ``text`` becomes; None where that depends on neighbours."""
+        """Return what ``text`` becomes; None where that depends on neighbours."""
         try:
             return "".join(map(self.__getitem__, text))  # type: ignore[arg-type]  # a None in it is the TypeError
         except TypeError:
             return None
 
     def places(self, text: str) -> Sequence[int]:
-        """For every character of what ``text`` becomes its place in ``text``."""
+        """Find for every character of what ``text`` becomes its place in ``text``."""
         lengths = list(map(len, map(self.__getitem__, text)))  # type: ignore[arg-type]  # no part is None here
         if lengths.count(1) == len(text):
             return range(len(text))
@@ -82,16 +82,16 @@ class LowerCase:
         self._characters = CharacterMap(lambda character: unicode.slow.lower(character))  # noqa: PLW0108 - loads no tables yet
 
     def normalize(self, text: str) -> str:
-        """``text`` in lower case."""
+        """Lower-case ``text``."""
         return text.lower() if text.isascii() else self._characters.apply(text) or ""
 
     def align(self, text: str, normal: str) -> Sequence[int]:
-        """For every character of the lower case its place in ``text``."""
+        """Find for every character of the lower case its place in ``text``."""
         # no lower case is empty, so that of equally many characters each comes from one
         return range(len(text)) if len(normal) == len(text) else self._characters.places(text)
 
     def of_token(self, content: str) -> str:
-        """An added token in lower case: a capital sigma at the end of a word is a final one there."""
+        """Lower-case an added token: a capital sigma at the end of a word is a final one there."""
         return content.lower() if _CAPITAL_SIGMA in content else self.normalize(content)
 
 
@@ -130,7 +130,7 @@ class BasicTokenizer:
         self._unicode = unicode
 
     def split(self, word: str) -> list[Piece]:
-        """The parts of a word, with places in it."""
+        """Split a word into parts, with their places in it."""
         if word and self._ideographs and min(word) >= _FIRST_IDEOGRAPH and max(word) <= _LAST_IDEOGRAPH:
             return [(character, (place,)) for place, character in enumerate(word)]
         if word.isascii() and word.isalnum():
@@ -210,12 +210,12 @@ class BertNormalizer:
         self._characters = CharacterMap(self._alone)
 
     def normalize(self, text: str) -> str:
-        """The changed text."""
+        """Change a text."""
         changed = self._characters.apply(text)
         return self.closely(text)[0] if changed is None else changed
 
     def align(self, text: str, normal: str) -> Sequence[int]:
-        """For every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
+        """Find for every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
         if normal == text:
             # nothing becomes a character that is dropped, so that nothing was
             return range(len(text))
@@ -224,7 +224,7 @@ class BertNormalizer:
         return self._characters.places(text)
 
     def closely(self, text: str) -> Piece:
-        """The changed text and its places, step by step over the whole text."""
+        """Change the text step by step, with the places of its characters."""
         tables = self._unicode.fast
         characters, places = _spread(text, range(len(text)), lambda character: self._cleaned(tables, character))
         if self._decompose:
@@ -260,7 +260,7 @@ class BertNormalizer:
         return f" {character} " if self._ideographs and kind & IDEOGRAPH else character
 
     def _alone(self, character: str) -> str | None:
-        """What a character becomes whatever its neighbours are, or None."""
+        """Return what a character becomes whatever its neighbours are, or None."""
         tables = self._unicode.fast
         text = self._cleaned(tables, character)
         if self._decompose:
@@ -284,13 +284,13 @@ class Normalizers:
         self._steps = steps
 
     def normalize(self, text: str) -> str:
-        """The changed text."""
+        """Change a text."""
         for step in self._steps:
             text = step.normalize(text)
         return text
 
     def align(self, text: str, normal: str) -> Sequence[int]:
-        """For every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
+        """Find for every character of ``normal``, which ``text`` was changed to, its place in ``text``."""
         places: Sequence[int] = range(len(text))
         for step in self._steps:
             changed = step.normalize(text)
@@ -300,7 +300,7 @@ class Normalizers:
 
 
 def _canonical_order(tables: UnicodeTables, characters: list[str]) -> list[int]:
-    """The places of characters after every run of combining ones was sorted by class."""
+    """Sort every run of combining characters by class; return the places that they had."""
     classes = [tables.order(character) for character in characters]
     order: list[int] = []
     start = 0

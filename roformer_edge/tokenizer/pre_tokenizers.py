@@ -22,10 +22,10 @@ if TYPE_CHECKING:
         """Cuts a text into words."""
 
         def words(self, text: str) -> list[str]:
-            """The words of ``text``, in order."""
+            """Cut ``text`` into words, in order."""
 
         def spans(self, text: str) -> list[Span]:
-            """``(start, end)`` of every word."""
+            """Find ``(start, end)`` of every word."""
 
 
 class BertPreTokenizer:
@@ -40,11 +40,11 @@ class BertPreTokenizer:
         self._apart = _Apart(self._is_punctuation)
 
     def words(self, text: str) -> list[str]:
-        """The words of ``text``, in order."""
+        """Cut ``text`` into words, in order."""
         return list(filter(None, "".join(map(self._apart.__getitem__, text)).split(" ")))
 
     def spans(self, text: str) -> list[Span]:
-        """``(start, end)`` of every word."""
+        """Find ``(start, end)`` of every word."""
         return [
             (start + begin, start + end)
             for start, end in split(text, WHITE_SPACE.__contains__, "Removed")
@@ -79,7 +79,7 @@ class SpanPreTokenizer:
         self.spans = spans
 
     def words(self, text: str) -> list[str]:
-        """The words of ``text``, in order."""
+        """Cut ``text`` into words, in order."""
         return [text[start:end] for start, end in self.spans(text)]
 
 
@@ -159,7 +159,7 @@ def at_string(string: str, behavior: str, invert: bool) -> SpanPreTokenizer:
 
 
 def split(text: str, matches: Callable[[str], bool], behavior: str = "Isolated") -> list[Span]:
-    """The spans of the words of a text that is cut at the characters that match."""
+    """Cut a text at the characters that match; return the spans of its words."""
 
     def pieces() -> Iterator[tuple[Span, bool]]:
         start = 0
@@ -230,10 +230,10 @@ BEHAVIORS: dict[str, Callable[[Matches], list[Span]]] = {
 
 
 def is_punctuation(unicode: UnicodeData) -> Callable[[str], bool]:
-    """Whether a character is punctuation of ASCII or of Unicode."""
+    """Tell whether a character is punctuation of ASCII or of Unicode."""
     return lambda character: bool(unicode.fast.kind(character) & PUNCTUATION)
 
 
 def is_number(unicode: UnicodeData) -> Callable[[str], bool]:
-    """Whether a character is numeric."""
+    """Tell whether a character is numeric."""
     return lambda character: bool(unicode.fast.kind(character) & NUMBER)

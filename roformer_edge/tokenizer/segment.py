@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         """Cuts text into words that joined give the text back."""
 
         def cut(self, text: str) -> list[str]:
-            """The words of ``text``, in order, nothing left out."""
+            """Cut ``text`` into words, in order, nothing left out."""
 
     Words = str | os.PathLike[str] | bytes | bytearray | memoryview
     # what begins at a character of a run: the score of it alone (None where it is no word), the place of its first
@@ -91,9 +91,9 @@ class WordTrie:
     Attributes:
         name: What to call it in an error.
         scores: Log-probabilities; the first is that of a character that begins no word.
-        firsts: For every node, the place of its first child; its last child comes before the next node's first.
-        labels: For every node, the code point that leads to it.
-        values: For every node, 0 where it is no word, else the index of its score.
+        firsts: The place of every node's first child; its last child comes before the next node's first.
+        labels: The code point that leads to every node.
+        values: The index of every node's score, 0 where it is no word.
         heads: The children of the root, by character.
 
     Raises:
@@ -161,7 +161,7 @@ class WordSegmenter:
         self._words = words if words is not None else WordTrie()
 
     def cut(self, text: str) -> list[str]:
-        """The words of ``text``; joined they give it back. Time is linear in its length."""
+        """Cut ``text`` into words; joined they give it back. Time is linear in its length."""
         if len(text) <= self.CHUNK:
             return self._cut(text)
         words: list[str] = []
@@ -195,7 +195,7 @@ class WordSegmenter:
         return words
 
     def _route(self, text: str) -> list[int]:
-        """For every position, where the best word that begins there ends.
+        """Find for every position where the best word that begins there ends.
 
         The best path maximises the sum of the words' log-probabilities, added from the right in float64; of two
         equal sums the longer word wins. A character that begins no word counts as a word seen once.
@@ -249,7 +249,7 @@ class RjiebaSegmenter:
         self._cut: Callable[[str, bool], list[str]] = require("rjieba", "for segmenter='rjieba'").cut
 
     def cut(self, text: str) -> list[str]:
-        """The words of ``text``; joined they give it back."""
+        """Cut ``text`` into words; joined they give it back."""
         return self._cut(text, False)
 
 

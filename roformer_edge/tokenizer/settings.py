@@ -6,72 +6,91 @@ from collections.abc import Callable, Mapping
 
 from roformer_edge.errors import VocabularyError
 from roformer_edge.tokenizer.added_tokens import FIELDS, AddedToken
-from roformer_edge.tokenizer.base import ADDED, MODE, OPTIONS, PIPELINE, SIDES
 from roformer_edge.tokenizer.token_table import EXTRA_SPECIAL, MORE_SPECIAL, SPECIAL_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeGuard
 
+# model_max_length of a tokenizer that knows no limit
+NO_LIMIT = int(1e30)
+# the options that a tokenizer_config.json and the settings of a bundle hold
+OPTIONS = (
+    "do_lower_case",
+    "do_basic_tokenize",
+    "never_split",
+    "tokenize_chinese_chars",
+    "strip_accents",
+    "model_max_length",
+    "padding_side",
+    "truncation_side",
+    "clean_up_tokenization_spaces",
+    "split_special_tokens",
+    "model_input_names",
+)
+SIDES = ("right", "left")
+MODE, ADDED, PIPELINE = "mode", "added_tokens_decoder", "pipeline"
+# the added tokens that a tokenizer.json lists; they are among the others once they were taken in
+STORED = "added_tokens"
 # greater numbers than those of any embedding
 _MOST_ID = 10**9
 
 
 def shown(value: object) -> str:
-    """A value from a file as an error shows it: in one line, escaped and short."""
+    """Show a value from a file as an error does: in one line, escaped and short."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     return f"{value!r:.80}"
 
 
 def is_flag(value: object) -> bool:
-    """Whether it is true or false."""
+    """Tell whether it is true or false."""
     return isinstance(value, bool)
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Whether it is a text of at least one character that can be encoded."""
+    """Tell whether it is a text of at least one character that can be encoded."""
     if not isinstance(value, str) or not value:
         return False
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def is_length(value: object) -> bool:
-    """Whether it is a whole number of at least 1."""
+    """Tell whether it is a whole number of at least 1."""
     return type(value) is int and value >= 1
 
 
 def is_id(value: object) -> TypeGuard[int]:
-    """Whether it is a whole number that an embedding may have a row for."""
+    """Tell whether it is a whole number that an embedding may have a row for."""
     return type(value) is int and 0 <= value < _MOST_ID
 
 
 def are_texts(value: object) -> bool:
-    """Whether it is a list of texts."""
+    """Tell whether it is a list of texts."""
     return isinstance(value, list) and all(map(is_text, value))
 
 
 def or_null(fits: Callable[[object], bool]) -> Callable[[object], bool]:
-    """The same, or null."""
+    """Let null fit too."""
     return lambda value: value is None or fits(value)
 
 
 def as_object(value: object, where: str) -> dict[str, Any]:
-    """The value, which must be an object."""
+    """Return the value, which must be an object."""
     if not isinstance(value, dict):
         raise VocabularyError(f"{where}: expected an object, found {shown(value)}")
     return value
 
 
 def as_list(value: object, where: str) -> list[Any]:
-    """The value, which must be a list."""
+    """Return the value, which must be a list."""
     if not isinstance(value, list):
         raise VocabularyError(f"{where}: expected a list, found {shown(value)}")
     return value
 
 
 def read_id(value: object, where: str) -> int:
-    """The id that a number or its digits stand for."""
+    """Read the id that a number or its digits stand for."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
         value = int(value)
     if type(value) is not int or not is_id(value):
@@ -82,7 +101,7 @@ def read_id(value: object, where: str) -> int:
 
 
 def read_token(value: object, where: str, special: bool = False) -> AddedToken:
-    """An added token as JSON holds it: its text or an object of its fields.
+    """Read an added token as JSON holds it: its text or an object of its fields.
 
     Args:
         value: What the file holds.

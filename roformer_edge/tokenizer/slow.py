@@ -122,7 +122,7 @@ class SlowBackend:
         return runs
 
     def _lower(self, text: str, cased: Sequence[tuple[int, int]]) -> str:
-        """The text in lower case, special and added tokens as they are."""
+        """Lower-case the text, special and added tokens left as they are."""
         if not self._lowers:
             return text
         parts: list[str] = []
@@ -133,7 +133,7 @@ class SlowBackend:
         return "".join(parts) + self._lower_case.normalize(text[start:] if start else text)
 
     def _places(self, text: str, lowered: str, cased: Sequence[tuple[int, int]]) -> Sequence[int]:
-        """For every character of ``lowered`` its place in ``text``."""
+        """Find for every character of ``lowered`` its place in ``text``."""
         if not self._lowers:
             return range(len(text))
         if not cased:
@@ -174,7 +174,7 @@ class SlowBackend:
         return [(piece, place) for piece, place in zip(pieces, places, strict=True) if piece]
 
     def pieces(self, word: str) -> Pieces:
-        """What a word becomes."""
+        """Make tokens of a word."""
         if word in self._table.vocabulary.index:
             return (self.lookup[word],), (word,), ((0, len(word)),), (0,)
         ids: list[int] = []
@@ -211,7 +211,7 @@ class SlowBackend:
     # ids to text
 
     def token_of(self, index: int) -> str | None:
-        """The token of an id; the unknown token where there is none."""
+        """Look up the token of an id; the unknown token where there is none."""
         token = self._table.token_of(index)
         return str(self._table.special["unk_token"]) if token is None else token
 

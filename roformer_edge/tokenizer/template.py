@@ -32,7 +32,7 @@ class Template:
 
     @classmethod
     def of_bert(cls, cls_token: tuple[str, int], sep_token: tuple[str, int]) -> Template:
-        """``[CLS] A [SEP]`` and ``[CLS] A [SEP] B [SEP]``, with type 1 from the first token of B on.
+        """Make ``[CLS] A [SEP]`` and ``[CLS] A [SEP] B [SEP]``, with type 1 from the first token of B on.
 
         Args:
             cls_token: The first token and its id.
@@ -43,15 +43,15 @@ class Template:
 
     @classmethod
     def of_nothing(cls) -> Template:
-        """The texts alone."""
+        """Make a template that leaves the texts alone."""
         return cls([(0, 0)], [(0, 0), (1, 1)])
 
     def count(self, pair: bool) -> int:
-        """How many special tokens are put around one text or a pair."""
+        """Count the special tokens that are put around one text or a pair."""
         return sum(map(len, self._around_pair if pair else self._around_single))
 
     def types(self, pair: bool) -> tuple[int, ...]:
-        """The type of each text of a row."""
+        """Return the type of each text of a row."""
         return self.pair_types if pair else self.single_types
 
     def row(self, first: Segment, second: Segment | None, special: bool, typed: bool) -> Encoding:
@@ -73,7 +73,7 @@ class Template:
 
 
 def _arrange(slots: Sequence[Slot]) -> tuple[list[list[Segment]], tuple[int, ...]]:
-    """The special tokens before, between and after the texts, and the types of the texts."""
+    """Arrange the special tokens before, between and after the texts, and the types of the texts."""
     around: list[list[Segment]] = [[]]
     types: list[int] = []
     for slot in slots:

@@ -29,7 +29,7 @@ def to_tensors(name: str, rows: list[Any]) -> Any:
 
 
 def framework_of(value: object) -> str | None:
-    """The name of the tensors that a value is of, or None for a number or a list; no framework is imported."""
+    """Name the tensors that a value is of, or None for a number or a list; no framework is imported."""
     module = type(value).__module__.partition(".")[0]
     return {"numpy": "np", "torch": "pt", "tensorflow": "tf", "jax": "jax", "jaxlib": "jax"}.get(module)
 
@@ -74,7 +74,7 @@ def _jax(rows: Any) -> Any:
 
 
 def _is_empty(rows: Any) -> bool:
-    """Whether there is no number, from whose kind a framework could tell the type of the tensor."""
+    """Tell whether there is no number, from whose kind a framework could tell the type of the tensor."""
     return isinstance(rows, list | tuple) and all(map(_is_empty, rows))
 
 

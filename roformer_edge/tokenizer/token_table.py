@@ -74,7 +74,7 @@ class TokenTable:
                 )
 
     def all_special(self) -> list[Token]:
-        """All special tokens in the order in which transformers lists them, each once but for doubles in ``more``."""
+        """List all special tokens in the order of transformers, each once but for doubles in ``more``."""
         found: list[Token] = []
         seen: set[str] = set()
         groups: list[Sequence[Token | None]] = [[token] for token in self.special.values()]
@@ -87,16 +87,16 @@ class TokenTable:
         return found
 
     def all_special_tokens(self) -> list[str]:
-        """The texts of all special tokens, each once."""
+        """List the texts of all special tokens, each once."""
         return [str(token) for token in self.all_special()]
 
     def find(self, token: str) -> int | None:
-        """The id of a token, or None."""
+        """Look up the id of a token, or None."""
         index = self.added_ids.get(token)
         return self.vocabulary.index.get(token) if index is None else index
 
     def id_of(self, token: str) -> int:
-        """The id of a token, or of the unknown token.
+        """Look up the id of a token, or of the unknown token.
 
         Raises:
             VocabularyError: There is neither.
@@ -130,12 +130,12 @@ class TokenTable:
         self.added_ids[token.content] = index
 
     def token_of(self, index: int) -> str | None:
-        """The token that has an id, or None."""
+        """Look up the token that has an id, or None."""
         token = self.added.get(index)
         return self.vocabulary.token(index) if token is None else token.content
 
     def __len__(self) -> int:
-        """Number of different tokens, added ones included."""
+        """Count the different tokens, added ones included."""
         return len(self.vocabulary) + sum(token not in self.vocabulary.index for token in self.added_ids)
 
     @property

@@ -6,10 +6,10 @@ import json
 
 from roformer_edge.errors import VocabularyError, advice
 from roformer_edge.tokenizer import pre_tokenizers as cutting
-from roformer_edge.tokenizer.fast import Pipeline, WordsPreTokenizer
 from roformer_edge.tokenizer.models import MAX_WORD, PREFIX, WordLevel, WordPiece
 from roformer_edge.tokenizer.normalizers import BertNormalizer, Normalizers
 from roformer_edge.tokenizer.settings import as_list, as_object, is_flag, is_id, is_length, is_text, or_null, shown
+from roformer_edge.tokenizer.steps import Steps, WordsPreTokenizer
 from roformer_edge.tokenizer.template import Template
 from roformer_edge.tokenizer.unicode_tables import WHITE_SPACE
 
@@ -31,7 +31,7 @@ STEPS = ("normalizer", "pre_tokenizer", "model", "post_processor", "decoder")
 _DEEPEST = 8
 
 
-def build_pipeline(spec: Mapping[str, Any], table: TokenTable, options: BackendOptions) -> Pipeline:
+def build_steps(spec: Mapping[str, Any], table: TokenTable, options: BackendOptions) -> Steps:
     """Build the steps that a ``tokenizer.json`` describes.
 
     Args:
@@ -52,7 +52,7 @@ def build_pipeline(spec: Mapping[str, Any], table: TokenTable, options: BackendO
         _check_roformer(spec)
     unknown, longest, model = _model(spec["model"], table)
     joins, tidies = _decoder(spec["decoder"])
-    return Pipeline(
+    return Steps(
         normalizer=_normalizer(override(spec["normalizer"], options), options),
         pre_tokenizer=_cutter(spec["pre_tokenizer"], options),
         model=model,
@@ -65,12 +65,12 @@ def build_pipeline(spec: Mapping[str, Any], table: TokenTable, options: BackendO
 
 
 def complete(spec: Mapping[str, Any], table: TokenTable, options: BackendOptions) -> dict[str, Any]:
-    """All steps: those described, and for the rest those that the class has by itself, if any."""
+    """Complete the steps: those described, and for the rest those that the class has by itself, if any."""
     return {**(dict.fromkeys(STEPS) if options.mode == "plain" else standard_spec(table, options)), **spec}
 
 
 def standard_spec(table: TokenTable, options: BackendOptions) -> dict[str, Any]:
-    """What the class of the tokenizer writes into a ``tokenizer.json`` in transformers 4.57.6."""
+    """Describe what the class of the tokenizer writes into a ``tokenizer.json`` in transformers 4.57.6."""
     cls, sep = (
         (str(table.special[name]), table.id_of(str(table.special[name]))) for name in ("cls_token", "sep_token")
     )
@@ -111,7 +111,7 @@ def _text_piece(name: str, type_id: int) -> dict[str, Any]:
 
 
 def override(normalizer: Any, options: BackendOptions) -> Any:
-    """The normalizer of a file with those of its flags changed that the class takes from its own options."""
+    """Change those flags of a file's normalizer that the class takes from its own options."""
     if options.mode == "plain" or not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
         return normalizer
     flags = {"lowercase": options.do_lower_case, "strip_accents": options.strip_accents}
@@ -121,7 +121,7 @@ def override(normalizer: Any, options: BackendOptions) -> Any:
 
 
 def _fields(value: Any, where: str, **fits: Callable[[object], bool]) -> list[Any]:
-    """The values of a step's fields, which must be those and no others, each of its kind."""
+    """Read a step's fields, which must be those and no others, each of its kind."""
     unknown = value.keys() - {"type", *fits}
     if unknown:
         raise VocabularyError(f"{where} {value['type']}: {min(unknown)!r:.40} is not a field that can be followed")
@@ -133,7 +133,7 @@ def _fields(value: Any, where: str, **fits: Callable[[object], bool]) -> list[An
 
 
 def _kind(value: Any, where: str, table: Collection[str]) -> str:
-    """The type of a step, which must be one of a table's."""
+    """Read the type of a step, which must be one of a table's."""
     kind = as_object(value, f"tokenizer.json: {where}").get("type")
     if not isinstance(kind, str) or kind not in table:
         raise VocabularyError(
@@ -285,7 +285,7 @@ def _is_behavior(value: object) -> bool:
 
 
 def _is_pattern(value: object) -> bool:
-    """Whether it is a literal string; regular expressions of another library cannot be followed exactly."""
+    """Tell whether it is a literal string; regular expressions of another library cannot be followed exactly."""
     return isinstance(value, dict) and value.keys() == {"String"} and _is_string(value["String"])
 
 
@@ -309,7 +309,7 @@ PRE_TOKENIZERS: dict[str, Callable[[Any, BackendOptions, int], PreTokenizer]] = 
 
 
 def _model(value: Any, table: TokenTable) -> tuple[str, int | None, Model]:
-    """The token that stands for unknown words, the most characters of a word, and the model."""
+    """Build the model; with it the token of unknown words, and the most characters of a word."""
     if _kind(value, "model", MODELS) == "WordLevel":
         (unknown,) = _fields(value, "model", unk_token=_is_string)
         return unknown, None, WordLevel(table.vocabulary.index)
@@ -368,7 +368,7 @@ def _checked(slots: list[tuple[str, int, int]], table: TokenTable) -> list[tuple
 
 
 def _slots(pieces: list[Any], texts: str, tokens: dict[str, Any], table: TokenTable) -> list[Slot]:
-    """The slots of a row; each of the texts must stand in it once, in order."""
+    """Read the slots of a row; each of the texts must stand in it once, in order."""
     where = "tokenizer.json: post_processor TemplateProcessing"
     slots: list[Slot] = []
     seen: list[str] = []
@@ -396,7 +396,7 @@ def _slots(pieces: list[Any], texts: str, tokens: dict[str, Any], table: TokenTa
 
 
 def _decoder(value: Any) -> tuple[bool, bool]:
-    """Whether word pieces are joined, and whether spaces before punctuation are removed, when ids become text."""
+    """Tell whether ids become text with word pieces joined, and without spaces before punctuation."""
     if not isinstance(value, dict) or value.get("type") != "WordPiece" or value.get("prefix") != PREFIX:
         return False, False
     return True, value.get("cleanup") is not False

@@ -15,7 +15,7 @@ from roformer_edge.errors import VocabularyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Source = str | os.PathLike[str] | bytes | bytearray | memoryview
+    PackedTables = str | os.PathLike[str] | bytes | bytearray | memoryview
 
 UNICODE_PATH = os.path.join(os.path.dirname(__file__), "data", "unicode.bin")  # noqa: PTH118, PTH120
 MAGIC = b"rfunicd1"
@@ -49,19 +49,19 @@ class UnicodeTables:
         self._more = _checked_map(sections[7:]) if len(sections) == _SLOW_SECTIONS else [_checked_runs(sections[7])]
 
     def kind(self, character: str) -> int:
-        """The kind bits of a character."""
+        """Look up the kind bits of a character."""
         return self._kinds[bisect_right(self._kinds, ord(character) << 8 | 0xFF) - 1] & 0xFF
 
     def order(self, character: str) -> int:
-        """The canonical combining class of a character; the fast family's only."""
+        """Look up the canonical combining class of a character; the fast family's only."""
         return self._more[0][bisect_right(self._more[0], ord(character) << 8 | 0xFF) - 1] & 0xFF
 
     def lower(self, character: str) -> str:
-        """The lower case of a character, out of context."""
+        """Look up the lower case of a character, out of context."""
         return _look_up(self._lower, character)
 
     def decompose(self, character: str) -> str:
-        """The full canonical decomposition of a character."""
+        """Look up the full canonical decomposition of a character."""
         code = ord(character)
         if _HANGUL_FIRST <= code <= _HANGUL_LAST:
             rest, trail = divmod(code - _HANGUL_FIRST, _TRAILS)
@@ -70,7 +70,7 @@ class UnicodeTables:
         return _look_up(self._decompose, character)
 
     def compose(self, character: str) -> str:
-        """The canonical composition (NFC) of a character; the slow family's only."""
+        """Look up the canonical composition (NFC) of a character; the slow family's only."""
         return _look_up(self._more, character)
 
 
@@ -108,7 +108,7 @@ class UnicodeData:
         source: The path of a ``unicode.bin``, or its bytes.
     """
 
-    def __init__(self, source: Source = UNICODE_PATH) -> None:
+    def __init__(self, source: PackedTables = UNICODE_PATH) -> None:
         self.source = bytes(source) if isinstance(source, bytearray | memoryview) else source
         self._slow: UnicodeTables | None = None
         self._fast: UnicodeTables | None = None
@@ -128,7 +128,7 @@ class UnicodeData:
         return self._fast
 
     def checked(self) -> UnicodeData:
-        """The same, with both families read.
+        """Return the same, with both families read.
 
         Raises:
             VocabularyError: They cannot be read, or are damaged.
@@ -156,7 +156,7 @@ class UnicodeData:
         except ValueError as error:
             raise VocabularyError(f"{name} is damaged: {error}; scripts/build_unicode.py makes it anew") from None
 
-    def __reduce__(self) -> str | tuple[type[UnicodeData], tuple[Source]]:
+    def __reduce__(self) -> str | tuple[type[UnicodeData], tuple[PackedTables]]:
         # those of the package are found again under their name, wherever it is installed
         return "UNICODE" if self is UNICODE else (UnicodeData, (self.source,))
 

@@ -97,14 +97,14 @@ class Vocabulary:
             file.write(self.data)
 
     def token(self, index: int) -> str | None:
-        """The token that has an id, or None: there is none, or its token has the id of a later line."""
+        """Look up the token that has an id; None: there is none, or its token has the id of a later line."""
         if not 0 <= index < len(self.tokens):
             return None
         token = self.tokens[index]
         return token if self.index[token] == index else None
 
     def __len__(self) -> int:
-        """Number of different tokens."""
+        """Count the different tokens."""
         return len(self.index)
 
 

@@ -50,12 +50,12 @@ class Measured:
     """Everything a report is computed from; pairs are (reference, candidate).
 
     Attributes:
-        measure: Of the task.
+        measure: The measure of the task.
         examples: The labelled examples.
         sides: Where names and facts come from.
-        answers: As the measure compares them.
-        memory: As measured.
-        timing: As measured, or ``None``.
+        answers: The answers as the measure compares them.
+        memory: The measured memory.
+        timing: The measured times, or ``None``.
     """
 
     measure: Measure[Any, Any]

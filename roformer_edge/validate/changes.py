@@ -27,7 +27,7 @@ class ChangedExample:
         asked: The texts of it.
         gold, reference, candidate: The right answer, and both sides'.
         difference: How far the outputs behind the answers lie apart.
-        margin: By how much the reference preferred its own answer to the candidate's; 0 if it is the same.
+        margin: The reference's preference for its own answer over the candidate's; 0 if it is the same.
     """
 
     number: int
@@ -67,9 +67,9 @@ def changed_examples(
     own; where no answer changed, the example whose outputs moved most comes first.
 
     Args:
-        measure: Of the task.
+        measure: The measure of the task.
         examples: The labelled examples.
-        answers: Of the reference and of the candidate.
+        answers: The answers of the reference and of the candidate.
         comparison: Both beside each other.
         limit: Largest number of examples of one effect.
     """

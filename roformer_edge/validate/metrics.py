@@ -95,7 +95,7 @@ class Ratio(Metric):
     def both(
         self, reference: StatisticRows, candidate: StatisticRows, weights: Weights
     ) -> tuple[Floats, Floats, Floats]:
-        """As for any metric; with equal denominators the drop is rounded once, so that 3 of 1,000 is 0.3 points."""
+        """Compute both sides and the change, rounded once where denominators are equal (3 of 1,000: 0.3 points)."""
         (ours, whole), (theirs, other) = (self._sums(rows, weights) for rows in (reference, candidate))
         first, second = ratio(ours, whole), ratio(theirs, other)
         change = ratio(self.scale * (ours - theirs), whole)

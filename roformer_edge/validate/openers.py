@@ -9,13 +9,15 @@ from typing import Any
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, Manifest
 from roformer_edge.bundle.reader import is_bundle, open_bundle
-from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import Checkpoint, check_vocabulary, load_checkpoint
-from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import ComparisonError
+from roformer_edge.bundle.sentence import read_sentence
+from roformer_edge.checkpoint.finding import CheckpointFiles, find_checkpoint
+from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
+from roformer_edge.config import RoFormerConfig, check_vocabulary
+from roformer_edge.errors import ComparisonError, UnsupportedModelError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.runtime.loading import PIPELINES, load
 from roformer_edge.runtime.session import Session
+from roformer_edge.sentence import TOKENS
 from roformer_edge.tasks import get_task
 from roformer_edge.tokenizer import Tokenizer, load_tokenizer
 from roformer_edge.validate.data.inputs import Inputs
@@ -41,6 +43,7 @@ def open_predictor(
     truncate: bool = False,
     tokenizer: str = "auto",
     max_length: int | None = None,
+    pooling: str | None = None,
     name: str | None = None,
 ) -> Predictor:
     """Open a bundle or a checkpoint as one side of a comparison.
@@ -48,11 +51,13 @@ def open_predictor(
     Args:
         path: A bundle's directory or archive, or a Hugging Face checkpoint directory.
         task: A name of ``tasks.TASKS``; left out for the one that the files name.
-        threads: For the inside of one operation.
+        threads: The threads of one operation.
         truncate: Cut texts that are longer than the model allows, instead of refusing them.
         tokenizer: ``"slow"``, ``"fast"`` or ``"auto"``, for a checkpoint; a bundle knows its own.
         max_length: The most tokens of a text, for a checkpoint, in place of its own number of positions; a bundle knows
             its own.
+        pooling: How one vector of a text is made, for a checkpoint; see
+            :func:`~roformer_edge.checkpoint.loading.load_checkpoint`. A bundle knows its own.
         name: What the report calls it; ``path`` by default.
 
     Raises:
@@ -66,9 +71,57 @@ def open_predictor(
         task = task_of_bundle(path) if bundle else find_checkpoint(path).task.name
     get_task(task)
     opening = Opening(
-        path=str(path), task=task, threads=threads, truncate=truncate, tokenizer=tokenizer, max_length=max_length
+        path=str(path),
+        task=task,
+        threads=threads,
+        truncate=truncate,
+        tokenizer=tokenizer,
+        max_length=max_length,
+        pooling=pooling,
     )
     return (_open_bundle if bundle else _open_checkpoint)(opening, name or str(path))
+
+
+def open_tokenizer(files: CheckpointFiles, mode: str) -> Tokenizer:
+    """Open the tokenizer of a checkpoint, as its model was trained with it.
+
+    sentence-transformers takes the fast tokenizers, whatever the files say, and may lower-case texts before.
+
+    Args:
+        files: The checkpoint's files.
+        mode: ``"slow"``, ``"fast"`` or ``"auto"``.
+
+    Raises:
+        VocabularyError: Its files cannot be followed.
+        UnsupportedModelError: Texts are to be lower-cased, and the tokenizer's own steps are not known here.
+    """
+    directory, settings = files.tokenizer_directory, files.text_settings
+    tokenizer = load_tokenizer(directory, mode=mode)
+    if settings is not None and mode == "auto" and not tokenizer.is_fast:
+        tokenizer = load_tokenizer(directory, mode="fast")
+    if settings is None or not settings.lowers or tokenizer.do_lower_case:
+        return tokenizer
+    if tokenizer.mode == "plain":
+        raise UnsupportedModelError(
+            f"{files.directory}: do_lower_case of sentence-transformers is not followed beside a tokenizer.json with "
+            "steps of its own; add a Lowercase normalizer there"
+        )
+    # texts are lower-cased first; whether accents are dropped is not changed by that in the fast tokenizers
+    accents = {"strip_accents": bool(tokenizer.strip_accents)} if tokenizer.is_fast else {}
+    return type(tokenizer).from_pretrained(directory, do_lower_case=True, **accents)
+
+
+def pooling_of_bundle(path: str | Path) -> str | None:
+    """Read which pooling makes of a checkpoint what a bundle makes; see ``load_checkpoint``.
+
+    Raises:
+        BundleError: The bundle cannot be opened or trusted.
+    """
+    with open_bundle(path) as bundle:
+        if not get_task(bundle.manifest.task).gives_states:
+            return None
+        sentence = read_sentence(bundle)
+        return TOKENS if sentence is None else sentence.asked
 
 
 def task_of_bundle(path: str | Path) -> str:
@@ -122,11 +175,11 @@ def predictor_of_bundle(
 def _open_checkpoint(opening: Opening, name: str) -> Predictor:
     task = get_task(opening.task)
     files = find_checkpoint(opening.path)
-    checkpoint = load_checkpoint(files, task, max_length=opening.max_length)
-    tokenizer = load_tokenizer(files.tokenizer_directory, mode=opening.tokenizer)
-    check_vocabulary(checkpoint.config, len(tokenizer), f"the vocabulary in {files.tokenizer_directory}")
+    checkpoint = load_checkpoint(files, task, max_length=opening.max_length, pooling=opening.pooling)
+    tokenizer = open_tokenizer(files, opening.tokenizer)
+    check_vocabulary(checkpoint.config, tokenizer.embedding_rows, f"the vocabulary in {files.tokenizer_directory}")
     with checkpoint:
-        session = TorchSession(checkpoint, task, opening.threads)
+        session = TorchSession(checkpoint, task.pooled(checkpoint.sentence), opening.threads)
     return predictor_of_checkpoint(session, tokenizer, checkpoint, opening, name)
 
 
@@ -137,7 +190,7 @@ def predictor_of_checkpoint(
 
     Args:
         session: Runs its model.
-        tokenizer: Of the same model.
+        tokenizer: The tokenizer of the same model.
         checkpoint: Weights and architecture.
         opening: How it was opened.
         name: What the report calls it.
@@ -152,7 +205,8 @@ def predictor_of_checkpoint(
         files=tuple(FileFact(path=file.name, role=role, bytes=file.stat().st_size) for file, role in files),
         truncates=opening.truncate,
     )
-    parts = {} if checkpoint.crf is None else {"crf": checkpoint.crf}
+    parts: dict[str, Any] = {} if checkpoint.crf is None else {"crf": checkpoint.crf}
+    parts |= {} if checkpoint.sentence is None else {"sentence": checkpoint.sentence}
     pipeline = resolve(PIPELINES[opening.task])(session, tokenizer, checkpoint.config, **parts)
     return _predictor(pipeline, checkpoint.config, opening, facts, name)
 
@@ -169,6 +223,7 @@ def _predictor(pipeline: Any, config: RoFormerConfig, opening: Opening, facts: F
         answer=answer,
         labels=measure.labels,
         problem_type=problem_type_of(config) if get_task(opening.task).labelled else None,
+        method=measure.method_of(pipeline),
         facts=facts,
         opening=opening,
         find_problem=partial(measure.find_problem, tokenizer, limit, truncation=opening.truncate),

@@ -19,9 +19,9 @@ class CompareOptions:
         batch_size: Inputs the candidate computes at once. The scale of a dynamically quantised activation depends on
             everything in its batch, so 1, as on a device, is the honest default.
         reference_batch_size: Inputs the reference computes at once.
-        confidence: Of every interval.
-        resamples: Of the paired bootstrap.
-        seed: Of everything that is drawn at random.
+        confidence: The confidence of every interval.
+        resamples: The resamples of the paired bootstrap.
+        seed: The seed of everything that is drawn at random.
         timed: Inputs that both sides are timed on, spread over the data; 0 leaves timing out.
         timing_rounds: Times that each side answers each of them; the fastest counts, so that the percentiles tell of
             inputs, and not of what else the machine was doing.

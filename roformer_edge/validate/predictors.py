@@ -69,6 +69,7 @@ class Opening:
     truncate: bool
     tokenizer: str
     max_length: int | None = None
+    pooling: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,8 @@ class Predictor:
         name: What the report calls it.
         answer: Called as ``answer(inputs, batch_size=...)``.
         labels: Names of what it chooses from, in the order of its outputs; empty for tasks without labels.
-        problem_type: Of a text classifier, as in ``config.json``; ``None`` for one label of several.
+        problem_type: The kind of a text classifier, as in ``config.json``; ``None`` for one label of several.
+        method: How it comes from outputs to answers, where there are several ways; empty where that is not known.
         facts: Engine, precision, files.
         opening: How another process opens the same, or ``None`` where it cannot.
         find_problem: Tells why it could not take an input, without computing; ``None`` where it cannot tell.
@@ -89,6 +91,7 @@ class Predictor:
     answer: AnswerFunction
     labels: tuple[str, ...] = ()
     problem_type: str | None = None
+    method: str = ""
     facts: Facts = A_FUNCTION
     opening: Opening | None = None
     find_problem: Callable[[Inputs], Problem | None] | None = None

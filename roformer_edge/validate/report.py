@@ -41,7 +41,7 @@ class Figure:
     """One metric of both sides and what the candidate lost in it.
 
     Attributes:
-        name: Of the metric.
+        name: The name of the metric.
         unit: ``"percent"`` for shares in [0, 1] whose drop is in points, else ``"number"``.
         higher_is_better: Whether a larger value is a better one.
         reference, reference_interval, candidate, candidate_interval: The values.
@@ -68,7 +68,7 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Uncertainty:
-    """Of all intervals of a report: their confidence, and the resamples and seed of the bootstrap."""
+    """What holds for all intervals of a report: their confidence, and the resamples and seed of the bootstrap."""
 
     confidence: float
     resamples: int
@@ -91,7 +91,7 @@ class Slice:
 
     Attributes:
         by: What the data was cut by: ``"length"``, or a key of the data.
-        name: Of this part.
+        name: The name of this part.
         examples: How many it holds.
         figures: One for each figure of the report, in its order.
     """
@@ -115,7 +115,7 @@ class Side:
     """One side of the comparison.
 
     Attributes:
-        name: As the caller calls it, usually a path.
+        name: What the caller calls it, usually a path.
         facts: What it is.
         memory: What a process needs to hold and run it.
         batch_size: Inputs that it computed at once.
@@ -191,7 +191,7 @@ class Report:
         measure: A key of ``validate.tasks.MEASURES``: the task, with its variant.
         noun: What one example is, such as ``"text"``.
         figures: What was measured; the first is the one whose drop is budgeted.
-        uncertainty: Of all intervals.
+        uncertainty: The confidence and the bootstrap of all intervals.
         agreement: How many answers are the same on both sides.
         slices: The figures on parts of the data, where that was asked for.
         effects: How many examples changed in which way.
@@ -246,7 +246,7 @@ class Report:
         return sum(row.count for row in self.effects if row.effect != "drifted")
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values; tuples become lists."""
+        """Return the report as JSON values; tuples become lists."""
         return to_values(self)  # type: ignore[no-any-return]
 
     @classmethod

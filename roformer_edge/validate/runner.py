@@ -1,4 +1,4 @@
-"""Reference against candidate: both answer the same inputs in the same order."""
+"""Reference against candidates: all of them answer the same inputs in the same order."""
 
 from __future__ import annotations
 
@@ -26,46 +26,68 @@ def compare(
     options: CompareOptions,
     progress: ProgressListener = SILENT,
 ) -> Report:
-    """Measure what the candidate lost against the reference.
+    """Measure what one candidate lost against the reference; see :func:`compare_all`."""
+    return compare_all(reference, [candidate], examples, options, progress)[0]
+
+
+def compare_all(
+    reference: Predictor,
+    candidates: Sequence[Predictor],
+    examples: Iterable[Example],
+    options: CompareOptions,
+    progress: ProgressListener = SILENT,
+) -> tuple[Report, ...]:
+    """Measure what each candidate lost against the reference, which answers once.
 
     Args:
         reference: The side that sets the standard.
-        candidate: The side under test; its labels are the same names, in any order.
+        candidates: The sides under test; their labels are the same names, in any order.
         examples: The labelled examples; they are kept in memory.
         options: Settings.
-        progress: Told how many inputs are answered, both sides and timing counted.
+        progress: Told how many inputs are answered, all sides and timing counted.
+
+    Returns:
+        One report for each candidate. Their latencies were taken in turn, so that they can be compared.
 
     Raises:
-        ComparisonError: No example, examples that neither side can answer, sides that differ in their labels, or
+        ComparisonError: No example, examples that no side can answer, sides that differ in their labels, or
             answers that are no answers to the task.
         TextError: A text that one side cannot encode.
         UnknownNameError: No such task.
     """
     measure = measure_of(options.task, reference.labels, reference.problem_type)
-    measure.check_sides(reference, candidate)
+    for candidate in candidates:
+        measure.check_sides(reference, candidate)
     examples = tuple(examples)
     if not examples:
         raise ComparisonError("there is no example to compare on")
     measure.check_examples(reference, examples)
     inputs = [example.inputs for example in examples]
-    timed = spread_sample(inputs, options.timed)
-    tick = _Ticker(progress, 2 * (len(inputs) + options.timing_rounds * len(timed)))
+    timed, watched = spread_sample(inputs, options.timed), spread_sample(inputs, options.watched)
+    sides = (reference, *candidates)
+    tick = _Ticker(progress, len(sides) * (len(inputs) + options.timing_rounds * len(timed)))
     progress.stage("validate")
+    sizes = (options.reference_batch_size, *(options.batch_size for _ in candidates))
     answers = [
         measure.collect(side, inputs, _answer(side, inputs, batch_size, tick))
-        for side, batch_size in ((reference, options.reference_batch_size), (candidate, options.batch_size))
+        for side, batch_size in zip(sides, sizes, strict=True)
     ]
-    timing = time_side_by_side((reference, candidate), timed, options, tick) if timed else None
-    watched = spread_sample(inputs, options.watched)
-    measured = Measured(
-        measure=measure,
-        examples=examples,
-        sides=(reference, candidate),
-        answers=(answers[0], answers[1]),
-        memory=(measure_memory(reference, watched), measure_memory(candidate, watched)),
-        timing=timing,
+    timings = time_side_by_side(sides, timed, options, tick) if timed else [None for _ in candidates]
+    memory = [measure_memory(side, watched) for side in sides]
+    return tuple(
+        assemble_report(
+            Measured(
+                measure=measure,
+                examples=examples,
+                sides=(reference, candidate),
+                answers=(answers[0], answers[number]),
+                memory=(memory[0], memory[number]),
+                timing=timing,
+            ),
+            options,
+        )
+        for number, (candidate, timing) in enumerate(zip(candidates, timings, strict=True), start=1)
     )
-    return assemble_report(measured, options)
 
 
 class _Ticker:

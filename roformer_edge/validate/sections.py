@@ -37,7 +37,7 @@ class Breakdown:
         counted: What ``count`` counts, such as ``"examples"``.
         figure: What ``reference`` and ``candidate`` are, such as ``"F1"``.
         unit: ``"percent"`` for shares in [0, 1], else ``"number"``.
-        parts: In the order in which they are shown.
+        parts: The parts in the order in which they are shown.
         columns: Names of further columns.
         higher_is_better: Whether a larger figure is a better one.
     """
@@ -71,7 +71,7 @@ class Confusion:
     """Which gold answer got which answer, on either side.
 
     Attributes:
-        names: Of the answers.
+        names: The names of the answers.
         reference, candidate: Counts ``[gold][answer]``.
     """
 
@@ -111,7 +111,7 @@ class Section:
     Attributes:
         title: The heading.
         lede: What to know before looking.
-        blocks: In order.
+        blocks: The blocks in order.
     """
 
     title: str

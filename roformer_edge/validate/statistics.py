@@ -124,7 +124,7 @@ def paired_bootstrap(
         metrics: What is computed of each resample.
         resamples: How many data sets of the same size to draw.
         confidence: Mass of the intervals, in (0, 1).
-        seed: Of the random generator; the same seed gives the same intervals.
+        seed: The seed of the random generator; the same seed gives the same intervals.
     """
     random = np.random.default_rng(seed)
     step = max(1, _CHUNK_CELLS // max(counted.reference.shape[1], len(counted.count)))

@@ -1,11 +1,11 @@
-"""Latency of both sides on the same inputs in turn, and the memory of a fresh process.
+"""Latency of all sides on the same inputs in turn, and the memory of a fresh process.
 
-Latency is the time from input to answer, tokenizer included, one input at a time. The two sides alternate, and which
-goes first alternates too, so that a machine that slows down or speeds up favours neither; of a few rounds over all
+Latency is the time from input to answer, tokenizer included, one input at a time. The sides alternate, and which
+goes first alternates too, so that a machine that slows down or speeds up favours none; of a few rounds over all
 inputs, the fastest run of each input counts.
 
-Memory is measured in a process of its own that opens one side and answers a few inputs, so that neither side pays for
-what the other one, or this process, has loaded.
+Memory is measured in a process of its own that opens one side and answers a few inputs, so that no side pays for
+what another one, or this process, has loaded.
 """
 
 from __future__ import annotations
@@ -30,36 +30,43 @@ _PROBE_SECONDS = 600
 
 
 def time_side_by_side(
-    sides: tuple[Predictor, Predictor], inputs: Sequence[Inputs], options: CompareOptions, tick: Callable[[int], None]
-) -> Timing:
-    """Time both sides on each input in turn.
+    sides: Sequence[Predictor], inputs: Sequence[Inputs], options: CompareOptions, tick: Callable[[int], None]
+) -> list[Timing]:
+    """Time all sides on each input in turn.
 
     Args:
-        sides: Reference and candidate.
-        inputs: At least one.
+        sides: The reference and its candidates.
+        inputs: One input at least.
         options: Rounds and warm-up.
         tick: Called with the number of runs finished since the last call.
+
+    Returns:
+        One for each candidate, against the reference.
     """
     for value in inputs[: options.warm_up]:
         for side in sides:
             side.answer([value], batch_size=1)
-    seconds = np.empty((2, len(inputs), options.timing_rounds))
+    seconds = np.empty((len(sides), len(inputs), options.timing_rounds))
+    order = list(range(len(sides)))
     for number in range(options.timing_rounds):
         for column, value in enumerate(inputs):
-            for row in (0, 1) if column % 2 == 0 else (1, 0):
+            for row in order if column % 2 == 0 else order[::-1]:
                 start = perf_counter()
                 sides[row].answer([value], batch_size=1)
                 seconds[row, column, number] = perf_counter() - start
-            tick(2)
-    fastest = seconds.min(axis=2)
-    return Timing(
-        reference=_latency(fastest[0]),
-        candidate=_latency(fastest[1]),
-        ratio=float(np.median(fastest[1] / fastest[0])),
-        inputs=len(inputs),
-        rounds=options.timing_rounds,
-        warm_up=min(options.warm_up, len(inputs)),
-    )
+            tick(len(sides))
+    reference, *candidates = seconds.min(axis=2)
+    return [
+        Timing(
+            reference=_latency(reference),
+            candidate=_latency(candidate),
+            ratio=float(np.median(candidate / reference)),
+            inputs=len(inputs),
+            rounds=options.timing_rounds,
+            warm_up=min(options.warm_up, len(inputs)),
+        )
+        for candidate in candidates
+    ]
 
 
 def _latency(seconds: NDArray[np.float64]) -> Latency:

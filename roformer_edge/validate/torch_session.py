@@ -22,12 +22,12 @@ class TorchSession:
     Args:
         checkpoint: Weights and architecture.
         task: Its head.
-        threads: For the inside of one operation. PyTorch has one setting for the whole process; it is made anew
+        threads: The threads of one operation. PyTorch has one setting for the whole process; it is made anew
             before every run.
 
     Attributes:
-        model: The model, an instance of the task's class.
-        threads: As given.
+        model: The model, an instance of the task's class; where one vector of a text is made, of the class for that.
+        threads: The number of threads given.
 
     Raises:
         CheckpointError: The weights cannot be used.
@@ -36,9 +36,7 @@ class TorchSession:
 
     def __init__(self, checkpoint: Checkpoint, task: Task, threads: int) -> None:
         self._torch: Any = require("torch", "to run the reference")
-        from roformer_edge.models.torch import heads
-
-        self.model = getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)
+        self.model = _open_model(checkpoint, task)
         self.threads = threads
         self.signatures = {DEFAULT: task.signature}
         self.report = BackendReport(engine="torch", version=str(self._torch.__version__), used="CPU", threads=threads)
@@ -57,3 +55,13 @@ class TorchSession:
 
     def close(self) -> None:
         """Do nothing: garbage collection frees all there is."""
+
+
+def _open_model(checkpoint: Checkpoint, task: Task) -> Any:
+    from roformer_edge.models.torch import heads
+
+    if task.sentence is not None:
+        from roformer_edge.models.torch.sentence import RoFormerSentenceModel
+
+        return RoFormerSentenceModel.from_arrays(checkpoint.config, checkpoint.arrays, task.sentence)
+    return getattr(heads, task.model_class).from_arrays(checkpoint.config, checkpoint.arrays)

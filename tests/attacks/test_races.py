@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import roformer_edge
-from roformer_edge.bundle import pack, temporary
+from roformer_edge import temporary
+from roformer_edge.bundle import pack
 from roformer_edge.bundle.pack import pack_directory, unpack
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.bundle.writer import BundleWriter
-from roformer_edge.errors import BundleError
+from roformer_edge.errors import BundleError, OutputError
 from tests.tiny_bundle import CONTENT, manifest, write_bundle
 
 ROOT = Path(roformer_edge.__file__).parents[1]
@@ -69,7 +70,7 @@ def test_what_appears_stays(tmp_path, put, overwrite):
     with writing(out, overwrite=overwrite) as finish:
         put(out)
         before = (out.is_symlink(), out.is_dir(), names(out))
-        with pytest.raises(BundleError, match=r"out was made, replaced or removed by another program meanwhile"):
+        with pytest.raises(OutputError, match=r"out was made, replaced or removed by another program meanwhile"):
             finish()
     assert (out.is_symlink(), out.is_dir(), names(out)) == before
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -82,7 +83,7 @@ def test_what_takes_the_place_of_a_bundle_stays(tmp_path, put):
         out.rename(tmp_path / "moved")
         put(out)
         before = (out.is_dir(), names(out))
-        with pytest.raises(BundleError, match="meanwhile"):
+        with pytest.raises(OutputError, match="meanwhile"):
             finish()
     assert (out.is_dir(), names(out)) == before
 
@@ -117,7 +118,7 @@ def test_a_name_taken_at_the_last_moment_is_not_taken_back(tmp_path, monkeypatch
         monkeypatch.setattr(
             temporary, "rename_to_new", lambda source, target, put=put, out=out: (put(out), rename(source, target))
         )
-        with writing(out) as finish, pytest.raises(BundleError, match="meanwhile"):
+        with writing(out) as finish, pytest.raises(OutputError, match="meanwhile"):
             finish()
         assert os.path.lexists(out)
     assert names(tmp_path / "put_folder") == ["precious.txt"]
@@ -134,7 +135,7 @@ def test_an_archive_replaces_archives_of_bundles_only(bundle, tmp_path, monkeypa
     contents = pack._contents
     for put in (put_file, put_folder):
         monkeypatch.setattr(pack, "_contents", lambda *args, put=put, **more: (put(out), contents(*args, **more))[1])
-        with pytest.raises(BundleError, match="meanwhile"):
+        with pytest.raises(OutputError, match="meanwhile"):
             pack_directory(bundle, out)
         assert out.exists()
         (out / "precious.txt" if put is put_folder else out).unlink()
@@ -150,7 +151,7 @@ def test_unpacking_does_not_replace_what_appeared(bundle, tmp_path, monkeypatch)
     archive, out = pack_directory(bundle, tmp_path / "x.rfe"), tmp_path / "out"
     contents = pack._contents
     monkeypatch.setattr(pack, "_contents", lambda *args, **more: (put_folder(out), contents(*args, **more))[1])
-    with pytest.raises(BundleError, match="meanwhile"):
+    with pytest.raises(OutputError, match="meanwhile"):
         unpack(archive, out)
     assert names(out) == ["precious.txt"]
 
@@ -185,7 +186,7 @@ def test_of_two_writers_one_wins_and_one_is_told(tmp_path, renames):
             process.stdin.write("go\n")
             process.stdin.flush()
         said = [process.communicate()[0].strip() for process in both]
-    assert sorted(said) == ["BundleError", "ok"]
+    assert sorted(said) == ["OutputError", "ok"]
     with open_bundle(tmp_path / "out") as opened:
         opened.verify()
         assert opened.manifest.max_length == (32, 48)[said.index("ok")]
@@ -205,6 +206,6 @@ def test_a_whole_deployment_leaves_what_appeared(tmp_path):
 
         def step(self, done: int, total: int | None) -> None: ...
 
-    with pytest.raises(BundleError, match="meanwhile"):
+    with pytest.raises(OutputError, match="meanwhile"):
         deploy_checkpoint(write_checkpoint(tmp_path / "checkpoint"), out, progress=Intruder())
     assert names(out) == ["precious.txt"]

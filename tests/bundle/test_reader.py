@@ -182,13 +182,3 @@ def test_what_may_not_be_read_is_one_line(bundle: Path) -> None:
     (bundle / "model.onnx").chmod(0)
     with open_bundle(bundle) as opened, pytest.raises(BundleError, match="cannot read"):
         opened.read_bytes("model")
-
-
-def test_a_file_in_the_way_of_a_folder_is_missing(bundle: Path) -> None:
-    with open_bundle(bundle) as opened:
-        storage = opened._storage
-        with pytest.raises(BundleIntegrityError, match="is missing"):
-            storage.size("vocab.txt/inside")
-        (bundle / "folder").mkdir()
-        with pytest.raises(BundleIntegrityError, match="is not a file"):
-            storage.size("folder")

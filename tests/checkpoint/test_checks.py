@@ -7,7 +7,7 @@ import pytest
 
 from roformer_edge.checkpoint.loading import load_architecture, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.errors import CheckpointError
 from tests.checkpoint.edited import TASK, WORDS, assert_refused, rename
 

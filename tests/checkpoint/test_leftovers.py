@@ -8,7 +8,7 @@ import pytest
 from roformer_edge.checkpoint.leftovers import WITHOUT_EFFECT
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import ROTARY_TABLE
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.errors import CheckpointError, OptionError, UnsupportedModelError
 
 CLASSIFIER = "RoFormerForSequenceClassification"

@@ -13,11 +13,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from roformer_edge.checkpoint.loading import check_vocabulary, load_architecture, load_checkpoint
+from roformer_edge.checkpoint.loading import load_architecture, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.weight_file import WeightFile
-from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import CheckpointError, ConfigError, UnsupportedModelError, VocabularyError
+from roformer_edge.errors import CheckpointError, ConfigError, UnsupportedModelError
 from tests.checkpoint.edited import TASK, WORDS, as_torch, assert_refused
 
 
@@ -142,7 +141,7 @@ class TestRefusals:
 
 
 class TestPooler:
-    """Of RoFormer-sim, and of classes of pip's roformer: read where it is whole, needed by nothing of ours."""
+    """The pooler of RoFormer-sim, and of classes of pip's roformer: read where it is whole, not needed here."""
 
     @staticmethod
     def add(arrays):
@@ -187,22 +186,6 @@ def test_what_was_opened_is_closed_where_a_check_fails(checkpoint_directory, mon
     with pytest.raises(CheckpointError):
         load_architecture(checkpoint_directory(), "RoFormerForMaskedLM")
     assert closed == ["model.safetensors"]
-
-
-class TestVocabulary:
-    def test_one_token_a_row(self):
-        assert check_vocabulary(RoFormerConfig(vocab_size=50000), 50000, "vocab.txt") == ()
-
-    @pytest.mark.parametrize(("rows", "tokens"), [(21248, 21128), (40, 37), (50000, 12000), (64, 1)])
-    def test_rows_to_spare(self, rows, tokens):
-        (note,) = check_vocabulary(RoFormerConfig(vocab_size=rows), tokens, "vocab.txt")
-        assert note == (
-            f"vocab.txt has {tokens} tokens and the model {rows} embeddings: rows from {tokens} on are never used"
-        )
-
-    def test_a_token_without_a_row(self):
-        with pytest.raises(VocabularyError, match=r"vocab\.txt has 41 tokens and the model 40 embeddings"):
-            check_vocabulary(RoFormerConfig(vocab_size=40), 41, "vocab.txt")
 
 
 def test_a_directory_can_move_and_keeps_its_digest(checkpoint_directory, tmp_path_factory):

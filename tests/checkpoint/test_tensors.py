@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from roformer_edge.checkpoint.loading import load_architecture, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.checkpoint.weight_file import WeightFile
 from roformer_edge.errors import CheckpointError
 from tests.checkpoint.edited import TASK, WORDS, as_torch, assert_refused, rename

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import signal
+import json
+import random
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from roformer_edge.cli.main import main
-from tests.tiny_checkpoint import labelled, write_checkpoint
+from tests.tiny_checkpoint import WORDS, labelled, write_checkpoint, write_lines
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run a command and return its outcome."""
 
     def run(*arguments: object) -> Outcome:
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-        try:
-            code = main([str(argument) for argument in arguments])
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        code = main([str(argument) for argument in arguments])
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err)
 
@@ -70,3 +68,26 @@ def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def leftovers(folder: Path) -> list[str]:
     """Everything in a folder, hidden things included."""
     return sorted(path.name for path in folder.iterdir())
+
+
+def rows(outcome: Outcome) -> list[dict]:
+    """The JSON Lines that a command printed."""
+    assert outcome.code == 0, outcome.err
+    return [json.loads(line) for line in outcome.out.splitlines()]
+
+
+def in_a_process(*arguments: object, **options: object) -> subprocess.Popen[str]:
+    """Start a command in a process of its own."""
+    command = [sys.executable, "-m", "roformer_edge", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@pytest.fixture
+def budget_case(cli, checkpoint, tmp_path) -> tuple[Path, Path]:
+    """A checkpoint that knows nothing of the tiny one, and data labelled with the tiny one's own answers."""
+    assert cli("export", checkpoint, "--out", tmp_path / "reference").code == 0
+    order = random.Random(5)
+    texts = ["".join(order.choices(WORDS[:21], k=order.randint(2, 9))) for _ in range(120)]
+    answers = rows(cli("run", tmp_path / "reference", *texts))
+    data = write_lines(tmp_path / "dev.jsonl", [{"text": row["text"], "label": row["label"]} for row in answers])
+    return write_checkpoint(tmp_path / "stranger", seed=11), data

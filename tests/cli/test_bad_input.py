@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
 import pickle
-import random
-import re
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.cli.conftest import leftovers
-from tests.tiny_checkpoint import TOKENS, WORDS, write_checkpoint, write_lines
+from roformer_edge.errors import BudgetExceededError
+from roformer_edge.temporary import writable
+from roformer_edge.validate import render
+from tests.cli.conftest import in_a_process, leftovers
+from tests.tiny_checkpoint import TOKENS, write_checkpoint, write_lines
 
 
 class Payload:
@@ -72,7 +72,7 @@ CHECKPOINTS = {
     "quantised weights": (change_config(quantization_config={"bits": 4}), "start from the float checkpoint"),
     "another architecture": (change_config(model_type="bert"), "'bert'"),
     "heads that do not divide": (change_config(num_attention_heads=3), "not a multiple"),
-    "longer vocabulary": (longer_vocabulary, "tokens and the model"),
+    "longer vocabulary": (longer_vocabulary, "ids up to"),
     "no vocabulary": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt"),
     "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
     "config nested too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "not valid JSON"),
@@ -135,55 +135,71 @@ def test_wrong_words(cli, checkpoint, tmp_path, monkeypatch, arguments, says):
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--recipe", "fp32"], "--calibration must be left out, because it changes nothing in the recipe fp32"),
-        (["--recipe", "int8-embeddings"], "--calibration must be left out, because it changes nothing in the recipe"),
-        (["--observer", "mse"], "--observer must be left out, because it changes nothing in the recipe int8-dynamic"),
-    ],
-)
-def test_calibration_that_changes_nothing(cli, checkpoint, data, tmp_path, arguments, says):
-    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", "--calibration", data, *arguments)
-    assert says in outcome.error
+IN_THE_WAY = {
+    "a file": lambda folder: folder.write_text("mine"),
+    "a file above": lambda folder: folder.parent.write_text("mine"),
+    "a folder of a file's name": lambda folder: (folder / "report.html").mkdir(parents=True),
+}
+
+
+@pytest.mark.parametrize("obstacle", IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_a_report_that_cannot_be_written_is_refused_before_any_work(
+    cli, checkpoint, bundle, data, tmp_path, monkeypatch, obstacle
+):
+    folder = tmp_path / "above" / "report"
+    if obstacle is not IN_THE_WAY["a file above"]:
+        folder.parent.mkdir()
+    obstacle(folder)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr("roformer_edge.deploy.journey.open_source", None)  # whoever came so far would fail otherwise
+    words = ("--eval", data, "--report", folder)
+    assert f"cannot write {folder}/report." in cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words).error
+    words = ("--reference", checkpoint, "--data", data, "--report", folder)
+    assert f"cannot write {folder}/report." in cli("validate", bundle, *words).error
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture
+def full_for_reports(monkeypatch):
+    """A disk that is full as soon as a report has something in it."""
+    write = render.write_file
+
+    def write_or_fail(target, pieces, out):
+        if any(pieces):
+            with writable(out):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(target, pieces, out)
+
+    monkeypatch.setattr(render, "write_file", write_or_fail)
+
+
+def test_a_report_without_room_costs_no_finished_bundle(cli, checkpoint, data, tmp_path, full_for_reports):
+    out, folder = tmp_path / "bundle", tmp_path / "above" / "report"
+    outcome = cli("deploy", checkpoint, "--out", out, "--eval", data, "--report", folder)
+    assert f"cannot write {folder}/report.json: No space left on device" in outcome.error
+    assert f"the bundle is finished, in {out}" in outcome.error
+    assert leftovers(tmp_path) == ["bundle"]
+    assert json.loads((out / "manifest.json").read_text())["measured"]["examples"] == 8
+    assert cli("bundle", "verify", out).code == 0
+
+
+def test_a_report_without_room_hides_neither_figures_nor_a_broken_budget(
+    cli, checkpoint, bundle, data, tmp_path, monkeypatch, full_for_reports
+):
+    words = ("--reference", checkpoint, "--data", data, "--report", tmp_path / "report")
+    outcome = cli("validate", bundle, *words)
+    assert "report.json: No space left on device" in outcome.error
+    assert "Accuracy" in outcome.out
+    assert json.loads(cli("validate", bundle, *words, "--json").out)["report"] == []
+
+    def broken(report):
+        raise BudgetExceededError("too much was lost")
+
+    monkeypatch.setattr("roformer_edge.deploy.journey.check_budget", broken)
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "b", "--eval", data, "--report", tmp_path / "report")
+    assert outcome.code == 3
+    assert "too much was lost; cannot write" in outcome.error
     assert leftovers(tmp_path) == []
-
-
-def test_a_report_in_the_bundle_is_refused(cli, checkpoint, data, tmp_path):
-    words = ("--eval", data, "--report", tmp_path / "bundle" / "report")
-    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words)
-    assert "--report must be a folder outside of the bundle" in outcome.error
-
-
-def test_texts_and_a_file_of_texts_are_one_too_many(cli, bundle, data):
-    for command in ("run", "tokenize"):
-        assert "--input must be left out where texts are given" in cli(command, bundle, "好", "--input", data).error
-        assert (
-            "--fields must be left out where texts are given" in cli(command, bundle, "好", "--fields", "text=a").error
-        )
-
-
-def test_wrong_words_of_validate(cli, bundle, data, monkeypatch):
-    monkeypatch.chdir(bundle.parent)
-    words = ("validate", bundle, "--reference", bundle, "--data", data)
-    assert "--limit must be a whole number of at least 1, found -1" in cli(*words, "--limit", "-1").error
-    assert "report must be a folder outside of the bundle" in cli(*words, "--report", bundle).error
-
-
-def test_a_bundle_knows_its_own_tokenizer(cli, bundle):
-    assert "--tokenizer must be left out for a bundle" in cli("tokenize", bundle, "今天", "--tokenizer", "slow").error
-
-
-@pytest.mark.parametrize(
-    "words", [["run", "--top-k", "x", "b"], ["bench", "--lengths", "8,x", "b"], ["export"], ["unheard-of"], []]
-)
-def test_wrong_usage_is_one_line_too(cli, capsys, words):
-    with pytest.raises(SystemExit) as stop:
-        cli(*words)
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert re.fullmatch(r"roformer-edge[ a-z]*: error: .+ \(see roformer-edge[ a-z]* --help\)\n", error)
-    assert "_numbers" not in error
 
 
 LINES = {
@@ -209,24 +225,6 @@ def test_broken_lines_are_reported_with_their_number(cli, checkpoint, tmp_path, 
     assert leftovers(tmp_path) == ["dev.jsonl"]
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [("a\0b", "NUL"), ("a\udc80b", "surrogate"), ("今天" * 40, "tokens"), (None, "must be a")],
-    ids=["NUL", "surrogate", "too long", "null"],
-)
-def test_texts_that_cannot_be_answered(cli, bundle, tmp_path, text, says):
-    path = tmp_path / "in.jsonl"
-    path.write_text(json.dumps({"text": text}) + "\n")
-    assert says in cli("run", bundle, "--input", path).error
-
-
-def test_long_texts_are_cut_when_asked(cli, bundle, tmp_path):
-    path = write_lines(tmp_path / "in.jsonl", [{"text": "今天" * 40}])
-    outcome = cli("run", bundle, "--input", path, "--truncate")
-    assert outcome.code == 0
-    assert json.loads(outcome.out)["label"] in ("开", "关", "问")
-
-
 def test_labelled_texts_that_are_too_long_are_named_before_any_work(cli, checkpoint, bundle, tmp_path, monkeypatch):
     long = {"text": "今天" * 40, "label": "开"}
     data = write_lines(tmp_path / "dev.jsonl", [{"text": "今天", "label": "关"}, long, long])
@@ -248,25 +246,11 @@ def test_a_calibration_text_that_is_too_long_is_named_with_its_line(cli, checkpo
     assert cli("quantize", checkpoint, *words, "--truncate").code == 0
 
 
-def test_a_text_to_be_answered_that_is_too_long_is_named_with_its_line(cli, bundle, tmp_path):
-    path = tmp_path / "in.jsonl"
-    path.write_text('{"text": "今天"}\n\n{"text": "好"}\n{"text": "' + "今天" * 40 + '"}\n', encoding="utf-8")
-    for batch_size in (1, 8):
-        outcome = cli("run", bundle, "--input", path, "--batch-size", batch_size)
-        assert f"{path}:4: the text has 42 tokens" in outcome.error
-        assert len(outcome.out.splitlines()) == 2
-
-
 def test_a_pair_is_refused_where_the_model_knows_single_texts(cli, tmp_path):
     source = write_checkpoint(tmp_path / "single", type_vocab_size=1)
     path = write_lines(tmp_path / "texts.jsonl", [{"text": "今天", "text_pair": "好"}])
     words = ("--recipe", "int8-static", "--calibration", path, "--out", tmp_path / "bundle")
     assert f"{path}:1: a pair, and the model was made for single texts" in cli("quantize", source, *words).error
-
-
-def test_labelled_texts_are_cut_when_asked(cli, checkpoint, bundle, tmp_path):
-    data = write_lines(tmp_path / "dev.jsonl", [{"text": "今天" * 40, "label": "开"}])
-    assert cli("validate", bundle, "--reference", checkpoint, "--data", data, "--truncate").code == 0
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_any_work(cli, checkpoint, data, tmp_path, monkeypatch):
@@ -276,11 +260,6 @@ def test_a_page_that_cannot_be_written_is_refused_before_any_work(cli, checkpoin
     error = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words).error
     assert "jinja2 is needed to write report.html; install it with: pip install 'roformer-edge[validate]'" in error
     assert leftovers(tmp_path) == []
-
-
-def test_a_bundle_of_another_task_is_not_measured(cli, bundle, checkpoint, data):
-    words = ("--reference", checkpoint, "--data", data, "--task", "fill-mask")
-    assert "is a bundle for text-classification, and models for fill-mask" in cli("validate", bundle, *words).error
 
 
 def flip_byte(bundle: Path) -> None:
@@ -317,26 +296,23 @@ def test_an_existing_bundle_is_kept(cli, checkpoint, bundle, tmp_path):
     assert leftovers(tmp_path) == ["broken", "bundle"]
 
 
-def in_a_process(*arguments: object, **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "roformer_edge", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-
-
-def test_a_full_disk(checkpoint, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    process = in_a_process(
-        "deploy",
-        checkpoint,
-        "--out",
-        out / "bundle",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
-    )
+@pytest.mark.parametrize("room", [0, 20_000, 200_000])
+@pytest.mark.parametrize("command", ["deploy", "export", "pack", "unpack"])
+def test_a_full_disk(cli, checkpoint, bundle, tmp_path, command, room):
+    out = tmp_path / "above" / "out"
+    words = {
+        "pack": ("bundle", "pack", bundle, out),
+        "unpack": ("bundle", "unpack", tmp_path / "archive.rfe", out),
+    }.get(command, (command, checkpoint, "--out", out))
+    if command == "unpack":
+        assert cli("bundle", "pack", bundle, tmp_path / "archive.rfe").code == 0
+    before = leftovers(tmp_path)
+    process = in_a_process(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert err.count("\n") == 1
-    assert err.startswith("roformer-edge: error: cannot write")
-    assert leftovers(out) == []
+    assert err.startswith(f"roformer-edge: error: cannot write {out}: File too large")
+    assert leftovers(tmp_path) == before
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -363,70 +339,3 @@ def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, signal_number):
     assert process.returncode == 130
     assert err == "roformer-edge: error: interrupted; nothing was left half-written\n"
     assert not out.exists() or leftovers(out) == []
-
-
-ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-
-
-@pytest.mark.parametrize("setting", [ASCII, {"PYTHONIOENCODING": "latin-1"}], ids=["C locale", "latin-1 pipe"])
-def test_answers_are_utf8_in_every_locale(bundle, setting):
-    process = in_a_process("run", bundle, "今天", env={**os.environ, **setting})
-    process.stdout.reconfigure(encoding="utf-8")
-    out, err = process.communicate(timeout=120)
-    assert err == ""
-    assert json.loads(out)["text"] == "今天"
-
-
-@pytest.mark.parametrize(
-    ("closed", "words", "code", "says"),
-    [
-        (0, [], 1, "roformer-edge: error: <standard input>:1: no example in the file"),
-        (1, ["今天"], 0, ""),
-        (2, ["a\udc80b"], 1, ""),
-    ],
-    ids=["input", "output", "errors"],
-)
-def test_closed_streams(bundle, closed, words, code, says):
-    process = in_a_process("run", bundle, *words, preexec_fn=lambda: os.close(closed), stdin=subprocess.DEVNULL)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == code
-    assert out == ""
-    assert err.startswith(says)
-    assert err.count("\n") == bool(says)
-
-
-@pytest.fixture
-def budget_case(cli, checkpoint, tmp_path) -> tuple[Path, Path]:
-    """A checkpoint that knows nothing of the tiny one, and data labelled with the tiny one's own answers."""
-    assert cli("export", checkpoint, "--out", tmp_path / "reference").code == 0
-    order = random.Random(5)
-    texts = ["".join(order.choices(WORDS[:21], k=order.randint(2, 9))) for _ in range(120)]
-    answers = cli("run", tmp_path / "reference", *texts)
-    rows = [json.loads(line) for line in answers.out.splitlines()]
-    data = write_lines(tmp_path / "dev.jsonl", [{"text": row["text"], "label": row["label"]} for row in rows])
-    return write_checkpoint(tmp_path / "stranger", seed=11), data
-
-
-def test_validate_is_a_gate(cli, checkpoint, tmp_path, budget_case):
-    stranger, data = budget_case
-    assert cli("export", stranger, "--out", tmp_path / "candidate").code == 0
-    words = ("validate", tmp_path / "candidate", "--reference", checkpoint, "--data", data)
-    assert cli(*words).code == 0
-    outcome = cli(*words, "--max-drop", "5", "--report", tmp_path / "report")
-    assert outcome.code == 3
-    assert "accuracy dropped by" in outcome.error
-    assert leftovers(tmp_path / "report") == ["report.html", "report.json", "report.md"]
-
-
-def test_deploy_writes_no_bundle_that_breaks_the_budget(cli, checkpoint, tmp_path, budget_case):
-    _, data = budget_case
-    # ranges measured on one token that the data never has: everything else saturates
-    narrow = write_lines(tmp_path / "narrow.jsonl", [{"text": "##b"}])
-    words = ("--recipe", "int8-static", "--calibration", narrow, "--observer", "minmax", "--eval", data)
-    outcome = cli(
-        "deploy", checkpoint, "--out", tmp_path / "bundle", *words, "--max-drop", "0", "--report", tmp_path / "report"
-    )
-    assert outcome.code == 3
-    assert "accuracy dropped by" in outcome.error
-    assert not (tmp_path / "bundle").exists()
-    assert (tmp_path / "report" / "report.json").exists()

@@ -11,6 +11,8 @@ from roformer_edge import load
 from roformer_edge.demo import journey
 from roformer_edge.demo.embedded import embedded_evaluation
 from roformer_edge.demo.journey import MAX_DROP, SENTENCES, run_demo
+from roformer_edge.errors import MissingDependencyError
+from roformer_edge.formats import FORMATS
 from roformer_edge.validate.data.examples import read_examples
 from roformer_edge.validate.tasks import measure_of
 
@@ -60,10 +62,12 @@ def demo(out_dir, stages):
         return run_demo(out_dir, stages)
 
 
-def test_writes_bundle_and_report(demo, out_dir):
-    assert demo.deployment.bundle == out_dir / "bundle"
-    assert {path.name for path in demo.deployment.report_files} == {"report.json", "report.md", "report.html"}
-    assert all(path.parent == out_dir / "report" and path.stat().st_size > 0 for path in demo.deployment.report_files)
+def test_writes_a_bundle_of_every_format_and_one_report(demo, out_dir):
+    assert [deployment.bundle for deployment in demo.deployments] == [out_dir / name for name in FORMATS]
+    assert [deployment.manifest.format for deployment in demo.deployments] == list(FORMATS)
+    assert {path.name for path in demo.report_files} == {"report.json", "report.md", "report.html"}
+    assert all(path.parent == out_dir / "report" and path.stat().st_size > 0 for path in demo.report_files)
+    assert not demo.left_out
 
 
 def test_tells_how_far_it_is(demo, stages):
@@ -71,8 +75,9 @@ def test_tells_how_far_it_is(demo, stages):
     assert len(set(stages.names)) == len(stages.names)
 
 
-def test_int8_is_measured_on_the_whole_evaluation_set_and_within_the_budget(demo):
-    report = demo.deployment.report
+@pytest.mark.parametrize("number", range(len(FORMATS)), ids=FORMATS)
+def test_int8_is_measured_on_the_whole_evaluation_set_and_within_the_budget(demo, number):
+    report = demo.reports[number]
     with embedded_evaluation() as path:
         assert report.data.examples == sum(
             1 for _ in read_examples(path, measure_of(report.task, report.detail.labels))
@@ -81,37 +86,68 @@ def test_int8_is_measured_on_the_whole_evaluation_set_and_within_the_budget(demo
     assert report.passed
     assert report.agreement.share >= 0.99
     assert report.figure("accuracy").candidate >= 0.85
+    # the bundle's own record is of the same data
+    measured = demo.deployments[number].manifest.measured
+    assert (measured.candidate, measured.drop) == (100 * report.gated.candidate, report.gated.drop)
 
 
 def test_answers_are_right(demo):
     assert [sentence for sentence, _ in demo.answers] == list(SENTENCES)
-    assert [answer.label for _, answer in demo.answers] == MEANINGS
+    assert [[answer.label for answer in answers] for _, answers in demo.answers] == [
+        [m] * len(FORMATS) for m in MEANINGS
+    ]
+
+
+def test_start_and_memory_are_those_of_processes(demo):
+    assert all(min(start.seconds) > 0 and start.peak_bytes > 1e7 for start in demo.cold_starts)
+    assert len(demo.cold_starts) == len(FORMATS)
 
 
 def test_sentences_are_not_in_the_evaluation_set(demo):
     with embedded_evaluation() as path:
-        measure = measure_of("text-classification", demo.deployment.report.detail.labels)
+        measure = measure_of("text-classification", demo.reports[0].detail.labels)
         texts = {example.inputs["text"] for example in read_examples(path, measure)}
     assert not texts & set(SENTENCES)
 
 
 def test_runtime_is_as_accurate_as_the_report_says(demo):
-    report = demo.deployment.report
-    classify = load(demo.deployment.bundle)
-    with embedded_evaluation() as path:
-        examples = list(read_examples(path, measure_of(report.task, report.detail.labels)))
-    answers = classify([example.inputs["text"] for example in examples], batch_size=1)
-    right = sum(a.label == example.gold for a, example in zip(answers, examples, strict=True))
-    pairs = report.gated.paired
-    assert right == pairs.both + pairs.only_candidate
+    for report, deployment in zip(demo.reports, demo.deployments, strict=True):
+        classify = load(deployment.bundle)
+        with embedded_evaluation() as path:
+            examples = list(read_examples(path, measure_of(report.task, report.detail.labels)))
+        answers = classify([example.inputs["text"] for example in examples], batch_size=1)
+        right = sum(a.label == example.gold for a, example in zip(answers, examples, strict=True))
+        pairs = report.gated.paired
+        assert right == pairs.both + pairs.only_candidate
 
 
-def test_a_second_demo_replaces_the_first(monkeypatch, tmp_path, demo, out_dir):
+@pytest.fixture
+def few(monkeypatch, tmp_path):
+    """A fortieth of the evaluation set, so that a demo is quick."""
     with embedded_evaluation() as path:
         few = tmp_path / "few.jsonl"
         few.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[::40]), encoding="utf-8")
     monkeypatch.setattr(journey, "embedded_evaluation", lambda: nullcontext(few))
+
+
+def test_a_second_demo_replaces_the_first(few, demo, out_dir):
     again = run_demo(out_dir)
-    assert again.deployment.bundle == demo.deployment.bundle
-    assert again.deployment.report.data.examples < demo.deployment.report.data.examples
-    assert [answer.label for _, answer in again.answers] == MEANINGS
+    assert [one.bundle for one in again.deployments] == [one.bundle for one in demo.deployments]
+    assert again.reports[0].data.examples < demo.reports[0].data.examples
+    assert [answers[0].label for _, answers in again.answers] == MEANINGS
+
+
+def test_a_format_without_its_engine_is_left_out_and_said(few, monkeypatch, tmp_path):
+    deploy = journey.deploy_checkpoint
+
+    def without_an_engine(source, out, options, **rest):
+        if options.format == "tflite":
+            raise MissingDependencyError("ai-edge-litert", "tflite", "to run a TFLite model")
+        return deploy(source, out, options, **rest)
+
+    monkeypatch.setattr(journey, "deploy_checkpoint", without_an_engine)
+    demo = run_demo(tmp_path / "demo")
+    assert [deployment.manifest.format for deployment in demo.deployments] == ["onnx"]
+    (line,) = demo.left_out
+    assert line.startswith("tflite: ")
+    assert "roformer-edge[tflite]" in line

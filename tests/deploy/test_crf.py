@@ -17,6 +17,7 @@ from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import BundleError
+from roformer_edge.formats import FORMATS
 from roformer_edge.models.torch.heads import RoFormerForTokenClassification
 from tests.tiny_checkpoint import TEXTS, TOKENS, write_lines
 
@@ -70,6 +71,17 @@ def best_labels(checkpoint: Path, scores: dict[str, np.ndarray], text: str) -> l
 
     best = max(itertools.product(range(3), repeat=len(logits)), key=score)
     return [LABELS[label] for label in best[1:-1]]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_bundle_of_every_format_decodes_with_it(checkpoint, bundle, tmp_path, name) -> None:
+    made = deploy_checkpoint(checkpoint, tmp_path / "bundle", DeployOptions(recipe="fp32", format=name)).bundle
+    wanted, found = (roformer_edge.load(one)(list(TEXTS), aggregation="none") for one in (bundle, made))
+    assert [[entity.label for entity in entities] for entities in found] == [
+        [entity.label for entity in entities] for entities in wanted
+    ]
+    scores = [[entity.score for entities in answers for entity in entities] for answers in (found, wanted)]
+    np.testing.assert_allclose(*scores, atol=1e-4)
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if len(text) <= 8])

@@ -20,10 +20,12 @@ import roformer_edge
 from roformer_edge.bundle.crf import read_crf
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
+from roformer_edge.bundle.sentence import read_sentence, sentence_bytes
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.quantize.recipe import open_recipe
 from roformer_edge.runtime.loading import PIPELINES
 from roformer_edge.validate.data.examples import read_examples
 from roformer_edge.validate.tasks import measure_of
@@ -133,10 +135,16 @@ def link_trained(folder: Path) -> None:
 
 
 # page -> what its reader has made before
+def write_careful_recipe(folder: Path) -> None:
+    (block,) = (block for block in blocks_of(ROOT / "docs" / "quantization.md") if block.language == "json")
+    (folder / "careful.json").write_text(block.text, encoding="utf-8")
+
+
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
     "docs/examples.md": link_trained,
     "docs/runtime.md": deploy_every_task,
     "docs/validation.md": deploy_demo,
+    "docs/quantization.md": write_careful_recipe,
 }
 RUN = ("python", "bash", "console")
 RUN_PAGES = sorted({str(block.page.relative_to(ROOT)) for block in BLOCKS if block.language in RUN})
@@ -235,6 +243,16 @@ def read_transitions(text: str, folder: Path) -> None:
     assert crf.transitions.tolist() == json.loads(text)["transitions"]
 
 
+def read_steps(text: str, folder: Path) -> None:
+    with BundleWriter(folder / "bundle") as writer:
+        writer.add_bytes("model.onnx", "model", b"no graph")
+        writer.add_bytes("sentence.json", "sentence", text.encode())
+        writer.finish(manifest(task="feature-extraction"))
+    head = read_sentence(open_bundle(folder / "bundle"))
+    assert head is not None
+    assert json.loads(sentence_bytes(head)) == json.loads(text)
+
+
 def read_lines(text: str, folder: Path) -> None:
     """One line of each task: by the keys that only it has."""
     for number, line in enumerate(text.splitlines()):
@@ -249,7 +267,21 @@ def read_lines(text: str, folder: Path) -> None:
         assert example.gold
 
 
-READERS |= {"selftest.json": read_self_test, "crf.json": read_transitions, "Data": read_lines}
+def read_recipe(text: str, folder: Path) -> None:
+    path = folder / "careful.json"
+    path.write_text(text, encoding="utf-8")
+    recipe, settings = open_recipe(str(path))
+    assert len(recipe.rules) == len(json.loads(text)["rules"])
+    assert settings.preset == "arm"
+
+
+READERS |= {
+    "Recipes": read_recipe,
+    "selftest.json": read_self_test,
+    "crf.json": read_transitions,
+    "sentence.json": read_steps,
+    "Data": read_lines,
+}
 
 
 def test_every_block_says_its_language() -> None:

@@ -1,4 +1,4 @@
-"""Outlier channels of layer norms, in whole models: they are found, cured, recorded, and warned of."""
+"""Calibration of whole models: what it sees, and outlier channels, which are found, cured, recorded and warned of."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import pytest
 from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
+from roformer_edge.export.parity import probe_feeds
 from roformer_edge.quantize import outliers
 from roformer_edge.tasks import Task, get_task
+from tests.export.conftest import TASK
 from tests.onnx_export import export_onnx, float_graph, recipe_options
 
 CHANNELS = {5: 20.0, 17: 30.0}
@@ -59,7 +61,7 @@ def some_feeds(task: Task) -> Feeds:
 
 
 def error(checkpoint: Checkpoint, task: Task, recipe: str, batches: Callable[[], list[Feeds]] | None) -> float:
-    """Of the logits, as a share of their spread."""
+    """Measure how far the logits are off, as a share of their spread."""
     feeds = some_feeds(task)
     wanted = float_graph(checkpoint, task).open()(feeds)["logits"]
     found = export_onnx(checkpoint, task, recipe_options(recipe), batches).artifact.open()(feeds)["logits"]
@@ -183,3 +185,31 @@ def test_a_float_product_knows_of_no_outliers(hostile):
     weights = Weights(config=model.config, arrays=model.arrays, smoothing=smoothing)
     graph = build_graph(weights, task, recipe_options("fp32"))
     assert graph.to_bytes() == float_graph(model, task).to_bytes()
+
+
+def flat(feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Calibration knows rows of texts only."""
+    return {name: array.reshape(-1, array.shape[-1]) for name, array in feeds.items()}
+
+
+def test_static_calibration_does_not_see_padding(make_checkpoint):
+    checkpoint = make_checkpoint()
+    feeds = list(probe_feeds(checkpoint.config, TASK))[-1]
+    padded = {name: np.concatenate([array, np.zeros((1, 4), np.int64)], axis=1) for name, array in feeds.items()}
+    padded = {name: array[:, -60:] for name, array in padded.items()}
+    bare = {name: array[:, :-4] for name, array in padded.items()}
+    options = recipe_options("int8-static")
+    first = export_onnx(checkpoint, TASK, options, batches=lambda: [padded]).calibration
+    second = export_onnx(checkpoint, TASK, options, batches=lambda: [bare]).calibration
+    assert first.digest == second.digest
+    for name, bounds in first.ranges.items():
+        np.testing.assert_allclose(bounds, second.ranges[name], atol=1e-4, err_msg=name)
+
+
+def test_the_range_of_the_first_position_is_its_own(make_checkpoint):
+    checkpoint = make_checkpoint()
+    batches = [flat(feeds) for feeds in probe_feeds(checkpoint.config, TASK)]
+    ranges = export_onnx(checkpoint, TASK, recipe_options("int8-static"), batches=lambda: batches).calibration.ranges
+    every, first = ranges["layer.2.attention.qkv"], ranges["layer.2.attention.qkv.first"]
+    assert every[0] <= first[0] < first[1] <= every[1]
+    assert every != first

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from roformer_edge.errors import ParityError
 from roformer_edge.export.parity import Difference, check_parity, difference_of, probe_feeds
 from tests.export.conftest import TASK
+from tests.onnx_export import float_graph, reference_answers
 
 ONES = np.ones(3, np.float32)
 
@@ -82,3 +85,15 @@ def test_what_padding_answers_is_its_own_affair_as_long_as_it_is_a_number(make_c
     found[0]["layer.0"][padding[0]] = np.nan
     with pytest.raises(ParityError, match=r"'layer\.0'"):
         check_parity(Answering(found), expected(config), config, TASK)
+
+
+def test_the_first_wrong_tensor_is_named(make_checkpoint):
+    checkpoint = make_checkpoint()
+    arrays = dict(checkpoint.arrays)
+    name = "roformer.encoder.layer.1.output.dense.weight"
+    arrays[name] = arrays[name] * np.linspace(0.99, 1.01, 48, dtype=np.float32)[:, None]
+    graph = float_graph(dataclasses.replace(checkpoint, arrays=arrays), TASK)
+    with pytest.raises(ParityError) as caught:
+        check_parity(graph, reference_answers(checkpoint, TASK), checkpoint.config, TASK)
+    assert caught.value.tensor == "layer.1"
+    assert caught.value.absolute > caught.value.tolerance == TASK.tolerance

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from roformer_edge.errors import RoformerEdgeError
-from roformer_edge.tokenizer import BertTokenizer, RoFormerTokenizer, RoFormerTokenizerFast, load_tokenizer
+from roformer_edge.tokenizer import (
+    BertTokenizer,
+    RoFormerTokenizer,
+    RoFormerTokenizerFast,
+    from_settings,
+    load_tokenizer,
+)
 
 TOKENS = [
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "今天", "天气", "今", "天", "气", "好", "a", "b", "##b", "ab")
@@ -162,9 +168,7 @@ def _use(spoiler: Spoiler, folder: Path) -> str | None:
         assert len(row.type_ids) == len(row.offsets) == len(row.tokens) == len(row.word_ids) == len(row.ids)
         tokenizer.decode(batch["input_ids"][0], skip_special_tokens=True)
         assert all(note.isprintable() and len(note) < 1000 for note in tokenizer.notes)
-        restored = type(tokenizer).from_settings(
-            json.loads(json.dumps(tokenizer.to_settings())), tokenizer.vocabulary_bytes
-        )
+        restored = from_settings(json.loads(json.dumps(tokenizer.to_settings())), tokenizer.vocabulary_bytes)
         assert restored.encode_text(*TEXTS).ids == row.ids
         tokenizer.save_pretrained(folder / "saved")
     except RoformerEdgeError as error:

@@ -21,7 +21,7 @@ import numpy as np
 from comparison import difference_of_weights, differences, refusal_of_a_third, without
 from torch_cases import LEARNING_RATE, flax_cases
 
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.models.flax import heads
 from roformer_edge.models.flax.attention import rotate
 

@@ -18,7 +18,7 @@ class Without:
         self.finder, self.packages = finder, packages
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Of another package: what the finder finds."""
+        """Ask the finder, for packages that are not hidden."""
         return None if name.partition(".")[0] in self.packages else self.finder.find_spec(name, path, target)
 
     def __getattr__(self, name: str) -> Any:

@@ -25,7 +25,7 @@ from tf_rows import for_tf_original
 from torch_cases import LEARNING_RATE, STEPS, caches
 
 from roformer_edge.checkpoint.loading import load_architecture
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.models.keras import heads
 from roformer_edge.models.keras.attention import rotate
 

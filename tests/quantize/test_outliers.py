@@ -90,7 +90,7 @@ def test_both_cures_bring_an_integer_product_back_to_its_ordinary_error():
     plain = rng.standard_normal((512, 64)).astype(np.float32)
 
     def error(x, weight):
-        """Of the product in integers, as a share of the exact one."""
+        """Measure the product in integers, as a share of the exact one."""
         exact = x.astype(np.float64) @ weight.T
         found = smooth(np.abs(x).max(axis=0), weight)
         inputs, columns, rest = x, weight, 0.0

@@ -10,7 +10,18 @@ import pytest
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import RecipeError, UnknownNameError
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, RECIPES, ROWS, Recipe, Rule, get_recipe, resolve
+from roformer_edge.quantize.recipe import (
+    DYNAMIC,
+    FLOAT,
+    RECIPES,
+    ROWS,
+    Recipe,
+    Rule,
+    Settings,
+    get_recipe,
+    open_recipe,
+    resolve,
+)
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import get_task
 
@@ -36,9 +47,11 @@ def test_digests_of_recipes_are_pinned() -> None:
     """Manifests record them: a recipe that is written otherwise would look like another one."""
     assert {name: recipe.digest[:16] for name, recipe in RECIPES.items()} == {
         "fp32": "bb903ca8cf6e7f3f",
-        "int8-embeddings": "69895977315d5bdb",
-        "int8-dynamic": "9f5dbe7157eaa15a",
-        "int8-static": "e9dffb019057f4ac",
+        "fp16": "9a4c3a4c169582cd",
+        "int4": "9823b8c3ce861840",
+        "int8-embeddings": "0b8f767a96d656f2",
+        "int8-dynamic": "601a6b06a26b2233",
+        "int8-static": "c3eb6797dd439832",
     }
 
 
@@ -106,3 +119,15 @@ def test_rules_that_do_not_fit_the_model_are_refused() -> None:
         resolve(Recipe(name="mine", rules=(Rule(pattern="head.none", scheme=FLOAT),)), SCOPES)
     with pytest.raises(RecipeError, match=r"gives it to 'embeddings\.word', which is of kind embedding"):
         resolve(Recipe(name="mine", rules=(Rule(pattern="*", scheme=DYNAMIC),)), SCOPES)
+
+
+def test_a_file_may_name_preset_and_observer_and_what_came_of_it(tmp_path: Path) -> None:
+    told = {"name": "mine", "rules": [RULE], "preset": "arm", "observer": "mse"}
+    outcome = {"decisions": [{"scope": "layer.0"}], "always_float": [], "calibration": None}
+    recipe, settings = open_recipe(written(tmp_path, {**told, **outcome}))
+    assert recipe == Recipe(name="mine", rules=(Rule(**RULE),))
+    assert settings == Settings(preset="arm", observer="mse")
+    with pytest.raises(RecipeError, match="preset must be a string, found 1"):
+        open_recipe(written(tmp_path, {**told, "preset": 1}))
+    with pytest.raises(RecipeError, match="has the unknown key 'presets'"):
+        open_recipe(written(tmp_path, {**told, "presets": "arm"}))

@@ -289,7 +289,7 @@ def test_an_engine_that_refuses_what_was_not_made_for_it_is_told_with_what_to_in
 
 
 def signatures_with(inputs: tuple[TensorSpec, ...]) -> dict[str, Signature]:
-    """Of a manifest: the default signature with other inputs."""
+    """Make the default signature of a manifest, with other inputs."""
     return {"default": Signature(inputs=inputs, outputs=TASKS["text-classification"].outputs)}
 
 
@@ -404,7 +404,7 @@ def test_a_config_that_does_not_fit(own: Path, content: bytes, message: str) -> 
 
 def test_a_vocabulary_larger_than_the_model_is_refused(own: Path) -> None:
     replace_file(own, "config.json", config(vocab_size=50).to_json().encode())
-    with pytest.raises(VocabularyError, match=r"has \d+ tokens, and the model has 50"):
+    with pytest.raises(VocabularyError, match=r"has ids up to \d+ and the model 50 embeddings"):
         load(own)
 
 

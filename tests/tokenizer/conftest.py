@@ -68,3 +68,11 @@ def real_texts(shared_data: Path) -> list[str]:
             found = [example[name] for name in ("text", "context", "question") if name in example]
             texts |= dict.fromkeys([*found, *example.get("choices", ())])
     return list(texts)
+
+
+def directory(path: Path, vocab_path: Path, **files: object) -> Path:
+    path.mkdir(exist_ok=True)
+    (path / "vocab.txt").write_bytes(vocab_path.read_bytes())
+    for name, content in files.items():
+        (path / f"{name}.json").write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+    return path

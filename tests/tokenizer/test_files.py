@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.errors import UnknownNameError, VocabularyError
+from roformer_edge.errors import VocabularyError
 from roformer_edge.tokenizer import (
     WORDS_PATH,
     AddedToken,
@@ -17,15 +17,8 @@ from roformer_edge.tokenizer import (
     from_settings,
     load_tokenizer,
 )
+from tests.tokenizer.conftest import directory
 from tests.tokenizer.sentences import SENTENCES
-
-
-def directory(path: Path, vocab_path: Path, **files: object) -> Path:
-    path.mkdir(exist_ok=True)
-    (path / "vocab.txt").write_bytes(vocab_path.read_bytes())
-    for name, content in files.items():
-        (path / f"{name}.json").write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
-    return path
 
 
 def decorate(tokenizer: Tokenizer) -> Tokenizer:
@@ -84,39 +77,6 @@ def test_settings(tokenizer_class: type[Tokenizer], vocab_path: Path):
         restored = from_settings(settings, tokenizer.vocabulary_bytes, words=words)
         assert same(tokenizer, restored)
         assert restored.to_settings() == settings
-        assert same(restored, RoFormerTokenizer.from_settings(settings, tokenizer.vocabulary_bytes, words=words))
-
-
-def test_a_vocabulary_alone_is_slow(vocab_path: Path, tmp_path: Path):
-    assert type(load_tokenizer(directory(tmp_path, vocab_path))) is RoFormerTokenizer
-    assert type(load_tokenizer(tmp_path, mode="fast")) is RoFormerTokenizerFast
-
-
-@pytest.mark.parametrize(
-    ("files", "kind"),
-    [
-        ({"tokenizer_config": {"tokenizer_class": "RoFormerTokenizer"}}, RoFormerTokenizer),
-        ({"tokenizer_config": {"tokenizer_class": "RoFormerTokenizerFast"}}, RoFormerTokenizerFast),
-        (
-            {"tokenizer_config": {"tokenizer_class": "RoFormerTokenizer"}, "tokenizer": {"added_tokens": []}},
-            RoFormerTokenizerFast,
-        ),
-    ],
-)
-def test_auto(vocab_path: Path, tmp_path: Path, files: dict[str, object], kind: type[Tokenizer]):
-    assert type(load_tokenizer(directory(tmp_path, vocab_path, **files))) is kind
-
-
-def test_another_models_tokenizer(vocab_path: Path, tmp_path: Path):
-    path = directory(tmp_path, vocab_path, tokenizer_config={"tokenizer_class": "AlbertTokenizer"})
-    with pytest.raises(VocabularyError, match="names the tokenizer 'AlbertTokenizer', whose ids would differ"):
-        load_tokenizer(path)
-    assert type(load_tokenizer(path, mode="slow")) is RoFormerTokenizer
-
-
-def test_unknown_mode(vocab_path: Path, tmp_path: Path):
-    with pytest.raises(UnknownNameError, match="unknown tokenizer mode 'rust'; choose one of: auto, slow, fast"):
-        load_tokenizer(directory(tmp_path, vocab_path), mode="rust")
 
 
 def test_options_win_over_the_directory(tokenizer_class: type[Tokenizer], vocab_path: Path, tmp_path: Path):

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from roformer_edge.errors import TextError, VocabularyError
-from roformer_edge.tokenizer import BertTokenizer, PreTrainedTokenizerFast, RoFormerTokenizerFast, load_tokenizer
+from roformer_edge.tokenizer import (
+    BertTokenizer,
+    PreTrainedTokenizerFast,
+    RoFormerTokenizerFast,
+    from_settings,
+    load_tokenizer,
+)
 from roformer_edge.tokenizer.pre_tokenizers import BEHAVIORS
 from roformer_edge.tokenizer.tokenizer_json import NORMALIZERS, PRE_TOKENIZERS
 from tests.tokenizer.oracle import Oracle, OracleError
@@ -374,9 +380,7 @@ def test_equals_auto_tokenizer(
         options += [{"padding": True}, {"truncation": True, "padding": "max_length", "max_length": 6}]
     saved = Path(tokenizer.save_pretrained(tmp_path / "saved")[0]).parent
     oracle.make("saved", "auto", saved)
-    restored = type(tokenizer).from_settings(
-        json.loads(json.dumps(tokenizer.to_settings())), tokenizer.vocabulary_bytes
-    )
+    restored = from_settings(json.loads(json.dumps(tokenizer.to_settings())), tokenizer.vocabulary_bytes)
     for name in options:
         theirs = oracle.call("auto", "__call__", TEXTS, **name)
         assert oracle.call("saved", "__call__", TEXTS, **name) == theirs

@@ -124,3 +124,8 @@ def make_small_report() -> Report:
     reference, candidate = example_sides()
     options = dataclasses.replace(UNTIMED, max_drop=15.0)
     return with_fixed_figures(compare(reference, candidate, example_rows(), options))
+
+
+def without_time(report: Report) -> Report:
+    """Everything but when it was made."""
+    return dataclasses.replace(report, provenance=dataclasses.replace(report.provenance, created=""))

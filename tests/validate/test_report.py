@@ -12,40 +12,6 @@ from roformer_edge.errors import BudgetExceededError, ComparisonError
 from roformer_edge.validate.report import Report, check_budget, points_beside
 
 
-def test_every_figure_of_the_small_report_by_hand(small_report):
-    accuracy, macro_f1 = small_report.figures
-    assert (accuracy.name, macro_f1.name) == ("accuracy", "macro-F1")
-    assert (accuracy.reference, accuracy.candidate, accuracy.drop) == (5 / 8, 4 / 8, 12.5)
-    assert accuracy.change == -12.5
-    # turn_on: 2 of 3 right, one answer too many; turn_off: 1 of 2, two too many; weather: 2 of 3
-    detail = small_report.detail
-    assert [row.f1 for row in detail.reference] == pytest.approx([2 / 3, 2 / 5, 4 / 5])
-    assert [row.f1 for row in detail.candidate] == pytest.approx([4 / 5, 4 / 7, 0])
-    assert [row.support for row in detail.candidate] == [3, 2, 3]
-    assert detail.candidate[1].precision == pytest.approx(2 / 5)
-    assert detail.candidate[1].recall == 1
-    assert macro_f1.reference == pytest.approx((2 / 3 + 2 / 5 + 4 / 5) / 3)
-    assert macro_f1.drop == pytest.approx(100 * (macro_f1.reference - macro_f1.candidate))
-    assert small_report.figure("macro-F1") is macro_f1
-    assert (small_report.agreement.equal, small_report.agreement.total, small_report.agreement.share) == (4, 8, 0.5)
-    assert detail.distance.worst == 2.25
-    assert small_report.changed_answers == 4
-    pairs = accuracy.paired
-    assert (pairs.both, pairs.only_reference, pairs.only_candidate, pairs.neither) == (3, 2, 1, 2)
-    # one won, two lost: 2 P(at most 1 of 3) - P(1 of 3)
-    assert pairs.p_value == pytest.approx(2 * 4 / 8 - 3 / 8)
-    assert [(row.number, row.effect) for row in small_report.changes] == [
-        (3, "broke"),
-        (4, "broke"),
-        (5, "fixed"),
-        (6, "moved"),
-        (1, "drifted"),
-        (2, "drifted"),
-    ]
-    assert {row.effect: row.count for row in small_report.effects} == {"broke": 2, "fixed": 1, "moved": 1, "drifted": 2}
-    assert small_report.reference.facts.bytes == 20_061_233
-
-
 def test_the_common_part_names_nothing_of_a_task(small_report):
     """What a reader of any task's JSON finds is the same everywhere; the task's own is in the detail."""
     common = json.dumps(

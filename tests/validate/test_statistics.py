@@ -120,7 +120,7 @@ def test_bootstrap_agrees_with_drawing_indices():
 
 
 def test_bootstrap_covers_the_true_drop():
-    """Of 95 % intervals on 200 simulated data sets, about 190 must hold the true drop."""
+    """About 190 of 200 intervals at 95 %, each on a simulated data set, must hold the true drop."""
     random, held = np.random.default_rng(11), 0
     for seed in range(200):
         fate = random.choice(4, size=300, p=[0.85, 0.06, 0.03, 0.06])  # both right, lost, won, both wrong

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import numpy as np
 import pytest
 
-from roformer_edge.processes import run_fresh
 from roformer_edge.validate import timing as timing_module
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening, Predictor
@@ -46,7 +42,7 @@ def test_sides_alternate_and_percentiles_are_of_milliseconds(monkeypatch):
     reference = slow_side("A", clock, log, lambda n: 0.004 * (n + 1))
     candidate = slow_side("B", clock, log, lambda n: 0.001 * (n + 1))
     options = CompareOptions(task="text-classification", warm_up=2, timing_rounds=1)
-    timing = time_side_by_side((reference, candidate), texts(*range(101)), options, ticks.append)
+    (timing,) = time_side_by_side((reference, candidate), texts(*range(101)), options, ticks.append)
     assert log[:4] == ["A0", "B0", "A1", "B1"]  # warm-up
     assert log[4:12] == ["A0", "B0", "B1", "A1", "A2", "B2", "B3", "A3"]
     assert len(log) == 4 + 2 * 101
@@ -58,6 +54,21 @@ def test_sides_alternate_and_percentiles_are_of_milliseconds(monkeypatch):
     assert (timing.inputs, timing.rounds, timing.warm_up) == (101, 1, 2)
 
 
+def test_several_candidates_take_turns_and_are_timed_against_one_reference(monkeypatch):
+    clock, log, ticks = Clock(), [], []
+    monkeypatch.setattr(timing_module, "perf_counter", clock)
+    sides = [
+        slow_side(name, clock, log, lambda _, s=seconds: s)
+        for name, seconds in zip("ABC", (0.004, 0.002, 0.008), strict=True)
+    ]
+    options = CompareOptions(task="text-classification", warm_up=0, timing_rounds=1)
+    found = time_side_by_side(sides, texts(0, 1), options, ticks.append)
+    assert log == ["A0", "B0", "C0", "C1", "B1", "A1"]
+    assert [timing.ratio for timing in found] == pytest.approx([0.5, 2])
+    assert [timing.reference.p50 for timing in found] == pytest.approx([4, 4])
+    assert sum(ticks) == len(log)
+
+
 def test_of_several_rounds_the_fastest_counts(monkeypatch):
     clock, log, ticks = Clock(), [], []
     monkeypatch.setattr(timing_module, "perf_counter", clock)
@@ -65,7 +76,7 @@ def test_of_several_rounds_the_fastest_counts(monkeypatch):
     reference = slow_side("A", clock, log, lambda _: next(disturbed))
     candidate = slow_side("B", clock, log, lambda _: 0.003)
     options = CompareOptions(task="text-classification", warm_up=0, timing_rounds=3)
-    timing = time_side_by_side((reference, candidate), texts(0, 1), options, ticks.append)
+    (timing,) = time_side_by_side((reference, candidate), texts(0, 1), options, ticks.append)
     # rounds run over all texts: text 0 took 9, 5, 1 and text 1 took 1, 9, 5 ms
     assert log == ["A0", "B0", "B1", "A1"] * 3
     assert timing.reference.p50 == pytest.approx(1)
@@ -87,26 +98,3 @@ def test_memory_that_is_not_measured_says_why(tmp_path):
     assert failed.peak is None
     assert failed.note.startswith("not measured: the fresh process failed: ")
     assert str(tmp_path / "gone") in failed.note
-
-
-def test_the_probe_answers_what_it_is_asked(monkeypatch, tmp_path):
-    """The probe's own code, in a process of its own, over a predictor that allocates a known amount."""
-    script = tmp_path / "probe.py"
-    script.write_text(
-        "import numpy as np\n"
-        "from roformer_edge.validate import memory_probe\n"
-        "from roformer_edge.validate.predictors import Predictor\n"
-        "def answer(inputs, *, batch_size):\n"
-        "    return np.ones((len(inputs[0]['text']) << 20, 1))\n"
-        "memory_probe.open_predictor = lambda **opening: Predictor(name=opening['path'], answer=answer)\n"
-        "memory_probe.main()\n",
-        encoding="utf-8",
-    )
-    peaks = []
-    for asked in (texts("a"), texts("a" * 40, "a")):
-        request = json.dumps({"opening": {"path": "x"}, "inputs": asked})
-        done = run_fresh([sys.executable, str(script)], stdin=request.encode())
-        assert done.code == 0, done.complaint
-        peaks.append(json.loads(done.output)["peak"])
-    # forty times a mebi of float64, against one
-    assert 0.9 < (peaks[1] - peaks[0]) / (39 * 8 * 2**20) < 1.1

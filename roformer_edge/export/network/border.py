@@ -18,7 +18,7 @@ class Border:
         task: Names the tensors.
 
     Attributes:
-        inputs: By name, in order.
+        inputs: The inputs by name, in order.
         outputs: The same.
     """
 
@@ -60,7 +60,7 @@ class Border:
 
         Args:
             config: Gives the axes that belong to the model their sizes.
-            index_dtype: Of all inputs of whole numbers.
+            index_dtype: The type of all inputs of whole numbers.
             sizes: Axis name -> its size, for others that are fixed.
         """
         known = {

@@ -126,7 +126,7 @@ class Attention:
 
     Attributes:
         name: Such as ``"layer.3.attention"``.
-        scope: Of the three projections together.
+        scope: The scope of the three projections together.
         heads: Number of heads.
         head_size: Width of one of them.
         query: Weight ``[heads * head size, in]`` and bias.
@@ -165,7 +165,7 @@ class Attention:
         """Merge projections into one product.
 
         Args:
-            name: Of what is emitted.
+            name: The name of what is emitted.
             parts: Some of ``query``, ``key`` and ``value``, in the order of the merged output.
             first: Whether the input is that of position 0 alone, which has a range of its own.
         """
@@ -213,7 +213,7 @@ class Emitter(Protocol[V]):
 
         Args:
             x: States of all positions.
-            mask: From :meth:`mask`.
+            mask: What :meth:`mask` gave.
             attention: The projections.
             first: The state of position 0, from :meth:`first`, where only its context is wanted. Its rotation is by
                 zero.
@@ -233,6 +233,21 @@ class Emitter(Protocol[V]):
 
     def summary(self, x: V, kind: str) -> V:
         """Make one state of those of all positions; ``kind`` is one of ``config.SUMMARIES``."""
+
+    def pool(self, x: V, kind: str, name: str) -> V:
+        """Make one state of those of all tokens, without padding, where every one takes part.
+
+        Args:
+            x: States of all positions.
+            kind: A key of ``sentence.POOLINGS``: ``max``, ``mean``, ``mean_sqrt_len_tokens`` or ``weightedmean``.
+            name: The name of what is emitted.
+        """
+
+    def beside(self, parts: Sequence[V], name: str) -> V:
+        """Put single states beside each other along the last axis."""
+
+    def unit(self, x: V, name: str) -> V:
+        """Divide a single state by its length."""
 
     def columns(self, x: V, names: Sequence[str]) -> tuple[V, ...]:
         """Split the last axis into one value for each of its numbers."""

@@ -8,6 +8,7 @@ from roformer_edge.checkpoint.names import check_language_model
 from roformer_edge.errors import ExportError
 from roformer_edge.export.network.emitter import Emitter, V
 from roformer_edge.export.network.encoder import every_position, first_position
+from roformer_edge.export.network.sentence import emit_sentence
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.tasks import Task
 
@@ -20,7 +21,10 @@ def emit_network(emitter: Emitter[V], weights: Weights, task: Task) -> None:
         UnsupportedModelError: The task's head cannot be built for this model.
     """
     _check_direction(weights, task)
-    HEADS[task.name](emitter, weights)
+    if task.sentence is not None:
+        emit_sentence(emitter, weights, task.sentence)
+    else:
+        HEADS[task.name](emitter, weights)
 
 
 def _feature_extraction(emitter: Emitter[V], weights: Weights) -> None:
@@ -36,7 +40,7 @@ def _text_generation(emitter: Emitter[V], weights: Weights) -> None:
 
 
 def _language_model(emitter: Emitter[V], weights: Weights, *, causal: bool) -> None:
-    """From states to the vocabulary; RoFormerV2 has neither transform nor bias."""
+    """Turn states into logits over the vocabulary; RoFormerV2 has neither transform nor bias."""
     check_language_model(weights.config)
     # the vocabulary is wide: states that nobody reads are left out before it
     x = emitter.asked(every_position(emitter, weights, causal=causal), "head.asked")
@@ -88,7 +92,7 @@ HEADS: dict[str, _Head] = {
 
 
 def _check_direction(weights: Weights, task: Task) -> None:
-    """A causal model for a causal task, and no other."""
+    """Refuse a causal model for another task than a causal one, and the reverse."""
     config = weights.config
     if config.add_cross_attention:
         raise ExportError(

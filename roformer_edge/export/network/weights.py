@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.checkpoint.names import DECODER_WEIGHT, ROTARY_TABLE, WORD_EMBEDDINGS
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
 from roformer_edge.quantize.outliers import Smoothing

@@ -18,6 +18,7 @@ from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.graph import CONTRIB, Graph, GraphBuilder
 from roformer_edge.export.onnx.linear import emit_linear, emit_table
+from roformer_edge.export.onnx.rotary import rotate
 from roformer_edge.quantize.presets import Preset
 from roformer_edge.signatures import POSITION_IDS, POSITIONS
 from roformer_edge.tasks import Task
@@ -25,6 +26,8 @@ from roformer_edge.tasks import Task
 INDEX_DTYPES = ("int64", "int32")
 # what transformers adds to the score of a position that is padding
 _MASKED = float(np.finfo(np.float32).min)
+# what is added, times -1, to states of padding so that none is the largest
+_FAR_BELOW = 1e9
 
 
 def build_graph(weights: Weights, task: Task, options: ExportOptions) -> Graph:
@@ -161,6 +164,33 @@ class OnnxEmitter:
         place = graph.scalar(kind, 0 if kind == "first" else -1)
         return graph.node("Gather", "summary", [x, place], axis=1)
 
+    def pool(self, x: str, kind: str, name: str) -> str:
+        graph = self._graph
+        keep = graph.node("Cast", f"{name}.keep", [self._inputs["attention_mask"]], to=1)
+        if kind == "max":
+            # at tokens a zero is added, which changes nothing
+            hidden = graph.node("Sub", name, [keep, graph.scalar("one", 1.0, np.float32)])
+            hidden = graph.node("Mul", name, [hidden, graph.scalar("far_below", _FAR_BELOW, np.float32)])
+            x = graph.node("Add", name, [x, graph.node("Unsqueeze", name, [hidden, graph.ints(-1)])])
+            return graph.node("ReduceMax", name, [x, graph.ints(1)], keepdims=0)
+        if kind == "weightedmean":
+            places = graph.node("Cast", f"{name}.places", [self._positions()], to=1)
+            places = graph.node("Add", f"{name}.places", [places, graph.scalar("one", 1.0, np.float32)])
+            keep = graph.node("Mul", f"{name}.places", [keep, places])
+        count = graph.node("ReduceSum", name, [keep, graph.ints(1)], keepdims=1)
+        # rows of nothing but padding divide by 1
+        count = graph.node("Max", name, [count, graph.scalar("one", 1.0, np.float32)])
+        if kind == "mean_sqrt_len_tokens":
+            count = graph.node("Sqrt", name, [count])
+        total = graph.node("MatMul", name, [graph.node("Unsqueeze", name, [keep, graph.ints(1)]), x])
+        return graph.node("Div", name, [graph.node("Squeeze", name, [total, graph.ints(1)]), count])
+
+    def beside(self, parts: Sequence[str], name: str) -> str:
+        return self._graph.node("Concat", name, list(parts), axis=-1)
+
+    def unit(self, x: str, name: str) -> str:
+        return self._graph.node("LpNormalization", name, [x], axis=-1, p=2)
+
     def columns(self, x: str, names: Sequence[str]) -> tuple[str, ...]:
         graph = self._graph
         return tuple(
@@ -236,23 +266,7 @@ class OnnxEmitter:
         return self._rotate(k, attention, parts=1), v
 
     def _rotate(self, x: str, attention: Attention, *, parts: int) -> str:
-        """Rotate every head of ``x`` ``[rows, sequence, parts * width]`` by its position."""
-        graph = self._graph
-        cosines = graph.tensor("rotary/cos", attention.cosines)
-        sines = graph.tensor("rotary/sin", attention.sines)
-        inputs, heads = [x, self._rotation(attention), cosines, sines], parts * attention.heads
-        return graph.node("RotaryEmbedding", attention.name, inputs, domain=CONTRIB, interleaved=0, num_heads=heads)
-
-    def _rotation(self, attention: Attention) -> str:
-        """Give the positions to rotate by: those of the caller, or the first one of a count from 0."""
-        graph = self._graph
-        if POSITION_IDS not in self._border.inputs:
-            return graph.ints(0)
-        if not graph.has("rotary/Gather"):
-            # the operator that rotates trusts its positions; looking them up does not
-            known = graph.tensor("rotary/positions", np.arange(len(attention.sines), dtype=np.int64))
-            graph.node("Gather", "rotary", [known, POSITION_IDS])
-        return "rotary/Gather"
+        return rotate(self._graph, x, attention, parts=parts, given=POSITION_IDS in self._border.inputs)
 
     def _split(self, x: str, name: str, outputs: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[str, ...]:
         names = tuple(f"{name}/{output}" for output in outputs)

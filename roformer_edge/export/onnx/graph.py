@@ -33,7 +33,7 @@ class Graph:
     """A finished graph with its weights beside it.
 
     Attributes:
-        nodes: In topological order.
+        nodes: The nodes in topological order.
         inputs: The graph's inputs.
         outputs: The graph's outputs.
         tensors: Weight arrays by tensor name.

@@ -24,7 +24,7 @@ class GraphSession:
     Args:
         graph: What to run.
         marks: Names of marked values to return beside the outputs.
-        threads: Of the engine; ``None`` lets it choose.
+        threads: The threads of the engine; ``None`` lets it choose.
 
     Raises:
         BackendError: The engine refuses the graph.
@@ -50,13 +50,14 @@ class GraphSession:
         if self._weights:
             values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
             options.add_external_initializers(list(self._weights), values)
+        state = ort.capi.onnxruntime_pybind11_state  # whose exceptions have no base of their own
         try:
             self._session = ort.InferenceSession(
                 model,
                 options,
                 providers=["CPUExecutionProvider"],
             )
-        except ort.capi.onnxruntime_pybind11_state.Fail as error:
+        except (state.Fail, state.InvalidGraph, state.NotImplemented) as error:
             raise BackendError(f"onnxruntime refuses the graph: {error}") from None
         self._signatures = graph.signatures
         self._axes = len(graph.inputs[0].axes)

@@ -15,8 +15,10 @@ from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.export.artifact import output_mark
 from roformer_edge.export.network.border import Border
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
-from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, INT32, Graph, Shape, Tensor
+from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, INT32, Graph, Tensor
 from roformer_edge.export.tflite.linear import emit_linear, emit_table
+from roformer_edge.export.tflite.operators import binary, reshape, transpose
+from roformer_edge.export.tflite.rotary import rotate
 from roformer_edge.signatures import POSITION_IDS, POSITIONS, Signature, fixed_size
 from roformer_edge.tasks import Task
 
@@ -25,6 +27,8 @@ INDEX_DTYPE = "int32"
 # What is added to the score of a position that is not to be looked at. It is zero after the softmax, and unlike the
 # lowest float it fits 16 bits and does not take the whole range of a quantised tensor for itself.
 MASKED = -100.0
+# what is added, times -1, to states of padding so that none is the largest
+_FAR_BELOW = 1e9
 
 
 class TFLiteEmitter:
@@ -37,7 +41,7 @@ class TFLiteEmitter:
         graph: A graph without operators.
         task: Names the inputs and outputs.
         runtime: The engine that has to understand it, a key of ``linear.RUNTIMES``.
-        length: Of the sequence, or ``None`` for any.
+        length: The length of the sequence, or ``None`` for any.
     """
 
     def __init__(self, graph: Graph, task: Task, runtime: str, length: int | None = None) -> None:
@@ -144,6 +148,36 @@ class TFLiteEmitter:
             return self._graph.op("GATHER", "summary", [x, place], (1, x.shape[1]), axis=0)
         return self._row(x, "summary", 0 if kind == "first" else -1)
 
+    def pool(self, x: Tensor, kind: str, name: str) -> Tensor:
+        graph, length = self._graph, self._length
+        keep = graph.op("CAST", f"{name}.keep", [self._ids("attention_mask")], (length,))
+        if kind == "max":
+            # at tokens a zero is added, which changes nothing
+            hidden = self._binary(
+                "MUL", name, self._binary("SUB", name, keep, graph.scalar(1)), graph.scalar(_FAR_BELOW)
+            )
+            x = self._binary("ADD", name, x, self._reshape(hidden, name, length, 1))
+            return self._reduce("REDUCE_MAX", x, name, 0)
+        if kind == "weightedmean":
+            places = graph.op("CAST", f"{name}.places", [self._count("input_ids")], (length,))
+            places = self._binary("ADD", f"{name}.places", places, graph.scalar(1))
+            keep = self._binary("MUL", f"{name}.places", keep, places)
+        keep = self._reshape(keep, name, length, 1)
+        # a row of nothing but padding divides by 1
+        count = self._binary("MAXIMUM", name, self._reduce("SUM", keep, f"{name}.count", 0), graph.scalar(1))
+        if kind == "mean_sqrt_len_tokens":
+            count = graph.op("SQRT", name, [count], count.shape)
+        return self._binary("DIV", name, self._reduce("SUM", self._binary("MUL", name, x, keep), name, 0), count)
+
+    def beside(self, parts: Sequence[Tensor], name: str) -> Tensor:
+        width = sum(part.shape[-1] for part in parts)
+        return self._graph.op("CONCATENATION", name, list(parts), (1, width), axis=1)
+
+    def unit(self, x: Tensor, name: str) -> Tensor:
+        square = self._reduce("SUM", self._binary("MUL", f"{name}.square", x, x), name, -1)
+        square = self._binary("MAXIMUM", name, square, self._graph.scalar(_TINY))
+        return self._binary("MUL", name, x, self._graph.op("RSQRT", name, [square], square.shape))
+
     def columns(self, x: Tensor, names: Sequence[str]) -> tuple[Tensor, ...]:
         return self._split(x, 1, "head", names)
 
@@ -206,22 +240,8 @@ class TFLiteEmitter:
         return self._split(self.linear(x, product), 1, name, ("even", "odd", "v")[: 2 + len(others)])
 
     def _rotate(self, even: Tensor, odd: Tensor, attention: Attention) -> Tensor:
-        """Rotate pairs by their positions: halves ``[sequence, n * half]`` to ``[n, sequence, head size]``."""
-        name, half = f"{attention.name}.rotated", attention.head_size // 2
-        shape = (self._length, even.shape[1] // half, half)
-        even, odd = self._reshape(even, f"{name}.even", *shape), self._reshape(odd, f"{name}.odd", *shape)
         cosines, sines = self._rotary("cos", attention.cosines), self._rotary("sin", attention.sines)
-        both = [
-            self._binary(
-                code,
-                f"{name}.{part}",
-                self._binary("MUL", f"{name}.{part}.cos", x, cosines),
-                self._binary("MUL", f"{name}.{part}.sin", y, sines),
-            )
-            for part, code, x, y in (("even", "SUB", even, odd), ("odd", "ADD", odd, even))
-        ]
-        x = self._graph.op("CONCATENATION", name, both, (*shape[:2], 2 * half), axis=2)
-        return self._transpose(x, name, 1, 0, 2)
+        return rotate(self._graph, attention, (even, odd), cosines, sines)
 
     def _rotary(self, name: str, table: FloatArray) -> Tensor:
         """Look up every position's row of a table, ``[sequence, 1, half]``."""
@@ -260,19 +280,21 @@ class TFLiteEmitter:
         return tuple(fixed_size(axis) or sizes.get(axis, width) for axis in axes)
 
     def _binary(self, code: str, name: str, x: Tensor, y: Tensor) -> Tensor:
-        return self._graph.op(code, name, [x, y], _broadcast(x.shape, y.shape), dtype=x.dtype)
+        return binary(self._graph, code, name, x, y)
 
     def _mean(self, x: Tensor, name: str, axis: int) -> Tensor:
+        return self._reduce("MEAN", x, name, axis)
+
+    def _reduce(self, code: str, x: Tensor, name: str, axis: int) -> Tensor:
         shape = list(x.shape)
         shape[axis] = 1
-        return self._graph.op("MEAN", name, [x, self._graph.ints(axis % len(shape))], tuple(shape), keepDims=True)
+        return self._graph.op(code, name, [x, self._graph.ints(axis % len(shape))], tuple(shape), keepDims=True)
 
     def _reshape(self, x: Tensor, name: str, *shape: int) -> Tensor:
-        return self._graph.op("RESHAPE", name, [x, self._graph.ints(*shape)], shape, dtype=x.dtype)
+        return reshape(self._graph, x, name, *shape)
 
     def _transpose(self, x: Tensor, name: str, *axes: int) -> Tensor:
-        shape = tuple(x.shape[axis] for axis in axes)
-        return self._graph.op("TRANSPOSE", name, [x, self._graph.ints(*axes)], shape)
+        return transpose(self._graph, x, name, *axes)
 
     def _split(self, x: Tensor, axis: int, name: str, parts: Sequence[str]) -> tuple[Tensor, ...]:
         shape = list(x.shape)
@@ -306,13 +328,6 @@ def _halves(projections: Sequence[Linear], attention: Attention) -> list[Linear]
         for which in (0, 1)
         for weight, bias in projections
     ]
-
-
-def _broadcast(x: Shape, y: Shape) -> Shape:
-    """Return the shape of an operation on two values element by element."""
-    rank = max(len(x), len(y))
-    pairs = zip((1,) * (rank - len(x)) + x, (1,) * (rank - len(y)) + y, strict=True)
-    return tuple(one if other == 1 else other for one, other in pairs)
 
 
 def _unary(code: str, **options: Any) -> Callable[[Graph, Tensor, str], Tensor]:

@@ -65,11 +65,13 @@ _OPTIONS = {
     "MUL": "MulOptions",
     "NEG": "NegOptions",
     "QUANTIZE": "QuantizeOptions",
+    "REDUCE_MAX": "ReducerOptions",
     "RESHAPE": "ReshapeOptions",
     "SOFTMAX": "SoftmaxOptions",
     "SPLIT": "SplitOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
     "SUB": "SubOptions",
+    "SUM": "ReducerOptions",
     "TRANSPOSE": "TransposeOptions",
 }
 
@@ -80,7 +82,7 @@ class Quantization:
 
     Attributes:
         scale: float32, one for the tensor or one for each index of ``axis``.
-        zero_point: Of all of them.
+        zero_point: The one zero point of all values.
         axis: The axis that the scales run along.
     """
 
@@ -95,10 +97,10 @@ class Constant:
 
     Attributes:
         name: Unique in the file.
-        array: As it is stored; of int4 the packed bytes.
-        shape: Of the tensor.
-        dtype: Of the tensor.
-        quantization: Of integers that stand for real numbers.
+        array: The values as they are stored; of int4 the packed bytes.
+        shape: The shape of the tensor.
+        dtype: The type of the tensor.
+        quantization: The scales of integers that stand for real numbers.
     """
 
     name: str
@@ -146,11 +148,11 @@ class Graph:
     """One graph: a signature of the file.
 
     Attributes:
-        name: Of the signature.
-        constants: Of the file.
-        inputs: By name, in order.
-        outputs: By name, in order.
-        operators: In the order of the computation.
+        name: The name of the signature.
+        constants: The constants of the file.
+        inputs: The inputs by name, in order.
+        outputs: The outputs by name, in order.
+        operators: The operators in the order of the computation.
     """
 
     name: str
@@ -210,12 +212,12 @@ class Graph:
             code: The operator's name in the schema.
             name: Where in the network it is.
             inputs: Its operands; ``None`` for one that is left out.
-            shape: Of the output.
+            shape: The shape of the output.
             version: The oldest version of the operator that means what is written here: an engine that knows only
                 older ones has to refuse the file.
-            dtype: Of the output.
-            quantization: Of the output.
-            options: Of the operator, by their names in the schema.
+            dtype: The type of the output.
+            quantization: The scales of the output.
+            options: The options of the operator, by their names in the schema.
         """
         output = Tensor(name=f"{name}/{code}", shape=shape, dtype=dtype, quantization=quantization)
         return self.op_with(code, inputs, (output,), version=version, **options)[0]
@@ -304,7 +306,7 @@ class _Model:
             yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
     def _head(self) -> tuple[bytearray, list[int | None]]:
-        """The flatbuffer without arrays, and where the offset of each buffer's data stands in it."""
+        """Pack the flatbuffer without arrays, and tell where the offset of each buffer's data stands in it."""
         # each buffer that has data gets some of its own size: a placeholder, whose offset is overwritten
         for buffer, array in zip(self._model.buffers, self._buffers, strict=True):
             buffer.data = np.zeros(1, np.uint8) if array.nbytes else None

@@ -96,9 +96,16 @@ def _float_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
 
 
 def _half_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
-    # not EMBEDDING_LOOKUP, of which old runtimes know no such type
+    # not EMBEDDING_LOOKUP, which knows no such type
     rows = _gather(graph, ids, _half(graph, f"{table.scope}/weight", table.rows), table.scope)
     return graph.op("CAST", table.scope, [rows], rows.shape)
+
+
+def _widened_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
+    """Look up rows of a table that the engine widens as a whole, because it picks no 16-bit ones."""
+    rows = _half(graph, f"{table.scope}/weight", table.rows)
+    rows = graph.op("DEQUANTIZE", f"{table.scope}.weight", [rows], rows.shape, version=_DEQUANTIZE_HALF)
+    return _look_up(graph, ids, rows, table.scope, _FLOAT_LOOKUP)
 
 
 def _int8_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
@@ -291,5 +298,5 @@ _LINEARS: Mapping[str, Mapping[str, _Linear]] = {
 RUNTIMES = tuple(_LINEARS)
 _TABLES: Mapping[str, Mapping[str, _Table]] = {
     "litert-2": {FLOAT: _float_rows, HALF: _half_rows, ROWS: _int8_rows},
-    "tflite-2.14": {FLOAT: _float_rows, HALF: _half_rows, ROWS: _unit_rows},
+    "tflite-2.14": {FLOAT: _float_rows, HALF: _widened_rows, ROWS: _unit_rows},
 }

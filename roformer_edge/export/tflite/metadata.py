@@ -13,6 +13,7 @@ import flatbuffers
 
 from roformer_edge._version import __version__
 from roformer_edge.bundle.manifest import LABELS_NAME, VOCABULARY_NAME
+from roformer_edge.sentence import VECTOR
 from roformer_edge.signatures import Signature, TensorSpec
 from roformer_edge.tasks import Task
 
@@ -41,6 +42,7 @@ _DESCRIPTIONS = {
     "start_logits": "Scores of the first token of an answer",
     "end_logits": "Scores of the last token of an answer",
     "last_hidden_state": "A vector for every token",
+    VECTOR: "One vector of the text",
 }
 # tensor -> the file that explains its numbers, and the kind of file
 _FILES = {"input_ids": (VOCABULARY_NAME, _VOCABULARY), "logits": (LABELS_NAME, _LABELS_OF_AN_AXIS)}
@@ -51,7 +53,7 @@ def write_metadata(task: Task, signatures: Mapping[str, Signature]) -> bytes:
 
     Args:
         task: What it is for.
-        signatures: In the order of its graphs.
+        signatures: The signatures in the order of its graphs.
     """
     builder = _Builder(task)
     return builder.finish([builder.subgraph(name, signature) for name, signature in signatures.items()])

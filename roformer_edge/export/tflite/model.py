@@ -24,7 +24,7 @@ class TFLiteModel:
     Attributes:
         task: What it is for.
         graphs: One for each signature, ``default`` first.
-        signatures: By name, in the same order.
+        signatures: The signatures by name, in the same order.
         tensors: Name of an inner value of the network -> its tensor in each graph.
     """
 
@@ -64,7 +64,7 @@ def build_model(weights: Weights, task: Task, options: ExportOptions) -> TFLiteM
     Args:
         weights: The network and what was decided about its parts.
         task: Decides the head, the inputs and the outputs.
-        options: For which engine the model is, and for which lengths.
+        options: The engine that the model is for, and the lengths.
 
     Raises:
         ExportError: TFLite cannot say what was decided, or the model looks at other positions than ``task`` does.

@@ -22,9 +22,9 @@ class ModelSession:
     """The runtime's session on a temporary file, for any number of rows of any length that the model holds.
 
     Args:
-        pieces: Of the model file.
+        pieces: The pieces of the model file.
         task: Tells which outputs run over positions, and on which side a row is filled up.
-        threads: Of the engine; ``None`` for all physical cores.
+        threads: The threads of the engine; ``None`` for all physical cores.
 
     Raises:
         BackendError: The engine refuses the model.

@@ -18,7 +18,7 @@ def to_tree(arrays: Mapping[str, NDArray[np.float32]], *, bare: bool) -> Tree:
 
     Args:
         arrays: Canonical arrays; the rotary table is no parameter there and is left out.
-        bare: For the encoder alone, which has no level ``roformer``.
+        bare: Whether it is the encoder alone, which has no level ``roformer``.
     """
     tree: Tree = {}
     for name in arrays:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.keras.attention import (

@@ -64,13 +64,13 @@ class TFRoFormerPreTrainedModel(keras.Model):
         """Make the model's output of the encoder's.
 
         Args:
-            encoded: With ``last_hidden_state`` ``[B, S, H]``.
+            encoded: What the encoder gave, with ``last_hidden_state`` ``[B, S, H]``.
             given: The other inputs: mask, labels, positions, and whether the model trains.
         """
         raise NotImplementedError
 
     def __call__(self, *args: Any, **given: Any) -> Any:
-        """:meth:`call`, whose first argument may also be a mapping of tensors by name or a list of them."""
+        """Do :meth:`call`, whose first argument may also be a mapping of tensors by name or a list of them."""
         inputs = args[0] if args else given.get("input_ids")
         if isinstance(inputs, (Mapping, list, tuple)):
             beside = dict(zip(INPUT_NAMES[1:], args[1:], strict=False))

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
-from roformer_edge.checkpoint.rotary import fit_rotary_table
+from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 
@@ -98,8 +98,8 @@ class RoFormerPreTrainedModel(nn.Module):
         """Copy canonical arrays into this model, which may still lie on the meta device.
 
         Args:
-            arrays: As in :class:`~roformer_edge.checkpoint.loading.Checkpoint`. A head may miss whole; it then gets
-                random weights.
+            arrays: What a :class:`~roformer_edge.checkpoint.loading.Checkpoint` holds. A head may miss whole; then it
+                gets random weights.
         """
         own = self._own_names()
         state = {own[name]: torch.tensor(array) for name, array in arrays.items() if name in own}

@@ -6,7 +6,7 @@ import ctypes
 import importlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -89,10 +89,13 @@ class LiteRTSession:
         self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         self._interpreter: Any
         used, refused = self._open(options.delegates or (CPU,))
-        self._runners = {
-            key: self._interpreter.get_signature_runner(key) for key in self._interpreter.get_signature_list()
-        }
-        self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
+        try:
+            self._runners = {
+                key: self._interpreter.get_signature_runner(key) for key in self._interpreter.get_signature_list()
+            }
+            self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
+        except _ENGINE_ERRORS as error:  # names in a damaged file are no text, or of nothing
+            raise BackendError(f"{self._name} cannot read the model's signatures: {one_line(error)}") from None
         self._report = BackendReport(
             engine=package,
             version=version,
@@ -273,8 +276,13 @@ def _allocated(interpreter: Any) -> bool:
 
 def _partitions(interpreter: Any) -> int | None:
     """Count the parts of the graph that a delegate computes; the engine has no public way to tell."""
-    details = getattr(interpreter, "_get_ops_details", None)
-    return None if details is None else sum(one["op_name"] == "DELEGATE" for one in details())
+    details: Callable[[], list[dict[str, Any]]] | None = getattr(interpreter, "_get_ops_details", None)
+    if details is None:
+        return None
+    try:
+        return sum(1 for one in details() if one["op_name"] == "DELEGATE")
+    except _ENGINE_ERRORS:  # it tells names of inner tensors too, which need not be text
+        return None
 
 
 def _without_effect(options: SessionOptions) -> list[str]:

@@ -25,6 +25,7 @@ from roformer_edge.runtime.inference import (
 )
 from roformer_edge.runtime.packing import window_size, windows
 from roformer_edge.runtime.session import BackendReport, Session
+from roformer_edge.sentence import SentenceHead
 from roformer_edge.tasks import Task, get_task
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Pipeline(ABC):
         tokenizer: The tokenizer of the model.
         config: The config of the model.
         limits: Lengths and batches; by default the model's positions bound the length.
+        sentence: How the graph makes one vector of a text, where it does.
 
     Attributes:
         notes: What was found when the bundle was loaded, for :meth:`backend_report`.
@@ -72,9 +74,15 @@ class Pipeline(ABC):
     noun: ClassVar[str] = "text"
 
     def __init__(
-        self, session: Session, tokenizer: EncodingTokenizer, config: RoFormerConfig, *, limits: Limits | None = None
+        self,
+        session: Session,
+        tokenizer: EncodingTokenizer,
+        config: RoFormerConfig,
+        *,
+        limits: Limits | None = None,
+        sentence: SentenceHead | None = None,
     ) -> None:
-        task = get_task(self.task)
+        task = get_task(self.task).pooled(sentence)
         limits = limits or Limits(max_length=config.max_position_embeddings, pad_id=config.pad_token_id or 0)
         self._model = TextModel(session, tokenizer, task, self._bound(limits, task, config))
         self._types = config.type_vocab_size
@@ -153,7 +161,7 @@ class Pipeline(ABC):
         return answers if isinstance(inputs, Iterator) else list(answers)
 
     def _batch_size(self, asked: int | None) -> int:
-        """The batch size that was asked for, or the largest with which inputs do not change each other's answers."""
+        """Choose the batch size asked for, or the largest with which inputs do not change each other's answers."""
         size = self._model.limits.batch_size if asked is None else asked
         check_count("batch_size", size)
         return size

@@ -1,4 +1,7 @@
-"""Feature extraction: one text in, the last layer's states out, of every token or as one vector."""
+"""Feature extraction: one text in, the last layer's states out, of every token or as one vector.
+
+Some graphs make the vector themselves, as the checkpoint or whoever deployed it says; they give nothing else.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.errors import UnknownNameError
+from roformer_edge.errors import OptionError, UnknownNameError, advice
 from roformer_edge.runtime.inference import EncodedRow, Outputs
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.texts import TextInput
+from roformer_edge.sentence import POOLER, VECTOR, SentenceHead
 
 Features = NDArray[np.float32]
 TextList = list[str] | list[tuple[str, str]] | list[TextInput]
@@ -72,28 +76,49 @@ class FeatureExtractor(Pipeline):
         Args:
             texts: A ``str``; a tuple of two for a pair; a list (or other collection) of such; or an iterator.
             pooling: ``None`` for the state of every token, ``[CLS]`` and ``[SEP]`` included; ``"mean"`` for their
-                mean; ``"first"`` for the state of ``[CLS]``. Padding is in none of them.
+                mean; ``"first"`` for the state of ``[CLS]``. Padding is in none of them. Left out for a graph
+                that makes vectors itself (``sentence``).
             batch_size: The most texts that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them.
 
         Returns:
-            float32 ``[tokens, hidden]``, with pooling ``[hidden]``; a list or a generator of such for many texts.
+            float32 ``[tokens, hidden]``, with pooling ``[hidden]``, of a graph that makes vectors ``[width]``; a list
+            or a generator of such for many texts.
 
         Raises:
             TextError: Something is not a text, or holds NUL or a lone surrogate.
             TextTooLongError: A text has more tokens than the model takes, and ``truncation`` is not set.
             UnknownNameError: No such pooling.
-            OptionError: ``batch_size`` is not a whole number of at least 1.
+            OptionError: ``batch_size`` is not a whole number of at least 1, or the graph would have to make such
+                vectors, or makes others.
             BackendError: The engine failed.
         """
-        if pooling not in POOLING:
-            raise UnknownNameError("pooling", pooling, [str(name) for name in POOLING])
-        reduce = POOLING[pooling]
+        output, reduce = self._reduction(pooling)
 
         def pick(encoding: EncodedRow, outputs: Outputs) -> Outputs:
-            return {_OUTPUT: reduce(outputs[_OUTPUT])}
+            return {output: reduce(outputs[output])}
 
         def respond(encodings: Sequence[EncodedRow], size: int) -> Iterator[Features]:
-            return (row[_OUTPUT] for row in self._model.run(encodings, size, pick))
+            return (row[output] for row in self._model.run(encodings, size, pick))
 
         return self._respond(texts, self._reader(truncation=truncation), respond, batch_size)
+
+    @property
+    def sentence(self) -> SentenceHead | None:
+        """How the graph makes one vector of a text; ``None`` where it gives the state of every token."""
+        return self._model.task.sentence
+
+    def _reduction(self, pooling: str | None) -> tuple[str, Callable[[Features], Features]]:
+        """Choose the output of the graph, and what is made of it."""
+        if self.sentence is not None:
+            if pooling not in (None, self.sentence.asked):
+                raise OptionError(
+                    "pooling", pooling, f"left out: the graph makes {self.sentence.description} of a text"
+                )
+            return VECTOR, _every
+        if pooling in POOLING:
+            return _OUTPUT, POOLING[pooling]
+        if pooling == POOLER:
+            made = advice(python=f"DeployOptions(pooling={POOLER!r})", command=f"deploy --pooling {POOLER}")
+            raise OptionError("pooling", pooling, f"mean, first or left out: the graph holds no pooler; {made} adds it")
+        raise UnknownNameError("pooling", str(pooling), [str(name) for name in POOLING])

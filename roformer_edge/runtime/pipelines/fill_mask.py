@@ -23,7 +23,7 @@ class Filled:
     """One token for one mask.
 
     Attributes:
-        token: As it stands in the vocabulary; ``##`` in front means that it continues a word.
+        token: The token as it stands in the vocabulary; ``##`` in front means that it continues a word.
         token_id: Its id.
         score: Its probability among all tokens.
         text: The text with this mask filled; other masks stay.

@@ -46,7 +46,7 @@ def read_examples(path: str | Path, measure: Measure[Any, Any], fields: FieldNam
 
     Args:
         path: A file, or ``"-"``; see :func:`~roformer_edge.validate.data.lines.read_lines`.
-        measure: Of the task; it decides what a line must hold.
+        measure: The measure of the task; it decides what a line must hold.
         fields: Which key of the file is which field.
 
     Raises:

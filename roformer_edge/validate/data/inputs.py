@@ -78,7 +78,7 @@ def read_rows(
     """Read the rows that a tokenizer is given for a task: texts, each with its pair or without.
 
     Args:
-        path: As for :func:`read_inputs`.
+        path: A file that :func:`read_inputs` takes.
         task: Names the fields.
         fields: Which key of the file is which field.
         find_problem: Tells why a model could not take a row.
@@ -117,7 +117,7 @@ def read_texts(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[str]:
     """Read the text of every line, one by one, whatever else there is.
 
     Raises:
-        DatasetError: As for :func:`read_inputs`.
+        DatasetError: What :func:`read_inputs` refuses.
     """
     return (line.string("text") for line in read_lines(path, fields))
 

@@ -50,8 +50,8 @@ class Line:
 
     Attributes:
         where: ``path:line``.
-        number: Of the line in the file, from 1.
-        values: By the keys of the file.
+        number: The number of the line in the file, from 1.
+        values: The values by the keys of the file.
         fields: Which key is which field.
         flat: Whether all values are strings because the file knows nothing else, as in CSV; numbers and lists are then
             read from them.
@@ -116,7 +116,7 @@ class Line:
         """Read the items of a list field, unchecked.
 
         Args:
-            name: Of the field.
+            name: The name of the field.
             of: What the items should be, for messages.
             least: The fewest items allowed.
 

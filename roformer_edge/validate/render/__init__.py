@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from roformer_edge._extras import require
-from roformer_edge.errors import OptionError, UnknownNameError
-from roformer_edge.validate.render.json import to_json
-from roformer_edge.validate.render.markdown import to_markdown
+from roformer_edge.errors import OptionError, OutputError, UnknownNameError
+from roformer_edge.temporary import TemporaryPath, write_file
+from roformer_edge.validate.render.json import overview_json, to_json
+from roformer_edge.validate.render.markdown import overview_markdown, to_markdown
+from roformer_edge.validate.render.overview import folder_of
 from roformer_edge.validate.report import Report
 
 
@@ -21,19 +23,34 @@ def _to_html(report: Report) -> str:
     return to_html(report)
 
 
+def _overview_html(reports: Sequence[Report]) -> str:
+    require("jinja2", "to write report.html")
+    from roformer_edge.validate.render.html import overview_html
+
+    return overview_html(reports)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Renderer:
-    """The file that a form is written to, what makes its content, and the package that this needs beside numpy."""
+    """A form.
+
+    Attributes:
+        file_name: The file that it is written to.
+        render: Makes the content.
+        overview: Makes what stands above the reports of several candidates.
+        needs: The package that this needs beside numpy.
+    """
 
     file_name: str
     render: Callable[[Report], str]
+    overview: Callable[[Sequence[Report]], str]
     needs: str | None = None
 
 
 RENDERERS = {
-    "json": Renderer(file_name="report.json", render=to_json),
-    "markdown": Renderer(file_name="report.md", render=to_markdown),
-    "html": Renderer(file_name="report.html", render=_to_html, needs="jinja2"),
+    "json": Renderer(file_name="report.json", render=to_json, overview=overview_json),
+    "markdown": Renderer(file_name="report.md", render=to_markdown, overview=overview_markdown),
+    "html": Renderer(file_name="report.html", render=_to_html, overview=_overview_html, needs="jinja2"),
 }
 
 
@@ -45,6 +62,7 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
 
     Raises:
         OptionError: The folder is the bundle's own, or lies in it.
+        OutputError: The folder cannot be written.
         MissingDependencyError: A form needs a package that is not installed.
         UnknownNameError: There is no such form.
     """
@@ -56,6 +74,11 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
             raise UnknownNameError("form of report", form, RENDERERS)
         if package := RENDERERS[form].needs:
             require(package, f"to write {RENDERERS[form].file_name}")
+        place = Path(folder) / RENDERERS[form].file_name
+        if place.is_dir():
+            raise OutputError(f"cannot write {place}: it is a folder")
+        with TemporaryPath(place) as temporary:
+            write_file(temporary.path, (), place)
 
 
 def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tuple(RENDERERS)) -> list[Path]:
@@ -70,20 +93,39 @@ def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tupl
         The files, in the order of ``forms``.
 
     Raises:
-        OSError: The folder cannot be written; no half-written file is left.
+        OutputError: The folder cannot be written; no half-written file is left.
         MissingDependencyError: A form needs a package that is not installed.
     """
-    folder = Path(folder)
-    rows = [RENDERERS[form] for form in forms]
-    contents = {folder / row.file_name: row.render(report).encode("utf-8") for row in rows}
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.partial") for path in contents}
-    try:
-        for path, content in contents.items():
-            temporary[path].write_bytes(content)
-        for path in contents:
-            temporary[path].replace(path)
-    finally:
-        for leftover in temporary.values():
-            leftover.unlink(missing_ok=True)
+    return _write(Path(folder), {row.file_name: row.render(report) for row in map(RENDERERS.__getitem__, forms)})
+
+
+def write_reports(reports: Sequence[Report], folder: str | Path, forms: Sequence[str] = tuple(RENDERERS)) -> list[Path]:
+    """Write the reports of several candidates, each in a folder of its own, and what puts them side by side.
+
+    Args:
+        reports: One report at least, from ``runner.compare_all``; one alone is written like :func:`write_report`.
+        folder: Made where absent.
+        forms: Keys of ``RENDERERS``; all of them by default.
+
+    Returns:
+        The files in ``folder`` itself, in the order of ``forms``.
+
+    Raises:
+        OutputError, MissingDependencyError: See :func:`write_report`.
+    """
+    if len(reports) == 1:
+        return write_report(reports[0], folder, forms)
+    for number, report in enumerate(reports, start=1):
+        write_report(report, Path(folder) / folder_of(number), forms)
+    return _write(Path(folder), {row.file_name: row.overview(reports) for row in map(RENDERERS.__getitem__, forms)})
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    contents = {folder / name: text.encode("utf-8") for name, text in texts.items()}
+    with ExitStack() as stack:
+        temporary = [stack.enter_context(TemporaryPath(path)) for path in contents]
+        for place, (path, content) in zip(temporary, contents.items(), strict=True):
+            write_file(place.path, (content,), path)
+        for place in temporary:
+            place.publish()
     return list(contents)

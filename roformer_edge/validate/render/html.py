@@ -18,6 +18,7 @@ from roformer_edge.validate import format as formats
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.excerpts import Excerpt, Mark
 from roformer_edge.validate.render import svg
+from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
     capital,
     confused_pairs,
@@ -67,6 +68,11 @@ def to_html(report: Report) -> str:
             judged=judged(report),
         )
     )
+
+
+def overview_html(reports: Sequence[Report]) -> str:
+    """Render a page with several candidates side by side and links to the page of each."""
+    return _environment().get_template("overview.html").render(overview=overview(reports))
 
 
 @dataclass(frozen=True, kw_only=True)

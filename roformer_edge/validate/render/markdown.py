@@ -19,6 +19,7 @@ from roformer_edge.validate.format import (
     size,
     valued,
 )
+from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
     capital,
     confused_pairs,
@@ -59,6 +60,32 @@ def to_markdown(report: Report) -> str:
         *_provenance(report),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def overview_markdown(reports: Sequence[Report]) -> str:
+    """Render several candidates side by side, with links to the report of each."""
+    words = overview(reports)
+    head = ("", "reference", *(column.title for column in words.candidates))
+    rows = [
+        (row.label, row.reference, *(_cell(cell.candidate, cell.remark) for cell in row.cells)) for row in words.rows
+    ]
+    rows.append(("Verdict", "–", *(f"{_SIGNS[one.verdict.state]} {one.verdict.title}" for one in words.candidates)))
+    lines = [f"- reference: {as_markdown(words.reference)}"] + [
+        f"- [{one.title}]({one.folder}/report.md): {as_markdown(one.name)}, {as_markdown(one.made)}. "
+        f"{as_markdown(one.verdict.sentence)} {as_markdown(one.verdict.caution, 300)}"
+        for one in words.candidates
+    ]
+    parts = [
+        f"# {as_markdown(words.title)}",
+        as_markdown(words.lede),
+        _table(head, rows, numbers=len(head) - 1),
+        "\n".join(lines),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(value: str, remark: str) -> str:
+    return f"{value} ({as_markdown(remark)})" if remark else value
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 3) -> str:

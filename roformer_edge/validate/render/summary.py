@@ -32,7 +32,7 @@ class Verdict:
     """The one thing to know.
 
     Attributes:
-        state: For the colour and the sign.
+        state: The verdict that colour and sign follow.
         title: Two or three words.
         sentence: The drop, beside the budget.
         caution: How far the data carry that, one sentence.

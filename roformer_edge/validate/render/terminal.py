@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from roformer_edge.escape import visible
 from roformer_edge.validate.format import change, counted, signed, significant
+from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import capital, figure_headline, headlines, task_sections, title, verdict
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.sections import Breakdown, Part
@@ -40,6 +41,28 @@ def summary_table(report: Report) -> str:
         *textwrap.wrap(f"{words.title}. {words.sentence}", COLUMNS),
         *textwrap.wrap(words.caution, COLUMNS),
     ]
+    return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
+
+
+def overview_table(reports: Sequence[Report]) -> str:
+    """Render the headline figures and the verdicts of several candidates side by side; one alone with its losses."""
+    if len(reports) == 1:
+        return summary_table(reports[0])
+    words = overview(reports)
+    columns = words.candidates
+    rows = [
+        ("", "reference", *(column.title for column in columns)),
+        *((fit(row.label, 34), row.reference, *(cell.candidate for cell in row.cells)) for row in words.rows),
+    ]
+    parts = [
+        fit(words.title, COLUMNS),
+        fit(words.lede, COLUMNS),
+        "",
+        *aligned(rows, align="<" + ">" * (len(columns) + 1)),
+    ]
+    for one in columns:
+        text = f"{one.title}, {one.name}, {one.made}: {one.verdict.title}. {one.verdict.sentence} {one.verdict.caution}"
+        parts += ["", *textwrap.wrap(visible(text), COLUMNS)]
     return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
 
 

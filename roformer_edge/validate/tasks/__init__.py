@@ -43,7 +43,7 @@ def measure_of(task: str, labels: Sequence[str] = (), problem_type: str | None =
     Args:
         task: A name of ``tasks.TASKS``.
         labels: Names of what the model chooses from, in the order of its outputs.
-        problem_type: Of a text classifier, as in ``config.json``; ``None`` for one label of several.
+        problem_type: The kind of a text classifier, as in ``config.json``; ``None`` for one label of several.
 
     Raises:
         ComparisonError: What is lost in the task cannot be measured.

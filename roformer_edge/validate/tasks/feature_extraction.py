@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import ComparisonError
+from roformer_edge.sentence import POOLINGS
 from roformer_edge.validate.data.examples import Example, spread_sample
 from roformer_edge.validate.data.inputs import Inputs, Problem, too_long
 from roformer_edge.validate.data.lines import Line
@@ -36,7 +37,7 @@ POOL = 1000
 _TOGETHER = 256  # texts whose similarities with the others are held at once
 # of similarities, below which two neighbours are as near as each other
 _TIE = 1e-6
-# how the vector of a text is made of its tokens' states
+# how the vector of a text is made of its tokens' states, where the graph does not make it
 POOLING = "mean"
 
 
@@ -45,7 +46,7 @@ class VectorDetail(Detail):
     """What is known of sentence vectors besides their figures.
 
     Attributes:
-        pooling: How a vector was made of the states of a text.
+        pooling: What the vector of a text is, in a few words.
         pool: Number of texts among which neighbours were looked for.
         nearest: How many neighbours were looked for.
         worst_cosine: The smallest cosine between both sides' vectors of one text.
@@ -84,6 +85,10 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
         name="Spearman", formula=lambda rows, weights: spearman(rows[:, GOLD], rows[:, SIMILARITY], weights)
     )
 
+    def __init__(self, labels: Sequence[str] = ()) -> None:
+        super().__init__(labels)
+        self._vector = POOLINGS[POOLING]
+
     def read_gold(self, line: Line) -> float | None:
         """Read the gold similarity of a pair under ``score``, where there is one."""
         named = line.fields.given.get("score", "score") in line.values
@@ -96,8 +101,19 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
             raise ComparisonError(f"{scored} of {len(examples)} examples are pairs with a score; give all or none one")
         return (self.against_gold, *self.metrics) if scored else self.metrics
 
+    def method_of(self, pipeline: Any) -> str:
+        """Say how the vector of a text is made."""
+        return POOLINGS[POOLING] if pipeline.sentence is None else str(pipeline.sentence.description)
+
     def check_sides(self, reference: Predictor, candidate: Predictor) -> None:
-        """Accept any two sides: there are no labels to be compared."""
+        """Refuse sides that are known to make vectors in different ways; there are no labels to be compared."""
+        first, second = reference.method, candidate.method
+        if first and second and first != second:
+            raise ComparisonError(
+                f"{reference.name} makes {first} of a text, and {candidate.name} makes {second}: vectors of "
+                "one kind are compared"
+            )
+        self._vector = first or second or POOLINGS[POOLING]
 
     def find_problem(self, tokenizer: Any, limit: int, inputs: Inputs, *, truncation: bool) -> Problem | None:
         """Find texts that are too long; a text and its pair are read one by one."""
@@ -107,7 +123,8 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
     def ask(self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool) -> Sequence[Vectors]:
         """Ask for the vector of every text, and of its pair by itself."""
         texts = [text for value in inputs for text in value.values()]
-        vectors = iter(pipeline(texts, pooling=POOLING, batch_size=batch_size, truncation=truncation))
+        pooling = POOLING if pipeline.sentence is None else None
+        vectors = iter(pipeline(texts, pooling=pooling, batch_size=batch_size, truncation=truncation))
         return [np.stack([next(vectors) for _ in value]) for value in inputs]
 
     def collect(self, side: Predictor, inputs: Sequence[Inputs], answers: Sequence[Any]) -> Sequence[Vectors]:
@@ -184,7 +201,7 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
         above = np.triu_indices(len(pool), 1) if len(pool) > 1 else (np.array([0]), np.array([0]))
         similar = [(_units(side)[pool] @ _units(side)[pool].T)[above].astype(np.float32) for side in (ours, theirs)]
         return VectorDetail(
-            pooling=POOLING,
+            pooling=self._vector,
             pool=len(pool),
             nearest=max(1, min(NEAREST, len(pool) - 1)),
             worst_cosine=float(row_cosines(ours.astype(np.float64), theirs.astype(np.float64)).min()),
@@ -200,8 +217,8 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
         return [
             Section(
                 title="How far the similarities moved",
-                lede=f"Cosines of the vectors of two texts, among {detail.pool:,} texts; a vector is the "
-                f"{detail.pooling} of its tokens' states. The worst vector keeps a cosine of "
+                lede=f"Cosines of the vectors of two texts, among {detail.pool:,} texts; a vector is "
+                f"{detail.pooling}. The worst vector keeps a cosine of "
                 f"{decimal(detail.worst_cosine, 4)} with the reference’s.",
                 blocks=(
                     Distribution(

@@ -57,8 +57,8 @@ class GuessedRow:
     """A row of the graph, where tokens are to be guessed in it, and which are right.
 
     Attributes:
-        ids, type_ids: As the graph takes them.
-        positions: Of the logits that guess, ascending.
+        ids, type_ids: What the graph takes.
+        positions: The positions of the logits that guess, ascending.
         expected: The id of the right token for each position.
         places: The characters of each.
     """

@@ -59,7 +59,7 @@ class Comparison:
         scores: How good the reference's and the candidate's answer are; larger is better.
         same: Whether both sides gave the same answer.
         difference: How far the outputs behind the answers lie apart.
-        margin: By how much the reference preferred its own answer to the candidate's; 0 where they are the same.
+        margin: The reference's preference for its own answer over the candidate's; 0 where they are the same.
     """
 
     scores: tuple[Floats, Floats]
@@ -186,7 +186,7 @@ class Measure(ABC, Generic[Gold, Answer]):
         """Find what of an input a model could not take, without the model.
 
         Args:
-            tokenizer: Of the model.
+            tokenizer: The tokenizer of the model.
             limit: The most tokens of one row.
             inputs: What would be asked.
             truncation: Whether long texts are cut.
@@ -195,6 +195,10 @@ class Measure(ABC, Generic[Gold, Answer]):
             return None
         tokens = max(len(tokenizer.encode_text(*row).ids) for row in input_rows(self.row, inputs))
         return too_long(tokens, limit) if tokens > limit else None
+
+    def method_of(self, pipeline: Any) -> str:
+        """Say how a pipeline comes from outputs to answers, where there are several ways; else nothing."""
+        return ""
 
     # asking
 
@@ -221,9 +225,9 @@ class Measure(ABC, Generic[Gold, Answer]):
         """Compute the row of statistics ``[examples, columns]`` of every answer of one side.
 
         Args:
-            examples: With their gold answers.
-            answers: Of the side at hand.
-            reference: Of the reference, for tasks whose standard is the reference itself.
+            examples: The examples with their gold answers.
+            answers: The answers of the side at hand.
+            reference: The answers of the reference, for tasks whose standard is the reference itself.
         """
 
     @abstractmethod

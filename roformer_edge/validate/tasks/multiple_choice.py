@@ -32,7 +32,7 @@ class PositionScores:
     """Questions whose right choice stands at one position, and how often either side made the choice there.
 
     Attributes:
-        position: From 1.
+        position: The place among the choices, from 1.
         questions: Whose right choice stands there.
         reference, candidate: Share of them that are answered rightly.
         reference_chose, candidate_chose: How often a side chose this position, rightly or not.
@@ -236,7 +236,7 @@ def _at_position(index: int, gold: NDArray[Any], reference: NDArray[Any], candid
 
 
 def _letter(index: int) -> str:
-    """A, B, C ... and beyond Z the number."""
+    """Name a choice A, B, C ... and beyond Z by its number."""
     return chr(ord("A") + index) if index < 26 else str(index + 1)
 
 

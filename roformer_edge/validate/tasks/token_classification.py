@@ -47,7 +47,7 @@ class TaggedText(NamedTuple):
     """What a side found in one text.
 
     Attributes:
-        entities: As the runtime joins them; an inside label without its beginning begins an entity.
+        entities: The entities as the runtime joins them; an inside label without its beginning begins an entity.
         strict: Only those that begin (and end, where the labels say so) as their labels demand; the same as
             ``entities`` where it is ``None``.
         scores: The probability of each token's label.

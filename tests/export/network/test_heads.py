@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from roformer_edge.config import SUMMARIES
-from roformer_edge.export.network.weights import Weights, half_split_order
+from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import check_parity
 from roformer_edge.tasks import TASKS, get_task
 from tests.export.conftest import SHAPES
@@ -31,15 +30,3 @@ def test_every_summary_of_multiple_choice(make_checkpoint, summary):
     checkpoint = make_checkpoint(task, extra={"summary_type": summary})
     model = NumpyModel(Weights(config=checkpoint.config, arrays=checkpoint.arrays), task)
     assert check_parity(model, reference_answers(checkpoint, task), checkpoint.config, task).absolute_difference < 2e-5
-
-
-def test_every_part_is_marked(make_checkpoint):
-    task = get_task("text-classification")
-    checkpoint = make_checkpoint(task)
-    marks = NumpyModel(Weights(config=checkpoint.config, arrays=checkpoint.arrays), task).marks
-    assert {"embeddings", "layer.0", "layer.1", "layer.2", "head.dense", "layer.0.ffn.up"} <= set(marks)
-
-
-def test_half_split_order_keeps_heads_apart():
-    assert half_split_order(2, 4).tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
-    assert np.array_equal(np.sort(half_split_order(3, 6)), np.arange(18))

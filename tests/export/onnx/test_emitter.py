@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 
 import numpy as np
 import onnx
@@ -12,17 +10,15 @@ import pytest
 
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import ACTIVATIONS, SUMMARIES, RoFormerConfig
-from roformer_edge.errors import ExportError, ParityError, UnknownNameError, UnsupportedModelError
+from roformer_edge.errors import ExportError, UnknownNameError, UnsupportedModelError
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.export.onnx.session import GraphSession
 from roformer_edge.export.parity import check_parity, probe_feeds
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import Decision, get_recipe, resolve
+from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
-from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import TASKS, Task, get_task
 from tests.export.conftest import SHAPES, TASK, reference_logits, reference_outputs
 from tests.onnx_export import export_onnx, float_graph, recipe_options, reference_answers
@@ -172,56 +168,6 @@ def test_batch_and_length_are_free_and_inputs_may_be_int32(make_checkpoint):
         assert difference < 1e-5
 
 
-def test_static_calibration_does_not_see_padding(make_checkpoint):
-    checkpoint = make_checkpoint()
-    feeds = list(probe_feeds(checkpoint.config, TASK))[-1]
-    padded = {name: np.concatenate([array, np.zeros((1, 4), np.int64)], axis=1) for name, array in feeds.items()}
-    padded = {name: array[:, -60:] for name, array in padded.items()}
-    bare = {name: array[:, :-4] for name, array in padded.items()}
-    options = recipe_options("int8-static")
-    first = export_onnx(checkpoint, TASK, options, batches=lambda: [padded]).calibration
-    second = export_onnx(checkpoint, TASK, options, batches=lambda: [bare]).calibration
-    assert first.digest == second.digest
-    for name, bounds in first.ranges.items():
-        np.testing.assert_allclose(bounds, second.ranges[name], atol=1e-4, err_msg=name)
-
-
-def test_decisions_list_every_scope_and_say_why_it_stays_float(make_checkpoint):
-    checkpoint = make_checkpoint(embedding_size=24)
-    exported = export_onnx(checkpoint, TASK, recipe_options("int8-dynamic"))
-    schemes = {decision.scope.name: decision.scheme for decision in exported.decisions}
-    assert set(schemes) == {scope.name for scope in scopes_of(checkpoint.config, TASK)}
-    assert {name for name, scheme in schemes.items() if scheme == "float32"} == {"embeddings.type", "head.output"}
-    assert all(decision.reason for decision in exported.decisions)
-    assert schemes["embeddings.word"] == "int8-rows"
-
-
-def test_a_stored_rotary_table_is_used_with_its_rounding(make_checkpoint):
-    checkpoint = make_checkpoint()
-    name = "roformer.encoder.embed_positions.weight"
-    rounded = checkpoint.arrays[name].astype(np.float16).astype(np.float32)
-    graph = float_graph(dataclasses.replace(checkpoint, arrays={**checkpoint.arrays, name: rounded}), TASK)
-    assert (np.concatenate([graph.tensors["rotary/sin"], graph.tensors["rotary/cos"]], axis=1) == rounded).all()
-
-
-def test_quantised_weights_are_stored_in_bytes(make_checkpoint):
-    checkpoint = make_checkpoint()
-    model = onnx.load_model_from_string(exported_bytes(checkpoint, "int8-dynamic"))
-    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    for scope in scopes_of(checkpoint.config, TASK):
-        if scope.name in ("embeddings.type", "head.output", "layer.2.attention.qkv"):
-            continue
-        assert kinds[f"{scope.name}/weight"] == onnx.TensorProto.INT8, scope.name
-    assert kinds["layer.2.attention.q/weight"] == kinds["layer.2.attention.kv/weight"] == onnx.TensorProto.INT8
-
-
-def test_scopes_that_share_an_input_share_its_quantisation(make_checkpoint):
-    checkpoint = make_checkpoint()
-    model = onnx.load_model_from_string(exported_bytes(checkpoint, "int8-dynamic"))
-    sources = [node.input[0] for node in model.graph.node if node.op_type == "DynamicQuantizeLinear"]
-    assert len(sources) == len(set(sources))
-
-
 def test_names_are_stable(make_checkpoint):
     checkpoint = make_checkpoint(num_hidden_layers=2)
     names = [node.name for node in float_graph(checkpoint, TASK).nodes]
@@ -284,40 +230,6 @@ def test_outlier_channels_are_equalised(make_checkpoint):
     assert error(outliers, "int8-dynamic", None) < 1.3 * error(plain, "int8-dynamic", None)
 
 
-def test_same_checkpoint_gives_the_same_bytes(make_checkpoint):
-    checkpoint = make_checkpoint()
-    assert float_graph(checkpoint, TASK).to_bytes() == float_graph(checkpoint, TASK).to_bytes()
-
-
-def test_the_first_wrong_tensor_is_named(make_checkpoint):
-    checkpoint = make_checkpoint()
-    arrays = dict(checkpoint.arrays)
-    name = "roformer.encoder.layer.1.output.dense.weight"
-    arrays[name] = arrays[name] * np.linspace(0.99, 1.01, 48, dtype=np.float32)[:, None]
-    graph = float_graph(dataclasses.replace(checkpoint, arrays=arrays), TASK)
-    with pytest.raises(ParityError) as caught:
-        check_parity(graph, reference_answers(checkpoint, TASK), checkpoint.config, TASK)
-    assert caught.value.tensor == "layer.1"
-    assert caught.value.absolute > caught.value.tolerance == TASK.tolerance
-
-
-def test_static_ranges_must_be_there(make_checkpoint):
-    checkpoint = make_checkpoint()
-    decisions: dict[str, Decision] = resolve(get_recipe("int8-static"), scopes_of(checkpoint.config, TASK))
-    weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays, decisions=decisions)
-    with pytest.raises(ExportError, match=r"needs the calibrated range of 'layer.0.attention.qkv'"):
-        build_graph(weights, TASK, recipe_options("int8-static"))
-
-
-def test_the_range_of_the_first_position_is_its_own(make_checkpoint):
-    checkpoint = make_checkpoint()
-    batches = [flat(feeds) for feeds in probe_feeds(checkpoint.config, TASK)]
-    ranges = export_onnx(checkpoint, TASK, recipe_options("int8-static"), batches=lambda: batches).calibration.ranges
-    every, first = ranges["layer.2.attention.qkv"], ranges["layer.2.attention.qkv.first"]
-    assert every[0] <= first[0] < first[1] <= every[1]
-    assert every != first
-
-
 def empty_graph(
     config: RoFormerConfig, task: Task, options: ExportOptions | None = None, **arrays: np.ndarray
 ) -> Graph:
@@ -346,36 +258,3 @@ def test_decoders_and_unknown_dtypes_are_refused():
     narrow = dataclasses.replace(recipe_options("fp32"), index_dtype="int16")
     with pytest.raises(UnknownNameError, match="int64, int32"):
         empty_graph(RoFormerConfig(), TASK, narrow)
-
-
-def test_session_on_the_graph_equals_session_on_its_bytes(make_checkpoint):
-    graph = float_graph(make_checkpoint(), TASK)
-    feeds = next(probe_feeds(RoFormerConfig(vocab_size=120), TASK))
-    inner = GraphSession(graph, ["layer.0"])(feeds)
-    assert inner["layer.0"].shape == (*feeds["input_ids"].shape, 48)
-    np.testing.assert_allclose(inner["logits"], run_bytes(graph.to_bytes(), feeds), atol=1e-6)
-
-
-def test_exporting_needs_no_torch(make_checkpoint):
-    checkpoint = make_checkpoint()
-    code = f"""
-import sys
-sys.modules["torch"] = None
-import importlib.util
-find = importlib.util.find_spec
-importlib.util.find_spec = lambda name, package=None: None if name == "torch" else find(name, package)
-from roformer_edge.export.artifact import ExportOptions
-from roformer_edge.export.exporter import export_checkpoint
-from roformer_edge.export.onnx.emitter import build_graph
-from roformer_edge.checkpoint.loading import load_checkpoint
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import get_recipe
-from roformer_edge.tasks import get_task
-task = get_task("text-classification")
-checkpoint = load_checkpoint({str(checkpoint.source_directory)!r}, task)
-options = ExportOptions(recipe=get_recipe("int8-dynamic"), preset=get_preset("x86"))
-exported = export_checkpoint(checkpoint, task, options, build=build_graph, answers=None)
-print(exported.parity.checked, len(exported.artifact.to_bytes()) > 1000, exported.parity.reference)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("False True torch is not installed")

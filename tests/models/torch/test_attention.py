@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.models.torch.attention import additive_mask, rotate
 
 

@@ -10,6 +10,7 @@ import torch
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import ACTIVATIONS, RoFormerConfig
 from roformer_edge.errors import TextTooLongError, UnknownNameError
+from roformer_edge.models.torch.encoder import ACTIVATIONS as FUNCTIONS
 from roformer_edge.models.torch.encoder import RoFormerModel
 from roformer_edge.models.torch.heads import RoFormerForMaskedLM, RoFormerForSequenceClassification
 from tests.models.torch.noise import TOLERANCE, noisy
@@ -232,3 +233,7 @@ class TestRoFormerV2:
         again = RoFormerForMaskedLM.from_pretrained(model.save_pretrained(tmp_path))
         with torch.no_grad():
             assert torch.equal(again(ids).logits, model(ids).logits)
+
+
+def test_every_function_is_there():
+    assert FUNCTIONS.keys() == set(ACTIVATIONS.values())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from roformer_edge.checkpoint.rotary import rotary_table
+from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.models.torch.encoder import RoFormerModel
 from tests.models.torch.noise import TOLERANCE, noisy
 

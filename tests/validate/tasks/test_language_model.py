@@ -93,8 +93,8 @@ class Model:
     def __init__(self, logits):
         self.tokenizer, self._logits = self.Tokenizer(), logits
 
-    def run(self, rows, batch_size, pick):
-        return [pick(row, {"logits": self._logits}) for row in rows]
+    def run(self, rows, batch_size, pick, positions):
+        return [pick(row, {"logits": self._logits[positions(row)]}) for row in rows]
 
 
 def test_probabilities_are_among_the_tokens_that_there_are():

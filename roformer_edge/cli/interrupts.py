@@ -1,0 +1,58 @@
+"""Ctrl-C and other requests to stop: one exception, at a moment at which it does no harm."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+# seconds after which a request that came during an import is looked at again
+_PATIENCE = 0.01
+_IMPORT_FRAMES = "<frozen importlib._bootstrap"
+
+
+class Interrupts:
+    """Within the block SIGINT, SIGTERM and SIGHUP raise ``KeyboardInterrupt``, but never in the midst of an import.
+
+    Modules in C and C++ run Python while they are imported, and do not bear an exception from it: some turn it into
+    another one, some end the process, and Python itself then ends by the signal without a word. Signals that the
+    parent ignores, as ``nohup`` does, stay ignored.
+
+    Attributes:
+        came: Whether there was one.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # there is no SIGHUP on Windows
+            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        while frame is not None:
+            if frame.f_code.co_filename.startswith(_IMPORT_FRAMES):
+                threading.Timer(_PATIENCE, _send_again, (number,)).start()
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+
+
+def _send_again(number: int) -> None:
+    """Send a signal to the main thread, so that it also ends what waits for the system."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:  # Windows
+        signal.raise_signal(number)

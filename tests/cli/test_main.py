@@ -1,0 +1,126 @@
+"""The command line as a whole: usage, exit codes, streams."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from roformer_edge._version import __version__
+from roformer_edge.cli import tokenize
+from roformer_edge.cli.main import COMMANDS
+from roformer_edge.errors import BudgetExceededError, OptionError, RoformerEdgeError
+from tests.cli.conftest import in_a_process
+from tests.tiny_checkpoint import TEXTS, write_lines
+
+
+def test_version_help_and_wrong_usage():
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "roformer_edge", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run("--version").stdout == f"roformer-edge {__version__}\n"
+    assert "deploy" in run("--help").stdout
+    assert run().returncode == 2
+    assert run("deploy").returncode == 2
+
+
+def test_a_reader_that_goes_away_is_no_error(bundle, tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [{"text": text} for text in TEXTS * 200])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "roformer_edge", "run", str(bundle), "--input", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "--top-k", "x", "b"], ["bench", "--lengths", "8,x", "b"], ["export"], ["unheard-of"], []]
+)
+def test_wrong_usage_is_one_line_too(cli, capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        cli(*words)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(r"roformer-edge[ a-z]*: error: .+ \(see roformer-edge[ a-z]* --help\)\n", error)
+    assert "_numbers" not in error
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("setting", [ASCII, {"PYTHONIOENCODING": "latin-1"}], ids=["C locale", "latin-1 pipe"])
+def test_answers_are_utf8_in_every_locale(bundle, setting):
+    process = in_a_process("run", bundle, "今天", env={**os.environ, **setting})
+    process.stdout.reconfigure(encoding="utf-8")
+    out, err = process.communicate(timeout=120)
+    assert err == ""
+    assert json.loads(out)["text"] == "今天"
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "code", "says"),
+    [
+        (0, [], 1, "roformer-edge: error: <standard input>:1: no example in the file"),
+        (1, ["今天"], 0, ""),
+        (2, ["a\udc80b"], 1, ""),
+    ],
+    ids=["input", "output", "errors"],
+)
+def test_closed_streams(bundle, closed, words, code, says):
+    process = in_a_process("run", bundle, *words, preexec_fn=lambda: os.close(closed), stdin=subprocess.DEVNULL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code
+    assert out == ""
+    assert err.startswith(says)
+    assert err.count("\n") == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (OptionError("index_dtype", "int8", "int64 or int32"), 1, "--inputs must be int64 or int32, found int8"),
+        (OptionError("batch_size", 0), 1, "--batch-size must be a whole number of at least 1, found 0"),
+        (OptionError("--limit", "a\nb"), 1, "--limit must be a whole number of at least 1, found a\\nb"),
+        (BudgetExceededError("accuracy dropped"), 3, "accuracy dropped"),
+        (RoformerEdgeError("two\nlines"), 1, "two lines"),
+        (FileNotFoundError(2, "No such file or directory", "dev.jsonl"), 1, "No such file or directory: dev.jsonl"),
+        (MemoryError(), 1, "out of memory; use a smaller batch or a smaller model"),
+        (KeyboardInterrupt(), 130, "interrupted; nothing was left half-written"),
+    ],
+    ids=repr,
+)
+def test_errors_are_one_line_and_a_code(cli, monkeypatch, error, code, says):
+    def run(args: object) -> int:
+        raise error
+
+    monkeypatch.setattr(tokenize, "run", run)
+    outcome = cli("tokenize", "checkpoint")
+    assert (outcome.code, outcome.out, outcome.err) == (code, "", f"roformer-edge: error: {says}\n")
+
+
+def test_what_nobody_expected_is_not_hidden(cli, monkeypatch):
+    monkeypatch.setattr(tokenize, "run", lambda args: {}["absent"])
+    with pytest.raises(KeyError, match="absent"):
+        cli("tokenize", "checkpoint")
+
+
+def test_every_command_is_there_with_what_it_does():
+    done = subprocess.run([sys.executable, "-m", "roformer_edge", "--help"], capture_output=True, text=True, check=True)
+    for name, (module, summary) in COMMANDS.items():
+        assert f"  {name:<10} {summary}\n" in done.stdout
+        made = importlib.import_module(module)
+        parser = argparse.ArgumentParser()
+        made.add_arguments(parser)
+        assert callable(made.run)

@@ -1,0 +1,75 @@
+"""Progress is a line that rewrites itself on a terminal, and silence elsewhere."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+
+from roformer_edge.cli import progress
+from roformer_edge.cli.progress import ProgressLine
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def lines(stream: StringIO) -> list[str]:
+    """What was on the terminal's line, one after the other."""
+    first, *rest = stream.getvalue().split("\r\x1b[K")
+    assert first == ""
+    return rest
+
+
+def test_a_terminal_sees_the_stage_and_how_far_it_is(clock: list[float]) -> None:
+    stream = Terminal()
+    with ProgressLine(stream) as line:
+        line.stage("calibrate")
+        line.step(75, 300)
+        clock[0] += 1
+        line.step(7, None)
+    assert lines(stream) == [
+        "calibrate ...",
+        f"calibrate    [{'#' * 6}{' ' * 18}] 75/300",
+        "calibrate    7",
+        "",  # nothing is left of it
+    ]
+
+
+def test_steps_that_come_too_fast_are_left_out_but_for_the_last(clock: list[float]) -> None:
+    stream = Terminal()
+    line = ProgressLine(stream)
+    for done in range(1, 101):
+        line.step(done, 100)
+        clock[0] += 0.011
+    shown = [int(text.split()[-1].partition("/")[0]) for text in lines(stream)]
+    assert shown == [*range(1, 100, 10), 100]
+
+
+def test_the_line_is_cleared_after_an_error() -> None:
+    stream = Terminal()
+
+    def work() -> None:
+        with ProgressLine(stream) as line:
+            line.stage("quantize")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert lines(stream)[-1] == ""
+
+
+def test_a_pipe_sees_nothing() -> None:
+    stream = StringIO()
+    with ProgressLine(stream) as line:
+        line.stage("calibrate")
+        line.step(1, 1)
+    assert stream.getvalue() == ""

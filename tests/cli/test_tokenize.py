@@ -1,0 +1,29 @@
+"""``tokenize``: the same tokens from a checkpoint and from its bundle."""
+
+from __future__ import annotations
+
+import shutil
+
+from tests.cli.conftest import rows
+
+
+def test_tokenize_gives_the_same_for_checkpoint_and_bundle(cli, checkpoint, bundle):
+    row = rows(cli("tokenize", checkpoint, "天气很好。"))[0]
+    assert row["tokens"] == ["[CLS]", "天气", "很", "好", "。", "[SEP]"]
+    assert ["天气很好。"[start:end] for start, end in row["offsets"][1:-1]] == row["tokens"][1:-1]
+    assert rows(cli("tokenize", bundle, "天气很好。"))[0] == row
+
+
+def test_tokenize_uses_the_files_that_a_bundle_has(cli, checkpoint, tmp_path):
+    source = shutil.copytree(checkpoint, tmp_path / "source")
+    (source / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    for place in (source, tmp_path / "bundle", tmp_path / "bundle.rfe"):
+        if place.name == "bundle":
+            assert cli("export", source, "--out", place).code == 0
+        elif place.suffix:
+            assert cli("bundle", "pack", tmp_path / "bundle", place).code == 0
+        assert rows(cli("tokenize", place, "天气好"))[0]["tokens"] == ["[CLS]", "[UNK]", "[UNK]", "好", "[SEP]"]
+
+
+def test_a_bundle_knows_its_own_tokenizer(cli, bundle):
+    assert "--tokenizer must be left out for a bundle" in cli("tokenize", bundle, "今天", "--tokenizer", "slow").error

@@ -1,0 +1,89 @@
+"""``validate``: what is compared with what, and the gate."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import leftovers
+from tests.tiny_checkpoint import LABELS, TEXTS, write_lines
+
+
+def test_validate_compares_with_checkpoint_or_bundle(cli, checkpoint, bundle, data, tmp_path):
+    candidate = tmp_path / "fp32"
+    assert cli("export", checkpoint, "--out", candidate).code == 0
+    for reference in (checkpoint, candidate):
+        words = ("--reference", reference, "--data", data, "--report", tmp_path / "report")
+        assert cli("validate", candidate, *words).code == 0
+        assert leftovers(tmp_path / "report") == ["report.html", "report.json", "report.md"]
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["agreement"] == {"equal": len(TEXTS), "total": len(TEXTS), "noun": "answer"}
+    assert report["measure"] == "text-classification"
+    assert cli("validate", bundle, "--reference", checkpoint, "--data", data, "--limit", "3").code == 0
+
+
+def test_data_may_be_a_table_with_other_names_cut_into_slices(cli, checkpoint, bundle, tmp_path):
+    path = tmp_path / "dev.csv"
+    rows = "".join(f"{text},{LABELS[number % 3]},{'ab'[number % 2]}\n" for number, text in enumerate(TEXTS))
+    path.write_text(f"satz,marke,domain\n{rows}", encoding="utf-8")
+    words = ("--reference", checkpoint, "--data", path, "--fields", "text=satz,label=marke", "--report", tmp_path / "r")
+    assert cli("validate", bundle, *words, "--slice", "length", "--slice", "domain").code == 0
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    cuts = [(part["by"], part["name"], part["examples"]) for part in report["slices"]]
+    assert cuts == [
+        ("length", "1–8 characters", 7),
+        ("length", "9–16 characters", 1),
+        ("domain", "a", 4),
+        ("domain", "b", 4),
+    ]
+    assert sum(part["figures"][0]["reference"] * part["examples"] for part in report["slices"][:2]) == pytest.approx(
+        report["figures"][0]["reference"] * len(TEXTS)
+    )
+    assert "By domain" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    assert "cannot be sliced by 'colour'" in cli("validate", bundle, *words, "--slice", "colour").error
+    deployed = cli("deploy", checkpoint, "--out", tmp_path / "b", "--eval", path, *words[4:6], "--slice", "domain")
+    assert deployed.code == 0, deployed.err
+
+
+def test_wrong_words_of_validate(cli, bundle, data, monkeypatch):
+    monkeypatch.chdir(bundle.parent)
+    words = ("validate", bundle, "--reference", bundle, "--data", data)
+    assert "--limit must be a whole number of at least 1, found -1" in cli(*words, "--limit", "-1").error
+    assert "report must be a folder outside of the bundle" in cli(*words, "--report", bundle).error
+
+
+def test_labelled_texts_are_cut_when_asked(cli, checkpoint, bundle, tmp_path):
+    data = write_lines(tmp_path / "dev.jsonl", [{"text": "今天" * 40, "label": "开"}])
+    assert cli("validate", bundle, "--reference", checkpoint, "--data", data, "--truncate").code == 0
+
+
+def test_a_bundle_of_another_task_is_not_measured(cli, bundle, checkpoint, data):
+    words = ("--reference", checkpoint, "--data", data, "--task", "fill-mask")
+    assert "is a bundle for text-classification, and models for fill-mask" in cli("validate", bundle, *words).error
+
+
+def test_validate_is_a_gate(cli, checkpoint, tmp_path, budget_case):
+    stranger, data = budget_case
+    assert cli("export", stranger, "--out", tmp_path / "candidate").code == 0
+    words = ("validate", tmp_path / "candidate", "--reference", checkpoint, "--data", data)
+    assert cli(*words).code == 0
+    outcome = cli(*words, "--max-drop", "5", "--report", tmp_path / "report")
+    assert outcome.code == 3
+    assert "accuracy dropped by" in outcome.error
+    assert leftovers(tmp_path / "report") == ["report.html", "report.json", "report.md"]
+
+
+def test_validate_puts_several_bundles_side_by_side_and_is_a_gate_for_each(cli, checkpoint, data, tmp_path):
+    for name in ("onnx", "tflite"):
+        assert cli("deploy", checkpoint, "--format", name, "--out", tmp_path / name).code == 0
+    asked = ("validate", tmp_path / "onnx", tmp_path / "tflite", "--reference", checkpoint, "--data", data)
+    made = cli(*asked, "--report", tmp_path / "report", "--json")
+    assert made.code == 0
+    found = json.loads(made.out)
+    assert [one["candidate"] for one in found["candidates"]] == [str(tmp_path / "onnx"), str(tmp_path / "tflite")]
+    assert len(found["report"]) == 3
+    assert (tmp_path / "report" / "candidate-2" / "report.html").is_file()
+    inside = cli(*asked, "--report", tmp_path / "tflite" / "report")
+    assert inside.code == 1
+    assert "a folder outside of the bundle" in inside.err

@@ -1,0 +1,78 @@
+"""Recipes from files: documentation, and the recipe.json of a bundle, which makes the same model again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from roformer_edge.cli.main import main
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.errors import OptionError
+from tests.conftest import ROOT
+from tests.tiny_checkpoint import TEXTS, write_checkpoint, write_lines
+
+BLOCKS = re.compile(r"^```(json|bash)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("recipes") / "checkpoint")
+
+
+def test_the_documented_recipe_and_commands(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (_, recipe), (_, commands) = BLOCKS.findall((ROOT / "docs" / "quantization.md").read_text(encoding="utf-8"))
+    monkeypatch.chdir(tmp_path)
+    Path("checkpoint").symlink_to(checkpoint)
+    Path("careful.json").write_text(recipe, encoding="utf-8")
+    *deployments, comparison = map(shlex.split, commands.splitlines())
+    for words in deployments:
+        assert words[0] == "roformer-edge"
+        assert main(words[1:]) == 0
+    assert Path(comparison[1]).read_bytes() == Path(comparison[2]).read_bytes()
+    made = json.loads(Path("dist/careful/recipe.json").read_text(encoding="utf-8"))
+    schemes = {decision["scope"]: decision["scheme"] for decision in made["decisions"]}
+    assert (schemes["layer.0.ffn.up"], schemes["layer.0.ffn.down"]) == ("int8-dynamic", "float32")
+    assert made["preset"] == "arm"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        DeployOptions(recipe="fp32"),
+        DeployOptions(recipe="int8-embeddings"),
+        DeployOptions(recipe="int8-dynamic", preset="arm", keep_float=("layer.1.ffn.*",)),
+        DeployOptions(recipe="int8-dynamic", calibration=Path("texts.jsonl")),
+        DeployOptions(recipe="int8-static", calibration=Path("texts.jsonl"), observer="mse", preset="x86-vnni"),
+    ],
+    ids=lambda options: options.recipe,
+)
+def test_the_recipe_of_a_bundle_makes_it_again(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: DeployOptions
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_lines(Path("texts.jsonl"), [{"text": text} for text in TEXTS])
+    deploy_checkpoint(checkpoint, "one", options)
+    deploy_checkpoint(checkpoint, "two", DeployOptions(recipe="one/recipe.json", calibration=options.calibration))
+    for name in ("model.onnx", "recipe.json", "selftest.json", "config.json"):
+        assert Path("one", name).read_bytes() == Path("two", name).read_bytes(), name
+    one, two = (json.loads(Path(place, "manifest.json").read_text())["recipe"] for place in ("one", "two"))
+    assert one == two
+
+
+def test_what_a_file_says_is_overruled_by_options_and_refused_where_nothing_comes_of_it(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rules = [{"pattern": "layer.*", "scheme": "int8-dynamic"}]
+    Path("mine.json").write_text(json.dumps({"name": "mine", "rules": rules, "preset": "arm"}))
+    deploy_checkpoint(checkpoint, "one", DeployOptions(recipe="mine.json", preset="x86"))
+    assert json.loads(Path("one/recipe.json").read_text())["preset"] == "x86"
+    for told in ({"rules": [], "preset": "arm"}, {"rules": rules, "observer": "mse"}):
+        Path("mine.json").write_text(json.dumps({"name": "mine", **told}))
+        with pytest.raises(OptionError, match=f"{[*told][1]} must be left out, because it changes nothing in the reci"):
+            deploy_checkpoint(checkpoint, "two", DeployOptions(recipe="mine.json"))

@@ -1,0 +1,99 @@
+"""The pieces of a graph, and the two ways to serialise it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import numpy_helper
+
+from roformer_edge.export.onnx.graph import IR_VERSION, OPSET, Graph, GraphBuilder
+from roformer_edge.signatures import TensorSpec
+from tests.export.conftest import TASK
+from tests.onnx_export import float_graph
+
+X = TensorSpec(name="x", dtype="float32", axes=("batch", "8"))
+Y = TensorSpec(name="y", dtype="float32", axes=("batch", "300"))
+WEIGHT = np.random.default_rng(0).normal(size=(8, 300)).astype(np.float32)
+BIAS = np.arange(300, dtype=np.float32)[:4]
+
+
+def affine() -> Graph:
+    """``relu(x @ weight)``; the weight is large, the constant small, and the product is marked."""
+    graph = GraphBuilder()
+    product = graph.node("MatMul", "layer", ["x", graph.tensor("layer/weight", WEIGHT)])
+    graph.marks["product"] = product
+    result = graph.node("Max", "layer", [product, graph.scalar("zero", 0, np.float32)])
+    graph.output("y", result)
+    return graph.finish([X], [Y])
+
+
+def test_a_tensor_is_held_once():
+    graph = GraphBuilder()
+    assert graph.tensor("a", WEIGHT) == graph.tensor("a", WEIGHT + 1) == "a"
+    assert graph.tensors["a"] is WEIGHT
+    assert graph.ints(1, -1) == graph.ints(1, -1) != graph.ints(1)
+    assert graph.tensors[graph.ints(1, -1)].tolist() == [1, -1]
+    assert graph.tensors[graph.ints(1, -1)].dtype == np.int64
+    assert graph.tensors[graph.scalar("epsilon", 0.5, np.float32)].shape == ()
+
+
+def test_nodes_are_named_after_what_they_are_and_do():
+    graph = GraphBuilder()
+    assert graph.node("Add", "layer.0.residual", ["a", "b"]) == "layer.0.residual/Add"
+    outputs = graph.nodes_with("Split", "layer.0.heads", ["c"], ("q", "k"), axis=-1)
+    assert outputs == ("q", "k")
+    assert [node.name for node in graph.nodes] == ["layer.0.residual/Add", "layer.0.heads/Split"]
+    assert graph.has("k")
+    assert graph.has("layer.0.residual/Add")
+    assert not graph.has("a")
+
+
+def test_an_output_has_its_name_wherever_it_is_used():
+    graph = affine()
+    assert [list(node.output) for node in graph.nodes] == [["layer/MatMul"], ["y"]]
+    builder = GraphBuilder()
+    hidden = builder.node("Relu", "hidden", ["x"])
+    builder.marks["hidden"] = hidden
+    builder.output("y", hidden)
+    builder.node("Neg", "after", [hidden])
+    renamed = builder.finish([X], [Y])
+    assert [list(node.input) for node in renamed.nodes] == [["x"], ["y"]]
+    assert renamed.marks == {"hidden": "y"}
+
+
+def test_the_bytes_are_a_model_of_their_own():
+    model = onnx.load_model_from_string(affine().to_bytes())
+    onnx.checker.check_model(model, full_check=True)
+    assert (model.ir_version, model.opset_import[0].version) == (IR_VERSION, OPSET)
+    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    np.testing.assert_array_equal(found["layer/weight"], WEIGHT)
+    axes = [dim.dim_param or dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
+    assert axes == ["batch", 8]
+    x = np.random.default_rng(1).normal(size=(2, 8)).astype(np.float32)
+    (y,) = ort.InferenceSession(affine().to_bytes()).run(None, {"x": x})
+    np.testing.assert_allclose(y, np.maximum(x @ WEIGHT, 0), rtol=1e-5)
+
+
+def test_large_weights_stay_beside_the_model_that_a_session_gets():
+    model, apart = affine().to_session(["layer/MatMul"])
+    assert list(apart) == ["layer/weight"]
+    assert np.shares_memory(apart["layer/weight"], WEIGHT)
+    assert len(model) < WEIGHT.nbytes / 4
+    parsed = onnx.load_model_from_string(model)
+    assert [output.name for output in parsed.graph.output] == ["y", "layer/MatMul"]
+    kept = {tensor.name: tensor.data_location for tensor in parsed.graph.initializer}
+    assert kept == {"layer/weight": onnx.TensorProto.EXTERNAL, "const/zero": onnx.TensorProto.DEFAULT}
+
+
+def test_the_graph_is_called_in_one_way():
+    (signature,) = affine().signatures.values()
+    assert (signature.inputs, signature.outputs) == ((X,), (Y,))
+
+
+@pytest.mark.parametrize("way", ["to_bytes", "to_session"])
+def test_same_checkpoint_gives_the_same_bytes(make_checkpoint, way):
+    checkpoint = make_checkpoint()
+    first, second = (getattr(float_graph(checkpoint, TASK), way)() for _ in range(2))
+    assert (first == second) if way == "to_bytes" else (first[0] == second[0])

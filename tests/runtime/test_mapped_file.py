@@ -1,0 +1,47 @@
+"""Pages of a mapped file leave the process's memory, and come back when they are read."""
+
+from __future__ import annotations
+
+import mmap
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from roformer_edge.runtime import mapped_file
+from roformer_edge.runtime.mapped_file import let_go_of_pages
+
+SIZE = 8 << 20
+
+
+def resident(path: Path) -> int:
+    """Bytes of a mapping that are in memory."""
+    blocks = Path("/proc/self/smaps").read_text(encoding="utf-8").split(str(path))[1:]
+    return sum(1024 * int(re.search(r"^Rss: +(\d+) kB", block, re.MULTILINE)[1]) for block in blocks)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_pages_are_let_go_of_and_come_back(tmp_path: Path) -> None:
+    path, other = tmp_path / "model", tmp_path / "other"
+    maps = []
+    for one in (path, other):
+        one.write_bytes(b"\1" * SIZE)
+        with one.open("rb") as stream:
+            maps.append(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+        assert sum(maps[-1][:: mmap.PAGESIZE]) == SIZE // mmap.PAGESIZE
+        assert resident(one) >= SIZE // 2
+    let_go_of_pages(path)
+    assert resident(path) < SIZE // 4
+    assert resident(other) >= SIZE // 2
+    assert maps[0][SIZE - 1] == 1
+    for one in maps:
+        one.close()
+
+
+def test_what_is_not_mapped_or_cannot_be_told_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model").write_bytes(b"x")
+    let_go_of_pages(tmp_path / "model")
+    let_go_of_pages(tmp_path / "absent")
+    monkeypatch.setattr(mapped_file, "_MAPS", tmp_path / "closed")
+    let_go_of_pages(tmp_path / "model")
