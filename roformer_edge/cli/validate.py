@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
             files = [str(path) for path in write_reports(reports, args.report)]
     finally:  # what was measured is shown, whatever becomes of its files
         if args.json:
-            print_json(_summary(reports, files))
+            print_json(_summary(args.bundles, reports, files))
         else:
             say_lines(overview_table(reports))
             for path in files:
@@ -114,11 +114,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(reports: Sequence[Report], files: list[str]) -> dict[str, object]:
+def _summary(bundles: Sequence[Path], reports: Sequence[Report], files: list[str]) -> dict[str, object]:
     """Say what a build asks; of one candidate without a list around it."""
     found = [
-        {"candidate": report.candidate.name, "passed": report.passed, "figures": to_values(report.figures)}
-        for report in reports
+        {"candidate": str(bundle), "passed": report.passed, "figures": to_values(report.figures)}
+        for bundle, report in zip(bundles, reports, strict=True)
     ]
     alone = {"passed": found[0]["passed"], "figures": found[0]["figures"]}
     return {**(alone if len(found) == 1 else {"candidates": found}), "report": files}
