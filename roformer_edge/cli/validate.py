@@ -114,10 +114,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(bundles: Sequence[Path], reports: Sequence[Report], files: list[str]) -> dict[str, object]:
+def _summary(bundles: Sequence[str], reports: Sequence[Report], files: list[str]) -> dict[str, object]:
     """Say what a build asks; of one candidate without a list around it."""
     found = [
-        {"candidate": str(bundle), "passed": report.passed, "figures": to_values(report.figures)}
+        {"candidate": bundle, "passed": report.passed, "figures": to_values(report.figures)}
         for bundle, report in zip(bundles, reports, strict=True)
     ]
     alone = {"passed": found[0]["passed"], "figures": found[0]["figures"]}
