@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test fuzz check lint types imports faults clean
+.PHONY: demo test fuzz endurance check lint types imports faults clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -19,6 +19,10 @@ test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made .venv-tflite/.made
 MINUTES ?= 30
 fuzz: $(VENV)/.dev .venv-frameworks/.made
 	$(BIN)/python -W ignore -m tests.fuzz --minutes $(MINUTES)
+
+# the long form of tests/endurance: kills, rewriting, 100,000 requests, 240 loads
+endurance: $(VENV)/.dev
+	ENDURANCE=long $(BIN)/python -m pytest -s tests/endurance
 
 check: lint types imports test
 

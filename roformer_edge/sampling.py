@@ -17,6 +17,10 @@ Logits = NDArray[np.float64]
 _IDEOGRAPHS = 0x2E80
 
 
+# beyond these, logits divided or multiplied are no numbers any more
+_SMALLEST = 1e-30
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
     """How the next token is chosen from logits; neutral values switch a step off.
@@ -41,8 +45,8 @@ class Sampling:
     def __post_init__(self) -> None:
         for name in ("temperature", "repetition_penalty"):
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 < value < float("inf"):
-                raise OptionError(name, value, "a number above 0")
+            if not isinstance(value, int | float) or not _SMALLEST <= value <= 1 / _SMALLEST:
+                raise OptionError(name, value, f"a number above 0, from {_SMALLEST:g} to {1 / _SMALLEST:g}")
         if not isinstance(self.top_k, int) or self.top_k < 0:
             raise OptionError("top_k", self.top_k, "a whole number of at least 0")
         if not isinstance(self.top_p, int | float) or not 0 < self.top_p <= 1:

@@ -29,6 +29,9 @@ class Background(threading.Thread, Generic[T]):
             self._value.append(self._call())
         except BaseException as error:  # noqa: BLE001 - not swallowed: result() raises it where it can be handled
             self._error = error
+        finally:
+            # whoever waits may be what is called: a circle would live on until somebody looks for circles
+            del self._call
 
     def result(self) -> T:
         """Wait for the call, and return what it returned or raise what it raised."""

@@ -13,7 +13,7 @@ from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest
 from roformer_edge.bundle.memory_file import MemoryFile
 from roformer_edge.bundle.storage import Storage, open_storage
-from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError
+from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError, shown
 
 
 def is_bundle(path: str | Path) -> bool:
@@ -22,22 +22,29 @@ def is_bundle(path: str | Path) -> bool:
     return path.is_file() or (path / MANIFEST_NAME).is_file()
 
 
-def open_bundle(path: str | Path, *, verify: bool = True) -> Bundle:
+def open_bundle(path: str | Path, *, verify: bool = True, digest: str | None = None) -> Bundle:
     """Open the directory or ``.rfe`` archive at ``path`` and check its listing.
 
     Args:
         path: A directory that holds ``manifest.json``, or a zip archive with the same paths.
         verify: Compare the SHA-256 of each file with the manifest before the file is handed out. Without it, sizes are
             still compared.
+        digest: The :attr:`Bundle.digest` that it must have, from whoever made it; not one that came with it.
 
     Raises:
         BundleError: Nothing is there, or it cannot be read.
         BundleFormatError: It is not a bundle, or one of a newer schema.
-        BundleIntegrityError: A listed file is missing, a link, or not of the size listed.
+        BundleIntegrityError: A listed file is missing, a link, or not of the size listed, or the digest is another.
     """
     storage = open_storage(Path(path))
     try:
-        return Bundle(Path(path), storage, verify=verify)
+        bundle = Bundle(Path(path), storage, verify=verify)
+        if digest is not None and bundle.digest != digest.lower():
+            raise BundleIntegrityError(
+                f"{path} has the digest {bundle.digest}, and {shown(digest, 64)} was asked for: it is another bundle, "
+                "or was altered"
+            )
+        return bundle
     except BundleError:
         storage.close()
         raise
@@ -74,6 +81,11 @@ class Bundle:
                     f"{entry.path} in {path} is of {found} bytes, and {MANIFEST_NAME} lists {entry.bytes}: "
                     "it was altered or cut short; make or fetch the bundle again"
                 )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the manifest as stored, and by what that lists of every file: what a signature would cover."""
+        return hashlib.sha256(self.manifest_bytes).hexdigest()
 
     def entry(self, role: str) -> FileEntry:
         """Find the file with this role.

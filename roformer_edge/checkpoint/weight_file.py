@@ -131,7 +131,11 @@ def foreign_reader(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (RoformerEdgeError, MemoryError):
+    except RoformerEdgeError:
         raise
+    except MemoryError:
+        raise CheckpointError(
+            f"{path} asks for more memory than there is: it is damaged, or too large for this machine"
+        ) from None
     except Exception:  # noqa: BLE001 - untrusted files; what the library said means nothing to people
         raise damaged(path) from None

@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser("verify", help="compare every file with its digest, and the engine with the self-test")
     for action in (show, verify):
         action.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's directory, .rfe or .tflite file")
+    verify.add_argument("--digest", metavar="SHA256", help="what this command printed where the bundle was made")
     pack = actions.add_parser(
         "pack", help="directory in, one file out: a .rfe archive, or a .tflite model with the other files at its end"
     )
@@ -43,13 +44,19 @@ def _verify(args: argparse.Namespace) -> int:
     from roformer_edge.bundle.reader import open_bundle
     from roformer_edge.runtime.loading import load
 
-    with open_bundle(args.bundle) as bundle:
+    with open_bundle(args.bundle, digest=args.digest) as bundle:
         bundle.verify()
-        manifest = bundle.manifest
-    with load(args.bundle, self_test=True) as pipeline:
+        manifest, digest = bundle.manifest, bundle.digest
+    with load(args.bundle, digest=digest, self_test=True) as pipeline:
         provider = pipeline.provider
     print_json(
-        {"bundle": str(args.bundle), "files": len(manifest.files), "bytes": manifest.total_bytes, "self_test": provider}
+        {
+            "bundle": str(args.bundle),
+            "digest": digest,
+            "files": len(manifest.files),
+            "bytes": manifest.total_bytes,
+            "self_test": provider,
+        }
     )
     return 0
 

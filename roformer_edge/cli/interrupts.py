@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from math import inf
 from types import FrameType, TracebackType
 from typing import Any
 
 # seconds after which a request that came during an import is looked at again
 _PATIENCE = 0.01
+# seconds in which what was begun is removed: requests that come meanwhile change nothing, and must not stop that
+_CLEAN_UP_SECONDS = 5.0
 _IMPORT_FRAMES = "<frozen importlib._bootstrap"
 
 
@@ -17,7 +21,8 @@ class Interrupts:
 
     Modules in C and C++ run Python while they are imported, and do not bear an exception from it: some turn it into
     another one, some end the process, and Python itself then ends by the signal without a word. Signals that the
-    parent ignores, as ``nohup`` does, stay ignored.
+    parent ignores, as ``nohup`` does, stay ignored. After the first request others are passed over for a few seconds:
+    whoever asks twice would stop the removal of what is half-written.
 
     Attributes:
         came: Whether there was one.
@@ -26,6 +31,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.came = False
         self._before: dict[int, Any] = {}
+        self._raised = -inf
 
     def __enter__(self) -> Interrupts:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -42,11 +48,14 @@ class Interrupts:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.came = True
+        if time.monotonic() - self._raised < _CLEAN_UP_SECONDS:
+            return
         while frame is not None:
             if frame.f_code.co_filename.startswith(_IMPORT_FRAMES):
                 threading.Timer(_PATIENCE, _send_again, (number,)).start()
                 return
             frame = frame.f_back
+        self._raised = time.monotonic()
         raise KeyboardInterrupt
 
 

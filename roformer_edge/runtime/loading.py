@@ -38,6 +38,7 @@ def load(
     threads: int | None = None,
     delegate: Wish | Sequence[Wish] | None = None,
     verify: bool = True,
+    digest: str | None = None,
     self_test: bool | None = None,
     arena: bool = True,
     spinning: bool = True,
@@ -56,6 +57,7 @@ def load(
             default the processor. What was asked for and is not used stands in the ``backend_report`` of what is
             returned.
         verify: Compare every file with its digest before it is used.
+        digest: The digest that the bundle must have, as ``bundle verify`` prints it where the bundle was made.
         self_test: Compare the answers with those recorded in the bundle. ``None`` does where there is a reason: another
             engine than the bundle was made for, an older one, or a delegate other than the processor.
         arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
@@ -75,7 +77,7 @@ def load(
         spinning=spinning,
         optimization=optimization,
     )
-    with open_bundle(bundle, verify=verify) as opened:
+    with open_bundle(bundle, verify=verify, digest=digest) as opened:
         if opened.manifest.task not in PIPELINES:
             raise UnknownNameError("task", opened.manifest.task, PIPELINES)
         row = get_format(opened.manifest.format)
@@ -214,6 +216,11 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
     labels = config.labels if get_task(bundle.manifest.task).labelled else ()
     if bundle.manifest.labels != labels:
         raise BundleFormatError(f"{where} has other labels than the manifest")
+    if bundle.manifest.max_length > config.max_position_embeddings:
+        raise BundleFormatError(
+            f"the manifest of {bundle.path} allows {bundle.manifest.max_length} tokens (max_length), and the model has "
+            f"{config.max_position_embeddings} positions"
+        )
     return config
 
 

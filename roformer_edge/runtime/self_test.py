@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.bundle.self_test_vectors import SelfTest, SelfTestCase
-from roformer_edge.errors import BundleFormatError, SelfTestError
+from roformer_edge.errors import BundleFormatError, SelfTestError, shown
 from roformer_edge.runtime.inference import EncodedRow, Outputs, TextModel
 from roformer_edge.runtime.texts import TextInput, split_pair
 
@@ -61,8 +61,10 @@ def run_self_test(model: TextModel, test: SelfTest) -> float:
         The largest absolute difference of any output.
 
     Raises:
-        SelfTestError: Ids differ, or an output differs by more than the tolerance.
+        SelfTestError: Ids differ, an output differs by more than the tolerance, or what is recorded proves nothing: an
+            output is missing, or the tolerance is larger than any value.
     """
+    _refuse_empty(test, {spec.name for spec in model.outputs})
     worst = 0.0
     for number, case in enumerate(test.cases):
         encoding = _encode(model, case.text, case.pair)
@@ -82,6 +84,22 @@ def run_self_test(model: TextModel, test: SelfTest) -> float:
             "this engine does not compute the model right; try another version of it"
         )
     return worst
+
+
+def _refuse_empty(test: SelfTest, outputs: set[str]) -> None:
+    """Refuse a test that any engine would pass."""
+    for number, case in enumerate(test.cases):
+        if case.outputs.keys() != outputs or not all(case.outputs.values()):
+            raise SelfTestError(
+                f"self-test: text {number} has values of {shown(', '.join(case.outputs)) or 'nothing'} recorded, and "
+                f"the model gives {', '.join(sorted(outputs))}: it would prove nothing"
+            )
+    largest = max(max(map(abs, values)) for case in test.cases for values in case.outputs.values())
+    if test.tolerance > max(largest, _FLOOR):
+        raise SelfTestError(
+            f"self-test: a difference of {test.tolerance:.3g} is allowed, and no recorded value is larger than "
+            f"{largest:.3g}: it would prove nothing"
+        )
 
 
 def _rows_of(model: TextModel, texts: Sequence[TextInput]) -> list[tuple[str, str | None]]:

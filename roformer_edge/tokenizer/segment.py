@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 import sys
 from bisect import bisect_left
+from functools import partial
 from math import inf
 
 from roformer_edge.errors import UnknownNameError, VocabularyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Protocol
 
     class Segmenter(Protocol):
@@ -123,18 +124,22 @@ class WordTrie:
         # what half a million nodes point at is seen when a text leads there
         if self.firsts[0] != 1 or self.firsts[nodes] != nodes:
             raise VocabularyError(f"{name} is damaged: its first or its last node is not where it must be")
-        self.heads = _Heads(self._head)
+        # not a method: a trie that is part of a circle keeps its megabytes until somebody looks for circles
+        self.heads = _Heads(partial(_head_of, self.firsts, self.labels, self.values, self.scores))
 
-    def _head(self, character: str) -> Head:
-        first, last = self.firsts[0], self.firsts[1]
-        place = bisect_left(self.labels, ord(character), first, last)
-        if place == last or self.labels[place] != ord(character):
-            return None, 0, ""
-        first, last = self.firsts[place], self.firsts[place + 1]
-        value = self.values[place]
-        # native order, checked above to be little-endian; the name with the order in it would import a codec
-        children = bytes(self.labels[first:last]).decode("utf-16")
-        return self.scores[value] if value else None, first, children
+
+def _head_of(
+    firsts: Sequence[int], labels: memoryview, values: Sequence[int], scores: Sequence[float], character: str
+) -> Head:
+    first, last = firsts[0], firsts[1]
+    place = bisect_left(labels, ord(character), first, last)
+    if place == last or labels[place] != ord(character):
+        return None, 0, ""
+    first, last = firsts[place], firsts[place + 1]
+    value = values[place]
+    # native order, checked above to be little-endian; the name with the order in it would import a codec
+    children = bytes(labels[first:last]).decode("utf-16")
+    return scores[value] if value else None, first, children
 
 
 def _map(path: str | os.PathLike[str]) -> memoryview:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roformer_edge.checkpoint.weight_file import FLOATS, StoredTensor, WeightFile
+from roformer_edge.checkpoint.weight_file import FLOATS, StoredTensor, WeightFile, foreign_reader
 from roformer_edge.errors import CheckpointError
 
 MATRIX = np.arange(6, dtype=np.float64).reshape(2, 3)
@@ -58,3 +58,17 @@ def test_closing_lets_go_once():
     for act in (file.names, lambda: file.shape("name"), lambda: file.read("name")):
         with pytest.raises(CheckpointError, match=r"a\.bin was closed; load the checkpoint again"):
             act()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("what a library says"), "a.bin is truncated or not what its name says"),
+        (RecursionError(), "a.bin is truncated or not what its name says"),
+        (MemoryError(), "a.bin asks for more memory than there is"),
+        (CheckpointError("a.bin: our own words"), "a.bin: our own words"),
+    ],
+)
+def test_whatever_a_foreign_reader_raises_names_the_file(error: Exception, said: str) -> None:
+    with pytest.raises(CheckpointError, match=said), foreign_reader(Path("a.bin")):
+        raise error

@@ -103,3 +103,68 @@ def test_signals_are_as_before_at_the_end_and_an_ignored_one_stays_ignored() -> 
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+SLOW_TO_CLEAN = """
+import shutil, sys, time
+from roformer_edge import temporary
+from roformer_edge.cli import main
+rmtree = shutil.rmtree
+def slowly(*args, **more):
+    print("cleaning", flush=True)
+    time.sleep(1)
+    rmtree(*args, **more)
+temporary.shutil.rmtree = slowly
+def run(args):
+    with temporary.TemporaryPath(sys.argv[1]) as place:
+        place.path.mkdir()
+        (place.path / "half").write_text("half")
+        print("writing", flush=True)
+        time.sleep(60)
+main._parse = lambda arguments: type("Arguments", (), {"run": run})
+sys.exit(main.main())
+"""
+
+
+@pytest.mark.parametrize("numbers", [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGTERM"), ("SIGTERM", "SIGHUP", "SIGINT")])
+def test_a_second_request_does_not_stop_the_removal(tmp_path: Path, numbers: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", SLOW_TO_CLEAN, str(tmp_path / "out")]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(getattr(signal, numbers[0]))
+        assert process.stdout.readline() == "cleaning\n"
+        for number in numbers[1:]:
+            process.send_signal(getattr(signal, number))
+        _, complaint = process.communicate()
+    assert (process.returncode, complaint) == (130, WORDS)
+    assert list(tmp_path.iterdir()) == []
+
+
+THREADS_AT_WORK = """
+import sys, threading, time
+from roformer_edge.cli import main
+def run(args):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    print("working", flush=True)
+    time.sleep(60)
+main._parse = lambda arguments: type("Arguments", (), {"run": run})
+sys.exit(main.main())
+"""
+
+
+def test_an_interrupt_does_not_wait_for_threads() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", THREADS_AT_WORK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        process.send_signal(signal.SIGTERM)
+        _, complaint = process.communicate(timeout=30)
+    assert (process.returncode, complaint) == (130, WORDS)

@@ -39,7 +39,7 @@ class GraphSession:
         model, self._weights = graph.to_session(taps)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
-        options.log_severity_level = 3
+        options.log_severity_level = 4
         # the graphs that come here are run a few times each: memory that is kept for the next run is memory lost
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False

@@ -30,7 +30,8 @@ _LEVELS = {
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
-_ERRORS_ONLY = 3
+# errors are raised too, and said in one line by whoever catches them
+_FATAL_ONLY = 4
 
 # The binding's exceptions have no base of their own, and their number grows with versions.
 _ENGINE_ERRORS: tuple[type[Exception], ...] = (
@@ -155,7 +156,7 @@ def _session_options(options: SessionOptions, entries: Mapping[str, str]) -> ort
     native.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     native.graph_optimization_level = _LEVELS[options.optimization]
     native.enable_cpu_mem_arena = options.arena
-    native.log_severity_level = _ERRORS_ONLY
+    native.log_severity_level = _FATAL_ONLY
     native.add_session_config_entry("session.intra_op.allow_spinning", "1" if options.spinning else "0")
     native.add_session_config_entry("session.force_spinning_stop", "1")  # between runs threads sleep
     for name, value in entries.items():
