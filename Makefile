@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lint types imports faults clean
+.PHONY: demo test fuzz check lint types imports faults clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -14,6 +14,11 @@ demo: $(VENV)/.demo
 # every test, with the PyTorch, TensorFlow and Flax models and the transformers 4.57.6 oracle
 test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made .venv-tflite/.made
 	$(BIN)/python -m pytest
+
+# spoil bundles, archives, checkpoints, tokenizers, texts and data for a while; prints the table of docs/reliability.md
+MINUTES ?= 30
+fuzz: $(VENV)/.dev .venv-frameworks/.made
+	$(BIN)/python -W ignore -m tests.fuzz --minutes $(MINUTES)
 
 check: lint types imports test
 

@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError, shown
 from roformer_edge.lfs import is_pointer, pointer_message
-from roformer_edge.temporary import replace_file
+from roformer_edge.records import parse_json
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "roformer"
@@ -46,6 +46,14 @@ NORMS = ("layer_norm", "rms_norm")
 # padded on the right that is padding, and the answer changes with the padding. "last_token": the last position that is
 # not padding. "mean": over all positions.
 SUMMARIES = ("last", "first", "mean", "last_token")
+# Limits on what a config may ask for, which hold before anything is made of it: far more than any model has, and less
+# than would stop a machine. Layers are counted against the weights, where there are any.
+_MOST_LABELS = 100_000
+_MOST_OF_ALL = 1 << 24
+_LARGEST = {"num_hidden_layers": 1 << 31, "max_position_embeddings": 1 << 20, "width_of_embeddings": 1 << 20,
+            "hidden_size": 1 << 20, "intermediate_size": 1 << 22}  # fmt: skip
+# the largest number of JSON that every program reads alike; no field comes near it
+_MOST = 1 << 53
 _LABELS = ("num_labels", "id2label", "label2id")
 # Kept in ``extra``, and properties of the config.
 _FLAGS = ("output_attentions", "output_hidden_states", "return_dict")
@@ -319,6 +327,8 @@ class RoFormerConfig:
     def save_pretrained(self, directory: str | Path) -> Path:
         """Write ``config.json`` into ``directory``, which is made where absent; return the file's path."""
         path = Path(directory) / CONFIG_NAME
+        from roformer_edge.temporary import replace_file  # whoever reads a config writes none
+
         replace_file(path, self.to_json().encode())
         return path
 
@@ -391,17 +401,10 @@ def read_object(path: Path) -> dict[str, Any]:
 def _parse(text: str, source: str) -> dict[str, Any]:
     if is_pointer(text[:100].encode(errors="replace")):
         raise ConfigError(pointer_message(source))
-    try:
-        values = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:  # the last: brackets nested thousands deep
-        raise ConfigError(f"{source} is not valid JSON: {shown(error)}") from None
+    values = parse_json(text, source, ConfigError)
     if not isinstance(values, dict):
         raise ConfigError(f"{source}: expected a JSON object, found {type(values).__name__}")
     return values
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _labels_that_count(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -427,16 +430,27 @@ def _read_pruned_heads(value: object) -> dict[int, tuple[int, ...]]:
 def _reconcile_labels(num_labels: object, id2label: object, label2id: object) -> dict[int, str]:
     """Names of all classes in order; what is given must agree, and any of the three may be ``None``."""
     if id2label is None and label2id is not None:
-        id2label = {index: label for label, index in _as_object("label2id", label2id).items()}
+        indices = _as_object("label2id", label2id)
+        if not all(isinstance(index, (int, str)) for index in indices.values()):
+            raise ConfigError(f"label2id must map names to whole numbers, found {shown(label2id)}")
+        id2label = {index: label for label, index in indices.items()}
     if id2label is None:
         count = 2 if num_labels is None else num_labels
         if type(count) is not int or count < 1:
             raise ConfigError(f"num_labels must be a whole number of at least 1, found {shown(repr(count))}")
+        if count > _MOST_LABELS:
+            raise ConfigError(f"num_labels must be {_MOST_LABELS} at most, found {shown(repr(count))}")
         return {index: f"LABEL_{index}" for index in range(count)}
+    named = _as_object("id2label", id2label)
+    if len(named) > _MOST_LABELS:
+        raise ConfigError(f"id2label must name {_MOST_LABELS} labels at most, found {len(named)}")
     try:
-        labels = {int(index): str(label) for index, label in _as_object("id2label", id2label).items()}
+        labels = {int(index): str(label) for index, label in named.items()}
     except (TypeError, ValueError):
         raise ConfigError("id2label must map whole numbers to names") from None
+    odd = next((label for label in named.values() if not isinstance(label, (str, int, float))), None)
+    if odd is not None or None in named.values():
+        raise ConfigError(f"id2label must map whole numbers to names, found the name {shown(odd)}")
     if sorted(labels) != list(range(len(labels))) or not labels:
         raise ConfigError(f"id2label must number its labels 0, 1, 2 ... without a gap, found {sorted(labels)[:8]}")
     if num_labels is not None and num_labels != len(labels):
@@ -463,8 +477,8 @@ def _check_types(config: RoFormerConfig) -> None:
             continue
         # bool is an int to isinstance, never to a reader of JSON
         fits = {
-            "int": type(value) is int,
-            "float": type(value) in (int, float),
+            "int": type(value) is int and -_MOST <= value <= _MOST,
+            "float": type(value) in (int, float) and -_MOST <= value <= _MOST,
             "bool": type(value) is bool,
             "str": isinstance(value, str),
         }
@@ -485,6 +499,10 @@ def _check_ranges(config: RoFormerConfig) -> None:
     ]:
         if getattr(config, name) < 1:
             raise ConfigError(f"{name} must be at least 1, found {getattr(config, name)}")
+        if getattr(config, name) > _LARGEST.get(name, _MOST_OF_ALL):
+            raise ConfigError(
+                f"{name} must be {_LARGEST.get(name, _MOST_OF_ALL)} at most, found {getattr(config, name)}"
+            )
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
         if not 0 <= getattr(config, name) < 1:
             raise ConfigError(f"{name} must lie in [0, 1), found {getattr(config, name)}")

@@ -65,11 +65,27 @@ OPTIONAL_KEY = "the key may be left out"
 Count = Annotated[int, Constraint("a whole number of at least 0", lambda value: value >= 0)]
 PositiveInt = Annotated[int, Constraint("a whole number of at least 1", lambda value: value >= 1)]
 Sha256 = Annotated[str, Constraint("64 lower-case hexadecimal digits", re.compile(r"[0-9a-f]{64}").fullmatch)]
-DottedVersion = Annotated[str, Constraint("numbers separated by dots", re.compile(r"[0-9]+(\.[0-9]+)*").fullmatch)]
+DottedVersion = Annotated[
+    str,
+    Constraint("numbers separated by dots", re.compile(r"[0-9]+(\.[0-9]+)*").fullmatch),
+    Constraint("at most 8 numbers of at most 9 digits", re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,7}").fullmatch),
+]
 
 
 def parse_object(data: bytes | str, where: str, error: MakeError) -> dict[str, Any]:
-    """Parse JSON whose outermost value is an object.
+    """Parse JSON whose outermost value is an object, as :func:`parse_json` does.
+
+    Raises:
+        RoformerEdgeError: What ``error`` makes.
+    """
+    values = parse_json(data, where, error)
+    if not isinstance(values, dict):
+        raise error(f"{where} must hold a JSON object, found {_found(values)}")
+    return values
+
+
+def parse_json(data: bytes | str, where: str, error: MakeError) -> Any:
+    """Parse JSON.
 
     Args:
         data: The text, in UTF-8 where it is bytes.
@@ -81,14 +97,11 @@ def parse_object(data: bytes | str, where: str, error: MakeError) -> dict[str, A
             a whole number of more than 64 bits, a key that comes twice in one object.
     """
     try:
-        values = _DECODER.decode(data if isinstance(data, str) else data.decode("utf-8"))
+        return _DECODER.decode(data if isinstance(data, str) else data.decode("utf-8"))
     except RecursionError:
         raise error(f"{where} is nested too deeply") from None
     except ValueError as problem:
         raise error(f"{where} is not valid JSON: {problem}") from None
-    if not isinstance(values, dict):
-        raise error(f"{where} must hold a JSON object, found {_found(values)}")
-    return values
 
 
 def read_record(cls: type[T], values: object, where: str, error: MakeError) -> T:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILES, check_path
-from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError
+from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError, shown
 
 if TYPE_CHECKING:
     from zipfile import ZipInfo
@@ -152,7 +152,7 @@ class ArchiveStorage:
         try:
             self._archive = ZipFile(path)
         except (BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
-            raise BundleFormatError(f"{path} is not a readable zip archive: {error}") from None
+            raise BundleFormatError(f"{path} is not a readable zip archive: {shown(error)}") from None
         try:
             self._entries = self._check_entries()
             self._model_bytes = self._measure_model()
@@ -183,7 +183,7 @@ class ArchiveStorage:
             with readable(self._path), self._archive.open(info) as stream:
                 yield from _exactly(stream, size, f"{path} in {self._path}")
         except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-            raise BundleIntegrityError(f"{path} in {self._path} cannot be unpacked: {error}") from None
+            raise BundleIntegrityError(f"{path} in {self._path} cannot be unpacked: {shown(error)}") from None
 
     def local_path(self, path: str) -> Path | None:
         """Return nothing: an entry has no path of its own; a model in front of the archive has the archive's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -140,7 +141,8 @@ def find_base(directory: Path, settings: Mapping[str, Any]) -> Path:
     """
     named = settings.get("base_model_name_or_path")
     for place in [directory / str(named), Path(str(named))] if named else []:
-        if place.is_dir() and place.resolve() != directory.resolve():
+        # of a name that no directory can have Path.is_dir makes an error
+        if os.path.isdir(place) and place.resolve() != directory.resolve():  # noqa: PTH112
             if (place / ADAPTER_CONFIG).exists():
                 raise UnsupportedModelError(f"the base of {directory}, {place}, is an adapter itself; {_MERGE}")
             return place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -32,6 +32,7 @@ from roformer_edge.checkpoint.weight_file import WeightFile, foreign_reader
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
 from roformer_edge.lfs import find_pointer, pointer_message
+from roformer_edge.records import parse_object
 from roformer_edge.sentence import TOKENS
 from roformer_edge.tasks import TASKS, Task, task_of
 
@@ -337,15 +338,18 @@ def _shards(index: Path) -> tuple[Path, ...]:
     if find_pointer(index):
         raise CheckpointError(pointer_message(index))
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        content = index.read_bytes()
     except OSError as error:
         raise CheckpointError(f"cannot read {index}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise CheckpointError(f"{index} must be a JSON object with a weight_map of tensor to file name") from None
+    refusal = CheckpointError(f"{index} must be a JSON object with a weight_map of tensor to file name")
+    mapping = parse_object(content, str(index), lambda message: refusal).get("weight_map")
+    if not isinstance(mapping, dict) or any(isinstance(name, (list, dict)) for name in mapping.values()):
+        raise refusal
+    names = sorted(set(mapping.values()), key=str)
     for name in names:
         if not isinstance(name, str) or name != Path(name).name or name in ("", ".", ".."):
             raise CheckpointError(f"{index} names the file '{shown(name)}'; shards must lie beside the index")
-        if not (index.parent / name).is_file():
+        if not os.path.isfile(index.parent / name):  # noqa: PTH113 - Path.is_file makes an error of odd names
             raise CheckpointError(
                 f"{index} names the file '{shown(name)}', which is missing; download the checkpoint again"
             )

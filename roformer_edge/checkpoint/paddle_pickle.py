@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 import re
 from collections import OrderedDict
 from functools import partial
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, foreign_reader
+from roformer_edge.checkpoint.weight_file import StoredTensor, WeightFile, damaged, foreign_reader
 from roformer_edge.errors import CheckpointError, shown
 
 # What PaddlePaddle puts beside the arrays: the names that its own graph gives them.
@@ -64,9 +66,13 @@ def open_paddle(path: Path) -> WeightFile:
 
 
 def _load_file(path: Path) -> Any:
+    data = path.read_bytes()
+    # a place in the memo is a number of the file's own, and room is made up to there
+    for opcode, argument, _ in pickletools.genops(data):
+        if "PUT" in opcode.name and int(argument or 0) > len(data):
+            raise damaged(path)
     try:
-        with path.open("rb") as file:
-            return _ArrayUnpickler(file).load()
+        return _ArrayUnpickler(io.BytesIO(data)).load()
     except _NotAnArrayError as error:
         raise CheckpointError(
             f"{path} was not opened: it is a pickle with {shown(error)}, which could run code; if you trust it, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit is not None and args.limit < 1:
         raise OptionError("--limit", args.limit)
+    limit = None if args.limit is None else min(args.limit, sys.maxsize)
     if args.report is not None:
         for bundle in args.bundles:
             check_report(args.report, bundle)
@@ -91,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         ) as reference:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)
-            examples = tuple(islice(read_examples(args.data, measure, fields), args.limit))
+            examples = tuple(islice(read_examples(args.data, measure, fields), limit))
             for side in (reference, *candidates):
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
@@ -102,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
             files = [str(path) for path in write_reports(reports, args.report)]
     finally:  # what was measured is shown, whatever becomes of its files
         if args.json:
-            print_json(_summary(reports, files))
+            print_json(_summary(args.bundles, reports, files))
         else:
             say_lines(overview_table(reports))
             for path in files:
@@ -112,11 +114,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(reports: Sequence[Report], files: list[str]) -> dict[str, object]:
+def _summary(bundles: Sequence[str], reports: Sequence[Report], files: list[str]) -> dict[str, object]:
     """Say what a build asks; of one candidate without a list around it."""
     found = [
-        {"candidate": report.candidate.name, "passed": report.passed, "figures": to_values(report.figures)}
-        for report in reports
+        {"candidate": bundle, "passed": report.passed, "figures": to_values(report.figures)}
+        for bundle, report in zip(bundles, reports, strict=True)
     ]
     alone = {"passed": found[0]["passed"], "figures": found[0]["figures"]}
     return {**(alone if len(found) == 1 else {"candidates": found}), "report": files}

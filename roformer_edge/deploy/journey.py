@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import tempfile
 from functools import partial
 from itertools import islice
@@ -236,7 +237,7 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
     find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
     texts = islice(
         read_rows(options.calibration, task, options.fields, find_problem),
-        options.calibration_texts or defaults.CALIBRATION_TEXTS,
+        min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize),
     )
     limit = config.max_position_embeddings
     rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))

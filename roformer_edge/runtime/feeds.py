@@ -43,9 +43,11 @@ def fit_feeds(
         raise BackendError(f"the graph has no signature {name!r}; it has: {', '.join(signatures)}")
     inputs = signatures[name].inputs
     sizes: dict[str, int] = {}
+    fits: dict[tuple[str, ...], tuple[int, ...]] = {}  # most inputs have the axes and the shape of the first
     for spec in inputs:
-        if spec.name in feeds:
+        if spec.name in feeds and fits.get(spec.axes) != feeds[spec.name].shape:
             _measure(feeds[spec.name], spec, sizes)
+            fits[spec.axes] = feeds[spec.name].shape
     _complete(sizes, signatures[name])
     return {
         spec.name: _cast(feeds[spec.name], spec) if spec.name in feeds else _fill(spec, sizes, feeds, inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
@@ -51,6 +52,8 @@ def windows(items: Iterable[T], size: int) -> Iterator[list[T]]:
     Where the iterable fails, what it gave before comes first, and then its error.
     """
     iterator = iter(items)
+    # as many as there can be: a slice counts in machine words
+    size = min(size, sys.maxsize)
     while True:
         window: list[T] = []
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
     comparison = measure.compare(examples, ours, theirs)
     batch_sizes = (options.reference_batch_size, options.batch_size)
     reference, candidate = (
-        Side(name=side.name, facts=side.facts, memory=memory, batch_size=batch_size)
+        Side(name=_without_folders(side.name), facts=side.facts, memory=memory, batch_size=batch_size)
         for side, memory, batch_size in zip(measured.sides, measured.memory, batch_sizes, strict=True)
     )
     return Report(
@@ -83,7 +84,7 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
         task=measure.task,
         measure=measure.name,
         noun=measure.noun,
-        data=Data(name=options.data_name, examples=len(examples), sha256=digest_of(examples)),
+        data=Data(name=_without_folders(options.data_name), examples=len(examples), sha256=digest_of(examples)),
         reference=reference,
         candidate=candidate,
         figures=_figures(count_rows(*rows), metrics, options),
@@ -99,6 +100,12 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
         budget=None if options.max_drop is None else float(options.max_drop),
         provenance=_provenance(),
     )
+
+
+def _without_folders(name: str) -> str:
+    """Leave out where on this machine something lies: a report travels."""
+    path = PurePath(name)
+    return path.name if path.is_absolute() and path.name else name
 
 
 def _figures(counted: CountedRows, metrics: Sequence[Metric], options: CompareOptions) -> tuple[Figure, ...]:

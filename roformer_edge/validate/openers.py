@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -138,7 +137,9 @@ def task_of_bundle(path: str | Path) -> str:
 def _open_bundle(opening: Opening, name: str) -> Predictor:
     with open_bundle(opening.path) as bundle:
         manifest = bundle.manifest
-        config = RoFormerConfig.from_dict(json.loads(bundle.read_bytes("config")))
+        config = RoFormerConfig.from_json(
+            bundle.read_bytes("config").decode("utf-8", "replace"), f"config of {bundle.path}"
+        )
     if manifest.task != opening.task:
         raise ComparisonError(
             f"{opening.path} is a bundle for {manifest.task}, and models for {opening.task} are compared"

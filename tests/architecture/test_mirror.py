@@ -13,7 +13,7 @@ TESTS = Path(__file__).parents[1]
 # module -> why there is nothing of its own to test
 WITHOUT_TESTS = {
     "_version.py": "one constant, which tests/cli/test_main.py compares with what the command says",
-    "deploy/defaults.py": "three constants, which tests/deploy and tests/cli compare with what is done",
+    "deploy/defaults.py": "constants, which tests/cli/test_options.py and tests/deploy/test_journey.py see at work",
     "export/artifact.py": "protocols, and options that are checked where they have an effect",
     "validate/sections.py": "records of what a page shows, without a line that computes",
 }

@@ -75,7 +75,10 @@ CHECKPOINTS = {
     "longer vocabulary": (longer_vocabulary, "ids up to"),
     "no vocabulary": (lambda folder: (folder / "vocab.txt").unlink(), "vocab.txt"),
     "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
-    "config nested too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "not valid JSON"),
+    "config nested too deep": (
+        lambda folder: (folder / "config.json").write_text("[" * 100_000),
+        "config.json is nested too deeply",
+    ),
     "NaN in the config": (change_config(initializer_range=float("nan")), "NaN is not a JSON number"),
     "settings nested too deep": (
         lambda folder: (folder / "tokenizer_config.json").write_text("[" * 100_000),

@@ -1,4 +1,4 @@
-"""What commands print is one line each, whatever the names in it hold."""
+"""What commands print is one line each, and nothing in it acts on a terminal."""
 
 from __future__ import annotations
 
@@ -8,37 +8,44 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.cli import output
-from roformer_edge.cli.output import print_json, say, say_lines, tell
+from roformer_edge import cli
+from roformer_edge.cli.output import print_json, say, say_json, say_lines, tell
+
+HOSTILE = "label\x1b[31m\u202e\x9b2J\nroformer-edge: error: forged"
 
 
-def test_a_line_of_json_is_whole_and_readable(capsys):
-    print_json({"text": "天\n气", "score": 0.5})
-    assert capsys.readouterr().out == '{"text": "天\\n气", "score": 0.5}\n'
+@pytest.mark.parametrize("way", [say, tell])
+def test_a_line_stays_a_line(way, capsys: pytest.CaptureFixture[str]) -> None:
+    way(f"note: {HOSTILE}")
+    captured = capsys.readouterr()
+    shown = captured.err if way is tell else captured.out
+    assert (captured.out if way is tell else captured.err) == ""
+    assert shown.count("\n") == 1
+    assert not set("\x1b\u202e\x9b") & set(shown)
+    assert shown.startswith("note: label")
+    assert "forged" in shown
 
 
-def test_controls_are_shown_and_not_obeyed(capsys):
-    say("one\ntwo\x1b[31m\u202e")
-    tell("three\rfour")
-    assert capsys.readouterr() == ("one␊two␛[31m<U+202E>\n", "three␍four\n")
+def test_lines_stay_as_many_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    say_lines("a\nb\x1b[0m\n\nc")
+    lines = capsys.readouterr().out.split("\n")
+    assert [line[:1] for line in lines] == ["a", "b", "", "c", ""]
+    assert "\x1b" not in lines[1]
 
 
-def test_lines_of_harmless_parts_stay_lines(capsys):
-    say_lines("a\nb\x07")
-    say()
-    assert capsys.readouterr().out == "a\nb␇\n\n"
+def test_json_is_one_line_that_means_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"label": HOSTILE, "text": "今天"})
+    say_json(json.dumps([HOSTILE], ensure_ascii=False))
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == {"label": HOSTILE, "text": "今天"}
+    assert json.loads(second) == [HOSTILE]
+    assert "今天" in first
+    assert not set("\x1b\u202e\x9b") & set(first + second)
 
 
-@pytest.mark.parametrize("text", ["\x7f\x9f", "\u2028\u202e", "\ud800", "天\x1b"])
-def test_json_means_the_same_and_holds_nothing_raw(capsys, text):
-    print_json({text: [text]})
-    line = capsys.readouterr().out
-    assert json.loads(line) == {text: [text]}
-    assert line.isprintable() or line[:-1].isprintable()
-
-
-def test_no_other_module_of_commands_prints():
-    for path in Path(output.__file__).parent.glob("*.py"):
-        calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
-        printed = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
-        assert not printed or path.name == "output.py", path
+def test_no_other_module_of_commands_prints() -> None:
+    folder = Path(cli.__file__).parent
+    for path in folder.glob("*.py"):
+        calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+        printing = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+        assert bool(printing) == (path.name == "output.py"), path.name

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from roformer_edge.cli.output import print_json
 from roformer_edge.cli.texts import read_inputs, read_questions
 from roformer_edge.errors import TextError
 from roformer_edge.tasks import get_task
@@ -85,3 +86,8 @@ def test_only_a_person_is_told_what_to_type(monkeypatch, capsys):
             next(read_questions(asked(), get_task("multiple-choice")))
         said = capsys.readouterr().err
         assert ('"choices": ["好", "不好"]' in said) is person
+
+
+def test_a_line_of_json_is_whole_and_readable(capsys):
+    print_json({"text": "天\n气", "score": 0.5})
+    assert capsys.readouterr().out == '{"text": "天\\n气", "score": 0.5}\n'

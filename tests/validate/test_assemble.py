@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from roformer_edge.validate.runner import compare
-from tests.validate.tables import UNTIMED, example_rows, example_sides, without_time
+from tests.validate.tables import UNTIMED, example_rows, example_sides, table_predictor, text_example, without_time
 
 
 def test_reference_and_candidate_are_not_confused():
@@ -76,3 +76,22 @@ def test_every_figure_of_the_small_report_by_hand(small_report):
     ]
     assert {row.effect: row.count for row in small_report.effects} == {"broke": 2, "fixed": 1, "moved": 1, "drifted": 2}
     assert small_report.reference.facts.bytes == 20_061_233
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("/home/somebody/dist/intent", "intent"),
+        ("/home/somebody/checkpoint, as a float32 network", "checkpoint, as a float32 network"),
+        ("dist/intent", "dist/intent"),
+        ("data", "data"),
+        ("/", "/"),
+    ],
+)
+def test_a_report_does_not_say_where_on_a_machine_things_lie(given: str, shown: str) -> None:
+    labels = ("a", "b")
+    table = {"x": [1.0, 0.0], "y": [0.0, 1.0]}
+    side = table_predictor(given, labels, table)
+    examples = [text_example("x", "a"), text_example("y", "b")]
+    report = compare(side, side, examples, dataclasses.replace(UNTIMED, data_name=given))
+    assert (report.reference.name, report.candidate.name, report.data.name) == (shown, shown, shown)
