@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against 
 def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported: Exported) -> Manifest:
     """Describe an export."""
     config, calibration = model.config, exported.calibration
+    settings = model.tokenizer.to_settings()
     engine, engine_version = resolve(row.engine)()
     tools = ("numpy", *row.tools, *(("torch",) if exported.parity.checked else ()))
     return Manifest(
@@ -50,7 +51,7 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
         signatures=exported.artifact.signatures,
         max_length=config.max_position_embeddings,
         # transformers writes 1e30 for "no limit", which no integer of 64 bits holds
-        tokenizer=model.tokenizer.to_settings() | {"model_max_length": config.max_position_embeddings},
+        tokenizer=settings | {"model_max_length": min(settings["model_max_length"], config.max_position_embeddings)},
         session=row.session,
         batching=batching_of(exported.decisions),
         calibration=None

@@ -243,6 +243,8 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
         min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize),
     )
     limit = config.max_position_embeddings
+    if options.truncation:
+        limit = min(limit, model.tokenizer.model_max_length)
     rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))
     pad_id = config.pad_token_id or 0
     return lambda: (

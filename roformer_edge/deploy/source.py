@@ -118,7 +118,7 @@ def _open_checkpoint(
 ) -> SourceModel:
     task = files.task if asked is None else get_task(asked)
     checkpoint = load_checkpoint(files, task, max_length=max_length, ignore_weights=ignore_weights, pooling=pooling)
-    tokenizer = open_tokenizer(files, mode)
+    tokenizer = open_tokenizer(files, mode, max_length)
     where = f"the vocabulary in {files.tokenizer_directory}"
     spare = check_vocabulary(checkpoint.config, tokenizer.embedding_rows, where)
     types = checkpoint.config.type_vocab_size
@@ -163,6 +163,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
             config = config.replace(max_position_embeddings=max_length)
             arrays[ROTARY_TABLE] = fit_rotary_table(arrays[ROTARY_TABLE], max_length)
         tokenizer = tokenizer_of_bundle(bundle)
+        tokenizer.model_max_length = max_length or tokenizer.model_max_length
         bundle.check_unchanged()
         check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {path}")
     return SourceModel(

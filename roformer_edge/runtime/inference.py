@@ -78,6 +78,10 @@ class EncodingTokenizer(Protocol):
     def __len__(self) -> int:
         """Return the size of the vocabulary: one more than the largest id."""
 
+    @property
+    def model_max_length(self) -> int:
+        """The number of tokens that a text is cut to."""
+
 
 class DecodingTokenizer(EncodingTokenizer, Protocol):
     """The part of a tokenizer that is needed where tokens are the answer."""
@@ -182,7 +186,7 @@ class TextModel:
         return tuple(one.length for one in self.signatures.values() if one.length is not None)
 
     def encode(self, value: object, *, truncation: bool, where: str = "the text") -> OffsetEncoding:
-        """Encode a text, or a tuple of two.
+        """Encode a text, or a tuple of two; with ``truncation``, cut to the tokenizer's ``model_max_length``.
 
         Raises:
             TextError: Not a text, or it holds NUL or a lone surrogate.
@@ -191,7 +195,7 @@ class TextModel:
         text, pair = split_pair(value, where)
         limit = self.limits.max_length
         if truncation:
-            return encode_within(self.tokenizer, text, pair, limit)
+            return encode_within(self.tokenizer, text, pair, min(limit, self.tokenizer.model_max_length))
         encoding = self.tokenizer.encode_text(text, pair)
         if len(encoding.ids) > limit:
             cut = advice(python="ask for truncation (truncation=True)", command="cut it with --truncate")

@@ -82,19 +82,30 @@ def open_predictor(
     return (_open_bundle if bundle else _open_checkpoint)(opening, name or str(path))
 
 
-def open_tokenizer(files: CheckpointFiles, mode: str) -> Tokenizer:
+def open_tokenizer(files: CheckpointFiles, mode: str, max_length: int | None = None) -> Tokenizer:
     """Open the tokenizer of a checkpoint, as its model was trained with it.
 
-    sentence-transformers takes the fast tokenizers, whatever the files say, and may lower-case texts before.
+    sentence-transformers takes the fast tokenizers, whatever the files say, may lower-case texts before, and has a
+    limit of its own.
 
     Args:
         files: The checkpoint's files.
         mode: ``"slow"``, ``"fast"`` or ``"auto"``.
+        max_length: The number of tokens that texts are cut to, in place of the files' own.
 
     Raises:
         VocabularyError: Its files cannot be followed.
         UnsupportedModelError: Texts are to be lower-cased, and the tokenizer's own steps are not known here.
     """
+    tokenizer = _open_tokenizer(files, mode)
+    if max_length is None and files.text_settings is not None:
+        max_length = files.text_settings.max_length
+    if max_length is not None:
+        tokenizer.model_max_length = max_length
+    return tokenizer
+
+
+def _open_tokenizer(files: CheckpointFiles, mode: str) -> Tokenizer:
     directory, settings = files.tokenizer_directory, files.text_settings
     tokenizer = load_tokenizer(directory, mode=mode)
     if settings is not None and mode == "auto" and not tokenizer.is_fast:
@@ -176,7 +187,7 @@ def _open_checkpoint(opening: Opening, name: str) -> Predictor:
     task = get_task(opening.task)
     files = find_checkpoint(opening.path)
     checkpoint = load_checkpoint(files, task, max_length=opening.max_length, pooling=opening.pooling)
-    tokenizer = open_tokenizer(files, opening.tokenizer)
+    tokenizer = open_tokenizer(files, opening.tokenizer, opening.max_length)
     check_vocabulary(checkpoint.config, tokenizer.embedding_rows, f"the vocabulary in {files.tokenizer_directory}")
     with checkpoint:
         session = TorchSession(checkpoint, task.pooled(checkpoint.sentence), opening.threads)
