@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from roformer_edge.bundle.manifest import Manifest
+from roformer_edge.config import MOST_POSITIONS
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, UnknownNameError, advice
@@ -108,6 +109,9 @@ class DeployOptions:
         if self.max_length is not None and not _counts(self.max_length, _SHORTEST):
             allowed = f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
             raise OptionError("max_length", self.max_length, allowed)
+        for name, length in (("max_length", self.max_length), ("lengths", max(self.lengths, default=None))):
+            if length is not None and length > MOST_POSITIONS:
+                raise OptionError(name, getattr(self, name), f"{MOST_POSITIONS} at most")
         if self.pooling not in (None, TOKENS, POOLER, *POOLINGS):
             raise UnknownNameError("pooling", str(self.pooling), (TOKENS, POOLER, *POOLINGS))
         self._refuse_without_effect()
