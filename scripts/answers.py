@@ -19,6 +19,7 @@ from pathlib import Path
 import roformer_edge
 
 RECIPES = ("fp32", "int8-embeddings", "int8-dynamic", "int8-static")
+CALIBRATED = ("int8-dynamic", "int8-static")
 
 
 def main() -> None:
@@ -38,9 +39,8 @@ def digests(checkpoint: Path, task: str, rows: list[dict], calibration: Path) ->
     yield "ids", digest([tokenizer(text)["input_ids"] for row in rows for text in texts_of(row)])
     for recipe in RECIPES:
         with tempfile.TemporaryDirectory() as folder:
-            options = roformer_edge.DeployOptions(
-                task=task, recipe=recipe, calibration=calibration, calibration_texts=64, truncation=True
-            )
+            texts = dict(calibration=calibration, calibration_texts=64, truncation=True) if recipe in CALIBRATED else {}
+            options = roformer_edge.DeployOptions(task=task, recipe=recipe, **texts)
             roformer_edge.deploy_checkpoint(checkpoint, Path(folder) / "bundle", options)
             with roformer_edge.load(Path(folder) / "bundle", threads=1) as model:
                 inputs = [input_of(row, task) for row in rows]
