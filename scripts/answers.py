@@ -9,6 +9,7 @@ scores, and, for text classification, of the logits. It uses public names only, 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import tempfile
@@ -39,8 +40,9 @@ def digests(checkpoint: Path, task: str, rows: list[dict], calibration: Path) ->
     yield "ids", digest([tokenizer(text)["input_ids"] for row in rows for text in texts_of(row)])
     for recipe in RECIPES:
         with tempfile.TemporaryDirectory() as folder:
-            texts = dict(calibration=calibration, calibration_texts=64, truncation=True) if recipe in CALIBRATED else {}
-            options = roformer_edge.DeployOptions(task=task, recipe=recipe, **texts)
+            options = roformer_edge.DeployOptions(task=task, recipe=recipe)
+            if recipe in CALIBRATED:
+                options = dataclasses.replace(options, calibration=calibration, calibration_texts=64, truncation=True)
             roformer_edge.deploy_checkpoint(checkpoint, Path(folder) / "bundle", options)
             with roformer_edge.load(Path(folder) / "bundle", threads=1) as model:
                 inputs = [input_of(row, task) for row in rows]
