@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 from tests.cli.conftest import rows
@@ -27,3 +28,24 @@ def test_tokenize_uses_the_files_that_a_bundle_has(cli, checkpoint, tmp_path):
 
 def test_a_bundle_knows_its_own_tokenizer(cli, bundle):
     assert "--tokenizer must be left out for a bundle" in cli("tokenize", bundle, "今天", "--tokenizer", "slow").error
+
+
+def test_tokenize_reads_a_directory_of_sentence_transformers_as_deploy_does(cli, checkpoint, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(checkpoint, source / "0_Transformer")
+    modules = [{"idx": 0, "name": "0", "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}]
+    (source / "modules.json").write_text(json.dumps(modules))
+    (source / "0_Transformer" / "sentence_bert_config.json").write_text('{"do_lower_case": true}')
+    (source / "0_Transformer" / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    assert cli("export", source, "--out", tmp_path / "bundle").code == 0
+    row = rows(cli("tokenize", source, "ABC 的灯ａ"))[0]
+    assert row["tokens"][1:4] == ["a", "##b", "c"] or "a" in row["tokens"], "texts are lower-cased there"
+    assert row == rows(cli("tokenize", tmp_path / "bundle", "ABC 的灯ａ"))[0]
+
+
+def test_tokenize_says_what_of_the_files_has_no_effect(cli, checkpoint, tmp_path):
+    source = shutil.copytree(checkpoint, tmp_path / "source")
+    (source / "tokenizer_config.json").write_text('{"colour": "red"}')
+    outcome = cli("tokenize", source, "今天")
+    assert outcome.code == 0
+    assert outcome.err == "note: tokenizer_config.json: keys that are not known here have no effect: 'colour'\n"
