@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from roformer_edge.cli.options import add_revision
 from roformer_edge.cli.output import print_json, tell
-from roformer_edge.cli.texts import add_texts, read_inputs
+from roformer_edge.cli.texts import add_texts, read_questions
+from roformer_edge.tasks import get_task
 
 if TYPE_CHECKING:
     from roformer_edge.tokenizer import Tokenizer
@@ -23,22 +24,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a checkpoint directory, its name on a hub, or a bundle",
     )
     add_revision(parser)
-    add_texts(parser)
+    add_texts(parser, holds="a text each, or text and text_pair")
     parser.add_argument(
         "--tokenizer", default="auto", help="slow, fast, bert, plain, or auto for what the source says (default: auto)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print tokens, ids and offsets of every text as one JSON line."""
+    """Print tokens, ids, type ids and offsets of every text, or pair of texts, as one JSON line."""
     tokenizer = _open(args.source, args.tokenizer, args.revision)
-    for text in read_inputs(args):
-        encoding = tokenizer.encode_text(text)
+    for placed in read_questions(args, get_task("text-classification")):  # a text, or two of them
+        encoding = tokenizer.encode_text(placed.inputs["text"], placed.inputs.get("text_pair"))
         print_json(
             {
-                "text": text,
+                **placed.inputs,
                 "tokens": list(encoding.tokens),
                 "ids": list(encoding.ids),
+                "type_ids": list(encoding.type_ids),
                 "offsets": [list(span) for span in encoding.offsets],
             }
         )

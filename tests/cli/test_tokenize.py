@@ -6,6 +6,7 @@ import json
 import shutil
 
 from tests.cli.conftest import rows
+from tests.tiny_checkpoint import write_lines
 
 
 def test_tokenize_gives_the_same_for_checkpoint_and_bundle(cli, checkpoint, bundle):
@@ -57,3 +58,13 @@ def test_tokenize_says_what_of_the_files_has_no_effect(cli, checkpoint, tmp_path
     outcome = cli("tokenize", source, "今天")
     assert outcome.code == 0
     assert outcome.err == "note: tokenizer_config.json: keys that are not known here have no effect: 'colour'\n"
+
+
+def test_tokenize_shows_pairs(cli, checkpoint, tmp_path):
+    path = write_lines(tmp_path / "in.jsonl", [{"sentence1": "今天", "sentence2": "很好"}, {"text": "今天"}])
+    pair, single = rows(cli("tokenize", checkpoint, "--input", path))
+    assert pair["tokens"] == ["[CLS]", "今天", "[SEP]", "很", "好", "[SEP]"]
+    assert (pair["text"], pair["text_pair"], pair["type_ids"]) == ("今天", "很好", [0, 0, 0, 1, 1, 1])
+    assert (single["text"], single["type_ids"]) == ("今天", [0, 0, 0])
+    path = write_lines(path, [{"text": "今天", "question": "谁"}])
+    assert "'question' looks like an input" in cli("tokenize", checkpoint, "--input", path).error
