@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import tempfile
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -28,6 +27,7 @@ from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
+from roformer_edge.temporary import TemporaryPath
 from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
 from roformer_edge.validate.data.inputs import find_row_problem, read_rows
 from roformer_edge.validate.openers import predictor_of_bundle
@@ -174,9 +174,10 @@ def _export_options(options: DeployOptions) -> ExportOptions:
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
     """Make a bundle as one file."""
     check_packed(out, options.format, overwrite=options.overwrite)
-    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        directory = Path(folder) / out.stem
+    with TemporaryPath(out) as temporary:
+        directory = temporary.path / out.stem
         made = deploy_checkpoint(source, directory, options, progress=progress)
+        temporary.check_unclaimed()
         return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
 
 
