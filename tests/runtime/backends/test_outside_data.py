@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from roformer_edge.bundle.pack import pack_directory
 from roformer_edge.errors import BackendError, BundleIntegrityError, RoformerEdgeError
-from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx, refuse_outside_tflite
+from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx
 from roformer_edge.runtime.loading import load
 from tests.tiny_runtime import graph, write_runnable
 
@@ -172,24 +172,3 @@ def test_what_is_no_model(tmp_path):
     with pytest.raises(BackendError, match="cannot read"):
         refuse_outside_onnx(tmp_path / "nowhere", "no model")
     refuse_outside_onnx(whole, "no model")
-
-
-def test_buffers_of_tflite(tmp_path):
-    flatbuffers = pytest.importorskip("flatbuffers")
-
-    def table(*slots: int) -> bytes:
-        builder = flatbuffers.Builder()
-        text = builder.CreateString("../secret.bin")
-        builder.StartObject(max(slots) + 1)
-        for slot in slots:
-            builder.PrependUOffsetTRelativeSlot(slot, text, 0)
-        builder.Finish(builder.EndObject(), file_identifier=b"TFL3")
-        return bytes(builder.Output())
-
-    refuse_outside_tflite(table(1, 2, 4, 7), "no model")
-    for slots in ((8,), (2, 9), (1, 2, 3, 4, 5, 6, 7, 8, 9), (30,)):
-        with pytest.raises(BundleIntegrityError, match="lie in another file"):
-            refuse_outside_tflite(table(*slots), "no model")
-    for content in (b"", b"abc", b"\xff" * 40, table(1)[:6]):
-        with pytest.raises(BackendError, match="damaged"):
-            refuse_outside_tflite(content, "no model")
