@@ -22,7 +22,7 @@ from roformer_edge.errors import BudgetExceededError, OptionError, OutputError, 
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, Settings, open_recipe
+from roformer_edge.quantize.recipe import FLOAT, SCHEMES, STATIC, Settings, open_recipe, preset_matters
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
@@ -160,7 +160,9 @@ def _export_options(options: DeployOptions) -> ExportOptions:
 
     recipe, settings = open_recipe(options.recipe)
     recipe = recipe.with_float(options.keep_float, "asked for")
-    _refuse_without_effect(options, settings, {rule.scheme for rule in recipe.rules})
+    schemes = {rule.scheme for rule in recipe.rules}
+    _refuse_without_effect(options, settings, schemes)
+    _check_runtime(options, schemes)
     return ExportOptions(
         recipe=recipe,
         preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
@@ -208,18 +210,28 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
 
 def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:
     """Refuse options, also those in the recipe's file, that nothing would come of with its schemes or in the format."""
-    integers = schemes - {FLOAT, HALF}
+    rounding = {scheme for scheme in schemes if SCHEMES[scheme].rounds_input}
     for name, value, needed in (
-        ("preset", options.preset or settings.preset, integers),
+        ("preset", options.preset or settings.preset, preset_matters(schemes)),
         ("keep_float", options.keep_float or None, schemes - {FLOAT}),
         ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
-        ("calibration", options.calibration, integers - {ROWS}),
-        ("observer", options.observer or settings.observer, integers & {STATIC}),
+        ("calibration", options.calibration, rounding),
+        ("observer", options.observer or settings.observer, schemes & {STATIC}),
     ):
         if value is not None and not needed:
             raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
     if options.preset is not None and not get_format(options.format).presets:
         raise OptionError("preset", options.preset, f"left out: {options.format} computes alike on every processor")
+
+
+def _check_runtime(options: DeployOptions, schemes: set[str]) -> None:
+    """Refuse a runtime that was asked for if it is too old for a scheme."""
+    row = get_format(options.format)
+    needed = row.minimum_runtime(options.runtime, schemes)
+    if options.runtime is not None and needed != row.minimum_runtime(options.runtime):
+        versions = " and ".join(f"{package} {version}" for package, version in needed.items())
+        allowed = f"left out, because the recipe {options.recipe} needs {versions}"
+        raise OptionError("runtime", options.runtime, allowed)
 
 
 def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:
