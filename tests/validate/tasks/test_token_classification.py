@@ -234,3 +234,13 @@ def test_real_files_are_read_whole(shared_data, read_jsonl, name):
             wanted = [(entity["label"], entity["start"], entity["end"]) for entity in record["entities"]]
             assert list(example.gold.entities) == wanted
             assert example.inputs == {"text": record["text"]}
+
+
+def test_long_texts_are_no_problem_where_any_text_fits():
+    tokenizer, measure = RoFormerTokenizer(Vocabulary(vocabulary())), EntityMeasure(("O", "B-PER"))
+
+    def problem(text, limit):
+        return measure.find_problem(tokenizer, limit, {"text": text}, truncation=False)
+
+    assert problem("今天" * 50, 12) is None
+    assert problem("好", 2).reason == "3 tokens, the model takes 2"
