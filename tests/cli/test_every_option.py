@@ -126,7 +126,10 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "--json": (["{bundle}", "--lengths", "4", "--cold-starts", "1", "--runs", "1"], [], ["--json"]),
     },
     "bundle show": {"bundle": ([], ["{bundle}"], ["{features}"])},
-    "bundle verify": {"bundle": ([], ["{bundle}"], ["{spoilt}"])},
+    "bundle verify": {
+        "bundle": ([], ["{bundle}"], ["{spoilt}"]),
+        "--digest": (["{bundle}"], [], ["--digest", "0" * 64]),
+    },
     "bundle pack": {
         "bundle": ([], ["{bundle}", "{out}"], ["{features}", "{out}"]),
         "out": (["{bundle}"], ["{out}"], ["{elsewhere}"]),

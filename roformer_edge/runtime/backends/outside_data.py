@@ -106,6 +106,10 @@ class _Source:
 
     def varint(self, place: int) -> tuple[int, int]:
         """Return a number of protobuf and the place behind it."""
+        at = place - self._start
+        # most are one byte of what has been read; a model has thousands of them
+        if 0 <= at < len(self._window) and self._window[at] < 0x80:
+            return self._window[at], place + 1
         value = shift = 0
         while True:
             byte = self[place]
