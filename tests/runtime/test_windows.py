@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def test_windows_cover_the_text_and_are_as_long_as_fits(
         assert list(window.offsets) == [whole.offsets[index] for index in part]
         assert not part or kept[window.first] == part[0]
     overlap = min(shared, room // 2)
-    assert all(one.stop - other.start == overlap for one, other in zip(covered, covered[1:], strict=False))
+    assert all(one.stop - other.start == overlap for one, other in itertools.pairwise(covered))
     assert all(len(part) == room for part in covered[:-1])
 
 

@@ -224,5 +224,5 @@ def test_bad_strides_and_models_without_room() -> None:
             classify("好", stride=stride)
     narrow, _ = fake("token-classification", seen, id2label=dict(enumerate(BIO)), max_position_embeddings=2)
     assert narrow("") == []
-    with pytest.raises(TextTooLongError, match="the text has 3 tokens, .*takes 2"):
+    with pytest.raises(TextTooLongError, match=r"the text has 3 tokens, .*takes 2"):
         narrow("好")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from roformer_edge.errors import ComparisonError, DatasetError
 from roformer_edge.tagging import TagScheme
+from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
 from roformer_edge.validate.data.examples import Example, read_examples
 from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.render.markdown import to_markdown
@@ -23,6 +24,7 @@ from roformer_edge.validate.tasks.token_classification import (
     entity_f1,
 )
 from tests.tiny_checkpoint import write_lines
+from tests.tiny_runtime import vocabulary
 from tests.validate.tables import UNTIMED, text_predictor
 from tests.validate.tasks.oracle import ask_oracle, figures_of
 
