@@ -38,6 +38,7 @@ class SourceModel:
         tokenizer: The tokenizer of the same model.
         tokenizer_mode: The mode that it was asked for in.
         pooling: The pooling that was asked for.
+        ignore_weights: Patterns of the tensors that were to be left out.
         path: Where it was opened.
         name: The name of the checkpoint, without the folders above it.
         digest: SHA-256 of the checkpoint's weight files.
@@ -52,6 +53,7 @@ class SourceModel:
     path: Path
     name: str
     digest: str
+    ignore_weights: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -136,6 +138,7 @@ def _open_checkpoint(
         path=files.directory,
         name=files.name,
         digest=checkpoint.digest,
+        ignore_weights=tuple(ignore_weights),
         notes=(*checkpoint.notes, *tokenizer.notes, *spare),
     )
 

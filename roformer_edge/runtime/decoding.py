@@ -22,6 +22,7 @@ class CachedRows:
     Args:
         model: A graph that can go on from a cache.
         rows: One row at least, and no more than the graph takes at once.
+        new_type: The type of tokens that are added.
 
     Attributes:
         logits: The logits of the next token, float32 ``[rows, vocabulary]``.
@@ -30,8 +31,9 @@ class CachedRows:
         BackendError: The engine failed, or answered with something that is not a finite number.
     """
 
-    def __init__(self, model: TextModel, rows: Sequence[EncodedRow]) -> None:
+    def __init__(self, model: TextModel, rows: Sequence[EncodedRow], new_type: int = 0) -> None:
         self._session = model.session
+        self._new_type = new_type
         call = model.call_for(rows, DEFAULT, lambda row: [len(row.ids) - 1])
         self._mask = call.feeds["attention_mask"]
         self._lengths = self._mask.sum(axis=1)
@@ -46,7 +48,7 @@ class CachedRows:
         feeds = {
             "input_ids": ids,
             "attention_mask": self._mask,
-            "token_type_ids": np.zeros_like(ids),
+            "token_type_ids": np.full_like(ids, self._new_type),
             POSITIONS: np.zeros_like(ids),
             POSITION_IDS: self._lengths[:, np.newaxis],
         }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError, advice
 from roformer_edge.processors import usable_cores
-from roformer_edge.runtime.backends.outside_data import refuse_outside_tflite
+from roformer_edge.runtime.backends.tflite_check import check_tflite
 from roformer_edge.runtime.delegates import (
     BUILTIN,
     CPU,
@@ -83,7 +83,7 @@ class LiteRTSession:
         self._lock = Lock()
         self._package = package
         self._name = f"{package} {version}"
-        refuse_outside_tflite(model, f"{self._name} cannot load the model")
+        check_tflite(model, f"{self._name} cannot load the model")
         self._threads = options.threads or usable_cores()
         self._mapped = None if isinstance(model, bytes) else MappedFile(Path(model))
         self._settled = False

@@ -25,7 +25,7 @@ class Generated:
     """A prompt and what was written after it.
 
     Attributes:
-        text: The prompt and its continuation.
+        text: The prompt and its continuation; of a RoFormer-sim, which writes another sentence, that alone.
         new_text: The continuation, special tokens left out.
         ids: The ids of the continuation, without the one that ended it.
         ended: Whether a stop token ended it; false where it reached ``max_new_tokens`` or the model's length.
@@ -40,16 +40,17 @@ class Generated:
 class _Row:
     """A prompt that grows."""
 
-    def __init__(self, prompt: str, ids: Sequence[int], random: np.random.Generator | None) -> None:
+    def __init__(self, prompt: str, ids: Sequence[int], new_type: int, random: np.random.Generator | None) -> None:
         self.prompt = prompt
         self.ids = list(ids)
+        self.new_type = new_type
         self.random = random
         self.ended = False
         self._start = len(ids)
 
     @property
     def type_ids(self) -> Sequence[int]:
-        return [0] * len(self.ids)
+        return [0] * self._start + [self.new_type] * (len(self.ids) - self._start)
 
     @property
     def new_ids(self) -> tuple[int, ...]:
@@ -76,6 +77,12 @@ class TextGenerator(Pipeline):
     keeps nothing, and computes all tokens anew for each. Prompts of different length are computed together, and a
     continuation does not depend on what else is computed.
 
+    A RoFormer-sim (``config.prefix_lm``) sees all of a prompt at once, its ``[SEP]`` included, and writes a sentence
+    that is similar to it.
+
+    Attributes:
+        prefix_lm: Whether the model is one of these.
+
     Raises:
         VocabularyError: The tokenizer has no separator token, which ends a text.
     """
@@ -87,6 +94,7 @@ class TextGenerator(Pipeline):
     ) -> None:
         super().__init__(session, tokenizer, config, limits=limits)
         self._decoder = tokenizer
+        self.prefix_lm = bool(config.prefix_lm)
         self._separator = known_token(tokenizer.sep_token_id, "separator", self.task)
 
     @overload
@@ -151,8 +159,8 @@ class TextGenerator(Pipeline):
     ) -> Any:
         """Continue one prompt, or many.
 
-        The tokens of a prompt are ``[CLS]`` and those of its text. A continuation ends with a stop token, after
-        ``max_new_tokens``, or when the model takes no more tokens.
+        The tokens of a prompt are ``[CLS]`` and those of its text, and ``[SEP]`` where another sentence follows. A
+        continuation ends with a stop token, after ``max_new_tokens``, or when the model takes no more tokens.
 
         Args:
             prompts: A ``str``; a list (or other collection) of such; or an iterator.
@@ -188,7 +196,8 @@ class TextGenerator(Pipeline):
         def read(value: object, where: str) -> _Row:
             prompt = check_text(value, where)
             # the module takes a while to import, which whoever wants the likeliest tokens need not wait for
-            return _Row(prompt, self._prompt_ids(prompt, where), np.random.default_rng(seed) if do_sample else None)
+            random = np.random.default_rng(seed) if do_sample else None
+            return _Row(prompt, self._prompt_ids(prompt, where), int(self.prefix_lm), random)
 
         def respond(rows: Sequence[_Row], size: int) -> list[Generated]:
             def choose(row: _Row, logits: NDArray[np.float32]) -> bool:
@@ -202,12 +211,13 @@ class TextGenerator(Pipeline):
         return self._respond(prompts, read, respond, batch_size)
 
     def _prompt_ids(self, prompt: str, where: str) -> Sequence[int]:
-        # without the [SEP] at its end: the model is to go on
-        ids = self._model.tokenizer.encode_text(prompt).ids[:-1]
+        ids = self._model.tokenizer.encode_text(prompt).ids
+        if not self.prefix_lm:
+            ids = ids[:-1]  # without the [SEP] at its end: the model is to go on
         if len(ids) > self.max_length:
             raise TextTooLongError(
-                f"{where} has {len(ids)} tokens with the one in front, and the model takes {self.max_length} at most; "
-                "shorten it"
+                f"{where} has {len(ids)} tokens, special tokens included, and the model takes {self.max_length} at "
+                "most; shorten it"
             )
         return ids
 
@@ -217,7 +227,7 @@ class TextGenerator(Pipeline):
         size = min(size, self._model.most_rows or size)
         for batch in pack_by_length(lengths, size, self._model.limits.token_budget):
             active = [rows[index] for index in batch]
-            cached = CachedRows(self._model, active)
+            cached = CachedRows(self._model, active, int(self.prefix_lm))
             while True:
                 going_on = [place for place, row in enumerate(active) if choose(row, cached.logits[place])]
                 if not going_on:
@@ -238,8 +248,9 @@ class TextGenerator(Pipeline):
     def _generated(self, row: _Row) -> Generated:
         special = frozenset(self._decoder.all_special_ids)
         shown = [index for index in row.new_ids if index not in special]
-        new_text = join_tokens(self._decoder.convert_ids_to_tokens(shown), before=row.prompt)
-        return Generated(text=row.prompt + new_text, new_text=new_text, ids=row.new_ids, ended=row.ended)
+        prompt = "" if self.prefix_lm else row.prompt
+        new_text = join_tokens(self._decoder.convert_ids_to_tokens(shown), before=prompt)
+        return Generated(text=prompt + new_text, new_text=new_text, ids=row.new_ids, ended=row.ended)
 
 
 def _copied(row: EncodedRow, outputs: Outputs) -> Outputs:

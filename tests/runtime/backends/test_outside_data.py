@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from roformer_edge.bundle.pack import pack_directory
 from roformer_edge.errors import BackendError, BundleIntegrityError, RoformerEdgeError
-from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx, refuse_outside_tflite
+from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx
 from roformer_edge.runtime.loading import load
 from tests.tiny_runtime import graph, write_runnable
 
@@ -172,68 +172,6 @@ def test_what_is_no_model(tmp_path):
     with pytest.raises(BackendError, match="cannot read"):
         refuse_outside_onnx(tmp_path / "nowhere", "no model")
     refuse_outside_onnx(whole, "no model")
-
-
-def test_buffers_of_tflite(tmp_path):
-    flatbuffers = pytest.importorskip("flatbuffers")
-
-    def table(*slots: int) -> bytes:
-        builder = flatbuffers.Builder()
-        text = builder.CreateString("../secret.bin")
-        builder.StartObject(max(slots) + 1)
-        for slot in slots:
-            builder.PrependUOffsetTRelativeSlot(slot, text, 0)
-        builder.Finish(builder.EndObject(), file_identifier=b"TFL3")
-        return bytes(builder.Output())
-
-    refuse_outside_tflite(table(2, 4, 7), "no model")
-    for slots in ((8,), (2, 9), (2, 3, 4, 5, 6, 7, 8, 9), (30,)):
-        with pytest.raises(BundleIntegrityError, match="in another file"):
-            refuse_outside_tflite(table(*slots), "no model")
-    for content in (b"", b"abc", b"\xff" * 40, table(2)[:6]):
-        with pytest.raises(BackendError, match="damaged"):
-            refuse_outside_tflite(content, "no model")
-
-
-def with_operator(small: int = 0, name: str | None = None, code: int = 0, count: int = 1) -> bytes:
-    """A TFLite model of nothing but operator codes, of which the last is the one that is described."""
-    flatbuffers = pytest.importorskip("flatbuffers")
-    builder = flatbuffers.Builder()
-    text = None if name is None else builder.CreateString(name)
-    builder.StartObject(4)
-    builder.PrependInt8Slot(0, small, 0)
-    if text is not None:
-        builder.PrependUOffsetTRelativeSlot(1, text, 0)
-    builder.PrependInt32Slot(3, code, 0)
-    custom = builder.EndObject()
-    builder.StartObject(4)
-    builder.PrependInt8Slot(0, 9, 0)
-    usual = builder.EndObject()
-    builder.StartVector(4, count, 4)
-    builder.PrependUOffsetTRelative(custom)
-    for _ in range(count - 1):
-        builder.PrependUOffsetTRelative(usual)
-    codes = builder.EndVector()
-    builder.StartObject(5)
-    builder.PrependUOffsetTRelativeSlot(1, codes, 0)
-    builder.Finish(builder.EndObject(), file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
-def test_custom_operators_of_tflite():
-    refuse_outside_tflite(with_operator(small=9, code=9), "no model")
-    refuse_outside_tflite(with_operator(small=127, code=150, count=300), "no model")
-    for content in (
-        with_operator(small=32, name="FlexWriteFile", code=32),
-        with_operator(small=32),
-        with_operator(code=32),
-        with_operator(name=""),
-        with_operator(small=9, name="x", code=9, count=300),
-    ):
-        with pytest.raises(BundleIntegrityError, match="custom operator"):
-            refuse_outside_tflite(content, "no model")
-    with pytest.raises(BackendError, match="damaged"):
-        refuse_outside_tflite(with_operator(small=9, count=5_000), "no model")
 
 
 def test_contexts_of_providers():
