@@ -50,7 +50,8 @@ SUMMARIES = ("last", "first", "mean", "last_token")
 # than would stop a machine. Layers are counted against the weights, where there are any.
 _MOST_LABELS = 100_000
 _MOST_OF_ALL = 1 << 24
-_LARGEST = {"num_hidden_layers": 1 << 31, "max_position_embeddings": 1 << 20, "width_of_embeddings": 1 << 20,
+MOST_POSITIONS = 1 << 20
+_LARGEST = {"num_hidden_layers": 1 << 31, "max_position_embeddings": MOST_POSITIONS, "width_of_embeddings": 1 << 20,
             "hidden_size": 1 << 20, "intermediate_size": 1 << 22}  # fmt: skip
 # the largest number of JSON that every program reads alike; no field comes near it
 _MOST = 1 << 53

@@ -173,6 +173,7 @@ def load_architecture(
         adapter = files.open_adapter()
         if adapter is not None:
             stack.enter_context(closing(adapter))
+        notes.add(files.weights.notes)
         notes.add([note for file in opened for note in file.notes])
         tensors = StoredTensors(opened, adapter)
         ignored = tensors.leave_out(ignore_weights)

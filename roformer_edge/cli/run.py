@@ -7,12 +7,14 @@ import inspect
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.output import print_json, tell
 from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
 from roformer_edge.runtime.delegates import DELEGATES
+from roformer_edge.tasks import input_rows
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.base import Pipeline
@@ -106,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         options = _options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
             tell(f"note: {note}")
+        _check_lengths(args, pipeline)
         skipped = _Skipped() if args.on_error == "skip" else None
         questions = read_questions(args, task, skip=skipped)
         for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):
@@ -115,6 +118,28 @@ def run(args: argparse.Namespace) -> int:
     if skipped:
         tell(f"note: {skipped.count} inputs were skipped")
     return 0
+
+
+def _check_lengths(args: argparse.Namespace, pipeline: Pipeline) -> None:
+    """Refuse a file with texts that are too long before the first is answered; a stream can be read but once.
+
+    Raises:
+        DatasetError: There are such texts, which are neither to be cut nor to be skipped; says where the first stands.
+    """
+    from roformer_edge.validate.data.examples import check_inputs
+    from roformer_edge.validate.data.inputs import Problem, too_long
+
+    cuts = "truncation" in inspect.signature(pipeline.__call__).parameters
+    if args.truncate or not cuts or args.on_error == "skip" or args.texts or not Path(args.input).is_file():
+        return
+    task, tokenizer = pipeline.model.task, pipeline.model.tokenizer
+
+    def find_problem(inputs: Inputs) -> Problem | None:
+        tokens = max(len(tokenizer.encode_text(*row).ids) for row in input_rows(task, inputs))
+        return too_long(tokens, pipeline.max_length) if tokens > pipeline.max_length else None
+
+    # what is wrong with other lines is said when their turn comes
+    check_inputs(read_questions(args, task, skip=lambda error: None), find_problem)
 
 
 class _Skipped:

@@ -115,6 +115,14 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "--batch-size": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--batch-size", "0"]),
         "--threads": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--threads", "0"]),
         "--json": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--json"]),
+        "--tokenizer": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--tokenizer", "plain"]),
+        "--max-length": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--max-length", "3"]),
+        "--pooling": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--pooling", "mean"]),
+        "--ignore-weights": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"],
+            [],
+            ["--ignore-weights", "lstm.*"],
+        ),
         "--truncate": (["{bundle}", "--reference", "{checkpoint}", "--data", "{long}"], [], ["--truncate"]),
     },
     "bench": {

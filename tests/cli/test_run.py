@@ -242,10 +242,16 @@ def test_long_texts_are_cut_when_asked(cli, bundle, tmp_path):
     assert json.loads(outcome.out)["label"] in ("开", "关", "问")
 
 
-def test_a_text_to_be_answered_that_is_too_long_is_named_with_its_line(cli, bundle, tmp_path):
+def test_texts_of_a_file_that_are_too_long_are_counted_before_any_is_answered(cli, bundle, tmp_path, monkeypatch):
+    long = '{"text": "' + "今天" * 40 + '"}\n'
     path = tmp_path / "in.jsonl"
-    path.write_text('{"text": "今天"}\n\n{"text": "好"}\n{"text": "' + "今天" * 40 + '"}\n', encoding="utf-8")
+    path.write_text('{"text": "今天"}\n\n{"text": "好"}\n' + long + '{"text"\n' + long, encoding="utf-8")
     for batch_size in (1, 8):
         outcome = cli("run", bundle, "--input", path, "--batch-size", batch_size)
-        assert f"{path}:4: the text has 42 tokens" in outcome.error
-        assert len(outcome.out.splitlines()) == 2
+        assert f"{path}:4: 42 tokens, the model takes 32; --truncate cuts (2 such texts)" in outcome.error
+        assert outcome.out == ""
+    # what is read but once is answered as far as it goes
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    outcome = cli("run", bundle)
+    assert "<standard input>:4: the text has 42 tokens" in outcome.error
+    assert len(outcome.out.splitlines()) == 2

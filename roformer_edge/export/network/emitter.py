@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.quantize.outliers import Smoothing
-from roformer_edge.quantize.recipe import FLOAT
+from roformer_edge.quantize.recipe import FLOAT, SCHEMES
 
 V = TypeVar("V")
 FloatArray = NDArray[np.float32]
@@ -105,7 +105,7 @@ class Product:
 
     def smoothed(self, smoothing: Smoothing | None) -> Product:
         """Return the same product with its outlier channels treated, as far as its scheme quantises its input."""
-        if smoothing is None or self.scheme == FLOAT:
+        if smoothing is None or not SCHEMES[self.scheme].rounds_input:
             return self
         split = smoothing.split
         return replace(

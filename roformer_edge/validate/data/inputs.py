@@ -124,15 +124,6 @@ def too_long(tokens: int, limit: int) -> Problem:
     )
 
 
-def read_texts(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[str]:
-    """Read the text of every line, one by one, whatever else there is.
-
-    Raises:
-        DatasetError: What :func:`read_inputs` refuses.
-    """
-    return (line.string("text") for line in read_lines(path, fields))
-
-
 def inputs_of(line: Line, task: Task) -> Inputs:
     """Read the inputs of one line by the names of the task's fields.
 
@@ -143,8 +134,11 @@ def inputs_of(line: Line, task: Task) -> Inputs:
         return {"text": join_words(line.strings(task.words))[0]}
     names = [*task.fields, *(name for name in task.optional if line.holds(name))]
     inputs = {name: line.strings(name) if name == "choices" else line.string(name) for name in names}
-    unread = sorted((line.values.keys() & INPUT_KEYS) - {line.key(name) for name in names})
-    if unread and not line.fields.given:
+    # whoever says where the inputs are has also said which are none
+    chosen = line.fields.given.keys() & {*task.fields, *task.optional}
+    empty = {key for key, value in line.values.items() if line.flat and value == ""}
+    unread = sorted((line.values.keys() & INPUT_KEYS) - {line.key(name) for name in names} - empty)
+    if unread and not chosen:
         verb = "looks like an input" if len(unread) == 1 else "look like inputs"
         raise line.error(
             f"{listed(unread)} {verb}, and {task.name} reads {', '.join((*task.fields, *task.optional))}; "
