@@ -66,6 +66,8 @@ class Sampling:
         Returns:
             Its id. Of equally likely tokens the first, where none is drawn.
         """
+        if not self.do_sample and self.repetition_penalty == 1.0 and self.no_repeat_ngram_size == 0:
+            return int(logits.argmax())  # a vocabulary is wide, and there is nothing to compute
         values = self.adjust(logits.astype(np.float64), ids)
         if not self.do_sample:
             return int(values.argmax())

@@ -76,6 +76,8 @@ def save_checkpoint(task: str, folder: Path, vocabulary: Path) -> None:
     model = getattr(heads, row.model_class)(config)
     for name, parameter in model.named_parameters():
         torch.nn.init.normal_(parameter, mean=float("LayerNorm.weight" in name), std=0.15)
+        if name == "cls.predictions.bias":  # else it says more of the answer than the text does
+            torch.nn.init.zeros_(parameter)
     model.save_pretrained(folder)
     (folder / "vocab.txt").write_text(tokens, encoding="utf-8")
 
@@ -89,7 +91,7 @@ def check_masks(found: list, wanted: list) -> None:
     for ours, theirs in zip(found, wanted, strict=True):
         assert [one.token_id for one in ours] == [one["token"] for one in theirs]
         assert [one.score for one in ours] == pytest.approx([one["score"] for one in theirs], abs=CLOSE)
-    assert len({one[0].token_id for one in found}) > 20
+    assert len({tuple(one.token_id for one in answer) for answer in found}) > 100
 
 
 def check_continuations(found: list, wanted: list, separator: int = 102) -> None:
