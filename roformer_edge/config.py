@@ -240,6 +240,19 @@ class RoFormerConfig:
         return summary_type
 
     @property
+    def stop_token_ids(self) -> tuple[int, ...]:
+        """The tokens that end a generated text, ``eos_token_id``; none where the file is silent.
+
+        Raises:
+            ConfigError: They are no ids.
+        """
+        found = self.extra.get("eos_token_id")
+        ids = () if found is None else tuple(found) if isinstance(found, list | tuple) else (found,)
+        if not all(type(index) is int for index in ids):
+            raise ConfigError(f"eos_token_id must be a token id or a list of them, found {shown(found)}")
+        return ids
+
+    @property
     def output_attentions(self) -> bool:
         """Whether the models return attention weights when a call does not say."""
         return bool(self.extra.get("output_attentions"))

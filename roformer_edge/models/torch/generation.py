@@ -12,7 +12,7 @@ from torch import Tensor
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.stopping import new_tokens, stop_tokens
-from roformer_edge.sampling import Sampling
+from roformer_edge.sampling import Sampling, repeating
 
 
 def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -31,6 +31,10 @@ def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torc
         int64 ``[B]``.
     """
     logits = penalise(logits, ids, sampling.repetition_penalty)
+    if sampling.no_repeat_ngram_size:
+        logits = logits.clone()
+        for row, held in zip(logits, ids.tolist(), strict=True):
+            row[torch.from_numpy(repeating(held, sampling.no_repeat_ngram_size))] = -torch.inf
     if not sampling.do_sample:
         return logits.argmax(dim=-1)
     logits = keep_top_p(keep_top_k(logits / sampling.temperature, sampling.top_k), sampling.top_p)
