@@ -100,7 +100,9 @@ def test_huge_shapes_in_a_header(folder, shape):
     refused(folder, CheckpointError, r"model\.safetensors|of another shape")
 
 
-@pytest.mark.parametrize("content", ['{"weight_map": {}}', '{"weight_map": []}', '{"weight_map": {"a": null}}', "{}", "[]"])
+@pytest.mark.parametrize(
+    "content", ['{"weight_map": {}}', '{"weight_map": []}', '{"weight_map": {"a": null}}', "{}", "[]"]
+)
 @pytest.mark.parametrize("beside", ["model.safetensors", "pytorch_model.bin", "nothing"])
 def test_an_index_that_names_no_file(folder, content, beside):
     (folder / "model.safetensors").rename(folder / beside)
