@@ -13,41 +13,30 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 import roformer_edge
-from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import BundleError
 from roformer_edge.formats import FORMATS
 from roformer_edge.models.torch.heads import RoFormerForTokenClassification
-from tests.tiny_checkpoint import TEXTS, TOKENS, write_lines
+from tests.tiny_checkpoint import TEXTS, crf_scores, tiny_config, write_lines, write_vocabulary
 
 LABELS = ("O", "B-灯", "I-灯")
 
 
 @pytest.fixture(scope="module")
 def scores() -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(5)
-    shapes = {"start_transitions": (3,), "end_transitions": (3,), "transitions": (3, 3)}
-    return {f"crf.{name}": (2 * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
+    return crf_scores(len(LABELS))
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory, scores: dict[str, np.ndarray]) -> Path:
     folder = tmp_path_factory.mktemp("crf") / "checkpoint"
     torch.manual_seed(2)
-    config = RoFormerConfig(
-        vocab_size=len(TOKENS),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=32,
-        id2label=dict(enumerate(LABELS)),
-    )
+    config = tiny_config(id2label=dict(enumerate(LABELS)))
     RoFormerForTokenClassification(config).save_pretrained(folder)
     weights = load_file(folder / "model.safetensors")
     save_file({**weights, **scores}, folder / "model.safetensors")
-    (folder / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
+    write_vocabulary(folder)
     return folder
 
 

@@ -12,14 +12,13 @@ from safetensors.numpy import load_file, save_file
 
 import roformer_edge
 from roformer_edge.cli.main import main
-from roformer_edge.config import RoFormerConfig
 from roformer_edge.crf import Crf
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import DatasetError
 from roformer_edge.formats import FORMATS
 from roformer_edge.models.torch import heads
-from tests.tiny_checkpoint import TEXTS, TOKENS, write_lines
+from tests.tiny_checkpoint import TEXTS, crf_scores, tiny_config, write_lines, write_vocabulary
 
 LABELS = ("O", "B-灯", "I-灯")
 LONG = "".join(TEXTS) * 2
@@ -31,24 +30,13 @@ SHARED = 15  # half of what fits between [CLS] and [SEP]
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("long") / "checkpoint"
     torch.manual_seed(2)
-    config = RoFormerConfig(
-        vocab_size=len(TOKENS),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=POSITIONS,
-        id2label=dict(enumerate(LABELS)),
-    )
+    config = tiny_config(max_position_embeddings=POSITIONS, id2label=dict(enumerate(LABELS)))
     model = heads.RoFormerForTokenClassification(config)
     torch.nn.init.normal_(model.classifier.weight)
     model.save_pretrained(folder)
     if request.param:
-        rng = np.random.default_rng(5)
-        shapes = {"start_transitions": (3,), "end_transitions": (3,), "transitions": (3, 3)}
-        scores = {f"crf.{name}": (2 * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
-        save_file({**load_file(folder / "model.safetensors"), **scores}, folder / "model.safetensors")
-    (folder / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
+        save_file({**load_file(folder / "model.safetensors"), **crf_scores(len(LABELS))}, folder / "model.safetensors")
+    write_vocabulary(folder)
     return folder
 
 
@@ -135,16 +123,9 @@ def test_calibration_sees_long_texts_to_their_end(checkpoint: Path, tmp_path: Pa
 
 
 def test_calibration_of_question_answering_reads_contexts_in_windows(tmp_path: Path) -> None:
-    config = RoFormerConfig(
-        vocab_size=len(TOKENS),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=POSITIONS,
-    )
+    config = tiny_config(max_position_embeddings=POSITIONS)
     heads.RoFormerForQuestionAnswering(config).save_pretrained(tmp_path / "checkpoint")
-    (tmp_path / "checkpoint" / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
+    write_vocabulary(tmp_path / "checkpoint")
     row = {"question": "今天", "context": LONG}
     whole = calibrated(tmp_path, tmp_path / "checkpoint", "question-answering", row)
     short = {"question": "今天", "context": LONG[: len(LONG) // 2]}

@@ -20,7 +20,7 @@ from roformer_edge.formats import FORMATS
 from roformer_edge.models.torch.heads import RoFormerForCausalLM
 from roformer_edge.sampling import Sampling
 from roformer_edge.validate.openers import open_predictor
-from tests.tiny_checkpoint import TEXTS, TOKENS, write_lines
+from tests.tiny_checkpoint import TEXTS, TOKENS, tiny_config, write_lines, write_vocabulary
 
 HEADS, LAYERS, POSITIONS = 2, 2, 40
 PROMPTS = [text for text in TEXTS if len(text) < 12]
@@ -32,12 +32,9 @@ def sim(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """Save a model with a pooler whose config says nothing of generation, as RoFormer-sim is stored."""
     folder = tmp_path_factory.mktemp("sim") / "checkpoint"
     torch.manual_seed(4)
-    config = RoFormerConfig(
-        vocab_size=len(TOKENS),
-        hidden_size=32,
+    config = tiny_config(
         num_hidden_layers=LAYERS,
         num_attention_heads=HEADS,
-        intermediate_size=48,
         max_position_embeddings=POSITIONS,
         rotary_value=request.param,
         is_decoder=True,
@@ -54,7 +51,7 @@ def sim(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     for name, shape in {"weight": (32, 32), "bias": (32,)}.items():
         arrays[f"roformer.pooler.dense.{name}"] = rng.normal(0, 1, shape).astype(np.float32)
     save_file(arrays, folder / "model.safetensors")
-    (folder / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
+    write_vocabulary(folder)
     return folder
 
 

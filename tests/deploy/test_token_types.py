@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,11 @@ import pytest
 import torch
 
 import roformer_edge
-from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.models.torch import heads
 from roformer_edge.tasks import get_task
-from tests.tiny_checkpoint import TOKENS
+from tests.tiny_checkpoint import TOKENS, tiny_config, write_vocabulary
 
 CONTEXT = "请把客厅的灯打开，今天天气很好。"
 # a task whose rows are pairs -> an input; the context of the question is longer than the model
@@ -34,23 +32,12 @@ def task(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=[2, 1], ids=["two types", "one type"])
 def checkpoint(task: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     torch.manual_seed(4)
-    config = RoFormerConfig(
-        vocab_size=len(TOKENS),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=64,
-        type_vocab_size=request.param,
-    )
+    config = tiny_config(num_hidden_layers=2, max_position_embeddings=64, type_vocab_size=request.param)
     model = getattr(heads, get_task(task).model_class)(config)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     model.save_pretrained(tmp_path / "checkpoint")
-    (tmp_path / "checkpoint" / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
-    settings = {"tokenizer_class": "RoFormerTokenizer", "model_input_names": ["input_ids", "attention_mask"]}
-    (tmp_path / "checkpoint" / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    return tmp_path / "checkpoint"
+    return write_vocabulary(tmp_path / "checkpoint", model_input_names=["input_ids", "attention_mask"])
 
 
 def test_answers_are_those_of_the_model_without_token_types(task: str, checkpoint: Path, tmp_path: Path) -> None:

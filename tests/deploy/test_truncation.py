@@ -10,14 +10,13 @@ import pytest
 import torch
 
 import roformer_edge
-from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.torch.heads import RoFormerForSequenceClassification
 from roformer_edge.tokenizer import load_tokenizer
 from roformer_edge.validate.openers import open_predictor
-from tests.tiny_checkpoint import TOKENS
+from tests.tiny_checkpoint import tiny_config, write_vocabulary
 
 TEXT = "请把客厅的灯打开，今天天气很好，北京。"
 PAIR = (TEXT, "今天天气")
@@ -27,19 +26,9 @@ PAIR = (TEXT, "今天天气")
 def checkpoint(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """Make a classifier of 64 positions whose tokenizer cuts texts to 9 tokens."""
     torch.manual_seed(5)
-    config = RoFormerConfig(
-        vocab_size=len(TOKENS),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=64,
-    )
+    config = tiny_config(max_position_embeddings=64)
     RoFormerForSequenceClassification(config).save_pretrained(tmp_path / "checkpoint")
-    (tmp_path / "checkpoint" / "vocab.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
-    settings = {"tokenizer_class": "RoFormerTokenizer", "model_max_length": 9, "truncation_side": request.param}
-    (tmp_path / "checkpoint" / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    return tmp_path / "checkpoint"
+    return write_vocabulary(tmp_path / "checkpoint", model_max_length=9, truncation_side=request.param)
 
 
 def test_cut_as_the_tokenizer_cuts(checkpoint: Path, tmp_path: Path) -> None:

@@ -147,6 +147,10 @@ class MalformedError(Exception):
     """The bytes are not what the format allows, or what a model of ours may say; the message tells what."""
 
 
+class _UsedError(Exception):
+    """A field has a value that no model of ours gives it."""
+
+
 class ElsewhereError(Exception):
     """A part of the model lies in another file."""
 
@@ -198,7 +202,10 @@ class Flatbuffer:
             values = dict(DEFAULTS[kind])
             numbers = self.unpack(layout.form, place)
             for (name, read, offset), number in zip(layout.fields, numbers, strict=True):
-                values[name] = number if read is None else read(self, place + offset, number)
+                try:
+                    values[name] = number if read is None else read(self, place + offset, number)
+                except _UsedError:
+                    raise MalformedError(f"it uses {name} of {kind}, which no model of ours does") from None
             found = self._tables[kind, place] = SimpleNamespace(**values)
         return found
 
@@ -299,7 +306,7 @@ def _reader(how: str) -> tuple[_Read | None, str]:
 
 def _zero(file: Flatbuffer, place: int, number: int) -> int:
     if number:
-        raise MalformedError("it uses a part of the format that no model of ours does")
+        raise _UsedError
     return 0
 
 

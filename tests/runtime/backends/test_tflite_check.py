@@ -105,7 +105,7 @@ DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
         "share a name",
     ),
     "an unknown operator": (lambda m: setattr(m.operatorCodes[0], "builtinCode", 32), "an operator is unknown"),
-    "an operator of its own": (lambda m: setattr(m.operatorCodes[0], "customCode", "mine"), "no model of ours does"),
+    "an operator of its own": (lambda m: setattr(m.operatorCodes[0], "customCode", "mine"), "custom of OperatorCode"),
     "an operator that is not listed": (
         lambda m: setattr(operator(m, "ADD"), "opcodeIndex", 99),
         "an operator is none of its list",
