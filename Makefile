@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint envs/hub.txt
 
 .PHONY: demo test fuzz endurance check lint types imports faults clean
 
@@ -44,15 +44,15 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt envs/hub.txt
 	$(PIP) --editable '.[export,tflite,validate]'
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt envs/hub.txt
 	$(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/.demo
 
-.venv-oracle/.made: envs/oracle.txt scripts/make_env.sh
+.venv-oracle/.made: envs/oracle.txt constraints.txt scripts/make_env.sh
 	PYTHON=$(PYTHON) scripts/make_env.sh oracle
 	touch $@
 
