@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from roformer_edge.errors import UnknownNameError
 
 
-@dataclass(frozen=True, kw_only=True)
-class Format:
+class Format(NamedTuple):
     """What is particular to one format. Addresses are written ``module:attribute``; :func:`resolve` imports them.
 
     Attributes:
@@ -43,11 +42,11 @@ class Format:
     backend: str
     engine: str
     runtimes: Mapping[str, Mapping[str, str]]
-    newer: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    newer: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     tools: tuple[str, ...] = ()
     presets: bool = False
     label_file: bool = False
-    session: Mapping[str, str] = field(default_factory=dict)
+    session: Mapping[str, str] = MappingProxyType({})
 
     def minimum_runtime(self, runtime: str | None = None, schemes: Iterable[str] = ()) -> Mapping[str, str]:
         """Return the lowest versions that run a bundle.

@@ -19,7 +19,7 @@ import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from roformer_edge.errors import RoformerEdgeError
 
@@ -40,8 +40,7 @@ _SHOWN_STEPS = 8
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Constraint:
+class Constraint(NamedTuple):
     """A demand on a value beyond its type, as metadata of ``Annotated``.
 
     Attributes:

@@ -6,16 +6,17 @@ Adding a task is one row of ``TASKS``, one head in each model file, one pipeline
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roformer_edge.errors import UnknownNameError
-from roformer_edge.sentence import VECTOR, SentenceHead
 from roformer_edge.signatures import Signature, TensorSpec
 
+if TYPE_CHECKING:
+    from roformer_edge.sentence import SentenceHead
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
+
+class Task(NamedTuple):
     """What is particular to one task.
 
     Attributes:
@@ -53,9 +54,7 @@ class Task:
     masked: bool = False
     words: str | None = None
     windowed: int | None = None
-    echoed: Mapping[str, str] = field(
-        default_factory=lambda: {"text": "text", "text_pair": "text_pair", "question": "question"}
-    )
+    echoed: Mapping[str, str] = MappingProxyType({"text": "text", "text_pair": "text_pair", "question": "question"})
     answer: str = "answers"
     sentence: SentenceHead | None = None
 
@@ -63,7 +62,9 @@ class Task:
         """Return the task whose output is one vector of a text; the task itself where there is nothing to make it."""
         if sentence is None:
             return self
-        return replace(self, outputs=(_output(VECTOR, "batch", str(sentence.width)),), sentence=sentence)
+        from roformer_edge.sentence import VECTOR
+
+        return self._replace(outputs=(_output(VECTOR, "batch", str(sentence.width)),), sentence=sentence)
 
     @property
     def signature(self) -> Signature:

@@ -8,8 +8,7 @@ the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 # alone, or with options that the engine hands on
 Wish: TypeAlias = str | tuple[str, Mapping[str, str]]
@@ -22,8 +21,7 @@ PROCESSOR = (CPU, XNNPACK, BUILTIN)
 _LIBRARY_ENDINGS = (".so", ".dylib", ".dll")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delegate:
+class Delegate(NamedTuple):
     """A row of the table.
 
     Attributes:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import ROLES
 from roformer_edge.bundle.reader import Bundle, open_bundle
-from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import (
     BackendError,
@@ -152,6 +151,7 @@ def _advice(bundle: Bundle, row: Format) -> str:
 
 
 def _run_self_test(bundle: Bundle, row: Format, loaded: Pipeline, doubts: Sequence[str]) -> float:
+    from roformer_edge.bundle.self_test_vectors import SelfTest
     from roformer_edge.runtime.self_test import run_self_test
 
     try:
@@ -224,7 +224,7 @@ def _read_config(bundle: Bundle) -> RoFormerConfig:
     return config
 
 
-def tokenizer_of_bundle(bundle: Bundle, words: Background[bytes | None] | None = None) -> Tokenizer:
+def tokenizer_of_bundle(bundle: Bundle, words: Background[memoryview | None] | None = None) -> Tokenizer:
     """Make the tokenizer of a bundle from its own vocabulary and tables, which are read at once.
 
     Whoever has no other use for the bundle calls ``check_unchanged`` before trusting the tokenizer.
@@ -249,9 +249,9 @@ def tokenizer_of_bundle(bundle: Bundle, words: Background[bytes | None] | None =
     return tokenizer
 
 
-def _read_words(bundle: Bundle) -> bytes | None:
-    """Read the dictionary of words: bytes, not a mapping, for the file may be written to while it is in use."""
-    return bundle.read_bytes("words") if bundle.manifest.find("words") else None
+def _read_words(bundle: Bundle) -> memoryview | None:
+    """Read the dictionary of words: not a mapping of the file, which may be written to while it is in use."""
+    return bundle.read_view("words") if bundle.manifest.find("words") else None
 
 
 def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfig, bundle: Bundle) -> Pipeline:

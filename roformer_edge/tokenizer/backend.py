@@ -115,4 +115,5 @@ class BackendOptions:
 
     def __getstate__(self) -> dict[str, Any]:
         # what is mapped into memory does not pickle
-        return {**self.__dict__, "_segmenter": None}
+        words = bytes(self.words) if isinstance(self.words, memoryview) else self.words
+        return {**self.__dict__, "words": words, "_segmenter": None}

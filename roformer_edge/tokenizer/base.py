@@ -209,7 +209,7 @@ class Tokenizer:
             tokenize_chinese_chars=tokenize_chinese_chars,
             strip_accents=strip_accents,
             segmenter=segmenter,
-            words=bytes(words) if isinstance(words, bytearray | memoryview) else words,
+            words=_unchanging(words),
             unicode=UNICODE if unicode is None else UnicodeData(unicode).checked(),
             pipeline=pipeline,
         )
@@ -796,6 +796,12 @@ class Tokenizer:
         if first is not None:
             steps[STORED] = [token.to_dict() for token in first]
         return steps or None
+
+
+def _unchanging(words: Words | None) -> Words | None:
+    if isinstance(words, bytearray) or (isinstance(words, memoryview) and not words.readonly):
+        return bytes(words)
+    return words
 
 
 def _read_stored(pipeline: Mapping[str, Any]) -> list[AddedToken]:

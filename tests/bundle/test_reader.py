@@ -41,7 +41,10 @@ def test_pieces_add_up(either: Path) -> None:
 def test_files_of_several_pieces_are_read_whole(either: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr("roformer_edge.bundle.storage._CHUNK", size)
     with open_bundle(either) as bundle:
-        assert bundle.read_bytes("vocabulary") == b"".join(bundle.pieces(bundle.entry("vocabulary")))
+        content = b"".join(bundle.pieces(bundle.entry("vocabulary")))
+        assert bundle.read_bytes("vocabulary") == content
+        assert bytes(bundle.read_view("vocabulary")) == content
+        assert bundle.read_view("vocabulary").readonly
         assert len(bundle.read_bytes("vocabulary")) == bundle.entry("vocabulary").bytes
 
 

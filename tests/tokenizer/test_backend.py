@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from roformer_edge.errors import UnknownNameError
-from roformer_edge.tokenizer import RoFormerTokenizer, RoFormerTokenizerFast
+from roformer_edge.tokenizer import WORDS_PATH, RoFormerTokenizer, RoFormerTokenizerFast
 from roformer_edge.tokenizer.backend import BackendOptions
 
 
@@ -38,3 +38,16 @@ def test_copies_open_their_own(vocab_path: Path, kind: type):
     assert tokenizer._options.__getstate__()["_segmenter"] is None  # what is mapped into memory stays here
     assert copy.encode_text("明天音乐非常好").ids == before
     assert copy._options._segmenter is not tokenizer._options._segmenter
+
+
+@pytest.mark.parametrize("readonly", [True, False], ids=["readonly", "writable"])
+def test_a_view_of_a_dictionary_is_copied_only_where_it_may_change(vocab_path: Path, readonly: bool):
+    content = bytearray(Path(WORDS_PATH).read_bytes())
+    view = memoryview(content).toreadonly() if readonly else memoryview(content)
+    tokenizer = RoFormerTokenizer(vocab_path, words=view)
+    before = RoFormerTokenizer(vocab_path).encode_text("明天音乐非常好").ids
+    assert (tokenizer._options.words is view) == readonly
+    assert pickle.loads(pickle.dumps(tokenizer)).encode_text("明天音乐非常好").ids == before
+    if not readonly:
+        content[:] = bytes(len(content))
+    assert tokenizer.encode_text("明天音乐非常好").ids == before

@@ -25,11 +25,12 @@ from roformer_edge.runtime.inference import (
 )
 from roformer_edge.runtime.packing import window_size, windows
 from roformer_edge.runtime.session import BackendReport, Session
-from roformer_edge.sentence import SentenceHead
 from roformer_edge.tasks import Task, get_task
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from roformer_edge.sentence import SentenceHead
 
 Q = TypeVar("Q")
 A = TypeVar("A")
