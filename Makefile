@@ -11,9 +11,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/.demo
 	$(BIN)/roformer-edge demo --out out/demo
 
-# every test, with the PyTorch, TensorFlow and Flax models and the transformers 4.57.6 oracle
+# every test, with the PyTorch, TensorFlow and Flax models and the transformers 4.57.6 oracle, a file at a time in each of
+# some processes of one thread
+JOBS ?= 2
 test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made .venv-tflite/.made
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 # spoil bundles, archives, checkpoints, tokenizers, texts and data for a while; prints the table of docs/reliability.md
 MINUTES ?= 30
