@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
 
 # argument -> the option of a pipeline that it sets
-_OPTIONS = {"top_k": "top_k", "truncate": "truncation", "pooling": "pooling", "max_new_tokens": "max_new_tokens"}
+_OPTIONS = {
+    "top_k": "top_k",
+    "truncate": "truncation",
+    "pooling": "pooling",
+    "max_new_tokens": "max_new_tokens",
+    "num_beams": "num_beams",
+    "num_return_sequences": "num_return_sequences",
+    "do_sample": "do_sample",
+    "top_p": "top_p",
+    "seed": "seed",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of feature-extraction: mean or first (default: every token, or the vector that the bundle makes)",
     )
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
+    parser.add_argument("--num-beams", type=int, metavar="N", help="of text-generation: search with so many beams")
+    parser.add_argument(
+        "--num-return-sequences",
+        type=int,
+        metavar="N",
+        help="of text-generation: so many of the beams, or of what is drawn, as a list",
+    )
+    parser.add_argument("--do-sample", action="store_true", default=None, help="of text-generation: draw tokens")
+    parser.add_argument("--top-p", type=float, metavar="P", help="of text-generation: draw from the likeliest, to P")
+    parser.add_argument("--seed", type=int, metavar="N", help="of text-generation: of what is drawn")
     parser.add_argument(
         "--on-error",
         choices=("stop", "skip"),
@@ -107,7 +127,7 @@ def _check_lengths(args: argparse.Namespace, pipeline: Pipeline) -> None:
         DatasetError: There are such texts, which are neither to be cut nor to be skipped; says where the first stands.
     """
     from roformer_edge.validate.data.examples import check_inputs
-    from roformer_edge.validate.data.inputs import Problem, too_long
+    from roformer_edge.validate.data.inputs import Problem, find_length_problem
 
     cuts = "truncation" in inspect.signature(pipeline.__call__).parameters
     if args.truncate or not cuts or args.on_error == "skip" or args.texts or not Path(args.input).is_file():
@@ -115,8 +135,9 @@ def _check_lengths(args: argparse.Namespace, pipeline: Pipeline) -> None:
     task, tokenizer = pipeline.model.task, pipeline.model.tokenizer
 
     def find_problem(inputs: Inputs) -> Problem | None:
-        tokens = max(len(tokenizer.encode_text(*row).ids) for row in input_rows(task, inputs))
-        return too_long(tokens, pipeline.max_length) if tokens > pipeline.max_length else None
+        encodings = (tokenizer.encode_text(*row) for row in input_rows(task, inputs))
+        problems = (find_length_problem(encoding, task, pipeline.max_length) for encoding in encodings)
+        return next(filter(None, problems), None)
 
     # what is wrong with other lines is said when their turn comes
     check_inputs(read_questions(args, task, skip=lambda error: None), find_problem)
@@ -211,4 +232,4 @@ def _plain(answer: Any) -> Any:
         return answer
     if hasattr(answer, "tolist"):
         return _plain(answer.tolist())
-    return {name: _plain(value) for name, value in vars(answer).items()}
+    return {name: _plain(value) for name, value in vars(answer).items() if value is not None}

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("--limit", args.limit)
     limit = None if args.limit is None else min(args.limit, sys.maxsize)
     if args.report is not None:
-        for bundle in args.bundles:
+        for bundle in (*args.bundles, *([args.reference] if is_bundle(args.reference) else [])):
             check_report(args.report, bundle)
     options = CompareOptions(
         task=args.task or task_of_bundle(args.bundles[0]),

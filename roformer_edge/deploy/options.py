@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from roformer_edge.bundle.manifest import Manifest
+from roformer_edge.config import MOST_POSITIONS
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, UnknownNameError, advice
@@ -144,12 +145,16 @@ def check_max_length(value: int | None) -> None:
         raise OptionError(
             "max_length", value, f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
         )
+    if value is not None and value > MOST_POSITIONS:
+        raise OptionError("max_length", value, f"{MOST_POSITIONS} at most")
 
 
 def _check_lengths(lengths: tuple[int, ...]) -> None:
     whole = all(type(length) is int and length >= _SHORTEST for length in lengths)
     if not whole or sorted(set(lengths)) != list(lengths):
         raise OptionError("lengths", lengths, f"ascending whole numbers of at least {_SHORTEST}")
+    if lengths and lengths[-1] > MOST_POSITIONS:
+        raise OptionError("lengths", lengths, f"{MOST_POSITIONS} at most")
 
 
 @dataclass(frozen=True, kw_only=True)
