@@ -21,11 +21,22 @@ SETTINGS = (
 )  # fmt: skip
 # What is in every snapshot that can be used without the hub.
 _LEAST = "config.json"
+_SIGN_IN = "sign in with `hf auth login`, or set HF_TOKEN"
+# What huggingface_hub raises, the narrower before the wider -> what it means, and what to do.
+_MEANINGS = {
+    "GatedRepoError": f"its owner asks for terms to be accepted; accept them on its page, and {_SIGN_IN}",
+    "RepositoryNotFoundError": f"it has no such model, or not for everyone; {_SIGN_IN}",
+    "RevisionNotFoundError": "it has no such revision of it",
+    "RemoteEntryNotFoundError": "it lists a file that it does not have",
+    "OfflineModeIsEnabled": "HF_HUB_OFFLINE is set, and the cache does not hold it",
+}
+# what the hub answers to those who have not signed in, where it says no more
+_UNAUTHORIZED = (401, 403)
 
 
 def local_directory(
     source: str | os.PathLike[str],
-    weights: Callable[[Sequence[str]], Sequence[str]] = lambda names: (),
+    weights: Callable[[Sequence[str]], Sequence[str]] | None = None,
     *,
     revision: str | None = None,
 ) -> Path:
@@ -36,7 +47,7 @@ def local_directory(
 
     Args:
         source: A path, or a name such as ``junnyu/roformer_chinese_base``. What exists here is a path.
-        weights: Chooses the files of weights among the names of all files; none by default.
+        weights: Chooses the files of weights among the names of all files; ``None`` where none are wanted.
         revision: A branch, tag or commit of a name; ``None`` for the branch ``main``.
 
     Returns:
@@ -63,23 +74,51 @@ def local_directory(
         except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
             raise  # the hub has answered
         except (OSError, errors.HTTPError) as error:
-            return _cached(hub, name, revision, error)
+            return _cached(hub, name, revision, error, weights)
         names = [sibling.rfilename for sibling in found.siblings]
         settings = [file for file in names if any(fnmatchcase(file, pattern) for pattern in SETTINGS)]
-        needed = list(dict.fromkeys([*settings, *weights(names)]))
+        needed = list(dict.fromkeys([*settings, *(weights(names) if weights else ())]))
         return Path(hub.snapshot_download(name, revision=revision, allow_patterns=needed))
     except (OSError, ValueError, errors.HTTPError) as error:
-        reason = shown(str(error).strip().partition("\n")[0] or type(error).__name__, 200)
-        raise CheckpointError(f"{name} is no path here, and cannot be had from the model hub: {reason}") from None
+        asked = name if revision is None else f"{name} ({shown(revision)})"
+        raise CheckpointError(
+            f"{asked} is no path here, and cannot be had from the model hub: {_meaning(error)}"
+        ) from None
 
 
-def _cached(hub: object, name: str, revision: str | None, error: Exception) -> Path:
-    """Find the snapshot that was downloaded before, or raise the error that kept the hub from answering."""
+def _cached(
+    hub: object,
+    name: str,
+    revision: str | None,
+    error: Exception,
+    weights: Callable[[Sequence[str]], Sequence[str]] | None,
+) -> Path:
+    """Find the snapshot that was downloaded before, or raise the error that kept the hub from answering.
+
+    One that was downloaded for its settings alone is none where weights are wanted.
+    """
     try:
-        return Path(
+        found = Path(
             hub.snapshot_download(  # type: ignore[attr-defined]  # the module
                 name, revision=revision, allow_patterns=[_LEAST], local_files_only=True
             )
         )
     except OSError:
         raise error from None
+    # sentence-transformers may keep them in a folder of their own
+    if weights is not None and not weights([file.name for file in found.rglob("*")]):
+        raise CheckpointError(
+            f"the cache holds {name} without its weights, and they cannot be had from the model hub: {_meaning(error)}"
+        ) from None
+    return found
+
+
+def _meaning(error: Exception) -> str:
+    """Say what an error of ``huggingface_hub`` means, in one line."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    for kind, meaning in _MEANINGS.items():
+        if kind in kinds:
+            return meaning
+    if getattr(getattr(error, "response", None), "status_code", None) in _UNAUTHORIZED:
+        return f"it lets only those in who may read it; {_SIGN_IN}"
+    return shown(str(error).strip().partition("\n")[0] or type(error).__name__, 200)

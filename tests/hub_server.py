@@ -28,6 +28,14 @@ class Hub:
     asked: list[str] = field(default_factory=list)
 
 
+# what the hub answers to a name that it does not give out -> the code and the headers
+_CLOSED: dict[str, tuple[int, dict[str, str]]] = {
+    "owner/gated": (403, {"X_Error_Code": "GatedRepo"}),
+    "owner/private": (401, {}),
+    "owner/broken": (500, {}),
+}
+
+
 @contextmanager
 def serve(repositories: Mapping[str, Mapping[str, Path]]) -> Iterator[Hub]:
     """Serve repositories until the end of the block."""
@@ -54,6 +62,10 @@ def serve(repositories: Mapping[str, Mapping[str, Path]]) -> Iterator[Hub]:
         def _answer(self) -> None:
             path = self.path.partition("?")[0].strip("/")
             name = "/".join(path.removeprefix("api/models/").split("/")[:2])
+            if name in _CLOSED:
+                code, kind = _CLOSED[name]
+                self._send(code, b"{}", **kind)
+                return
             if name not in hub.repositories:
                 self._send(404, b"{}", X_Error_Code="RepoNotFound")
                 return
@@ -65,6 +77,9 @@ def serve(repositories: Mapping[str, Mapping[str, Path]]) -> Iterator[Hub]:
                 self._send(404, b"{}", X_Error_Code="RevisionNotFound")
                 return
             folder = known[revision]
+            if kind == "resolve" and name == "owner/gone" and self.command == "HEAD" and "model" in rest[2]:
+                self._send(404, b"{}", X_Error_Code="EntryNotFound")
+                return
             if kind == "resolve":
                 data = (folder / rest[2]).read_bytes()
                 if self.command == "GET":

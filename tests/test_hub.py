@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     (main / "tokenizer_config.json").write_text('{"do_lower_case": true}')
     (main / "1_Pooling").mkdir()
     (main / "1_Pooling" / "config.json").write_text("{}")
-    with serve({NAME: {"main": main, "v2": other}}) as hub:
+    with serve({NAME: {"main": main, "v2": other}, "owner/gone": {"main": other}}) as hub:
         yield hub
 
 
@@ -121,8 +121,19 @@ def test_classes_are_loaded_by_name_and_revision(run: Run, server: Hub) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("tokenize", "owner/none", "好"), "owner/none is no path here, and cannot be had from the model hub: "),
-        (("tokenize", NAME, "好", "--revision", "v9"), f"{NAME} is no path here, and cannot be had from the model hub"),
+        (
+            ("tokenize", "owner/none", "好"),
+            "owner/none is no path here, and cannot be had from the model hub: it has no such model, or not for "
+            "everyone; sign in with `hf auth login`, or set HF_TOKEN",
+        ),
+        (
+            ("tokenize", NAME, "好", "--revision", "v9"),
+            f"{NAME} (v9) is no path here, and cannot be had from the model hub: it has no such revision of it",
+        ),
+        (("deploy", "owner/gated", "--out", "never"), "its owner asks for terms to be accepted"),
+        (("deploy", "owner/private", "--out", "never"), "it lets only those in who may read it; sign in"),
+        (("deploy", "owner/gone", "--out", "never"), "it lists a file that it does not have"),
+        (("deploy", "owner/broken", "--out", "never"), "500"),
         (("tokenize", "no-such-folder", "好"), "no-such-folder"),
         (("tokenize", ".", "好", "--revision", "v2"), "--revision must be left out for a path"),
     ],
@@ -137,7 +148,16 @@ def test_what_cannot_be_had_is_one_line(run: Run, words: tuple[str, ...], says: 
 
 def test_a_name_that_was_never_downloaded_needs_the_hub(run: Run) -> None:
     outcome = run("-m", "roformer_edge", "tokenize", NAME, "好", HF_HUB_OFFLINE="1")
-    assert "cannot be had from the model hub" in outcome.stderr
+    assert "cannot be had from the model hub: HF_HUB_OFFLINE is set, and the cache does not hold it" in outcome.stderr
+    assert (outcome.returncode, outcome.stderr.count("\n")) == (1, 1)
+
+
+def test_what_was_downloaded_for_its_tokenizer_has_no_weights(run: Run, server: Hub) -> None:
+    command = ("-m", "roformer_edge")
+    assert run(*command, "tokenize", NAME, "好").returncode == 0
+    assert "model.safetensors" not in server.asked
+    outcome = run(*command, "deploy", NAME, "--out", "never", HF_HUB_OFFLINE="1")
+    assert f"the cache holds {NAME} without its weights, and they cannot be had from the model hub" in outcome.stderr
     assert (outcome.returncode, outcome.stderr.count("\n")) == (1, 1)
 
 

@@ -107,7 +107,9 @@ def predictor_of_source(model: SourceModel, session: Session, threads: int, *, t
         ignore_weights=model.ignore_weights,
     )
     in_torch = isinstance(session, TorchSession)
-    name = str(model.path) if in_torch else f"{model.path}, as a float32 network"
+    # a snapshot in the cache of a hub is named after its commit
+    name = str(model.path) if is_bundle(model.path) else model.name
+    name = name if in_torch else f"{name}, as a float32 network"
     side = predictor_of_checkpoint(session, model.tokenizer, model.checkpoint, opening, name)
     # the float32 network exists in this process alone
     return dataclasses.replace(side, notes=model.notes, opening=side.opening if in_torch else None)

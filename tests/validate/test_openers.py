@@ -48,7 +48,7 @@ def test_a_reference_is_called_what_was_asked_for(sides, monkeypatch, torch_is_t
     with open_reference(sides["checkpoint"], "text-classification") as reference:
         found = reference.answer(INPUTS, batch_size=4)
         assert reference.facts.engine.startswith("torch" if torch_is_there else "onnxruntime")
-        assert reference.name == str(sides["checkpoint"]) + ("" if torch_is_there else ", as a float32 network")
+        assert reference.name == sides["checkpoint"].name + ("" if torch_is_there else ", as a float32 network")
     np.testing.assert_allclose(found, open_predictor(sides["checkpoint"]).answer(INPUTS, batch_size=4), atol=1e-5)
 
 
