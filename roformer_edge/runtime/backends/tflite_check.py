@@ -406,7 +406,7 @@ _OPERATORS: dict[int, tuple[str, _Rule]] = {
         _Rule(types=("f*>f", "i*>i"), shapes=_joined, options="Concatenation", options_type=10),
     ),
     6: ("DEQUANTIZE", _Rule(types=("b>f", "h>f"), shapes=_same, options_type=38)),
-    7: ("EMBEDDING_LOOKUP", _Rule(types=("if>f", "ib>f"), shapes=_looked_up)),
+    7: ("EMBEDDING_LOOKUP", _Rule(types=("if>f", "ib>f", "i4>f"), shapes=_looked_up)),
     9: (
         "FULLY_CONNECTED",
         _Rule(
