@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
 from roformer_edge.formats import Format, resolve
 from roformer_edge.quantize.recipe import STATIC, batching_of, preset_matters
 from roformer_edge.scopes import ARITHMETIC
+from roformer_edge.temporary import scratch_folder
 from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
 from roformer_edge.validate.report import Report
 
@@ -100,8 +100,8 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
 
 def add_weights(writer: BundleWriter, model: SourceModel) -> None:
     """Write the canonical arrays beside the graph."""
-    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        path = Path(folder) / WEIGHTS_NAME
+    with scratch_folder() as folder:
+        path = folder / WEIGHTS_NAME
         write_safetensors(path, model.checkpoint.arrays)
         writer.add_file(WEIGHTS_NAME, "weights", path)
 

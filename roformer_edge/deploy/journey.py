@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import tempfile
+from collections.abc import Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +25,14 @@ from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import FLOAT, SCHEMES, STATIC, Settings, open_recipe, preset_matters
-from roformer_edge.runtime.inference import encode_within, padded_feeds
+from roformer_edge.runtime.inference import EncodedRow, encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
+from roformer_edge.runtime.windows import cut_windows
+from roformer_edge.temporary import TemporaryPath
 from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
-from roformer_edge.validate.data.inputs import find_row_problem, read_rows
+from roformer_edge.validate.data.inputs import TextRow, find_row_problem, read_rows
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening
@@ -184,9 +186,10 @@ def _export_options(options: DeployOptions) -> ExportOptions:
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
     """Make a bundle as one file."""
     check_packed(out, options.format, overwrite=options.overwrite)
-    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        directory = Path(folder) / out.stem
+    with TemporaryPath(out) as temporary:
+        directory = temporary.path / out.stem
         made = deploy_checkpoint(source, directory, options, progress=progress)
+        temporary.check_unclaimed()
         return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
 
 
@@ -263,20 +266,28 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
     if options.calibration is None:
         return None
     task, config = model.task, model.config
-    find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
+    find_problem = partial(find_row_problem, model.tokenizer, config, task, truncation=options.truncation)
     texts = islice(
         read_rows(options.calibration, task, options.fields, find_problem),
         min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize),
     )
-    limit = config.max_position_embeddings
-    if options.truncation:
-        limit = min(limit, model.tokenizer.model_max_length)
-    rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))
+    encode = partial(_calibration_rows, model, truncation=options.truncation)
+    rows = sorted(chain.from_iterable(map(encode, texts)), key=lambda row: len(row.ids))
     pad_id = config.pad_token_id or 0
     return lambda: (
         padded_feeds(rows[start : start + _CALIBRATION_BATCH], pad_id=pad_id, pad_left=task.pad_left)
         for start in range(0, len(rows), _CALIBRATION_BATCH)
     )
+
+
+def _calibration_rows(model: SourceModel, text: TextRow, *, truncation: bool) -> Sequence[EncodedRow]:
+    """Encode a text as the runtime does: in windows, where the task reads long texts so and they are not to be cut."""
+    limit = model.config.max_position_embeddings
+    if model.task.windowed is not None and not truncation:
+        return cut_windows(model.tokenizer.encode_text(*text), model.task.windowed, limit)
+    if truncation:
+        limit = min(limit, model.tokenizer.model_max_length)
+    return [encode_within(model.tokenizer, *text, limit)]
 
 
 def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool) -> None:
