@@ -53,6 +53,14 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     )
     add_reading(parser)
     parser.add_argument(
+        "--prune-vocab",
+        type=Path,
+        metavar="FILE",
+        help="leave out the tokens that the texts of a file (JSON Lines, CSV or TSV of the task's inputs) do not need, "
+        "but for single characters and special tokens: their answers stay the same, and the model becomes smaller",
+    )
+    add_fields(parser)
+    parser.add_argument(
         "--inputs", help="integer type of the graph's inputs: int64 or int32 (default: int64 in ONNX, int32 in TFLite)"
     )
 
@@ -119,7 +127,6 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--calibration-texts", type=int, metavar="N", help="how many to use (default: 512)")
     group.add_argument("--observer", help="minmax, percentile or mse (default: percentile)")
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
-    add_fields(parser)
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
@@ -150,6 +157,8 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
         pooling=args.pooling,
+        prune_vocab=args.prune_vocab,
+        fields=field_names(args),
         keep_weights=not args.no_weights,
     )
 
@@ -185,6 +194,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
         pooling=args.pooling,
+        prune_vocab=args.prune_vocab,
     )
 
 

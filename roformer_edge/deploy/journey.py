@@ -17,6 +17,7 @@ from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
 from roformer_edge.deploy.options import Deployment, DeployOptions
+from roformer_edge.deploy.pruning import prune_vocabulary
 from roformer_edge.deploy.reference import open_session, predictor_of_source
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BudgetExceededError, OptionError, OutputError, advice
@@ -98,8 +99,12 @@ def deploy_checkpoint(
             ignore_weights=options.ignore_weights,
             pooling=options.pooling,
             revision=options.revision,
-        ) as model:
-            examples = _examples(options, model)
+        ) as original:
+            model = original
+            if options.prune_vocab is not None:
+                progress.stage("vocabulary")
+                model = prune_vocabulary(original, options.prune_vocab, options.fields)
+            examples = _examples(options, original, model)
             batches = _calibration_batches(options, model)
             reference = None
             if examples or available("torch"):
@@ -108,8 +113,11 @@ def deploy_checkpoint(
             answers = None
             if isinstance(reference, TorchSession):
                 answers = torch_answers(reference.model, model.config, model.task)
-            if not examples:  # one model in memory at a time, unless the reference is to be measured as well
+            # one model in memory at a time, unless the reference is to be measured as well
+            if not examples or model is not original:
                 reference = None
+            if examples and model is not original:  # what it loses, it loses against all tokens
+                reference = open_session(original, _THREADS)
             exported = export_checkpoint(
                 model.checkpoint,
                 model.task,
@@ -138,7 +146,7 @@ def deploy_checkpoint(
                     )
                     written = manifest.replace(files=writer.files)
                     sides = (
-                        predictor_of_source(model, reference, _THREADS, truncation=options.truncation),
+                        predictor_of_source(original, reference, _THREADS, truncation=options.truncation),
                         predictor_of_bundle(pipeline, model.config, written, opening, str(out)),
                     )
                     report = compare(*sides, examples, _compare_options(options, model), progress)
@@ -236,14 +244,20 @@ def _check_runtime(options: DeployOptions, schemes: set[str]) -> None:
         raise OptionError("runtime", options.runtime, allowed)
 
 
-def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:
-    """Read the labelled data before the long work, so that a broken line is reported at once."""
+def _examples(options: DeployOptions, *models: SourceModel) -> tuple[Example, ...]:
+    """Read the labelled data before the long work, so that a broken line is reported at once.
+
+    Args:
+        options: Names the file.
+        models: All that are to answer to it, of one architecture.
+    """
     if options.evaluation is None:
         return ()
-    measure = measure_of_model(model.task.name, model.config)
+    measure = measure_of_model(models[0].task.name, models[0].config)
     examples = tuple(read_examples(options.evaluation, measure, options.fields))
-    limit, truncation = model.config.max_position_embeddings, options.truncation
-    check_inputs(examples, partial(measure.find_problem, model.tokenizer, limit, truncation=truncation))
+    limit, truncation = models[0].config.max_position_embeddings, options.truncation
+    for tokenizer in dict.fromkeys(model.tokenizer for model in models):
+        check_inputs(examples, partial(measure.find_problem, tokenizer, limit, truncation=truncation))
     return examples
 
 

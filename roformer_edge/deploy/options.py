@@ -45,6 +45,8 @@ class DeployOptions:
             cut, or grows by its formula; how well a model reads longer texts than it was trained on is another matter.
         calibration: A file of the task's inputs to calibrate on; the first ``calibration_texts`` are used.
         calibration_texts: How many texts (or pairs) at most; ``None`` for ``defaults.CALIBRATION_TEXTS``.
+        prune_vocab: A file of the task's inputs: tokens that these texts do not need are left out, but for single
+            characters, special and added tokens. Their answers stay the same; other texts may be cut into more tokens.
         evaluation: A file of labelled examples to measure the loss on.
         fields: Which key of either file is which field.
         slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
@@ -74,6 +76,7 @@ class DeployOptions:
     max_length: int | None = None
     calibration: Path | None = None
     calibration_texts: int | None = None
+    prune_vocab: Path | None = None
     evaluation: Path | None = None
     fields: FieldNames = BY_NAME
     slices: tuple[str, ...] = ()
@@ -127,7 +130,7 @@ class DeployOptions:
             without = f"left out without data ({evaluation} or {calibration})"
             if self.truncation:
                 raise OptionError("truncation", self.truncation, without)
-            if self.fields.given:
+            if self.fields.given and self.prune_vocab is None:
                 raise OptionError("fields", self.fields, without)
 
 

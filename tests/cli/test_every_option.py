@@ -37,6 +37,8 @@ TARGET = {
     "--runtime": (["{checkpoint}", "--format", "tflite"], [], ["--runtime", "tflite-2.14"]),
     "--lengths": (["{checkpoint}", "--format", "tflite"], [], ["--lengths", "8"]),
     "--pooling": (["{checkpoint}", "--task", "feature-extraction"], [], ["--pooling", "mean"]),
+    "--prune-vocab": (["{checkpoint}"], [], ["--prune-vocab", "{data}"]),
+    "--fields": (["{checkpoint}", "--prune-vocab", "{renamed}"], [], ["--fields", "text=satz,label=marke"]),
 }
 QUANTIZE = {
     **TARGET,

@@ -71,6 +71,7 @@ def test_every_word_reaches_its_option():
         "--max-length": ("64", "max_length"),
         "--calibration": ("c.jsonl", "calibration"),
         "--calibration-texts": ("7", "calibration_texts"),
+        "--prune-vocab": ("p.jsonl", "prune_vocab"),
         "--eval": ("e.jsonl", "evaluation"),
         "--fields": ("text=a", "fields"),
         "--slice": ("length", "slices"),

@@ -293,6 +293,7 @@ def _reduced(call: _Call) -> Iterable[_Shape]:
 def _looked_up(call: _Call) -> Iterable[_Shape]:
     ids, rows = call.shape(0), call.shape(1)
     _demand(len(ids) == 1 and len(rows) == 2, "a table is no table")
+    _demand(call.inputs[1].type != "4" or rows[1] % 2 == 0, "a row of the table ends within a byte")
     yield (*ids, *rows[1:])
 
 
