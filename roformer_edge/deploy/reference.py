@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge._extras import available
+from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.reader import is_bundle
+from roformer_edge.deploy import reference_process
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
+from roformer_edge.processes import python_environment, run_fresh
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
@@ -24,6 +30,11 @@ from roformer_edge.signatures import DEFAULT, Signature
 from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
 from roformer_edge.validate.torch_session import TorchSession
+
+# bytes of weight files from which on the memory of PyTorch is worth the start of a process
+LARGE = 1 << 28
+# glibc keeps what was freed in smaller pieces: here everything of a megabyte or more is given back at once
+_GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 
 
 @contextmanager
@@ -66,6 +77,41 @@ def open_reference(
 def open_session(model: SourceModel, threads: int) -> Session:
     """Open the reference of a checkpoint: in PyTorch where it is installed, else as a float32 network."""
     return TorchSession(model.checkpoint, model.task, threads) if available("torch") else ArtifactSession(model)
+
+
+def probe_reference(
+    model: SourceModel, *, max_length: int | None = None, ignore_weights: Sequence[str] = ()
+) -> list[dict[str, np.ndarray]]:
+    """Let a checkpoint answer the probes of parity in PyTorch, for ``export.parity.check_parity``.
+
+    A large one does so in a process of its own: PyTorch and what it leaves behind are then out of memory before the
+    first graph is built.
+
+    Args:
+        model: What was opened.
+        max_length: The most tokens that it was opened for.
+        ignore_weights: The weights that were left out of it.
+    """
+    if not is_bundle(model.path) and sum(file.stat().st_size for file in model.checkpoint.files) >= LARGE:
+        request = {
+            "directory": str(model.path),
+            "task": model.task.name,
+            "max_length": max_length,
+            "ignore_weights": list(ignore_weights),
+            "pooling": model.pooling,
+        }
+        with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
+            out = Path(folder) / "answers.npz"
+            stdin = json.dumps({"out": str(out), "checkpoint": request}).encode()
+            command = [sys.executable, "-m", reference_process.__name__]
+            # the bundle will record it: there is time for it now
+            hashing = Background(lambda: model.digest)
+            done = run_fresh(command, stdin=stdin, environment=python_environment() | _GIVE_BACK)
+            hashing.result()
+            if not done.code:
+                return reference_process.read(out)
+            # whatever is wrong is told by doing it here
+    return reference_process.probe(model.checkpoint, model.task)
 
 
 def predictor_of_source(model: SourceModel, session: Session, threads: int, *, truncation: bool) -> Predictor:

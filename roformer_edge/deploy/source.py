@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ class SourceModel:
         pooling: The pooling that was asked for.
         path: Where it was opened.
         name: The name of the checkpoint, without the folders above it.
-        digest: SHA-256 of the checkpoint's weight files.
+        recorded_digest: SHA-256 of the checkpoint's weight files, where a bundle recorded it.
         notes: What is worth saying aloud of its files: what is not used, and what decided between contradictions.
     """
 
@@ -51,8 +52,13 @@ class SourceModel:
     pooling: str | None
     path: Path
     name: str
-    digest: str
+    recorded_digest: str | None = None
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the checkpoint's weight files."""
+        return self.recorded_digest or self.checkpoint.digest
 
     @property
     def config(self) -> RoFormerConfig:
@@ -135,7 +141,6 @@ def _open_checkpoint(
         pooling=pooling,
         path=files.directory,
         name=files.name,
-        digest=checkpoint.digest,
         notes=(*checkpoint.notes, *tokenizer.notes, *spare),
     )
 
@@ -176,7 +181,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         pooling=None,
         path=path,
         name=manifest.provenance.source,
-        digest=manifest.provenance.checkpoint_sha256,
+        recorded_digest=manifest.provenance.checkpoint_sha256,
         notes=manifest.notes,
     )
 
