@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from roformer_edge._extras import available
 from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.reader import is_bundle
 from roformer_edge.deploy import reference_process
+from roformer_edge.deploy.options import check_max_length
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
@@ -27,6 +27,7 @@ from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import BackendReport, Session
 from roformer_edge.signatures import DEFAULT, Signature
+from roformer_edge.temporary import scratch_folder
 from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
 from roformer_edge.validate.torch_session import TorchSession
@@ -47,6 +48,7 @@ def open_reference(
     truncation: bool = False,
     max_length: int | None = None,
     pooling: str | None = None,
+    ignore_weights: Sequence[str] = (),
     revision: str | None = None,
 ) -> Iterator[Predictor]:
     """Open the model that a bundle is measured against.
@@ -62,14 +64,31 @@ def open_reference(
         truncation: Cut texts that are longer than the model allows.
         max_length: The most tokens of a text, for a checkpoint: see ``DeployOptions``.
         pooling: How one vector is made of a text, for a checkpoint: see ``DeployOptions``.
+        ignore_weights: Tensors of a checkpoint to leave out: see ``DeployOptions``.
         revision: A branch, tag or commit, for a name on a model hub: see ``DeployOptions``.
     """
     if is_bundle(source):
-        if revision is not None:
-            raise OptionError("revision", revision, "left out for a bundle; it is for names such as owner/model")
+        for name, value in (
+            ("revision", revision),
+            ("tokenizer", None if tokenizer == "auto" else tokenizer),
+            ("max_length", max_length),
+            ("pooling", pooling),
+            ("ignore_weights", next(iter(ignore_weights), None)),
+        ):
+            if value is not None:
+                raise OptionError(name, value, "left out for a bundle; it is for checkpoints")
         yield open_predictor(source, task=task, threads=threads, truncate=truncation)
         return
-    opened = open_source(source, task, tokenizer, max_length=max_length, pooling=pooling, revision=revision)
+    check_max_length(max_length)
+    opened = open_source(
+        source,
+        task,
+        tokenizer,
+        max_length=max_length,
+        ignore_weights=ignore_weights,
+        pooling=pooling,
+        revision=revision,
+    )
     with opened as model:
         yield predictor_of_source(model, open_session(model, threads), threads, truncation=truncation)
 
@@ -79,9 +98,7 @@ def open_session(model: SourceModel, threads: int) -> Session:
     return TorchSession(model.checkpoint, model.task, threads) if available("torch") else ArtifactSession(model)
 
 
-def probe_reference(
-    model: SourceModel, *, max_length: int | None = None, ignore_weights: Sequence[str] = ()
-) -> list[dict[str, np.ndarray]]:
+def probe_reference(model: SourceModel, *, max_length: int | None = None) -> list[dict[str, np.ndarray]]:
     """Let a checkpoint answer the probes of parity in PyTorch, for ``export.parity.check_parity``.
 
     A large one does so in a process of its own: PyTorch and what it leaves behind are then out of memory before the
@@ -90,18 +107,17 @@ def probe_reference(
     Args:
         model: What was opened.
         max_length: The most tokens that it was opened for.
-        ignore_weights: The weights that were left out of it.
     """
     if not is_bundle(model.path) and sum(file.stat().st_size for file in model.checkpoint.files) >= LARGE:
         request = {
             "directory": str(model.path),
             "task": model.task.name,
             "max_length": max_length,
-            "ignore_weights": list(ignore_weights),
+            "ignore_weights": list(model.ignore_weights),
             "pooling": model.pooling,
         }
-        with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-            out = Path(folder) / "answers.npz"
+        with scratch_folder() as folder:
+            out = folder / "answers.npz"
             stdin = json.dumps({"out": str(out), "checkpoint": request}).encode()
             command = [sys.executable, "-m", reference_process.__name__]
             # the bundle will record it: there is time for it now
@@ -131,12 +147,13 @@ def predictor_of_source(model: SourceModel, session: Session, threads: int, *, t
         tokenizer=model.tokenizer_mode,
         max_length=model.config.max_position_embeddings,
         pooling=model.pooling,
+        ignore_weights=model.ignore_weights,
     )
     in_torch = isinstance(session, TorchSession)
     name = str(model.path) if in_torch else f"{model.path}, as a float32 network"
     side = predictor_of_checkpoint(session, model.tokenizer, model.checkpoint, opening, name)
     # the float32 network exists in this process alone
-    return side if in_torch else dataclasses.replace(side, opening=None)
+    return dataclasses.replace(side, notes=model.notes, opening=side.opening if in_torch else None)
 
 
 class ArtifactSession:

@@ -22,7 +22,7 @@ from roformer_edge.export.parity import Parity, Tensors, check_parity, open_for_
 from roformer_edge.processes import give_back_memory
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, INT4, ROWS, STATIC, Decision, resolve
+from roformer_edge.quantize.recipe import FLOAT, INT4_ROWS, ROWS, SCHEMES, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
@@ -95,7 +95,7 @@ def export_checkpoint(
         parity = check_parity(run, answers, checkpoint.config, task)
         del run
         give_back_memory()
-    quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC, INT4)]
+    quantised = [decision.scope for decision in decisions.values() if SCHEMES[decision.scheme].rounds_input]
     treated = Treated(weights=weights)
     if quantised:
         if batches is not None:
@@ -117,7 +117,7 @@ def export_checkpoint(
         )
         calibration, output_maxima = split_outputs(calibration)
     warnings = (treated.warning,) if treated.warning else ()
-    if decisions["embeddings.word"].scheme == ROWS:
+    if decisions["embeddings.word"].scheme in (ROWS, INT4_ROWS):
         treated = treat_embeddings(treated)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         progress.stage("quantize")

@@ -38,7 +38,8 @@ from roformer_edge.signatures import DEFAULT, PAST, POSITIONS, PRESENT, Signatur
 ENGINES = {
     "ai_edge_litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
-    "tensorflow": ("tensorflow.lite", "tensorflow"),
+    # not tensorflow.lite, which is a package without the names that tf.lite shows
+    "tensorflow": ("tensorflow.lite.python.interpreter", "tensorflow"),
 }
 # engines whose XNNPACK packs all weights again whenever a length changes
 _SLOW_TO_RESIZE = ("tflite-runtime",)

@@ -1,7 +1,7 @@
 """Find out whether an ONNX model has parts in other files, which an engine would open wherever their paths lead.
 
 A bundle has every byte in files that its manifest lists, so such a model is refused before an engine sees it. Only the
-few fields that lead to tensors are looked at; weights are stepped over.
+few fields that lead to tensors and operators are looked at; weights are stepped over.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ _MESSAGES: dict[str, dict[int, str]] = {
     "tensor": {},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_OPERATOR = 4  # of a node
+# what a provider compiled before, in a file that an attribute names
+_CONTEXT = b"EPContext"
 # the deepest nesting that protobuf's own readers follow
 _DEEPEST = 100
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
@@ -33,14 +36,14 @@ _WINDOW = 4096
 
 
 def refuse_outside_onnx(model: str | Path | bytes, complaint: str) -> None:
-    """Make sure that all tensors of an ONNX model lie in it, those of subgraphs, functions and attributes too.
+    """Make sure that an ONNX model needs no other file: for tensors, wherever they are, or for what a node stands for.
 
     Args:
         model: The path of the file, or its bytes.
         complaint: The beginning of the message where it is no model.
 
     Raises:
-        BundleIntegrityError: One lies elsewhere.
+        BundleIntegrityError: Something lies elsewhere.
         BackendError: The file cannot be read, or is no ONNX model.
     """
     try:
@@ -108,14 +111,17 @@ def _check_message(source: _Source, kind: str, place: int, end: int, depth: int)
         if wire == _LENGTH:
             length, place = source.varint(place)
             if kind == "tensor" and field == _EXTERNAL_DATA:
-                _refuse("a tensor's data")
+                _refuse("data of a tensor")
+            named = kind == "node" and field == _OPERATOR and length == len(_CONTEXT)
+            if named and bytes(source[place + step] for step in range(length)) == _CONTEXT:
+                _refuse("what a provider compiled")
             if field in inside:
                 _check_message(source, inside[field], place, place + length, depth + 1)
             place += length
         elif wire == _VARINT:
             value, place = source.varint(place)
             if kind == "tensor" and field == _DATA_LOCATION and value:
-                _refuse("a tensor's data")
+                _refuse("data of a tensor")
         elif wire in (_EIGHT_BYTES, _FOUR_BYTES):
             place += 8 if wire == _EIGHT_BYTES else 4
         else:
@@ -127,6 +133,6 @@ def _check_message(source: _Source, kind: str, place: int, end: int, depth: int)
 
 def _refuse(what: str) -> None:
     raise BundleIntegrityError(
-        f"the model file says that {what} lie in another file, and a bundle reads nothing that its manifest does not "
+        f"the model file says that {what} lies in another file, and a bundle reads nothing that its manifest does not "
         "list: make the model anew with everything in it"
     )
