@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from roformer_edge.checkpoint.loading import Checkpoint
-from roformer_edge.export.artifact import ExportOptions
+from roformer_edge.config import RoFormerConfig
+from roformer_edge.export.artifact import Artifact, ExportOptions
 from roformer_edge.export.calibration import Batches
 from roformer_edge.export.exporter import Exported, export_checkpoint
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.export.parity import torch_answers
+from roformer_edge.export.parity import Parity, Tensors, check_parity, open_for_parity, torch_answers
 from roformer_edge.models.torch import heads
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
@@ -36,3 +39,8 @@ def reference_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.n
 
 def float_graph(checkpoint: Checkpoint, task: Task) -> Graph:
     return build_graph(Weights(config=checkpoint.config, arrays=checkpoint.arrays), task, recipe_options("fp32"))
+
+
+def parity_of(artifact: Artifact, answers: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
+    """Compare a float artifact with the answers of a reference."""
+    return check_parity(open_for_parity(artifact, answers), answers, config, task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import textwrap
@@ -77,3 +78,19 @@ def test_a_child_tells_its_own_peak():
     finished = run_fresh(program(code))
     assert 200 << 20 < int(finished.output) < 300 << 20
     assert finished.peak_bytes is None or finished.peak_bytes > 200 << 20
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this allocator gives back by itself")
+def test_memory_that_was_freed_is_given_back():
+    code = """
+        from roformer_edge.processes import give_back_memory
+        def resident():
+            return int(open("/proc/self/statm").read().split()[1]) * 4096
+        # a piece in use at the end keeps the allocator from giving back by itself
+        blocks = [bytes(100_000) for _ in range(2000)] + [bytearray(100)]
+        del blocks[:-1]
+        before = resident()
+        give_back_memory()
+        print(before - resident())
+    """
+    assert int(run_fresh(program(code)).output) > 100 << 20

@@ -18,7 +18,7 @@ from roformer_edge.deploy import defaults
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.deploy.pruning import prune_vocabulary
-from roformer_edge.deploy.reference import open_session, predictor_of_source
+from roformer_edge.deploy.reference import open_session, predictor_of_source, probe_reference
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BudgetExceededError, OptionError, OutputError, advice
 from roformer_edge.formats import get_format, resolve
@@ -91,11 +91,12 @@ def deploy_checkpoint(
     export = _export_options(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
+        max_length = _max_length(source, options)
         with open_source(
             source,
             options.task,
             options.tokenizer,
-            max_length=_max_length(source, options),
+            max_length=max_length,
             ignore_weights=options.ignore_weights,
             pooling=options.pooling,
             revision=options.revision,
@@ -106,18 +107,17 @@ def deploy_checkpoint(
                 model = prune_vocabulary(original, options.prune_vocab, options.fields)
             examples = _examples(options, original, model)
             batches = _calibration_batches(options, model)
-            reference = None
+            reference = answers = None
             if examples or available("torch"):
                 progress.stage("reference")
+            if examples:
                 reference = open_session(model, _THREADS)
-            answers = None
-            if isinstance(reference, TorchSession):
-                answers = torch_answers(reference.model, model.config, model.task)
-            # one model in memory at a time, unless the reference is to be measured as well
-            if not examples or model is not original:
-                reference = None
-            if examples and model is not original:  # what it loses, it loses against all tokens
-                reference = open_session(original, _THREADS)
+                if isinstance(reference, TorchSession):
+                    answers = torch_answers(reference.model, model.config, model.task)
+                if model is not original:  # what it loses, it loses against all tokens
+                    reference = open_session(original, _THREADS)
+            elif available("torch"):  # one model in memory at a time, unless the reference is to be measured as well
+                answers = probe_reference(model, max_length=max_length, pruned=model is not original)
             exported = export_checkpoint(
                 model.checkpoint,
                 model.task,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,19 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge._extras import available
+from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.reader import is_bundle
+from roformer_edge.deploy import reference_process
 from roformer_edge.deploy.options import check_max_length
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
+from roformer_edge.processes import python_environment, run_fresh
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import BackendReport, Session
 from roformer_edge.signatures import DEFAULT, Signature
+from roformer_edge.temporary import scratch_folder
 from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
 from roformer_edge.validate.torch_session import TorchSession
+
+# bytes of weight files from which on the memory of PyTorch is worth the start of a process
+LARGE = 1 << 28
+# glibc keeps what was freed in smaller pieces: here everything of a megabyte or more is given back at once
+_GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 
 
 @contextmanager
@@ -85,6 +96,41 @@ def open_reference(
 def open_session(model: SourceModel, threads: int) -> Session:
     """Open the reference of a checkpoint: in PyTorch where it is installed, else as a float32 network."""
     return TorchSession(model.checkpoint, model.task, threads) if available("torch") else ArtifactSession(model)
+
+
+def probe_reference(
+    model: SourceModel, *, max_length: int | None = None, pruned: bool = False
+) -> list[dict[str, np.ndarray]]:
+    """Let a checkpoint answer the probes of parity in PyTorch, for ``export.parity.check_parity``.
+
+    A large one does so in a process of its own: PyTorch and what it leaves behind are then out of memory before the
+    first graph is built.
+
+    Args:
+        model: What was opened.
+        max_length: The most tokens that it was opened for.
+        pruned: Whether it has fewer tokens than the directory that it was opened from, which a process would open.
+    """
+    if not pruned and not is_bundle(model.path) and sum(file.stat().st_size for file in model.checkpoint.files) >= LARGE:
+        request = {
+            "directory": str(model.path),
+            "task": model.task.name,
+            "max_length": max_length,
+            "ignore_weights": list(model.ignore_weights),
+            "pooling": model.pooling,
+        }
+        with scratch_folder() as folder:
+            out = folder / "answers.npz"
+            stdin = json.dumps({"out": str(out), "checkpoint": request}).encode()
+            command = [sys.executable, "-m", reference_process.__name__]
+            # the bundle will record it: there is time for it now
+            hashing = Background(lambda: model.digest)
+            done = run_fresh(command, stdin=stdin, environment=python_environment() | _GIVE_BACK)
+            hashing.result()
+            if not done.code:
+                return reference_process.read(out)
+            # whatever is wrong is told by doing it here
+    return reference_process.probe(model.checkpoint, model.task)
 
 
 def predictor_of_source(model: SourceModel, session: Session, threads: int, *, truncation: bool) -> Predictor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ class SourceModel:
         ignore_weights: Patterns of the tensors that were to be left out.
         path: Where it was opened.
         name: The name of the checkpoint, without the folders above it.
-        digest: SHA-256 of the checkpoint's weight files.
+        recorded_digest: SHA-256 of the checkpoint's weight files, where a bundle recorded it.
         notes: What is worth saying aloud of its files: what is not used, and what decided between contradictions.
     """
 
@@ -52,9 +53,14 @@ class SourceModel:
     pooling: str | None
     path: Path
     name: str
-    digest: str
+    recorded_digest: str | None = None
     ignore_weights: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the checkpoint's weight files."""
+        return self.recorded_digest or self.checkpoint.digest
 
     @property
     def config(self) -> RoFormerConfig:
@@ -137,7 +143,6 @@ def _open_checkpoint(
         pooling=pooling,
         path=files.directory,
         name=files.name,
-        digest=checkpoint.digest,
         ignore_weights=tuple(ignore_weights),
         notes=(*checkpoint.notes, *tokenizer.notes, *spare),
     )
@@ -179,7 +184,7 @@ def _open_bundle(path: Path, asked: str | None, mode: str, max_length: int | Non
         pooling=None,
         path=path,
         name=manifest.provenance.source,
-        digest=manifest.provenance.checkpoint_sha256,
+        recorded_digest=manifest.provenance.checkpoint_sha256,
         notes=manifest.notes,
     )
 

@@ -57,12 +57,16 @@ class Treated:
 
 
 def treat_outliers(
-    artifact: Artifact, weights: Weights, scopes: Sequence[Scope], batches: Batches | None, progress: ProgressListener
+    float_network: Callable[[], Artifact],
+    weights: Weights,
+    scopes: Sequence[Scope],
+    batches: Batches | None,
+    progress: ProgressListener,
 ) -> Treated:
     """Find outlier channels in the inputs of products, and decide what to do about them.
 
     Args:
-        artifact: The float artifact of ``weights``.
+        float_network: Makes the float artifact of ``weights``; called where there are batches.
         weights: The model.
         scopes: The linear scopes that will be quantised.
         batches: Makes the calibration batches. Without them, the weights tell what they can.
@@ -74,7 +78,7 @@ def treat_outliers(
     measured: dict[str, np.ndarray] | None = None
     if batches is not None:
         seen = calibrate(
-            artifact.open(names),
+            float_network().open(names),
             batches(),
             names,
             observer="minmax",

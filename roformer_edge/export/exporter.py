@@ -18,7 +18,8 @@ from roformer_edge.export.calibration import (
 )
 from roformer_edge.export.network.emitter import FloatArray
 from roformer_edge.export.network.weights import Weights
-from roformer_edge.export.parity import Parity, Tensors, check_parity
+from roformer_edge.export.parity import Parity, Tensors, check_parity, open_for_parity
+from roformer_edge.processes import give_back_memory
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
 from roformer_edge.quantize.recipe import FLOAT, INT4_ROWS, ROWS, SCHEMES, STATIC, Decision, resolve
@@ -83,25 +84,30 @@ def export_checkpoint(
             "give a file of texts like those that the model will see "
             + advice(python="(calibration=)", command="(--calibration)")
         )
-    progress.stage("float network")
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
-    artifact = build(weights, task, options)
     parity = Parity(checked=False, reference=NO_TORCH)
     if answers is not None:
+        progress.stage("float network")
+        # the network's arrays are gone before the engine makes its own of them, at the first run
+        run = open_for_parity(build(weights, task, options), answers)
+        give_back_memory()
         progress.stage("parity")
-        parity = check_parity(artifact, answers, checkpoint.config, task)
+        parity = check_parity(run, answers, checkpoint.config, task)
+        del run
+        give_back_memory()
     quantised = [decision.scope for decision in decisions.values() if SCHEMES[decision.scheme].rounds_input]
     treated = Treated(weights=weights)
     if quantised:
         if batches is not None:
             progress.stage("calibrate")
-        treated = treat_outliers(artifact, replace(weights, decisions=decisions), quantised, batches, progress)
+        treated = treat_outliers(
+            lambda: build(weights, task, options), replace(weights, decisions=decisions), quantised, batches, progress
+        )
     calibration = treated.seen
     output_maxima: dict[str, FloatArray] = {}
     if static and batches is not None:
-        artifact = build(replace(treated.weights, decisions={}), task, options)
         calibration = calibrate_products(
-            artifact,
+            build(replace(treated.weights, decisions={}), task, options),
             treated.weights,
             static,
             batches,
@@ -115,12 +121,12 @@ def export_checkpoint(
         treated = treat_embeddings(treated)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         progress.stage("quantize")
-        del artifact  # one model in memory at a time
-        ranges = calibration.ranges if calibration is not None else {}
-        weights = replace(treated.weights, decisions=decisions, ranges=ranges, output_maxima=output_maxima)
-        artifact = build(weights, task, options)
+    elif answers is None:
+        progress.stage("float network")
+    ranges = calibration.ranges if calibration is not None else {}
+    weights = replace(treated.weights, decisions=decisions, ranges=ranges, output_maxima=output_maxima)
     return Exported(
-        artifact=artifact,
+        artifact=build(weights, task, options),
         decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),
         parity=parity,
         calibration=calibration,

@@ -14,7 +14,7 @@ import numpy as np
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ParityError
-from roformer_edge.export.artifact import Artifact
+from roformer_edge.export.artifact import Artifact, Run
 from roformer_edge.tasks import Task
 
 Tensors: TypeAlias = Mapping[str, np.ndarray]
@@ -75,11 +75,16 @@ def probe_feeds(config: RoFormerConfig, task: Task) -> Iterator[dict[str, np.nda
     yield _feeds(random, config, task, np.ones((1, longest), np.int64))
 
 
-def check_parity(artifact: Artifact, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
+def open_for_parity(artifact: Artifact, expected: Sequence[Tensors]) -> Run:
+    """Make a float artifact ready for :func:`check_parity`, which does without the artifact itself."""
+    return artifact.open([name for name in expected[0] if name in artifact.marks])
+
+
+def check_parity(run: Run, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
     """Compare a float artifact with what a reference answered to :func:`probe_feeds`.
 
     Args:
-        artifact: The artifact of float32 numbers.
+        run: What :func:`open_for_parity` made of the artifact.
         expected: One mapping a probe: the task's outputs by name, and states of the network by mark, in its order. Of a
             state that the artifact makes for position 0 alone, only that is compared.
         config: The architecture.
@@ -91,7 +96,7 @@ def check_parity(artifact: Artifact, expected: Sequence[Tensors], config: RoForm
     Raises:
         ParityError: A tensor differs by more than the tolerance, or is not finite on one side only.
     """
-    run = artifact.open([name for name in expected[0] if name in artifact.marks])
+    outputs = {spec.name for spec in task.outputs}
     running = {spec.name for spec in task.outputs if "sequence" in spec.axes}
     worst, largest = "", Difference(absolute=-1.0, relative=-1.0)
     for feeds, wanted in zip(probe_feeds(config, task), expected, strict=True):
@@ -102,7 +107,7 @@ def check_parity(artifact: Artifact, expected: Sequence[Tensors], config: RoForm
                 values[:, 0] if first_alone else values,
                 found[name],
                 feeds["attention_mask"],
-                positions=name in running or (name in artifact.marks and not first_alone),
+                positions=name in running or (name not in outputs and not first_alone),
             )
             if not difference.scaled <= task.tolerance:
                 detail = f"inputs of shape {feeds['input_ids'].shape}, compared in the order of the network"

@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 
 from roformer_edge.errors import BackendError
@@ -58,27 +59,34 @@ class MappedFile:
             )
 
 
-def let_go_of_pages(path: Path) -> None:
-    """Take the pages of a file that this process has mapped out of its memory; a page that is read again comes back.
-
-    An engine maps a model and packs its weights into memory of its own: after that the mapping counts once more for
-    what is not read again. Linux only; elsewhere nothing happens, and nothing is lost by it.
-
-    Args:
-        path: The file, which nobody writes to.
-    """
+def mappings_of(path: Path) -> tuple[tuple[int, int], ...]:
+    """Find where this process has mapped a file for reading: beginnings and sizes; none on other systems than Linux."""
     if sys.platform != "linux":
-        return
+        return ()
     try:
         status = path.stat()
         lines = _MAPS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return
+        return ()
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
-    libc = ctypes.CDLL(None)
+    found = []
     for line in lines:
         # 7f2c8e000000-7f2c95e2c000 r--p 00000000 fe:00 1311 /path
         addresses, access, _, on, inode, *_ = line.split(maxsplit=5)
         if on == device and inode == str(status.st_ino) and "w" not in access:
             start, end = (int(address, 16) for address in addresses.split("-"))
-            libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED)
+            found.append((start, end - start))
+    return tuple(found)
+
+
+def let_go_of_pages(mappings: Iterable[tuple[int, int]]) -> None:
+    """Take the pages of mapped files out of this process's memory; a page that is read again comes back.
+
+    An engine maps a model and packs its weights into memory of its own: after that the mapping counts once more for
+    what is not read again.
+
+    Args:
+        mappings: What :func:`mappings_of` found. Whoever made them must not have undone them meanwhile.
+    """
+    for start, size in mappings:
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), _MADV_DONTNEED)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
-from roformer_edge.deploy import reference
+from roformer_edge.deploy import reference, reference_process
 from roformer_edge.deploy.journey import deploy_checkpoint
-from roformer_edge.deploy.reference import ArtifactSession, open_reference, open_session
+from roformer_edge.deploy.reference import ArtifactSession, open_reference, open_session, probe_reference
 from roformer_edge.deploy.source import open_source
-from roformer_edge.errors import BackendError, ComparisonError
+from roformer_edge.errors import BackendError, CheckpointError, ComparisonError
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.torch_session import TorchSession
 from tests.tiny_checkpoint import TEXTS, write_checkpoint
@@ -33,6 +36,48 @@ def test_without_torch_the_float_network_answers_the_same(checkpoint, monkeypatc
             assert type(session) is kind
             answers.append(session.run(FEEDS)["logits"])
     np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)
+
+
+def test_a_large_checkpoint_answers_in_a_process_of_its_own_and_alike(checkpoint, monkeypatch) -> None:
+    with open_source(checkpoint) as model:
+        here = probe_reference(model)
+        monkeypatch.setattr(reference, "LARGE", 0)
+        # nothing is computed in this process
+        monkeypatch.setattr(reference_process, "probe", None)
+        there = probe_reference(model)
+        assert model.digest == model.checkpoint.digest
+    assert len(here) == len(there) > 1
+    for ours, theirs in zip(here, there, strict=True):
+        assert [*ours] == [*theirs]
+        for name, array in ours.items():
+            np.testing.assert_allclose(theirs[name], array, atol=1e-5)
+
+
+def test_what_it_was_opened_with_is_told_to_the_process(tmp_path, monkeypatch) -> None:
+    source = write_checkpoint(tmp_path / "tiny")
+    monkeypatch.setattr(reference, "LARGE", 0)
+    with open_source(source, "feature-extraction", max_length=9, pooling="mean") as model:
+        vectors = probe_reference(model, max_length=9)
+    assert vectors[-1]["sentence_embedding"].shape[0] == 1
+    assert vectors[-1]["layer.0"].shape[1] == 9
+    extra = load_file(source / "model.safetensors") | {"roformer.extra.weight": np.ones((2, 2), np.float32)}
+    save_file(extra, source / "model.safetensors")
+    with open_source(source, ignore_weights=["roformer.extra.*"]) as model:
+        assert probe_reference(model)
+
+
+def test_what_goes_wrong_there_is_told_here(checkpoint, monkeypatch) -> None:
+    monkeypatch.setattr(reference, "LARGE", 0)
+    with open_source(checkpoint) as model:
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        assert probe_reference(model)
+
+        def broken(*_: object) -> None:
+            raise CheckpointError("it holds NaN")
+
+        monkeypatch.setattr(reference_process, "probe", broken)
+        with pytest.raises(CheckpointError, match="it holds NaN"):
+            probe_reference(model)
 
 
 def test_the_float_network_takes_its_feeds_as_any_session_does(checkpoint) -> None:

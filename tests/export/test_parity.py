@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from roformer_edge.errors import ParityError
-from roformer_edge.export.parity import Difference, check_parity, difference_of, probe_feeds
+from roformer_edge.export.parity import Difference, difference_of, probe_feeds
 from tests.export.conftest import TASK
-from tests.onnx_export import float_graph, reference_answers
+from tests.onnx_export import float_graph, parity_of, reference_answers
 
 ONES = np.ones(3, np.float32)
 
@@ -58,7 +58,7 @@ def expected(config):
 def test_the_worst_of_all_tensors_is_recorded(make_checkpoint):
     config = make_checkpoint().config
     near = [{"layer.0": one["layer.0"] + 1e-6, "logits": one["logits"] + 3e-5} for one in expected(config)]
-    parity = check_parity(Answering(near), expected(config), config, TASK)
+    parity = parity_of(Answering(near), expected(config), config, TASK)
     assert (parity.checked, parity.worst_tensor) == (True, "logits")
     assert parity.absolute_difference == pytest.approx(3e-5, rel=0.02)
     assert parity.relative_difference == pytest.approx(3e-5 / 8, rel=0.02)
@@ -70,7 +70,7 @@ def test_one_wrong_probe_is_enough(make_checkpoint, name):
     found = expected(config)
     found[-1][name] = found[-1][name] * 1.01
     with pytest.raises(ParityError, match=f"tensor '{name}', absolute difference 0.0[18]"):
-        check_parity(Answering(found), expected(config), config, TASK)
+        parity_of(Answering(found), expected(config), config, TASK)
 
 
 def test_what_padding_answers_is_its_own_affair_as_long_as_it_is_a_number(make_checkpoint):
@@ -81,10 +81,10 @@ def test_what_padding_answers_is_its_own_affair_as_long_as_it_is_a_number(make_c
     for one, mask in zip(found, padding, strict=True):
         one["layer.0"][mask] += 1
         one["logits"][mask.all(axis=1)] += 1
-    assert check_parity(Answering(found), expected(config), config, TASK).absolute_difference == 0
+    assert parity_of(Answering(found), expected(config), config, TASK).absolute_difference == 0
     found[0]["layer.0"][padding[0]] = np.nan
     with pytest.raises(ParityError, match=r"'layer\.0'"):
-        check_parity(Answering(found), expected(config), config, TASK)
+        parity_of(Answering(found), expected(config), config, TASK)
 
 
 def test_the_first_wrong_tensor_is_named(make_checkpoint):
@@ -94,6 +94,6 @@ def test_the_first_wrong_tensor_is_named(make_checkpoint):
     arrays[name] = arrays[name] * np.linspace(0.99, 1.01, 48, dtype=np.float32)[:, None]
     graph = float_graph(dataclasses.replace(checkpoint, arrays=arrays), TASK)
     with pytest.raises(ParityError) as caught:
-        check_parity(graph, reference_answers(checkpoint, TASK), checkpoint.config, TASK)
+        parity_of(graph, reference_answers(checkpoint, TASK), checkpoint.config, TASK)
     assert caught.value.tensor == "layer.1"
     assert caught.value.absolute > caught.value.tolerance == TASK.tolerance

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roformer_edge.runtime import mapped_file
-from roformer_edge.runtime.mapped_file import let_go_of_pages
+from roformer_edge.runtime.mapped_file import let_go_of_pages, mappings_of
 
 SIZE = 8 << 20
 
@@ -31,7 +31,7 @@ def test_pages_are_let_go_of_and_come_back(tmp_path: Path) -> None:
             maps.append(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
         assert sum(maps[-1][:: mmap.PAGESIZE]) == SIZE // mmap.PAGESIZE
         assert resident(one) >= SIZE // 2
-    let_go_of_pages(path)
+    let_go_of_pages(mappings_of(path))
     assert resident(path) < SIZE // 4
     assert resident(other) >= SIZE // 2
     assert maps[0][SIZE - 1] == 1
@@ -41,7 +41,7 @@ def test_pages_are_let_go_of_and_come_back(tmp_path: Path) -> None:
 
 def test_what_is_not_mapped_or_cannot_be_told_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model").write_bytes(b"x")
-    let_go_of_pages(tmp_path / "model")
-    let_go_of_pages(tmp_path / "absent")
+    assert mappings_of(tmp_path / "model") == mappings_of(tmp_path / "absent") == ()
     monkeypatch.setattr(mapped_file, "_MAPS", tmp_path / "closed")
-    let_go_of_pages(tmp_path / "model")
+    assert mappings_of(tmp_path / "model") == ()
+    let_go_of_pages(())

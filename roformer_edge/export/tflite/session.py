@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.runtime.backends.litert import LiteRTSession
 from roformer_edge.runtime.session import SessionOptions
-from roformer_edge.signatures import alternatives, choose
+from roformer_edge.signatures import Signature, alternatives, choose
 from roformer_edge.tasks import Task
 from roformer_edge.temporary import scratch_folder
 
@@ -20,13 +21,13 @@ from roformer_edge.temporary import scratch_folder
 class ModelSession:
     """The runtime's session on a temporary file, for any number of rows of any length that the model holds.
 
+    The engine opens the file at the first run: until then whoever made the pieces can free what they were made of.
+
     Args:
         pieces: The pieces of the model file.
         task: Tells which outputs run over positions, and on which side a row is filled up.
         threads: The threads of the engine; ``None`` for all physical cores.
 
-    Raises:
-        BackendError: The engine refuses the model.
     """
 
     def __init__(self, pieces: Iterable[bytes | memoryview], task: Task, threads: int | None = None) -> None:
@@ -35,10 +36,18 @@ class ModelSession:
         weakref.finalize(self, stack.close)
         with path.open("wb") as file:
             file.writelines(pieces)
-        # the engine maps the file: its weights are not in memory twice
-        self._session = LiteRTSession(path, SessionOptions(threads=threads))
-        self._signatures = alternatives(self._session.signatures)
+        self._path = path
+        self._threads = threads
         self._task = task
+
+    @cached_property
+    def _session(self) -> LiteRTSession:
+        # it maps the file: the weights are not in memory twice
+        return LiteRTSession(self._path, SessionOptions(threads=self._threads))
+
+    @cached_property
+    def _signatures(self) -> dict[str, Signature]:
+        return alternatives(self._session.signatures)
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run once.
@@ -49,6 +58,9 @@ class ModelSession:
 
         Returns:
             Arrays by output name and by mark, with as many rows.
+
+        Raises:
+            BackendError: The engine refuses the model, or the feeds.
         """
         ids = np.asarray(feeds["input_ids"])
         rows = {spec.name: np.reshape(feeds[spec.name], (-1, ids.shape[-1])) for spec in self._task.inputs}

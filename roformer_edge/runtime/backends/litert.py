@@ -30,7 +30,7 @@ from roformer_edge.runtime.delegates import (
     options_of,
 )
 from roformer_edge.runtime.feeds import fit_feeds
-from roformer_edge.runtime.mapped_file import MappedFile, let_go_of_pages
+from roformer_edge.runtime.mapped_file import MappedFile, let_go_of_pages, mappings_of
 from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.signatures import DEFAULT, PAST, POSITIONS, PRESENT, Signature, TensorSpec
 
@@ -43,6 +43,8 @@ ENGINES = {
 }
 # engines whose XNNPACK packs all weights again whenever a length changes
 _SLOW_TO_RESIZE = ("tflite-runtime",)
+# after so many tokens the pages of their embeddings are let go of: it costs less than a hundredth of their computing
+_TOKENS_OF_PAGES = 512
 # what the engine raises, whatever is wrong; a library that is not there is an OSError
 _ENGINE_ERRORS = (RuntimeError, ValueError)
 
@@ -86,7 +88,8 @@ class LiteRTSession:
         check_tflite(model, f"{self._name} cannot load the model")
         self._threads = options.threads or usable_cores()
         self._mapped = None if isinstance(model, bytes) else MappedFile(Path(model))
-        self._settled = False
+        self._mappings: tuple[tuple[int, int], ...] | None = None
+        self._tokens_of_pages = 0
         self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         self._interpreter: Any
         used, refused = self._open(options.delegates or (CPU,))
@@ -130,7 +133,7 @@ class LiteRTSession:
                 raise BackendError(
                     f"{self._name} could not run the model on {_shapes(fitted)}: {one_line(error)}"
                 ) from None
-            self._settle()
+            self._let_go(fitted["input_ids"].size)
             return outputs
 
     def close(self) -> None:
@@ -141,11 +144,23 @@ class LiteRTSession:
             if self._mapped is not None:
                 self._mapped.close()
 
-    def _settle(self) -> None:
-        """After the first run the delegate has packed what it needs, and the file is read for embeddings only."""
-        if self._mapped is not None and not self._settled and _partitions(self._interpreter):
-            let_go_of_pages(self._mapped.path)
-        self._settled = True
+    def _let_go(self, tokens: int) -> None:
+        """Take pages of the mapped file out of memory that are not needed again.
+
+        After the first run the delegate has packed the weights, and the file is read for embeddings only: of these a
+        token brings up to 200 KB into memory, since the system maps much around a row.
+        """
+        if self._mapped is None:
+            return
+        self._tokens_of_pages += tokens
+        if self._mappings is None:
+            # without a delegate every run reads all of it
+            self._mappings = mappings_of(self._mapped.path) if _partitions(self._interpreter) else ()
+        elif self._tokens_of_pages < _TOKENS_OF_PAGES:
+            return
+        # the interpreter is there, and with it what it has mapped
+        let_go_of_pages(self._mappings)
+        self._tokens_of_pages = 0
 
     def _open(self, wishes: tuple[Wish, ...]) -> tuple[str, list[str]]:
         """Open an interpreter with the first wish that can be had.

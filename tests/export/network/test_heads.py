@@ -6,11 +6,10 @@ import pytest
 
 from roformer_edge.config import SUMMARIES
 from roformer_edge.export.network.weights import Weights
-from roformer_edge.export.parity import check_parity
 from roformer_edge.tasks import TASKS, get_task
 from tests.export.conftest import SHAPES
 from tests.numpy_format import NumpyModel
-from tests.onnx_export import reference_answers
+from tests.onnx_export import parity_of, reference_answers
 
 COMPUTED = {name: fields for name, fields in SHAPES.items() if fields.get("hidden_act") != "tanh"}
 
@@ -20,7 +19,7 @@ COMPUTED = {name: fields for name, fields in SHAPES.items() if fields.get("hidde
 def test_the_network_is_the_reference_model(make_checkpoint, fields, task):
     checkpoint = make_checkpoint(task, **fields)
     model = NumpyModel(Weights(config=checkpoint.config, arrays=checkpoint.arrays), task)
-    parity = check_parity(model, reference_answers(checkpoint, task), checkpoint.config, task)
+    parity = parity_of(model, reference_answers(checkpoint, task), checkpoint.config, task)
     assert parity.absolute_difference < 2e-5
 
 
@@ -29,4 +28,4 @@ def test_every_summary_of_multiple_choice(make_checkpoint, summary):
     task = get_task("multiple-choice")
     checkpoint = make_checkpoint(task, extra={"summary_type": summary})
     model = NumpyModel(Weights(config=checkpoint.config, arrays=checkpoint.arrays), task)
-    assert check_parity(model, reference_answers(checkpoint, task), checkpoint.config, task).absolute_difference < 2e-5
+    assert parity_of(model, reference_answers(checkpoint, task), checkpoint.config, task).absolute_difference < 2e-5

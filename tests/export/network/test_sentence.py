@@ -9,12 +9,12 @@ import pytest
 
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
-from roformer_edge.export.parity import check_parity, torch_answers
+from roformer_edge.export.parity import torch_answers
 from roformer_edge.models.torch.sentence import RoFormerSentenceModel
 from roformer_edge.sentence import POOLINGS, SentenceHead, Step
 from roformer_edge.tasks import get_task
 from tests.numpy_format import NumpyModel
-from tests.onnx_export import recipe_options
+from tests.onnx_export import parity_of, recipe_options
 
 FEATURES = get_task("feature-extraction")
 HIDDEN = 48
@@ -81,7 +81,7 @@ def test_parity(model, format):
         artifact = build_model(weights, task, recipe_options("fp32"))
     (output,) = artifact.signatures["default"].outputs
     assert (output.name, output.axes[1]) == ("sentence_embedding", str(task.sentence.width))
-    parity = check_parity(artifact, answers, weights.config, task)
+    parity = parity_of(artifact, answers, weights.config, task)
     assert min(parity.absolute_difference, parity.relative_difference) < 5e-6
 
 
@@ -113,4 +113,4 @@ def test_a_wrong_pooling_is_found(make_checkpoint):
     other = dataclasses.replace(head, steps=(pooling("weightedmean"),))
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
     with pytest.raises(ParityError, match="sentence_embedding"):
-        check_parity(NumpyModel(weights, FEATURES.pooled(other)), answers, checkpoint.config, FEATURES.pooled(other))
+        parity_of(NumpyModel(weights, FEATURES.pooled(other)), answers, checkpoint.config, FEATURES.pooled(other))

@@ -15,13 +15,13 @@ from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
-from roformer_edge.export.parity import check_parity, probe_feeds
+from roformer_edge.export.parity import probe_feeds
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
 from roformer_edge.quantize.recipe import RECIPES, Recipe, Rule, get_recipe
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.tasks import TASKS, Task, get_task
 from tests.export.conftest import SHAPES, TASK, reference_logits, reference_outputs
-from tests.onnx_export import export_onnx, float_graph, recipe_options, reference_answers
+from tests.onnx_export import export_onnx, float_graph, parity_of, recipe_options, reference_answers
 
 
 def run_bytes(model: bytes, feeds: dict[str, np.ndarray]) -> np.ndarray:
@@ -37,7 +37,7 @@ def exported_bytes(checkpoint, recipe: str, task: Task = TASK, preset: str = "x8
 def test_float_graph_equals_torch(make_checkpoint, fields, task):
     checkpoint = make_checkpoint(task, **fields)
     answers = reference_answers(checkpoint, task)
-    parity = check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task)
+    parity = parity_of(float_graph(checkpoint, task), answers, checkpoint.config, task)
     assert parity.checked
     assert parity.absolute_difference < 2e-5
     # every layer is compared, and the outputs
@@ -48,7 +48,7 @@ def test_float_graph_equals_torch(make_checkpoint, fields, task):
 def test_every_activation(make_checkpoint, activation):
     checkpoint = make_checkpoint(hidden_act=activation)
     answers = reference_answers(checkpoint, TASK)
-    assert check_parity(float_graph(checkpoint, TASK), answers, checkpoint.config, TASK).absolute_difference < 1e-4
+    assert parity_of(float_graph(checkpoint, TASK), answers, checkpoint.config, TASK).absolute_difference < 1e-4
 
 
 @pytest.mark.parametrize("summary", SUMMARIES)
@@ -56,7 +56,7 @@ def test_every_summary_of_multiple_choice(make_checkpoint, summary):
     task = get_task("multiple-choice")
     checkpoint = make_checkpoint(task, extra={"summary_type": summary})
     answers = reference_answers(checkpoint, task)
-    assert check_parity(float_graph(checkpoint, task), answers, checkpoint.config, task).absolute_difference < 2e-5
+    assert parity_of(float_graph(checkpoint, task), answers, checkpoint.config, task).absolute_difference < 2e-5
 
 
 LANGUAGE_MODELS = ("fill-mask", "text-generation")

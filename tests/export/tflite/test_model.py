@@ -10,11 +10,11 @@ pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip i
 from ai_edge_litert.interpreter import Interpreter
 
 from roformer_edge.errors import BackendError, ExportError, UnknownNameError
-from roformer_edge.export.parity import check_parity, probe_feeds
+from roformer_edge.export.parity import probe_feeds
 from roformer_edge.quantize.recipe import RECIPES
 from roformer_edge.tasks import TASKS, get_task
 from tests.export.conftest import SHAPES, TASK, reference_outputs
-from tests.onnx_export import reference_answers
+from tests.onnx_export import parity_of, reference_answers
 from tests.tflite_export import export_tflite, float_model, operators, read, tensors
 
 # recipe -> mean error allowed, as a share of the size of the answers
@@ -67,7 +67,7 @@ def test_fixed_lengths_compute_what_any_length_does(make_checkpoint, shape, task
         "length_16": 16,
     }
     assert {one.rows for one in model.signatures.values()} == {1}
-    parity = check_parity(model, reference_answers(checkpoint, task), checkpoint.config, task)
+    parity = parity_of(model, reference_answers(checkpoint, task), checkpoint.config, task)
     assert min(parity.absolute_difference, parity.relative_difference) < 1e-5
 
 

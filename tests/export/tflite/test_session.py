@@ -46,8 +46,9 @@ def test_choices_may_be_rows_or_belong_together(make_checkpoint) -> None:
 
 
 def test_a_model_that_the_engine_refuses_is_one_error() -> None:
+    session = ModelSession([b"no model"], TASK)
     with pytest.raises(BackendError) as caught:
-        ModelSession([b"no model"], TASK)
+        session(FEEDS)
     assert "\n" not in str(caught.value)
 
 

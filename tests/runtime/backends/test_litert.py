@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -146,6 +147,21 @@ def test_what_is_no_model_is_refused(model: bytes, tmp_path: Path, damage) -> No
 def test_a_session_option_of_a_bundle_is_refused(model: bytes) -> None:
     with pytest.raises(BackendError, match="sets the session option 'delegate', and LiteRT has none"):
         LiteRTSession(model, None, {"delegate": "libevil.so"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_pages_of_the_file_are_let_go_of_after_the_first_run_and_after_many_tokens(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go: list[int] = []
+    monkeypatch.setattr(backend, "let_go_of_pages", lambda mappings: let_go.append(len(mappings)))
+    monkeypatch.setattr(backend, "_TOKENS_OF_PAGES", 20)
+    session, counts = LiteRTSession(path), []
+    for length in (6, 6, 6, 8, 6):
+        session.run(feeds(length))
+        counts.append(len(let_go))
+    assert counts == [1, 1, 1, 2, 2]
+    assert all(let_go)  # the mappings were found
 
 
 def test_a_closed_session_says_so(model: bytes) -> None:
