@@ -13,7 +13,7 @@ from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
-from roformer_edge.quantize.recipe import RECIPES
+from roformer_edge.quantize.recipe import AUTO, RECIPES
 from roformer_edge.records import to_values
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.tasks import TASKS
@@ -91,7 +91,8 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe",
-        help=f"{', '.join(RECIPES)}, or the path of a recipe.json, such as a bundle's own (default: {defaults.RECIPE})",
+        help=f"{', '.join(RECIPES)}, the path of a recipe.json, such as a bundle's own, or {AUTO}: the smallest that "
+        f"keeps --max-drop on half of --eval (default: {defaults.RECIPE})",
     )
     parser.add_argument(
         "--keep-float",
@@ -115,6 +116,26 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--observer", help="minmax, percentile or mse (default: percentile)")
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
     add_fields(parser)
+
+
+def add_validation(parser: argparse.ArgumentParser) -> None:
+    """Add what the loss is measured on, and how large it may be."""
+    group = parser.add_argument_group("validation")
+    group.add_argument("--eval", type=Path, metavar="FILE", help="labelled examples to measure the loss on")
+    add_slices(group)
+    group.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="refuse to write the bundle (exit code 3) when the metric drops by more percentage points",
+    )
+    group.add_argument(
+        "--max-size",
+        type=float,
+        metavar="MB",
+        help=f"with --recipe {AUTO}: refuse (exit code 3) a model file of more megabytes",
+    )
+    group.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
@@ -150,7 +171,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
-    """Read the options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
+    """Read the options of ``deploy`` and ``quantize``."""
     from roformer_edge.deploy.options import DeployOptions
 
     asked = {name: getattr(args, name) for name in ("format", "recipe", "lengths", "runtime")}
@@ -171,11 +192,12 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         tokenizer=args.tokenizer,
         calibration=args.calibration,
         calibration_texts=args.calibration_texts,
-        evaluation=getattr(args, "eval", None),
+        evaluation=args.eval,
         fields=field_names(args),
-        slices=tuple(getattr(args, "slice", ())),
-        max_drop=getattr(args, "max_drop", None),
-        report=getattr(args, "report", None),
+        slices=tuple(args.slice),
+        max_drop=args.max_drop,
+        max_size=args.max_size,
+        report=args.report,
         truncation=args.truncate,
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),

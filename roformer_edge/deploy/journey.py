@@ -3,47 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import tempfile
-from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from roformer_edge._extras import available
 from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
-from roformer_edge.deploy import defaults
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
+from roformer_edge.deploy.inputs import calibration_batches, export_options_of, labelled_examples, open_model
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.deploy.reference import open_session, predictor_of_source
-from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import BudgetExceededError, OptionError, OutputError, advice
+from roformer_edge.deploy.source import SourceModel
+from roformer_edge.errors import BudgetExceededError, OutputError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, Settings, open_recipe
-from roformer_edge.runtime.inference import encode_within, padded_feeds
+from roformer_edge.quantize.recipe import AUTO, FLOAT
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
-from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
-from roformer_edge.validate.data.inputs import find_row_problem, read_rows
+from roformer_edge.runtime.session import Session
+from roformer_edge.validate.data.examples import HELD_OUT, Example, halves
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening
 from roformer_edge.validate.render import check_report, write_report
 from roformer_edge.validate.report import Report, check_budget
 from roformer_edge.validate.runner import compare
-from roformer_edge.validate.tasks import measure_of_model
 from roformer_edge.validate.torch_session import TorchSession
 
-if TYPE_CHECKING:
-    from roformer_edge.export.artifact import ExportOptions
-    from roformer_edge.export.calibration import Batches
+if TYPE_CHECKING:  # needs the export extra
+    from roformer_edge.deploy.search import Searched
 
-_CALIBRATION_BATCH = 8
 # of both sides, so that they are timed alike
 _THREADS = 1
 
@@ -77,7 +71,6 @@ def deploy_checkpoint(
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
     from roformer_edge.export.exporter import export_checkpoint
-    from roformer_edge.export.parity import torch_answers
 
     options = options or DeployOptions()
     if Path(out).suffix in (ARCHIVE_SUFFIX, MODEL_SUFFIX):
@@ -85,27 +78,23 @@ def deploy_checkpoint(
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
-    export = _export_options(options)
+    export = export_options_of(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
-        with open_source(
-            source,
-            options.task,
-            options.tokenizer,
-            max_length=_max_length(source, options),
-            ignore_weights=options.ignore_weights,
-            pooling=options.pooling,
-            revision=options.revision,
-        ) as model:
-            examples = _examples(options, model)
-            batches = _calibration_batches(options, model)
-            reference = None
-            if examples or available("torch"):
-                progress.stage("reference")
-                reference = open_session(model, _THREADS)
-            answers = None
-            if isinstance(reference, TorchSession):
-                answers = torch_answers(reference.model, model.config, model.task)
+        with open_model(source, options) as model:
+            examples = labelled_examples(options, model)
+            batches = calibration_batches(options, model)
+            tuned: tuple[Example, ...] = ()
+            if options.recipe == AUTO:
+                tuned, examples = halves(examples)
+            reference, answers = _reference(model, progress, needed=bool(examples))
+            searched: Searched | None = None
+            if tuned and reference is not None:
+                from roformer_edge.deploy.search import SearchWork, search_recipe
+
+                work = SearchWork(model=model, reference=reference, options=options, export=export, batches=batches)
+                recipe, searched = search_recipe(work, tuned, progress)
+                export = dataclasses.replace(export, recipe=recipe)
             if not examples:  # one model in memory at a time, unless the reference is to be measured as well
                 reference = None
             exported = export_checkpoint(
@@ -141,7 +130,7 @@ def deploy_checkpoint(
                     )
                     report = compare(*sides, examples, _compare_options(options, model), progress)
         if report is not None:
-            _keep_budget(report, options.report)
+            _keep_budget(report, options.report, searched)
             manifest = manifest.replace(measured=measured_loss(report))
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
@@ -151,24 +140,23 @@ def deploy_checkpoint(
         report=report,
         report_files=_report_files(report, options.report, bundle),
         warnings=exported.warnings,
+        searched=searched,
     )
 
 
-def _export_options(options: DeployOptions) -> ExportOptions:
-    """Read the recipe, and refuse what would change nothing in it."""
-    from roformer_edge.export.artifact import ExportOptions
+def _reference(
+    model: SourceModel, progress: ProgressListener, *, needed: bool
+) -> tuple[Session | None, list[dict[str, NDArray[Any]]] | None]:
+    """Open what artifacts are compared with, where it is needed or torch is there, and its answers for parity."""
+    from roformer_edge.export.parity import torch_answers
 
-    recipe, settings = open_recipe(options.recipe)
-    recipe = recipe.with_float(options.keep_float, "asked for")
-    _refuse_without_effect(options, settings, {rule.scheme for rule in recipe.rules})
-    return ExportOptions(
-        recipe=recipe,
-        preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
-        index_dtype=options.index_dtype,
-        observer=options.observer or settings.observer or defaults.OBSERVER,
-        runtime=options.runtime,
-        lengths=options.lengths,
-    )
+    if not needed and not available("torch"):
+        return None, None
+    progress.stage("reference")
+    session = open_session(model, _THREADS)
+    if not isinstance(session, TorchSession):
+        return session, None
+    return session, torch_answers(session.model, model.config, model.task)
 
 
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
@@ -180,79 +168,6 @@ def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progre
         return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
 
 
-def _max_length(source: str | Path, options: DeployOptions) -> int | None:
-    """Return the most tokens that are asked for: with fixed lengths the longest of them.
-
-    Raises:
-        OptionError: The model has fewer positions, and more of them were not asked for.
-    """
-    if not options.lengths:
-        return options.max_length
-    with open_source(
-        source,
-        options.task,
-        options.tokenizer,
-        max_length=options.max_length,
-        ignore_weights=options.ignore_weights,
-        pooling=options.pooling,
-        revision=options.revision,
-    ) as model:
-        positions = model.config.max_position_embeddings
-    if options.lengths[-1] > positions:
-        more = advice(python="max_length=", command="--max-length")
-        allowed = f"at most {positions}, the model's number of positions ({more} gives it more)"
-        raise OptionError("lengths", options.lengths[-1], allowed)
-    return options.lengths[-1]
-
-
-def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:
-    """Refuse options, also those in the recipe's file, that nothing would come of with its schemes or in the format."""
-    integers = schemes - {FLOAT, HALF}
-    for name, value, needed in (
-        ("preset", options.preset or settings.preset, integers),
-        ("keep_float", options.keep_float or None, schemes - {FLOAT}),
-        ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
-        ("calibration", options.calibration, integers - {ROWS}),
-        ("observer", options.observer or settings.observer, integers & {STATIC}),
-    ):
-        if value is not None and not needed:
-            raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
-    if options.preset is not None and not get_format(options.format).presets:
-        raise OptionError("preset", options.preset, f"left out: {options.format} computes alike on every processor")
-
-
-def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:
-    """Read the labelled data before the long work, so that a broken line is reported at once."""
-    if options.evaluation is None:
-        return ()
-    measure = measure_of_model(model.task.name, model.config)
-    examples = tuple(read_examples(options.evaluation, measure, options.fields))
-    limit, truncation = model.config.max_position_embeddings, options.truncation
-    check_inputs(examples, partial(measure.find_problem, model.tokenizer, limit, truncation=truncation))
-    return examples
-
-
-def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches | None:
-    """Read and encode the calibration data; what is returned makes its batches, shortest texts first, at each call."""
-    if options.calibration is None:
-        return None
-    task, config = model.task, model.config
-    find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
-    texts = islice(
-        read_rows(options.calibration, task, options.fields, find_problem),
-        min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize),
-    )
-    limit = config.max_position_embeddings
-    if options.truncation:
-        limit = min(limit, model.tokenizer.model_max_length)
-    rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))
-    pad_id = config.pad_token_id or 0
-    return lambda: (
-        padded_feeds(rows[start : start + _CALIBRATION_BATCH], pad_id=pad_id, pad_left=task.pad_left)
-        for start in range(0, len(rows), _CALIBRATION_BATCH)
-    )
-
-
 def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool) -> None:
     """Record the answers of the bundle, as far as it is written, to a few texts."""
     model = pipeline.model
@@ -261,17 +176,27 @@ def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool)
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
 
 
-def _keep_budget(report: Report, folder: Path | None) -> None:
+def _keep_budget(report: Report, folder: Path | None, searched: Searched | None) -> None:
     """Refuse what lost too much; its report says why, and is then all that is written."""
     try:
         check_budget(report)
-    except BudgetExceededError as error:
+    except BudgetExceededError as broken:
+        error = broken if searched is None else BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
         if folder is not None:
             try:
                 write_report(report, folder)
             except OutputError as why:
                 raise BudgetExceededError(f"{error}; {why}") from None
-        raise
+        raise error from None
+
+
+def _on_the_other_half(searched: Searched) -> str:
+    chosen = searched.found.chosen
+    assert chosen is not None  # or there were no report
+    return (
+        f"on the {searched.examples} examples that the recipe was chosen by it drops by {chosen.outcome.drop:.2f}: "
+        "give more labelled data, or a larger budget"
+    )
 
 
 def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> tuple[Path, ...]:
@@ -285,6 +210,10 @@ def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> t
 
 
 def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptions:
+    name = str(options.evaluation)
     return CompareOptions(
-        task=model.task.name, data_name=str(options.evaluation), max_drop=options.max_drop, slices=options.slices
+        task=model.task.name,
+        data_name=f"{name}, {HELD_OUT}" if options.recipe == AUTO else name,
+        max_drop=options.max_drop,
+        slices=options.slices,
     )

@@ -34,6 +34,11 @@ SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
     ROWS: (("embedding",), "8-bit rows, each with a scale of its own"),
 }
 
+# those that quantise the input of a product too, so that outliers in it matter
+INPUT_SCHEMES = (STATIC, DYNAMIC, INT4)
+# scheme -> bits of a stored weight
+STORED_BITS = {FLOAT: 32, HALF: 16, DYNAMIC: 8, STATIC: 8, INT4: 4, ROWS: 8}
+
 _ONE_LINE = Constraint("one line of text that can be printed", lambda value: value.strip() and value.isprintable())
 
 
@@ -48,6 +53,10 @@ class Rule:
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
             raise UnknownNameError("quantisation scheme", self.scheme, SCHEMES)
+
+    def matches(self, scope: str) -> bool:
+        """Tell whether the rule is for the scope of this name."""
+        return fnmatch.fnmatchcase(scope, self.pattern)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +146,10 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+# what the search for a recipe is called: not a recipe, but it ends in one
+AUTO = "auto"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a recipe's file may say beside its rules: how they were carried out, and are to be carried out again.
@@ -171,7 +184,7 @@ def open_recipe(name: str) -> tuple[Recipe, Settings]:
     if name in RECIPES:
         return RECIPES[name], Settings()
     if not name.endswith(".json"):
-        raise UnknownNameError("recipe", name, (*RECIPES, "PATH.json"))
+        raise UnknownNameError("recipe", name, (*RECIPES, AUTO, "PATH.json"))
     try:
         data = Path(name).read_bytes()
     except OSError as error:
@@ -202,7 +215,7 @@ def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:
     # the built-in patterns name parts that some models lack; a pattern of the user's that fits nothing is a typo
     built_in = RECIPES[recipe.name].rules if recipe.name in RECIPES else ()
     for rule in recipe.rules:
-        if rule not in built_in and not any(fnmatch.fnmatchcase(name, rule.pattern) for name in names):
+        if rule not in built_in and not any(map(rule.matches, names)):
             raise RecipeError(
                 f"recipe {recipe.name!r}: the pattern {rule.pattern!r} matches no part of this model; "
                 f"its parts are: {', '.join(sorted(names))}"
@@ -213,7 +226,7 @@ def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:
 def _decide(recipe: Recipe, scope: Scope) -> Decision:
     decision = Decision(scope=scope, scheme=FLOAT, reason=_NO_RULE)
     for rule in recipe.rules:
-        if not fnmatch.fnmatchcase(scope.name, rule.pattern):
+        if not rule.matches(scope.name):
             continue
         kinds, effect = SCHEMES[rule.scheme]
         if scope.kind not in kinds:

@@ -156,3 +156,8 @@ _LINEARS: dict[str, Callable[[GraphBuilder, str, Product, Preset], str]] = {
     STATIC: _static,
 }
 _TABLES: dict[str, Callable[[GraphBuilder, str, Table, Preset], str]] = {FLOAT: _float_rows, ROWS: _int8_rows}
+
+
+def schemes_of(_: str) -> frozenset[str]:
+    """List the schemes that ONNX can say; they are the same for every runtime."""
+    return frozenset((*_LINEARS, *_TABLES))
