@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.runtime.session import Session
+from roformer_edge.temporary import TemporaryPath
 from roformer_edge.validate.data.examples import HELD_OUT, Example, halves
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
@@ -162,9 +162,10 @@ def _reference(
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
     """Make a bundle as one file."""
     check_packed(out, options.format, overwrite=options.overwrite)
-    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        directory = Path(folder) / out.stem
+    with TemporaryPath(out) as temporary:
+        directory = temporary.path / out.stem
         made = deploy_checkpoint(source, directory, options, progress=progress)
+        temporary.check_unclaimed()
         return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
 
 

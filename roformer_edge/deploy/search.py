@@ -17,9 +17,9 @@ from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.recipe import (
     AUTO,
-    INPUT_SCHEMES,
     RECIPES,
     ROWS,
+    SCHEMES,
     STATIC,
     Decision,
     Recipe,
@@ -114,6 +114,8 @@ def allowed_schemes(work: SearchWork) -> frozenset[str]:
     options = work.options
     row = get_format(options.format)
     schemes: frozenset[str] = resolve(row.schemes)(options.runtime or next(iter(row.runtimes)))
+    if options.runtime is not None:  # asked for, and with what its newer versions alone can do it would be another
+        schemes -= frozenset(row.newer)
     if options.schemes:
         schemes &= frozenset(options.schemes)
     return schemes if work.batches is not None else schemes - {STATIC}
@@ -168,7 +170,7 @@ def standard_of_work(work: SearchWork, examples: Sequence[Example], progress: Pr
 def _widest(scope: Scope, possible: Sequence[Schemes]) -> str:
     """Choose for one part, of all schemes it may get, the one that asks for the most preparation."""
     schemes = [chosen[scope.name] for chosen in possible]
-    return next((scheme for scheme in schemes if scheme in (*INPUT_SCHEMES, ROWS)), schemes[0])
+    return next((scheme for scheme in schemes if SCHEMES[scheme].rounds_input or scheme == ROWS), schemes[0])
 
 
 def _nearest(searched: Searched) -> str:

@@ -19,7 +19,7 @@ from typing import Protocol, TypeAlias
 
 from roformer_edge.errors import ExportError
 from roformer_edge.progress import SILENT, ProgressListener
-from roformer_edge.quantize.recipe import FLOAT, STORED_BITS, Recipe, Rule, resolve
+from roformer_edge.quantize.recipe import FLOAT, SCHEMES, Recipe, Rule, resolve
 from roformer_edge.scopes import Scope
 
 # scope name -> scheme, of all scopes of a model
@@ -213,7 +213,7 @@ def _reason(errors: Mapping[str, float]) -> str:
 
 
 def _bits(schemes: Schemes, scopes: Sequence[Scope]) -> int:
-    return sum(scope.parameters * STORED_BITS[schemes[scope.name]] for scope in scopes)
+    return sum(scope.parameters * SCHEMES[schemes[scope.name]].bits for scope in scopes)
 
 
 class _Search:
@@ -294,7 +294,7 @@ class _Search:
             climbed: list[str] = []
             for schemes in ladder:
                 scheme = schemes[name]
-                if scheme not in climbed and (not climbed or STORED_BITS[scheme] >= STORED_BITS[climbed[-1]]):
+                if scheme not in climbed and (not climbed or SCHEMES[scheme].bits >= SCHEMES[climbed[-1]].bits):
                     climbed.append(scheme)
             rungs[name] = climbed
         return rungs
@@ -333,7 +333,7 @@ class _Search:
 
     def _move(self, name: str, before: str, after: str) -> Move:
         squares = [self._errors.get(name, {}).get(scheme, 0.0) ** 2 for scheme in (before, after)]
-        bits = STORED_BITS[after] - STORED_BITS[before]
+        bits = SCHEMES[after].bits - SCHEMES[before].bits
         return Move(
             scope=name,
             before=before,

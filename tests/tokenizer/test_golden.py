@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from roformer_edge.errors import TextError
 from roformer_edge.tokenizer import AddedToken, PreTrainedTokenizerFast, Tokenizer
 from roformer_edge.tokenizer.segment import WordSegmenter
 from tests.tokenizer.conftest import CLASSES
@@ -60,3 +61,27 @@ def test_the_modes_differ_somewhere():
     assert slow.keys() == fast.keys() == bert.keys()
     assert all(sum(one[text] != other[text] for text in slow) > 10 for one, other in ((slow, fast), (fast, bert)))
     assert Counter(case["mode"] for case in read("tokenizer.jsonl")).keys() == {*CLASSES, "plain"}
+
+
+@pytest.mark.parametrize("mode", CLASSES)
+def test_calls(vocab_path: Path, mode: str):
+    cases = [case for case in read("calls.jsonl") if case["mode"] == mode]
+    assert sum("error" in case for case in cases) > 10
+    for case in cases:
+        options = dict(case["options"])
+        made = {name: options.pop(name) for name in ("truncation_side",) if name in options}
+        tokenizer = CLASSES[mode](vocab_path, **made)
+        pair = None if case["pair"] is None else [case["pair"]]
+        wanted = {"return_special_tokens_mask": True, "return_offsets_mapping": True}
+        if "error" in case:
+            with pytest.raises(TextError):
+                tokenizer([case["text"]], pair, **wanted, **options)
+            continue
+        batch = tokenizer([case["text"]], pair, **wanted, **options)
+        names = {"offsets": "offset_mapping"}
+        for at, row in enumerate(case["rows"]):
+            found = {name: batch[names.get(name, name)][at] for name in row}
+            assert {**found, "offsets": list(map(list, found["offsets"]))} == row, case
+        assert len(batch["input_ids"]) == len(case["rows"]), case
+        for name in ("overflowing_tokens", "num_truncated_tokens"):
+            assert batch.get(name, [None])[0] == case.get(name), case

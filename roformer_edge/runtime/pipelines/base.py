@@ -218,6 +218,16 @@ def check_count(name: str, value: object) -> None:
         raise OptionError(name, value)
 
 
+def check_shared(name: str, value: object) -> None:
+    """Refuse what is no number of tokens that windows may share.
+
+    Raises:
+        OptionError: The name, what was found and what is allowed.
+    """
+    if not isinstance(value, int) or value < 0:
+        raise OptionError(name, value, "a whole number of at least 0")
+
+
 def known_token(token_id: int | None, name: str, task: str) -> int:
     """Return the id of a special token that a task cannot do without.
 
