@@ -225,6 +225,11 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
     if as_json:
         print_json(deployment_values(deployment))
         return
+    if deployment.searched is not None:
+        for step in deployment.searched.found.steps:
+            mixed = "".join(f", {scope} in {scheme}" for scope, scheme in step.exceptions.items())
+            outcome, verdict = step.outcome, "within" if step.within else "beyond"
+            say(f"tried: {step.recipe}{mixed}: {outcome.bytes / 1e6:.1f} MB, drop {outcome.drop:.2f}, {verdict}")
     if report is not None:
         from roformer_edge.validate.render.terminal import summary_table
 
@@ -253,6 +258,7 @@ def deployment_values(deployment: Deployment) -> dict[str, Any]:
         "measured": manifest.measured and to_values(manifest.measured),
         "notes": list(manifest.notes),
         "warnings": list(deployment.warnings),
+        "search": deployment.searched and to_values(deployment.searched),
         "report": [str(path) for path in deployment.report_files],
     }
 
