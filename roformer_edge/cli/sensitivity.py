@@ -64,9 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_table(measured: MeasuredParts) -> None:
     found = measured.sensitivity
-    say(
-        f"{found.recipe}, {measured.examples} examples; error: how far outputs move, drop: points of {measured.metric}, points"
-    )
+    say(f"{found.recipe}, {measured.examples} examples; error: how far outputs move, drop: points of {measured.metric}")
     say()
     say(f"{'part':<24} {'scheme':<13} {'alone: error':>12} {'drop':>7}   {'all but it: error':>17} {'drop':>7}")
     largest = max(part.alone.error for part in found.parts) or 1.0
