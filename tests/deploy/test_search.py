@@ -71,14 +71,14 @@ def test_the_terrible_part_is_found_and_the_recipe_makes_the_model_again(checkpo
 
 
 def test_a_size_that_cannot_be_kept_is_refused_with_what_came_nearest(checkpoint, data, tmp_path):
-    with pytest.raises(BudgetExceededError, match=r"no model of at most .* keeps the drop of accuracy within 20 points"):
+    with pytest.raises(
+        BudgetExceededError, match=r"no model of at most .* keeps the drop of accuracy within 20 points"
+    ):
         deploy_checkpoint(checkpoint, tmp_path / "out", options(data, max_size=0.001))
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_chosen_by_one_half_is_refused_where_the_other_breaks_the_budget(
-    checkpoint, data, tmp_path, monkeypatch
-):
+def test_what_one_half_chose_is_refused_where_the_other_breaks_the_budget(checkpoint, data, tmp_path, monkeypatch):
     def broken(report):
         raise BudgetExceededError("accuracy dropped")
 
