@@ -6,7 +6,6 @@ import hashlib
 import io
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
@@ -107,13 +106,9 @@ class Bundle:
             BundleIntegrityError: It is not the file that the manifest lists.
         """
         entry = self.entry(role)
-        pieces = self._pieces(entry)
-        first, second = next(pieces, b""), next(pieces, None)
-        if second is None:
-            return first
-        # unlike a join, this never holds the file twice
+        # unlike a join, this never holds the file twice; and what is larger than any piece goes back to the system
         content = io.BytesIO()
-        for piece in chain((first, second), pieces):
+        for piece in self._pieces(entry):
             content.write(piece)
         return content.getvalue()
 

@@ -23,8 +23,7 @@ _MAX_DIRECTORY = 1 << 20  # bytes of a zip's table of contents
 _MAX_RATIO = 200  # what a real file shrinks to is far from this
 _SMALL = 1 << 20  # bytes below which the ratio does not matter
 _STORED, _DEFLATED = 0, 8
-# a thread that hashes needs the interpreter between any two pieces, and may wait for it: most files are one
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
 # the model in front of an archive, and the place of what it is known by
 MODEL_NAME = "model.tflite"
 _TFLITE_IDENTIFIER = slice(4, 8)

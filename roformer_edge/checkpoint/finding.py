@@ -385,7 +385,8 @@ def _shards(index: Path) -> tuple[Path, ...]:
         raise CheckpointError(f"cannot read {index}: {error.strerror or error}") from None
     refusal = CheckpointError(f"{index} must be a JSON object with a weight_map of tensor to file name")
     mapping = parse_object(content, str(index), lambda message: refusal).get("weight_map")
-    if not isinstance(mapping, dict) or any(isinstance(name, (list, dict)) for name in mapping.values()):
+    # one that names nothing leaves nothing to read
+    if not isinstance(mapping, dict) or not mapping or any(isinstance(name, (list, dict)) for name in mapping.values()):
         raise refusal
     names = sorted(set(mapping.values()), key=str)
     for name in names:

@@ -127,7 +127,7 @@ def _check_lengths(args: argparse.Namespace, pipeline: Pipeline) -> None:
         DatasetError: There are such texts, which are neither to be cut nor to be skipped; says where the first stands.
     """
     from roformer_edge.validate.data.examples import check_inputs
-    from roformer_edge.validate.data.inputs import Problem, too_long
+    from roformer_edge.validate.data.inputs import Problem, find_length_problem
 
     cuts = "truncation" in inspect.signature(pipeline.__call__).parameters
     if args.truncate or not cuts or args.on_error == "skip" or args.texts or not Path(args.input).is_file():
@@ -135,8 +135,9 @@ def _check_lengths(args: argparse.Namespace, pipeline: Pipeline) -> None:
     task, tokenizer = pipeline.model.task, pipeline.model.tokenizer
 
     def find_problem(inputs: Inputs) -> Problem | None:
-        tokens = max(len(tokenizer.encode_text(*row).ids) for row in input_rows(task, inputs))
-        return too_long(tokens, pipeline.max_length) if tokens > pipeline.max_length else None
+        encodings = (tokenizer.encode_text(*row) for row in input_rows(task, inputs))
+        problems = (find_length_problem(encoding, task, pipeline.max_length) for encoding in encodings)
+        return next(filter(None, problems), None)
 
     # what is wrong with other lines is said when their turn comes
     check_inputs(read_questions(args, task, skip=lambda error: None), find_problem)

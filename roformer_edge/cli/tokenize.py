@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from roformer_edge.cli.options import add_revision
 from roformer_edge.cli.output import print_json, tell
 from roformer_edge.cli.texts import add_texts, read_questions
-from roformer_edge.tasks import get_task
+from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
     from roformer_edge.tokenizer import Tokenizer
@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print tokens, ids, type ids and offsets of every text, or pair of texts, as one JSON line."""
     tokenizer = _open(args.source, args.tokenizer, args.revision)
-    for placed in read_questions(args, get_task("text-classification")):  # a text, or two of them
+    either = next(task for task in TASKS.values() if "text_pair" in task.optional)  # a text, or two of them
+    for placed in read_questions(args, either):
         encoding = tokenizer.encode_text(placed.inputs["text"], placed.inputs.get("text_pair"))
         print_json(
             {

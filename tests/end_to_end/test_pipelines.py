@@ -1,8 +1,12 @@
-"""500 real inputs of every task: equal labels, spans and tokens, and scores within 1e-4 of transformers' pipelines."""
+"""Real inputs of every task: equal labels, spans and tokens, and scores within 1e-4 of transformers' pipelines.
+
+``make test`` asks 60 of each; ``make pipelines`` 500.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from itertools import islice
@@ -22,7 +26,7 @@ from roformer_edge.tasks import TASKS, get_task
 
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
-COUNT = 500
+COUNT = 500 if os.environ.get("PIPELINES") == "long" else 60
 CLOSE = 1e-4
 SCRIPT = Path(__file__).with_name("pipeline_answers.py")
 # tasks whose answers have places: with the slow tokenizer transformers knows none
@@ -91,7 +95,7 @@ def check_masks(found: list, wanted: list) -> None:
     for ours, theirs in zip(found, wanted, strict=True):
         assert [one.token_id for one in ours] == [one["token"] for one in theirs]
         assert [one.score for one in ours] == pytest.approx([one["score"] for one in theirs], abs=CLOSE)
-    assert len({tuple(one.token_id for one in answer) for answer in found}) > 100
+    assert len({tuple(one.token_id for one in answer) for answer in found}) > len(found) / 5
 
 
 def check_continuations(found: list, wanted: list, separator: int = 102) -> None:
@@ -104,7 +108,7 @@ def check_classes(found: list, wanted: list) -> None:
     for ours, theirs in zip(found, wanted, strict=True):
         assert [one.label for one in ours] == [one["label"] for one in theirs]
         assert [one.score for one in ours] == pytest.approx([one["score"] for one in theirs], abs=CLOSE)
-    assert len({one[0].label for one in found}) > 2
+    assert len({one[0].label for one in found}) > 1
 
 
 def check_entities(found: list, wanted: list) -> None:

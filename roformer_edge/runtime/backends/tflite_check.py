@@ -406,7 +406,7 @@ _OPERATORS: dict[int, tuple[str, _Rule]] = {
         _Rule(types=("f*>f", "i*>i"), shapes=_joined, options="Concatenation", options_type=10),
     ),
     6: ("DEQUANTIZE", _Rule(types=("b>f", "h>f"), shapes=_same, options_type=38)),
-    7: ("EMBEDDING_LOOKUP", _Rule(types=("if>f", "ib>f"), shapes=_looked_up)),
+    7: ("EMBEDDING_LOOKUP", _Rule(types=("if>f", "ib>f", "i4>f"), shapes=_looked_up)),
     9: (
         "FULLY_CONNECTED",
         _Rule(
@@ -441,7 +441,7 @@ _OPERATORS: dict[int, tuple[str, _Rule]] = {
         "CAST",
         _Rule(types=("i>f", "t>f", "b>f", "h>f", "f>i", "l>i", "i>l"), shapes=_same, options="Cast", options_type=37),
     ),
-    55: ("MAXIMUM", _binary(options_type=39, types=("ff>f",))),
+    55: ("MAXIMUM", _binary(options_type=39)),
     56: ("ARG_MAX", _Rule(types=("fi>i", "ii>i"), shapes=_largest, options="ArgMax", options_type=40)),
     57: ("MINIMUM", _binary(options_type=39, types=("ff>f",))),
     59: ("NEG", _unary(options_type=42)),
@@ -450,7 +450,7 @@ _OPERATORS: dict[int, tuple[str, _Rule]] = {
     74: ("SUM", _reducer()),
     75: ("SQRT", _unary()),
     76: ("RSQRT", _unary()),
-    82: ("REDUCE_MAX", _reducer()),
+    82: ("REDUCE_MAX", _reducer(types=("fi>f", "ii>i"))),
     98: ("LEAKY_RELU", _unary(options="LeakyRelu", options_type=75)),
     101: ("ABS", _unary(options_type=78)),
     114: ("QUANTIZE", _Rule(types=("f>b",), shapes=_same, options_type=89)),

@@ -33,7 +33,7 @@ class Generated:
         new_text: The continuation, special tokens left out.
         ids: The ids of the continuation, without the one that ended it.
         ended: Whether a stop token ended it; false where it reached ``max_new_tokens`` or the model's length.
-        score: The score of a continuation that beams found, see :class:`~roformer_edge.beams.BeamOptions`; ``None`` where
+        score: The score of a continuation that beams found (:class:`~roformer_edge.beams.BeamOptions`); ``None`` where
             one token was chosen at a time.
     """
 

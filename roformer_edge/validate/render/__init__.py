@@ -39,7 +39,7 @@ class Renderer:
         file_name: The file that it is written to.
         render: Makes the content.
         overview: Makes what stands above the reports of several candidates.
-        marks: Of which one stands in every file of this form, and hardly in others.
+        marks: Texts that hardly stand in files of other forms, and at least one of them in every file of this form.
         needs: The package that this needs beside numpy.
     """
 

@@ -117,7 +117,7 @@ def test_what_is_not_offered_is_refused_by_name(make_checkpoint):
         float_model(checkpoint, TASK, runtime="litert-9")
     with pytest.raises(UnknownNameError, match="unknown index dtype of TFLite 'int64'; choose one of: int32"):
         float_model(checkpoint, TASK, index_dtype="int64")
-    with pytest.raises(ExportError, match=r"tflite-2\.14 cannot say 'int4-dynamic' here; choose one of: float32"):
+    with pytest.raises(ExportError, match=r"tflite-2\.14 cannot say 'int4-rows' here; choose one of: float32"):
         export_tflite(checkpoint, TASK, "int4", runtime="tflite-2.14")
 
 
