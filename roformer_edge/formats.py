@@ -26,6 +26,7 @@ class Format(NamedTuple):
             ``SessionOptions``, and the bundle's session options.
         engine: The address of the function that gives the package of the installed engine and its version, such as
             ``("onnxruntime", "1.32.0")``.
+        schemes: The address of the function that lists the schemes which the format can say to one of ``runtimes``.
         runtimes: What a bundle can be made to run on -> package -> the lowest version that does. The first is taken
             where nobody chooses.
         newer: Scheme of a recipe -> package -> the lowest version that computes it, where that is newer than what a
@@ -41,6 +42,7 @@ class Format(NamedTuple):
     builder: str
     backend: str
     engine: str
+    schemes: str
     runtimes: Mapping[str, Mapping[str, str]]
     newer: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     tools: tuple[str, ...] = ()
@@ -75,6 +77,7 @@ _ROWS = (
         builder="roformer_edge.export.onnx.emitter:build_graph",
         backend="roformer_edge.runtime.backends.onnxruntime:OnnxRuntimeSession",
         engine="roformer_edge.runtime.backends.onnxruntime:engine",
+        schemes="roformer_edge.export.onnx.linear:schemes_of",
         # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option
         runtimes={"onnxruntime-1.18": {"onnxruntime": "1.18"}},
         # the oldest that answers right of 4-bit rows as bytes, which products can share; older ones refuse them
@@ -91,6 +94,7 @@ _ROWS = (
         builder="roformer_edge.export.tflite.model:build_model",
         backend="roformer_edge.runtime.backends.litert:LiteRTSession",
         engine="roformer_edge.runtime.backends.litert:engine",
+        schemes="roformer_edge.export.tflite.linear:schemes_of",
         # the oldest versions with which every recipe answers right and another length costs no more than its own run;
         # tflite-runtime ended with 2.14
         runtimes={

@@ -46,7 +46,7 @@ FAULTS = (
     ),
     Fault(
         "as many calibration texts are seen as were asked for",
-        "deploy/journey.py",
+        "deploy/inputs.py",
         "options.calibration_texts or defaults.CALIBRATION_TEXTS",
         "defaults.CALIBRATION_TEXTS",
         "tests/deploy",

@@ -243,9 +243,14 @@ NUMPY = Format(
     builder=f"{__name__}:build_numpy",
     backend=f"{__name__}:NumpySession",
     engine=f"{__name__}:numpy_engine",
+    schemes=f"{__name__}:schemes_of",
     runtimes={"numpy-1.24": {"numpy": "1.24"}},
 )
 
 
 def build_numpy(weights: Weights, task: Task, options: ExportOptions) -> NumpyModel:
     return NumpyModel(weights, task)
+
+
+def schemes_of(_: str) -> frozenset[str]:
+    return frozenset((FLOAT, ROWS))

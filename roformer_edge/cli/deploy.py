@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from roformer_edge.cli import options
 from roformer_edge.cli.progress import ProgressLine
@@ -16,16 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser)
     options.add_recipe(parser)
     options.add_calibration(parser)
-    group = parser.add_argument_group("validation")
-    group.add_argument("--eval", type=Path, metavar="FILE", help="labelled examples to measure the loss on")
-    options.add_slices(group)
-    group.add_argument(
-        "--max-drop",
-        type=float,
-        metavar="POINTS",
-        help="refuse to write the bundle (exit code 3) when the metric drops by more percentage points",
-    )
-    group.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
+    options.add_validation(parser)
 
 
 def run(args: argparse.Namespace) -> int:

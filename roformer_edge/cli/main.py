@@ -26,6 +26,7 @@ COMMANDS = {
     "deploy": ("roformer_edge.cli.deploy", "checkpoint in, validated bundle out: the whole journey"),
     "export": ("roformer_edge.cli.export", "checkpoint in, float32 bundle out"),
     "quantize": ("roformer_edge.cli.quantize", "checkpoint or float32 bundle in, quantised bundle out"),
+    "sensitivity": ("roformer_edge.cli.sensitivity", "what every part of a model loses when it is quantised"),
     "run": ("roformer_edge.cli.run", "answer texts with a bundle"),
     "validate": ("roformer_edge.cli.validate", "compare a bundle with its reference on labelled data"),
     "bench": ("roformer_edge.cli.bench", "latency, throughput and memory of a bundle"),
@@ -76,7 +77,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="roformer-edge",
         description="RoFormer on edge devices.",
-        epilog="commands:\n" + "\n".join(f"  {name:<10} {summary}" for name, (_, summary) in COMMANDS.items()),
+        epilog="commands:\n" + "\n".join(f"  {name:<11} {summary}" for name, (_, summary) in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="roformer-edge COMMAND ... (roformer-edge COMMAND --help tells more)",
     )

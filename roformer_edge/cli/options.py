@@ -13,7 +13,7 @@ from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
-from roformer_edge.quantize.recipe import RECIPES
+from roformer_edge.quantize.recipe import AUTO, RECIPES
 from roformer_edge.records import to_values
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.tasks import TASKS
@@ -104,7 +104,8 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe",
-        help=f"{', '.join(RECIPES)}, or the path of a recipe.json, such as a bundle's own (default: {defaults.RECIPE})",
+        help=f"{', '.join(RECIPES)}, the path of a recipe.json, such as a bundle's own, or {AUTO}: the smallest that "
+        f"keeps --max-drop on half of --eval (default: {defaults.RECIPE})",
     )
     parser.add_argument(
         "--keep-float",
@@ -127,6 +128,26 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--calibration-texts", type=int, metavar="N", help="how many to use (default: 512)")
     group.add_argument("--observer", help="minmax, percentile or mse (default: percentile)")
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
+
+
+def add_validation(parser: argparse.ArgumentParser) -> None:
+    """Add what the loss is measured on, and how large it may be."""
+    group = parser.add_argument_group("validation")
+    group.add_argument("--eval", type=Path, metavar="FILE", help="labelled examples to measure the loss on")
+    add_slices(group)
+    group.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="refuse to write the bundle (exit code 3) when the metric drops by more percentage points",
+    )
+    group.add_argument(
+        "--max-size",
+        type=float,
+        metavar="MB",
+        help=f"with --recipe {AUTO}: refuse (exit code 3) a model file of more megabytes",
+    )
+    group.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
@@ -164,7 +185,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
 
 
 def deploy_options(args: argparse.Namespace) -> DeployOptions:
-    """Read the options of ``deploy`` and ``quantize``; the latter has no arguments for validation."""
+    """Read the options of ``deploy`` and ``quantize``."""
     from roformer_edge.deploy.options import DeployOptions
 
     asked = {name: getattr(args, name) for name in ("format", "recipe", "lengths", "runtime")}
@@ -185,11 +206,12 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         tokenizer=args.tokenizer,
         calibration=args.calibration,
         calibration_texts=args.calibration_texts,
-        evaluation=getattr(args, "eval", None),
+        evaluation=args.eval,
         fields=field_names(args),
-        slices=tuple(getattr(args, "slice", ())),
-        max_drop=getattr(args, "max_drop", None),
-        report=getattr(args, "report", None),
+        slices=tuple(args.slice),
+        max_drop=args.max_drop,
+        max_size=args.max_size,
+        report=args.report,
         truncation=args.truncate,
         overwrite=args.overwrite,
         ignore_weights=tuple(args.ignore_weights),
@@ -213,6 +235,11 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
     if as_json:
         print_json(deployment_values(deployment))
         return
+    if deployment.searched is not None:
+        for step in deployment.searched.found.steps:
+            mixed = "".join(f", {scope} in {scheme}" for scope, scheme in step.exceptions.items())
+            outcome, verdict = step.outcome, "within" if step.within else "beyond"
+            say(f"tried: {step.recipe}{mixed}: {outcome.bytes / 1e6:.1f} MB, drop {outcome.drop:.2f}, {verdict}")
     if report is not None:
         from roformer_edge.validate.render.terminal import summary_table
 
@@ -241,6 +268,7 @@ def deployment_values(deployment: Deployment) -> dict[str, Any]:
         "measured": manifest.measured and to_values(manifest.measured),
         "notes": list(manifest.notes),
         "warnings": list(deployment.warnings),
+        "search": deployment.searched and to_values(deployment.searched),
         "report": [str(path) for path in deployment.report_files],
     }
 

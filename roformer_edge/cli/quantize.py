@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser)
     options.add_recipe(parser)
     options.add_calibration(parser)
+    options.add_validation(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,50 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Sequence
-from functools import partial
-from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from roformer_edge._extras import available
 from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
-from roformer_edge.deploy import defaults
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
+from roformer_edge.deploy.inputs import calibration_batches, export_options_of, labelled_examples, open_model
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.deploy.pruning import prune_vocabulary
 from roformer_edge.deploy.reference import open_session, predictor_of_source, probe_reference
-from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import BudgetExceededError, OptionError, OutputError, advice
+from roformer_edge.deploy.source import SourceModel
+from roformer_edge.errors import BudgetExceededError, OutputError
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, SCHEMES, STATIC, Settings, open_recipe, preset_matters
-from roformer_edge.runtime.inference import EncodedRow, encode_within, padded_feeds
+from roformer_edge.quantize.recipe import AUTO, FLOAT
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
-from roformer_edge.runtime.windows import cut_windows
+from roformer_edge.runtime.session import Session
 from roformer_edge.temporary import TemporaryPath
-from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
-from roformer_edge.validate.data.inputs import TextRow, find_row_problem, read_rows
+from roformer_edge.validate.data.examples import HELD_OUT, Example, halves
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening
 from roformer_edge.validate.render import check_report, write_report
 from roformer_edge.validate.report import Report, check_budget
 from roformer_edge.validate.runner import compare
-from roformer_edge.validate.tasks import measure_of_model
 from roformer_edge.validate.torch_session import TorchSession
 
-if TYPE_CHECKING:
-    from roformer_edge.export.artifact import ExportOptions
-    from roformer_edge.export.calibration import Batches
+if TYPE_CHECKING:  # needs the export extra
+    from roformer_edge.deploy.search import Searched
 
-_CALIBRATION_BATCH = 8
 # of both sides, so that they are timed alike
 _THREADS = 1
 
@@ -80,7 +72,6 @@ def deploy_checkpoint(
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
     from roformer_edge.export.exporter import export_checkpoint
-    from roformer_edge.export.parity import torch_answers
 
     options = options or DeployOptions()
     if Path(out).suffix in (ARCHIVE_SUFFIX, MODEL_SUFFIX):
@@ -88,36 +79,29 @@ def deploy_checkpoint(
     if options.report is not None:
         check_report(options.report, out)
     row = get_format(options.format)
-    export = _export_options(options)
+    export = export_options_of(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
-        max_length = _max_length(source, options)
-        with open_source(
-            source,
-            options.task,
-            options.tokenizer,
-            max_length=max_length,
-            ignore_weights=options.ignore_weights,
-            pooling=options.pooling,
-            revision=options.revision,
-        ) as original:
+        with open_model(source, options) as original:
             model = original
             if options.prune_vocab is not None:
                 progress.stage("vocabulary")
                 model = prune_vocabulary(original, options.prune_vocab, options.fields)
-            examples = _examples(options, original, model)
-            batches = _calibration_batches(options, model)
-            reference = answers = None
-            if examples or available("torch"):
-                progress.stage("reference")
-            if examples:
-                reference = open_session(model, _THREADS)
-                if isinstance(reference, TorchSession):
-                    answers = torch_answers(reference.model, model.config, model.task)
-                if model is not original:  # what it loses, it loses against all tokens
-                    reference = open_session(original, _THREADS)
-            elif available("torch"):  # one model in memory at a time, unless the reference is to be measured as well
-                answers = probe_reference(model, max_length=max_length, pruned=model is not original)
+            examples = labelled_examples(options, original, model)
+            batches = calibration_batches(options, model)
+            tuned: tuple[Example, ...] = ()
+            if options.recipe == AUTO:
+                tuned, examples = halves(examples)
+            reference, answers = _reference(original, model, options, progress, measured=bool(examples))
+            searched: Searched | None = None
+            if tuned and reference is not None:
+                from roformer_edge.deploy.search import SearchWork, search_recipe
+
+                work = SearchWork(
+                    original=original, model=model, reference=reference, options=options, export=export, batches=batches
+                )
+                recipe, searched = search_recipe(work, tuned, progress)
+                export = dataclasses.replace(export, recipe=recipe)
             exported = export_checkpoint(
                 model.checkpoint,
                 model.task,
@@ -151,7 +135,7 @@ def deploy_checkpoint(
                     )
                     report = compare(*sides, examples, _compare_options(options, model), progress)
         if report is not None:
-            _keep_budget(report, options.report)
+            _keep_budget(report, options.report, searched)
             manifest = manifest.replace(measured=measured_loss(report))
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
@@ -161,26 +145,29 @@ def deploy_checkpoint(
         report=report,
         report_files=_report_files(report, options.report, bundle),
         warnings=exported.warnings,
+        searched=searched,
     )
 
 
-def _export_options(options: DeployOptions) -> ExportOptions:
-    """Read the recipe, and refuse what would change nothing in it."""
-    from roformer_edge.export.artifact import ExportOptions
+def _reference(
+    original: SourceModel, model: SourceModel, options: DeployOptions, progress: ProgressListener, *, measured: bool
+) -> tuple[Session | None, list[dict[str, NDArray[Any]]] | None]:
+    """Answer what parity compares with, where torch is there; and open what is to be measured against."""
+    from roformer_edge.export.parity import torch_answers
 
-    recipe, settings = open_recipe(options.recipe)
-    recipe = recipe.with_float(options.keep_float, "asked for")
-    schemes = {rule.scheme for rule in recipe.rules}
-    _refuse_without_effect(options, settings, schemes)
-    _check_runtime(options, schemes)
-    return ExportOptions(
-        recipe=recipe,
-        preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
-        index_dtype=options.index_dtype,
-        observer=options.observer or settings.observer or defaults.OBSERVER,
-        runtime=options.runtime,
-        lengths=options.lengths,
-    )
+    if measured or available("torch"):
+        progress.stage("reference")
+    if not measured:  # one model in memory at a time
+        if not available("torch"):
+            return None, None
+        asked = options.max_length or options.lengths
+        length = model.config.max_position_embeddings if asked else None
+        return None, probe_reference(model, max_length=length, pruned=model is not original)
+    session, answers = open_session(model, _THREADS), None
+    if isinstance(session, TorchSession):
+        answers = torch_answers(session.model, model.config, model.task)
+    # what a smaller vocabulary loses, it loses against all tokens
+    return (session if model is original else open_session(original, _THREADS)), answers
 
 
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
@@ -193,103 +180,6 @@ def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progre
         return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
 
 
-def _max_length(source: str | Path, options: DeployOptions) -> int | None:
-    """Return the most tokens that are asked for: with fixed lengths the longest of them.
-
-    Raises:
-        OptionError: The model has fewer positions, and more of them were not asked for.
-    """
-    if not options.lengths:
-        return options.max_length
-    with open_source(
-        source,
-        options.task,
-        options.tokenizer,
-        max_length=options.max_length,
-        ignore_weights=options.ignore_weights,
-        pooling=options.pooling,
-        revision=options.revision,
-    ) as model:
-        positions = model.config.max_position_embeddings
-    if options.lengths[-1] > positions:
-        more = advice(python="max_length=", command="--max-length")
-        allowed = f"at most {positions}, the model's number of positions ({more} gives it more)"
-        raise OptionError("lengths", options.lengths[-1], allowed)
-    return options.lengths[-1]
-
-
-def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:
-    """Refuse options, also those in the recipe's file, that nothing would come of with its schemes or in the format."""
-    rounding = {scheme for scheme in schemes if SCHEMES[scheme].rounds_input}
-    for name, value, needed in (
-        ("preset", options.preset or settings.preset, preset_matters(schemes)),
-        ("keep_float", options.keep_float or None, schemes - {FLOAT}),
-        ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
-        ("calibration", options.calibration, rounding),
-        ("observer", options.observer or settings.observer, schemes & {STATIC}),
-    ):
-        if value is not None and not needed:
-            raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
-    if options.preset is not None and not get_format(options.format).presets:
-        raise OptionError("preset", options.preset, f"left out: {options.format} computes alike on every processor")
-
-
-def _check_runtime(options: DeployOptions, schemes: set[str]) -> None:
-    """Refuse a runtime that was asked for if it is too old for a scheme."""
-    row = get_format(options.format)
-    needed = row.minimum_runtime(options.runtime, schemes)
-    if options.runtime is not None and needed != row.minimum_runtime(options.runtime):
-        versions = " and ".join(f"{package} {version}" for package, version in needed.items())
-        allowed = f"left out, because the recipe {options.recipe} needs {versions}"
-        raise OptionError("runtime", options.runtime, allowed)
-
-
-def _examples(options: DeployOptions, *models: SourceModel) -> tuple[Example, ...]:
-    """Read the labelled data before the long work, so that a broken line is reported at once.
-
-    Args:
-        options: Names the file.
-        models: All that are to answer to it, of one architecture.
-    """
-    if options.evaluation is None:
-        return ()
-    measure = measure_of_model(models[0].task.name, models[0].config)
-    examples = tuple(read_examples(options.evaluation, measure, options.fields))
-    limit, truncation = models[0].config.max_position_embeddings, options.truncation
-    for tokenizer in dict.fromkeys(model.tokenizer for model in models):
-        check_inputs(examples, partial(measure.find_problem, tokenizer, limit, truncation=truncation))
-    return examples
-
-
-def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches | None:
-    """Read and encode the calibration data; what is returned makes its batches, shortest texts first, at each call."""
-    if options.calibration is None:
-        return None
-    task, config = model.task, model.config
-    find_problem = partial(find_row_problem, model.tokenizer, config, task, truncation=options.truncation)
-    texts = islice(
-        read_rows(options.calibration, task, options.fields, find_problem),
-        min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize),
-    )
-    encode = partial(_calibration_rows, model, truncation=options.truncation)
-    rows = sorted(chain.from_iterable(map(encode, texts)), key=lambda row: len(row.ids))
-    pad_id = config.pad_token_id or 0
-    return lambda: (
-        padded_feeds(rows[start : start + _CALIBRATION_BATCH], pad_id=pad_id, pad_left=task.pad_left)
-        for start in range(0, len(rows), _CALIBRATION_BATCH)
-    )
-
-
-def _calibration_rows(model: SourceModel, text: TextRow, *, truncation: bool) -> Sequence[EncodedRow]:
-    """Encode a text as the runtime does: in windows, where the task reads long texts so and they are not to be cut."""
-    limit = model.config.max_position_embeddings
-    if model.task.windowed is not None and not truncation:
-        return cut_windows(model.tokenizer.encode_text(*text), model.task.windowed, limit)
-    if truncation:
-        limit = min(limit, model.tokenizer.model_max_length)
-    return [encode_within(model.tokenizer, *text, limit)]
-
-
 def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool) -> None:
     """Record the answers of the bundle, as far as it is written, to a few texts."""
     model = pipeline.model
@@ -298,17 +188,27 @@ def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool)
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
 
 
-def _keep_budget(report: Report, folder: Path | None) -> None:
+def _keep_budget(report: Report, folder: Path | None, searched: Searched | None) -> None:
     """Refuse what lost too much; its report says why, and is then all that is written."""
     try:
         check_budget(report)
-    except BudgetExceededError as error:
+    except BudgetExceededError as broken:
+        error = broken if searched is None else BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
         if folder is not None:
             try:
                 write_report(report, folder)
             except OutputError as why:
                 raise BudgetExceededError(f"{error}; {why}") from None
-        raise
+        raise error from None
+
+
+def _on_the_other_half(searched: Searched) -> str:
+    chosen = searched.found.chosen
+    assert chosen is not None  # or there were no report
+    return (
+        f"on the {searched.examples} examples that the recipe was chosen by it drops by {chosen.outcome.drop:.2f}: "
+        "give more labelled data, or a larger budget"
+    )
 
 
 def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> tuple[Path, ...]:
@@ -322,6 +222,10 @@ def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> t
 
 
 def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptions:
+    name = str(options.evaluation)
     return CompareOptions(
-        task=model.task.name, data_name=str(options.evaluation), max_drop=options.max_drop, slices=options.slices
+        task=model.task.name,
+        data_name=f"{name}, {HELD_OUT}" if options.recipe == AUTO else name,
+        max_drop=options.max_drop,
+        slices=options.slices,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.config import MOST_POSITIONS
@@ -13,9 +14,13 @@ from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, UnknownNameError, advice
 from roformer_edge.formats import DEFAULT_FORMAT, get_format
 from roformer_edge.quantize.observers import get_observer
+from roformer_edge.quantize.recipe import AUTO, SCHEMES
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
-from roformer_edge.validate.report import Report
+from roformer_edge.validate.report import Report, checked_budget
+
+if TYPE_CHECKING:  # needs the export extra
+    from roformer_edge.deploy.search import Searched
 
 # tokens, below which truncation leaves nothing of a text
 _SHORTEST = 3
@@ -33,7 +38,10 @@ class DeployOptions:
         lengths: Numbers of tokens that the model is made for, ascending; texts are padded to the next. Empty for a
             model that takes any number.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON, such as the ``recipe.json`` of a
-            bundle.
+            bundle; or ``"auto"`` to search for the smallest, then quickest that keeps ``max_drop`` on one half of the
+            evaluation data. The other half tells what is lost.
+        schemes: Keys of ``quantize.recipe.SCHEMES`` that ``auto`` may choose from; all that the format can say by
+            default.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor; ``None`` for the
             one that the recipe's file names, or else the one that is right on every processor.
@@ -51,6 +59,7 @@ class DeployOptions:
         fields: Which key of either file is which field.
         slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
         max_drop: Largest loss of the task's metric allowed, in percentage points.
+        max_size: Largest model file that ``auto`` may end in, in megabytes (of a million bytes).
         report: Folder for the report's files.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
         overwrite: Replace a bundle that is there already.
@@ -68,6 +77,7 @@ class DeployOptions:
     runtime: str | None = None
     lengths: tuple[int, ...] = ()
     recipe: str = defaults.RECIPE
+    schemes: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()
     preset: str | None = None
     observer: str | None = None
@@ -81,6 +91,7 @@ class DeployOptions:
     fields: FieldNames = BY_NAME
     slices: tuple[str, ...] = ()
     max_drop: float | None = None
+    max_size: float | None = None
     report: Path | None = None
     truncation: bool = False
     overwrite: bool = False
@@ -112,7 +123,27 @@ class DeployOptions:
         check_max_length(self.max_length)
         if self.pooling not in (None, TOKENS, POOLER, *POOLINGS):
             raise UnknownNameError("pooling", str(self.pooling), (TOKENS, POOLER, *POOLINGS))
+        if self.max_drop is not None:
+            checked_budget(self.max_drop)
         self._refuse_without_effect()
+        self._check_search()
+
+    def _check_search(self) -> None:
+        """Refuse a search without what it goes by, and what bounds a search where there is none."""
+        if self.max_size is not None and not (math.isfinite(self.max_size) and self.max_size > 0):
+            raise OptionError("max_size", self.max_size, "a number of megabytes above 0")
+        for scheme in self.schemes:
+            if scheme not in SCHEMES:
+                raise UnknownNameError("quantisation scheme", scheme, SCHEMES)
+        if self.recipe == AUTO and (self.evaluation is None or self.max_drop is None):
+            evaluation = advice(python="evaluation", command="--eval")
+            budget = advice(python="max_drop", command="--max-drop")
+            allowed = f"another one without labelled data ({evaluation}) and a budget ({budget}) to choose by"
+            raise OptionError("recipe", self.recipe, allowed)
+        if self.recipe != AUTO:
+            for name in ("max_size", "schemes"):
+                if getattr(self, name) not in (None, ()):
+                    raise OptionError(name, getattr(self, name), f"left out without the recipe {AUTO!r}")
 
     def _refuse_without_effect(self) -> None:
         """Refuse options that nothing would come of."""
@@ -170,6 +201,7 @@ class Deployment:
         report: What was lost, where evaluation data was given.
         report_files: The files of the report.
         warnings: What may make the bundle worse than it could be.
+        searched: How the recipe was found, where it was searched for.
     """
 
     bundle: Path
@@ -177,3 +209,4 @@ class Deployment:
     report: Report | None
     report_files: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
+    searched: Searched | None = None

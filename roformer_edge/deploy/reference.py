@@ -111,7 +111,8 @@ def probe_reference(
         max_length: The most tokens that it was opened for.
         pruned: Whether it has fewer tokens than the directory that it was opened from, which a process would open.
     """
-    if not pruned and not is_bundle(model.path) and sum(file.stat().st_size for file in model.checkpoint.files) >= LARGE:
+    read_again = not pruned and not is_bundle(model.path)
+    if read_again and sum(file.stat().st_size for file in model.checkpoint.files) >= LARGE:
         request = {
             "directory": str(model.path),
             "task": model.task.name,

@@ -8,7 +8,7 @@ from typing import Any
 
 from roformer_edge.errors import OptionError, UnknownNameError
 from roformer_edge.formats import FORMATS
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, INT4_ROWS, ROWS, STATIC, get_recipe
+from roformer_edge.quantize.recipe import AUTO, DYNAMIC, FLOAT, HALF, INT4, INT4_ROWS, ROWS, STATIC, get_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,8 @@ def choices_for(target: Target, asked: Mapping[str, Any]) -> dict[str, Any]:
         asked: What was chosen, by the names of ``DeployOptions``.
 
     Returns:
-        A value for each of ``format``, ``runtime``, ``recipe`` and ``lengths``.
+        A value for each of ``format``, ``runtime``, ``recipe`` and ``lengths``; ``schemes`` where the recipe is to be
+        searched for.
 
     Raises:
         OptionError: Something that was chosen is not what the target can compute.
@@ -136,8 +137,9 @@ def choices_for(target: Target, asked: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("format", "runtime"):
         if chosen[name] != getattr(target, name):
             raise _unfit(target, name, chosen[name], f"{getattr(target, name)} or left out")
-    foreign = {rule.scheme for rule in get_recipe(chosen["recipe"]).rules} - set(target.schemes)
-    if foreign:
+    if chosen["recipe"] == AUTO:
+        chosen["schemes"] = target.schemes
+    elif foreign := {rule.scheme for rule in get_recipe(chosen["recipe"]).rules} - set(target.schemes):
         allowed = (
             f"a recipe with no other schemes than {', '.join(target.schemes)}, and not {', '.join(sorted(foreign))}"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from roformer_edge.checkpoint.loading import Checkpoint
@@ -84,6 +84,74 @@ def export_checkpoint(
             "give a file of texts like those that the model will see "
             + advice(python="(calibration=)", command="(--calibration)")
         )
+    prepared = prepare(
+        checkpoint,
+        task,
+        options,
+        decisions,
+        static=static,
+        build=build,
+        answers=answers,
+        batches=batches,
+        progress=progress,
+    )
+    if any(decision.scheme != FLOAT for decision in decisions.values()):
+        progress.stage("quantize")
+    elif answers is None:
+        progress.stage("float network")
+    return Exported(
+        artifact=prepared.build(decisions),
+        decisions=tuple(_with_treatment(decision, prepared.treatments) for decision in decisions.values()),
+        parity=prepared.parity,
+        calibration=prepared.calibration,
+        warnings=prepared.warnings,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prepared:
+    """A model of which artifacts can be built by scheme: its outliers are treated, and its inputs calibrated.
+
+    Attributes:
+        build: Makes an artifact of what was decided for every scope.
+        treatments: Scope name -> what was done about outliers there; of scopes with outliers only.
+        parity: The parity of the float32 network.
+        calibration: What was seen of calibration texts.
+        warnings: What may make artifacts worse than they could be.
+    """
+
+    build: Callable[[Mapping[str, Decision]], Artifact]
+    treatments: Mapping[str, str]
+    parity: Parity
+    calibration: Calibration | None
+    warnings: tuple[str, ...]
+
+
+def prepare(
+    checkpoint: Checkpoint,
+    task: Task,
+    options: ExportOptions,
+    decisions: Mapping[str, Decision],
+    *,
+    static: Sequence[str],
+    build: Builder,
+    answers: Sequence[Tensors] | None,
+    batches: Batches | None,
+    progress: ProgressListener,
+) -> Prepared:
+    """Do all that comes before numbers become integers; see :func:`export_checkpoint`.
+
+    Args:
+        checkpoint: Weights and architecture.
+        task: The head, inputs and outputs.
+        options: Preset, observer, dtypes.
+        decisions: Scope name -> decision; tells whose outliers are treated.
+        static: Names of the scopes whose ranges are calibrated.
+        build: Makes the artifact in the wanted format.
+        answers: What the reference model answers to ``parity.probe_feeds``, or ``None``.
+        batches: Makes the calibration batches, or ``None``.
+        progress: Told of each stage as it begins.
+    """
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
     parity = Parity(checked=False, reference=NO_TORCH)
     if answers is not None:
@@ -119,21 +187,17 @@ def export_checkpoint(
     warnings = (treated.warning,) if treated.warning else ()
     if decisions["embeddings.word"].scheme in (ROWS, INT4_ROWS):
         treated = treat_embeddings(treated)
-    if any(decision.scheme != FLOAT for decision in decisions.values()):
-        progress.stage("quantize")
-    elif answers is None:
-        progress.stage("float network")
     ranges = calibration.ranges if calibration is not None else {}
-    weights = replace(treated.weights, decisions=decisions, ranges=ranges, output_maxima=output_maxima)
-    return Exported(
-        artifact=build(weights, task, options),
-        decisions=tuple(_with_treatment(decision, treated) for decision in decisions.values()),
+    ready = replace(treated.weights, ranges=ranges, output_maxima=output_maxima)
+    return Prepared(
+        build=lambda decided: build(replace(ready, decisions=decided), task, options),
+        treatments=treated.treatments,
         parity=parity,
         calibration=calibration,
         warnings=warnings,
     )
 
 
-def _with_treatment(decision: Decision, treated: Treated) -> Decision:
-    treatment = treated.treatments.get(decision.scope.name)
+def _with_treatment(decision: Decision, treatments: Mapping[str, str]) -> Decision:
+    treatment = treatments.get(decision.scope.name)
     return replace(decision, reason=f"{decision.reason}; {treatment}") if treatment else decision

@@ -43,6 +43,11 @@ class Scheme:
     effect: str
     rounds_input: bool = False
 
+    @property
+    def bits(self) -> int:
+        """Number of bits of a stored weight."""
+        return int(self.stored.removeprefix("float").removeprefix("int"))
+
 
 SCHEMES: dict[str, Scheme] = {
     FLOAT: Scheme(kinds=("embedding", "linear"), stored="float32", effect="32-bit floating point"),
@@ -89,6 +94,10 @@ class Rule:
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
             raise UnknownNameError("quantisation scheme", self.scheme, SCHEMES)
+
+    def matches(self, scope: str) -> bool:
+        """Tell whether the rule is for the scope of this name."""
+        return fnmatch.fnmatchcase(scope, self.pattern)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +193,10 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+# what the search for a recipe is called: not a recipe, but it ends in one
+AUTO = "auto"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a recipe's file may say beside its rules: how they were carried out, and are to be carried out again.
@@ -218,7 +231,7 @@ def open_recipe(name: str) -> tuple[Recipe, Settings]:
     if name in RECIPES:
         return RECIPES[name], Settings()
     if not name.endswith(".json"):
-        raise UnknownNameError("recipe", name, (*RECIPES, "PATH.json"))
+        raise UnknownNameError("recipe", name, (*RECIPES, AUTO, "PATH.json"))
     try:
         data = Path(name).read_bytes()
     except OSError as error:
@@ -249,7 +262,7 @@ def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:
     # the built-in patterns name parts that some models lack; a pattern of the user's that fits nothing is a typo
     built_in = RECIPES[recipe.name].rules if recipe.name in RECIPES else ()
     for rule in recipe.rules:
-        if rule not in built_in and not any(fnmatch.fnmatchcase(name, rule.pattern) for name in names):
+        if rule not in built_in and not any(map(rule.matches, names)):
             raise RecipeError(
                 f"recipe {recipe.name!r}: the pattern {rule.pattern!r} matches no part of this model; "
                 f"its parts are: {', '.join(sorted(names))}"
@@ -260,7 +273,7 @@ def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:
 def _decide(recipe: Recipe, scope: Scope) -> Decision:
     decision = Decision(scope=scope, scheme=FLOAT, reason=_NO_RULE)
     for rule in recipe.rules:
-        if not fnmatch.fnmatchcase(scope.name, rule.pattern):
+        if not rule.matches(scope.name):
             continue
         scheme = SCHEMES[rule.scheme]
         if scope.kind not in scheme.kinds:

@@ -65,11 +65,11 @@ def compare_all(
     inputs = [example.inputs for example in examples]
     timed, watched = spread_sample(inputs, options.timed), spread_sample(inputs, options.watched)
     sides = (reference, *candidates)
-    tick = _Ticker(progress, len(sides) * (len(inputs) + options.timing_rounds * len(timed)))
+    tick = Ticker(progress, len(sides) * (len(inputs) + options.timing_rounds * len(timed)))
     progress.stage("validate")
     sizes = (options.reference_batch_size, *(options.batch_size for _ in candidates))
     answers = [
-        measure.collect(side, inputs, _answer(side, inputs, batch_size, tick))
+        measure.collect(side, inputs, answers_of(side, inputs, batch_size, tick))
         for side, batch_size in zip(sides, sizes, strict=True)
     ]
     timings = time_side_by_side(sides, timed, options, tick) if timed else [None for _ in candidates]
@@ -90,19 +90,37 @@ def compare_all(
     )
 
 
-class _Ticker:
-    """Counts inputs and tells whoever wants to know."""
+class Ticker:
+    """Counts inputs and tells whoever wants to know.
+
+    Args:
+        progress: Told of every step.
+        total: The number of all inputs.
+    """
 
     def __init__(self, progress: ProgressListener, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
 
     def __call__(self, inputs: int) -> None:
+        """Count so many inputs more."""
         self._done += inputs
         self._progress.step(self._done, self._total)
 
 
-def _answer(side: Predictor, inputs: Sequence[Inputs], batch_size: int, tick: Callable[[int], None]) -> list[Any]:
-    """Return the answers of a side, as it gives them."""
+def answers_of(
+    side: Predictor, inputs: Sequence[Inputs], batch_size: int, tick: Callable[[int], None] | None = None
+) -> list[Any]:
+    """Return the answers of a side, as it gives them.
+
+    Args:
+        side: Who answers.
+        inputs: What it is asked.
+        batch_size: Inputs that it computes at once.
+        tick: Called with the number of inputs answered since the last call.
+
+    Raises:
+        ComparisonError: It gave another number of answers.
+    """
     answers: list[Any] = []
     step = batch_size * max(8, _CHUNK // batch_size)
     for start in range(0, len(inputs), step):
@@ -111,5 +129,6 @@ def _answer(side: Predictor, inputs: Sequence[Inputs], batch_size: int, tick: Ca
         if len(given) != len(part):
             raise ComparisonError(f"{side.name} gave {len(given)} answers to {len(part)} inputs")
         answers += given
-        tick(len(part))
+        if tick is not None:
+            tick(len(part))
     return answers

@@ -14,6 +14,11 @@ TESTS = Path(__file__).parents[1]
 WITHOUT_TESTS = {
     "_version.py": "one constant, which tests/cli/test_main.py compares with what the command says",
     "deploy/defaults.py": "constants, which tests/cli/test_options.py and tests/deploy/test_journey.py see at work",
+    "cli/sensitivity.py": "tests/cli/test_every_option.py walks its options",
+    "deploy/inputs.py": "tests/deploy/test_journey.py and its neighbours see each of its functions",
+    "deploy/sensitivity.py": "tests/deploy/test_search.py has the model with one terrible part",
+    "export/trial.py": "tests/deploy/test_search.py tries real artifacts of both formats",
+    "validate/scoring.py": "tests/deploy/test_search.py finds drops and errors that the report states too",
     "export/artifact.py": "protocols, and options that are checked where they have an effect",
     "validate/sections.py": "records of what a page shows, without a line that computes",
 }

@@ -154,7 +154,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_any_work(
         folder.parent.mkdir()
     obstacle(folder)
     before = sorted(tmp_path.rglob("*"))
-    monkeypatch.setattr("roformer_edge.deploy.journey.open_source", None)  # whoever came so far would fail otherwise
+    monkeypatch.setattr("roformer_edge.deploy.inputs.open_source", None)  # whoever came so far would fail otherwise
     words = ("--eval", data, "--report", folder)
     assert f"cannot write {folder}/report." in cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words).error
     words = ("--reference", checkpoint, "--data", data, "--report", folder)

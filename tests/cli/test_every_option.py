@@ -56,17 +56,40 @@ QUANTIZE = {
     "--truncate": (["{checkpoint}", "--calibration", "{long}"], [], ["--truncate"]),
     "--fields": (["{checkpoint}", "--calibration", "{renamed}"], [], ["--fields", "text=satz,label=marke"]),
 }
+VALIDATED = {
+    **QUANTIZE,
+    "--eval": (["{checkpoint}"], [], ["--eval", "{data}"]),
+    "--slice": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--slice", "length"]),
+    "--max-drop": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--max-drop", "90"]),
+    "--max-size": (
+        ["{checkpoint}", "--recipe", "auto", "--eval", "{data}", "--max-drop", "100"],
+        [],
+        ["--max-size", "0.001"],
+    ),
+    "--report": (["{checkpoint}", "--eval", "{data}"], [], ["--report", "{report}"]),
+}
+MEASURED = ["{checkpoint}", "--data", "{data}"]
+SENSITIVITY = {
+    "source": (["--data", "{data}"], ["{checkpoint}"], ["{other}"]),
+    "--revision": (MEASURED, [], ["--revision", "v2"]),
+    "--data": (["{checkpoint}"], ["--data", "{data}"], ["--data", "{other_data}"]),
+    "--task": (MEASURED, [], ["--task", "fill-mask"]),
+    "--format": (MEASURED, [], ["--format", "coreml"]),
+    "--recipe": (MEASURED, [], ["--recipe", "int8-embeddings"]),
+    "--limit": (MEASURED, [], ["--limit", "3"]),
+    "--json": (MEASURED, [], ["--json"]),
+    "--calibration": (MEASURED, [], ["--calibration", "{other_data}", "--calibration-texts", "0"]),
+    "--calibration-texts": ([*MEASURED, "--calibration", "{data}"], [], ["--calibration-texts", "0"]),
+    "--observer": ([*MEASURED, "--calibration", "{data}"], [], ["--observer", "minmax"]),
+    "--truncate": (["{checkpoint}", "--data", "{long}"], [], ["--truncate"]),
+    "--fields": (["{checkpoint}", "--data", "{renamed}"], [], ["--fields", "text=satz,label=marke"]),
+}
 # command -> option -> (words before, words without the option, words with it)
 CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
-    "deploy": {
-        **QUANTIZE,
-        "--eval": (["{checkpoint}"], [], ["--eval", "{data}"]),
-        "--slice": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--slice", "length"]),
-        "--max-drop": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--max-drop", "90"]),
-        "--report": (["{checkpoint}", "--eval", "{data}"], [], ["--report", "{report}"]),
-    },
+    "deploy": VALIDATED,
     "export": {**TARGET, "--no-weights": (["{checkpoint}"], [], ["--no-weights"])},
-    "quantize": QUANTIZE,
+    "quantize": VALIDATED,
+    "sensitivity": SENSITIVITY,
     "run": {
         "bundle": ([], ["{bundle}", "今天"], ["{features}", "今天"]),
         "texts": (["{bundle}"], ["今天"], ["你好"]),

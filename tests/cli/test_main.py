@@ -119,7 +119,7 @@ def test_what_nobody_expected_is_not_hidden(cli, monkeypatch):
 def test_every_command_is_there_with_what_it_does():
     done = subprocess.run([sys.executable, "-m", "roformer_edge", "--help"], capture_output=True, text=True, check=True)
     for name, (module, summary) in COMMANDS.items():
-        assert f"  {name:<10} {summary}\n" in done.stdout
+        assert f"  {name:<11} {summary}\n" in done.stdout
         made = importlib.import_module(module)
         parser = argparse.ArgumentParser()
         made.add_arguments(parser)

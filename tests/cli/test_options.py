@@ -62,7 +62,7 @@ def test_every_word_reaches_its_option():
         "--format": ("tflite", "format"),
         "--runtime": ("litert-2", "runtime"),
         "--lengths": ("8,16", "lengths"),
-        "--recipe": ("fp32", "recipe"),
+        "--recipe": ("auto", "recipe"),
         "--keep-float": ("layer.*", "keep_float"),
         "--preset": ("arm", "preset"),
         "--observer": ("mse", "observer"),
@@ -76,6 +76,7 @@ def test_every_word_reaches_its_option():
         "--fields": ("text=a", "fields"),
         "--slice": ("length", "slices"),
         "--max-drop": ("0.5", "max_drop"),
+        "--max-size": ("20", "max_size"),
         "--report": ("r", "report"),
         "--truncate": (None, "truncation"),
         "--overwrite": (None, "overwrite"),
@@ -88,6 +89,6 @@ def test_every_word_reaches_its_option():
         field.name for field in dataclasses.fields(made) if getattr(made, field.name) != getattr(usual, field.name)
     }
     assert changed == {name for _, name in words.values()}
-    # keep_weights is export's own, and revision goes with the name of a model on a hub
-    assert {field.name for field in dataclasses.fields(made)} - changed == {"keep_weights", "revision"}
+    # keep_weights is export's own, revision goes with a name on a hub, and schemes with a target
+    assert {field.name for field in dataclasses.fields(made)} - changed == {"keep_weights", "revision", "schemes"}
     assert (made.lengths, made.max_length, made.max_drop, made.fields.given) == ((8, 16), 64, 0.5, {"text": "a"})

@@ -260,3 +260,8 @@ _TABLES: dict[str, Callable[[GraphBuilder, str, Table, Preset], str]] = {
     ROWS: _int8_rows,
     INT4_ROWS: _int4_rows,
 }
+
+
+def schemes_of(_: str) -> frozenset[str]:
+    """List the schemes that ONNX can say; they are the same for every runtime."""
+    return frozenset((*_LINEARS, *_TABLES))

@@ -347,3 +347,8 @@ _TABLES: Mapping[str, Mapping[str, _Table]] = {
     "litert-2": {FLOAT: _float_rows, HALF: _half_rows, ROWS: _int8_rows, INT4_ROWS: _int4_rows},
     "tflite-2.14": {FLOAT: _float_rows, HALF: _widened_rows, ROWS: _unit_rows},
 }
+
+
+def schemes_of(runtime: str) -> frozenset[str]:
+    """List the schemes that TFLite can say to a runtime."""
+    return frozenset((*_LINEARS[runtime], *_TABLES[runtime]))

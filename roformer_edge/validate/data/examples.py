@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# what reports call the second of the :func:`halves` of some data
+HELD_OUT = "the half that nothing was chosen by"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
@@ -99,3 +102,26 @@ def digest_of(examples: Sequence[Example]) -> str:
     for example in examples:
         digest.update(json.dumps([*example.inputs.values(), example.gold]).encode("ascii") + b"\n")
     return digest.hexdigest()
+
+
+def halves(examples: Sequence[Example]) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Split examples in two: one half to choose by, the other to state what the choice is worth.
+
+    They alternate, so that both halves are alike whatever the order of the file. Examples that ask the same go to the
+    same half: none of the second was seen in the first.
+
+    Returns:
+        The half to choose by, which begins with the first example, and the other.
+
+    Raises:
+        DatasetError: Fewer than two different examples.
+    """
+    parts: tuple[list[Example], list[Example]] = ([], [])
+    place_of: dict[str, int] = {}
+    for example in examples:
+        asked = json.dumps([*example.inputs.values()])
+        parts[place_of.setdefault(asked, len(place_of) % 2)].append(example)
+    if not parts[1]:
+        where = f"{examples[0].where}: " if examples and examples[0].where else ""
+        raise DatasetError(f"{where}the data holds {len(place_of)} different examples, and two halves need 2 at least")
+    return tuple(parts[0]), tuple(parts[1])
