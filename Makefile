@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test fuzz endurance check lint types imports faults clean
+.PHONY: demo test fuzz endurance pipelines check lint types imports faults clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -23,6 +23,10 @@ fuzz: $(VENV)/.dev .venv-frameworks/.made
 # the long form of tests/endurance: kills, rewriting, 100,000 requests, 240 loads
 endurance: $(VENV)/.dev
 	ENDURANCE=long $(BIN)/python -m pytest -s tests/endurance
+
+# the long form of tests/end_to_end/test_pipelines.py: 500 real inputs a task beside transformers' own pipelines
+pipelines: $(VENV)/.dev .venv-oracle/.made
+	PIPELINES=long $(BIN)/python -m pytest tests/end_to_end/test_pipelines.py
 
 check: lint types imports test
 

@@ -50,7 +50,8 @@ SUMMARIES = ("last", "first", "mean", "last_token")
 # than would stop a machine. Layers are counted against the weights, where there are any.
 _MOST_LABELS = 100_000
 _MOST_OF_ALL = 1 << 24
-_LARGEST = {"num_hidden_layers": 1 << 31, "max_position_embeddings": 1 << 20, "width_of_embeddings": 1 << 20,
+MOST_POSITIONS = 1 << 20
+_LARGEST = {"num_hidden_layers": 1 << 31, "max_position_embeddings": MOST_POSITIONS, "width_of_embeddings": 1 << 20,
             "hidden_size": 1 << 20, "intermediate_size": 1 << 22}  # fmt: skip
 # the largest number of JSON that every program reads alike; no field comes near it
 _MOST = 1 << 53
@@ -58,7 +59,7 @@ _LABELS = ("num_labels", "id2label", "label2id")
 # Kept in ``extra``, and properties of the config.
 _FLAGS = ("output_attentions", "output_hidden_states", "return_dict")
 # Written where they are not what every RoFormer has.
-_ONLY_WHERE_SET = ("problem_type", "norm_type", "use_bias", "pruned_heads")
+_ONLY_WHERE_SET = ("problem_type", "norm_type", "use_bias", "pruned_heads", "prefix_lm")
 
 # Keys of a config.json that change nothing of what is computed here, and why: (reason, keys). They are kept in
 # ``extra``. What is in no row is unknown, and reported.
@@ -120,6 +121,10 @@ class RoFormerConfig:
     RoFormerV2 is ``norm_type="rms_norm"`` with ``use_bias=False``: norms without weight and bias, a language-model head
     of the word embeddings alone, and linear layers of the encoder without bias. transformers ignores both keys.
 
+    RoFormer-sim is ``prefix_lm=True`` with ``is_decoder=True``: a token sees all tokens of type 0, the prompt, and of
+    those of type 1, which are generated, the ones before it (the mask of UniLM). ``None`` leaves it to the weights of a
+    checkpoint, and without one means no. transformers ignores the key.
+
     Raises:
         ConfigError: A value has the wrong type or range, or two values contradict each other.
     """
@@ -146,6 +151,7 @@ class RoFormerConfig:
     chunk_size_feed_forward: int = 0
     norm_type: str = "layer_norm"
     use_bias: bool = True
+    prefix_lm: bool | None = None
     pruned_heads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     problem_type: str | None = None
     num_labels: int = field(default=None)  # type: ignore[assignment]  # until __post_init__, as the next two
@@ -234,6 +240,19 @@ class RoFormerConfig:
         return summary_type
 
     @property
+    def stop_token_ids(self) -> tuple[int, ...]:
+        """The tokens that end a generated text, ``eos_token_id``; none where the file is silent.
+
+        Raises:
+            ConfigError: They are no ids.
+        """
+        found = self.extra.get("eos_token_id")
+        ids = () if found is None else tuple(found) if isinstance(found, list | tuple) else (found,)
+        if not all(type(index) is int for index in ids):
+            raise ConfigError(f"eos_token_id must be a token id or a list of them, found {shown(found)}")
+        return ids
+
+    @property
     def output_attentions(self) -> bool:
         """Whether the models return attention weights when a call does not say."""
         return bool(self.extra.get("output_attentions"))
@@ -320,6 +339,8 @@ class RoFormerConfig:
         values["embedding_size"] = self.width_of_embeddings
         if self.is_v2 or not self.use_bias:
             values |= {"norm_type": self.norm_type, "use_bias": self.use_bias}
+        if self.prefix_lm is not None:
+            values["prefix_lm"] = self.prefix_lm
         if self.pruned_heads:
             values["pruned_heads"] = {str(layer): list(heads) for layer, heads in self.pruned_heads.items()}
         if self.problem_type is not None:
@@ -544,3 +565,8 @@ def _check_choices(config: RoFormerConfig) -> None:
             raise ConfigError(f"unknown {name} '{shown(getattr(config, name))}'; choose one of: {names}")
     if config.add_cross_attention and not config.is_decoder:
         raise ConfigError("add_cross_attention needs is_decoder: cross-attention exists in a decoder only")
+    if config.prefix_lm and config.type_vocab_size < 2:
+        raise ConfigError(
+            f"prefix_lm needs two types of tokens, of the prompt and of what is generated; type_vocab_size is "
+            f"{config.type_vocab_size}"
+        )

@@ -6,7 +6,8 @@ costs nothing where it is not used; tables and addresses are looked up when they
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -28,6 +29,8 @@ class Format:
             ``("onnxruntime", "1.32.0")``.
         runtimes: What a bundle can be made to run on -> package -> the lowest version that does. The first is taken
             where nobody chooses.
+        newer: Scheme of a recipe -> package -> the lowest version that computes it, where that is newer than what a
+            runtime names.
         tools: Packages that a builder needs besides the engine; their versions are recorded in the bundle.
         presets: Whether integer types are chosen for the processor that a bundle is for.
         label_file: Whether readers of the format look for the labels in a file of their own.
@@ -40,13 +43,18 @@ class Format:
     backend: str
     engine: str
     runtimes: Mapping[str, Mapping[str, str]]
+    newer: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tools: tuple[str, ...] = ()
     presets: bool = False
     label_file: bool = False
     session: Mapping[str, str] = field(default_factory=dict)
 
-    def minimum_runtime(self, runtime: str | None = None) -> Mapping[str, str]:
-        """Return the lowest versions that run a bundle made for ``runtime``; by default the first of ``runtimes``.
+    def minimum_runtime(self, runtime: str | None = None, schemes: Iterable[str] = ()) -> Mapping[str, str]:
+        """Return the lowest versions that run a bundle.
+
+        Args:
+            runtime: What it was made for; by default the first of ``runtimes``.
+            schemes: How its parts are stored and computed.
 
         Raises:
             UnknownNameError: The format has no such runtime.
@@ -54,7 +62,11 @@ class Format:
         runtime = next(iter(self.runtimes)) if runtime is None else runtime
         if runtime not in self.runtimes:
             raise UnknownNameError(f"runtime of the format {self.name}", runtime, self.runtimes)
-        return self.runtimes[runtime]
+        lowest = dict(self.runtimes[runtime])
+        for scheme in schemes:
+            for package, version in self.newer.get(scheme, {}).items():
+                lowest[package] = max(lowest.get(package, version), version, key=version_tuple)
+        return lowest
 
 
 _ROWS = (
@@ -66,6 +78,8 @@ _ROWS = (
         engine="roformer_edge.runtime.backends.onnxruntime:engine",
         # the oldest version that scripts/check_minimum_runtime.sh passed with; 1.17 does not know the session option
         runtimes={"onnxruntime-1.18": {"onnxruntime": "1.18"}},
+        # the oldest that answers right of 4-bit rows as bytes, which products can share; older ones refuse them
+        newer={scheme: {"onnxruntime": "1.22"} for scheme in ("int4-dynamic", "int4-rows")},
         tools=("onnx",),
         presets=True,
         # the engine's own rewriting puts Add and LayerNormalization together into an operator that is several times
@@ -108,3 +122,8 @@ def resolve(address: str) -> Any:
     """Import what an address ``module:attribute`` names."""
     module, _, attribute = address.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def version_tuple(value: str) -> tuple[int, ...]:
+    """Turn ``"1.20.0"`` into ``(1, 20, 0)``; what follows the last number, such as ``rc1``, is left out."""
+    return tuple(int(part) for part in re.match(r"[\d.]*", value)[0].split(".") if part)  # type: ignore[index]

@@ -31,6 +31,7 @@ class Sampling:
         top_k: Sample among the k most likely tokens; 0 means all.
         top_p: Sample among the fewest tokens whose probabilities sum to at least this; 1 means all.
         repetition_penalty: Above 1 makes every token that the row already holds less likely.
+        no_repeat_ngram_size: No sequence of so many tokens comes twice in a row; 0 allows all.
 
     Raises:
         OptionError: A number is out of range.
@@ -41,14 +42,16 @@ class Sampling:
     top_k: int = 0
     top_p: float = 1.0
     repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
 
     def __post_init__(self) -> None:
         for name in ("temperature", "repetition_penalty"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not _SMALLEST <= value <= 1 / _SMALLEST:
                 raise OptionError(name, value, f"a number above 0, from {_SMALLEST:g} to {1 / _SMALLEST:g}")
-        if not isinstance(self.top_k, int) or self.top_k < 0:
-            raise OptionError("top_k", self.top_k, "a whole number of at least 0")
+        for name in ("top_k", "no_repeat_ngram_size"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 0:
+                raise OptionError(name, getattr(self, name), "a whole number of at least 0")
         if not isinstance(self.top_p, int | float) or not 0 < self.top_p <= 1:
             raise OptionError("top_p", self.top_p, "a number above 0 and at most 1")
 
@@ -63,11 +66,36 @@ class Sampling:
         Returns:
             Its id. Of equally likely tokens the first, where none is drawn.
         """
-        values = penalise(logits.astype(np.float64), ids, self.repetition_penalty)
+        if not self.do_sample and self.repetition_penalty == 1.0 and self.no_repeat_ngram_size == 0:
+            return int(logits.argmax())  # a vocabulary is wide, and there is nothing to compute
+        values = self.adjust(logits.astype(np.float64), ids)
         if not self.do_sample:
             return int(values.argmax())
         values = keep_top_p(keep_top_k(values / self.temperature, self.top_k), self.top_p)
         return draw(softmax(values), np.random.default_rng() if random is None else random)
+
+    def adjust(self, logits: Logits, ids: Sequence[int]) -> Logits:
+        """Apply what depends on the tokens so far: the repetition penalty, and n-grams that may not come again.
+
+        Args:
+            logits: float64 ``[vocabulary]``, or logarithms of probabilities.
+            ids: The ids of the tokens so far.
+        """
+        values = penalise(logits, ids, self.repetition_penalty)
+        banned = repeating(ids, self.no_repeat_ngram_size)
+        if len(banned):
+            values = np.array(values)
+            values[banned] = -np.inf
+        return values
+
+
+def repeating(ids: Sequence[int], size: int) -> NDArray[np.int64]:
+    """Find the tokens that would complete a sequence of ``size`` tokens which ``ids`` hold already; none for 0."""
+    if not 0 < size <= len(ids):
+        return np.zeros(0, np.int64)
+    held = np.lib.stride_tricks.sliding_window_view(np.asarray(ids, np.int64), size)
+    begun = np.asarray(ids[len(ids) - size + 1 :], np.int64)
+    return np.asarray(held[(held[:, :-1] == begun).all(axis=1), -1])
 
 
 def penalise(logits: Logits, ids: Sequence[int], penalty: float) -> Logits:

@@ -12,6 +12,12 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
+def log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the logarithm of the softmax over the last axis."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compute the logistic sigmoid: a probability for each value on its own."""
     # tanh does not overflow, whatever the sign

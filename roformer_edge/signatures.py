@@ -117,8 +117,12 @@ def choose(signatures: Mapping[str, Signature], tokens: int) -> tuple[str, int]:
         Its name, and the length that the rows are padded to. Where none holds so many tokens, the last signature and
         ``tokens``, which the session will refuse.
     """
-    name = next((name for name, one in signatures.items() if (one.length or tokens) >= tokens), [*signatures][-1])
-    return name, max(signatures[name].length or 0, tokens)
+    name = ""
+    for name, one in signatures.items():
+        length = one.length
+        if length is None or length >= tokens:
+            return name, length or tokens
+    return name, tokens
 
 
 def longest(signatures: Mapping[str, Signature]) -> int | None:

@@ -30,6 +30,8 @@ class Task:
         causal: Whether a position sees only those before it (``is_decoder`` in the config).
         masked: Whether an input holds the mask token.
         words: The key of a line that may hold a list of words in place of ``text``, or none.
+        windowed: Which text of a row is read in overlapping windows where it is longer than the model takes: 0 for the
+            first, 1 for its pair; ``None`` where long texts are refused or cut.
         echoed: What of the inputs a printed answer repeats -> under which name. Contexts are long, and choices stand in
             the answer.
         answer: The name under which an answer that is no object is printed.
@@ -50,6 +52,7 @@ class Task:
     pad_left: bool = False
     masked: bool = False
     words: str | None = None
+    windowed: int | None = None
     echoed: Mapping[str, str] = field(
         default_factory=lambda: {"text": "text", "text_pair": "text_pair", "question": "question"}
     )
@@ -138,6 +141,7 @@ _ROWS = (
         tolerance=_TOLERANCE,
         fields=("text",),
         words="tokens",
+        windowed=0,
         answer="entities",
     ),
     Task(
@@ -147,6 +151,7 @@ _ROWS = (
         outputs=(_output("start_logits", "batch", "sequence"), _output("end_logits", "batch", "sequence")),
         tolerance=_TOLERANCE,
         fields=("question", "context"),
+        windowed=1,
         sample='("谁打开了灯？", "妈妈打开了客厅的灯。")',
     ),
     Task(

@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -64,6 +65,21 @@ def replace_file(out: str | Path, data: bytes) -> None:
         temporary.publish()
 
 
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a folder among the machine's temporary files, for the time of the block.
+
+    What processes that were killed left of such folders is removed on the way in.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    with TemporaryPath(Path(tempfile.gettempdir()) / "roformer-edge") as place:
+        with writable(place.path):
+            place.path.mkdir(0o700)
+        yield place.path
+
+
 class TemporaryPath:
     """Holds a place beside ``out``, which is removed again unless :meth:`publish` is reached.
 
@@ -108,6 +124,15 @@ class TemporaryPath:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._clean_up()
+
+    def check_unclaimed(self) -> None:
+        """Make sure that what is at ``out`` is what was there at the beginning.
+
+        Raises:
+            OutputError: It is not.
+        """
+        with writable(self._out):
+            self._refuse_other(self._out)
 
     def publish(self, check: Callable[[Path], object] = lambda place: None) -> Path:
         """Give what was written its final name; from here on it stays.

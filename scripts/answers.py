@@ -9,6 +9,7 @@ scores, and, for text classification, of the logits. It uses public names only, 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 import roformer_edge
 
 RECIPES = ("fp32", "int8-embeddings", "int8-dynamic", "int8-static")
+CALIBRATED = ("int8-dynamic", "int8-static")
 
 
 def main() -> None:
@@ -38,9 +40,9 @@ def digests(checkpoint: Path, task: str, rows: list[dict], calibration: Path) ->
     yield "ids", digest([tokenizer(text)["input_ids"] for row in rows for text in texts_of(row)])
     for recipe in RECIPES:
         with tempfile.TemporaryDirectory() as folder:
-            options = roformer_edge.DeployOptions(
-                task=task, recipe=recipe, calibration=calibration, calibration_texts=64, truncation=True
-            )
+            options = roformer_edge.DeployOptions(task=task, recipe=recipe)
+            if recipe in CALIBRATED:
+                options = dataclasses.replace(options, calibration=calibration, calibration_texts=64, truncation=True)
             roformer_edge.deploy_checkpoint(checkpoint, Path(folder) / "bundle", options)
             with roformer_edge.load(Path(folder) / "bundle", threads=1) as model:
                 inputs = [input_of(row, task) for row in rows]

@@ -14,7 +14,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder"
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "onnxruntime==$2" 'numpy<2'
-PYTHONPATH="$root" "$folder/bin/python" - "$1" <<'PYTHON'
+ORT_DISABLE_TELEMETRY=1 PYTHONPATH="$root" "$folder/bin/python" - "$1" <<'PYTHON'
 import sys
 
 import onnxruntime

@@ -17,7 +17,7 @@ import numpy as np
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ExportError
 from roformer_edge.export.artifact import ExportOptions
-from roformer_edge.export.network.emitter import Attention, Linear, Norm, Product, Table
+from roformer_edge.export.network.emitter import EARLIER, PREFIX, Attention, Linear, Norm, Product, Table
 from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.formats import Format
@@ -86,9 +86,13 @@ class NumpyEmitter:
     def add(self, x: Array, y: Array, name: str) -> Array:
         return x + y
 
-    def mask(self, *, causal: bool) -> Array:
+    def mask(self, seen: str) -> Array:
         keep = self._feeds["attention_mask"].astype(bool)[:, None, None, :]
-        if causal:
+        if seen == PREFIX:
+            begun = self._feeds["token_type_ids"].cumsum(1)
+            earlier = np.zeros((len(begun), self._past), np.int64)
+            keep = keep & (np.concatenate([earlier, begun], 1)[:, None, None] <= begun[:, None, :, None])
+        elif seen == EARLIER:
             total = keep.shape[-1]
             keep = keep & np.tri(total, dtype=bool)[self._past :]
         return np.where(keep, 0, np.finfo(np.float32).min).astype(np.float32)

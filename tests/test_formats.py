@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roformer_edge.bundle.manifest import version_tuple
 from roformer_edge.demo.embedded import embedded_checkpoint
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import ExportError, UnknownNameError
-from roformer_edge.formats import FORMATS, get_format, resolve
+from roformer_edge.formats import FORMATS, get_format, resolve, version_tuple
+from roformer_edge.quantize.recipe import SCHEMES
 from roformer_edge.runtime.loading import load
 from roformer_edge.validate.openers import open_predictor
 from tests.numpy_format import NUMPY, NumpySession
@@ -37,6 +37,25 @@ def test_every_address_leads_somewhere(name: str) -> None:
     assert {"run", "close"} <= set(dir(resolve(row.backend)))
     package, version = resolve(row.engine)()
     assert version_tuple(version) >= version_tuple(row.minimum_runtime()[package])
+
+
+def test_versions_compare_as_numbers() -> None:
+    assert version_tuple("1.20.0") > version_tuple("1.9")
+    assert version_tuple("1.32.0rc1") == (1, 32, 0)
+    assert version_tuple("1.20") < version_tuple("1.20.1+cpu")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_schemes_that_need_a_newer_engine_raise_the_minimum(name: str) -> None:
+    row = get_format(name)
+    assert set(row.newer) <= set(SCHEMES)
+    for runtime in row.runtimes:
+        usual = row.minimum_runtime(runtime)
+        assert row.minimum_runtime(runtime, SCHEMES.keys() - row.newer.keys()) == usual
+        for scheme, versions in row.newer.items():
+            raised = row.minimum_runtime(runtime, [scheme])
+            assert raised == {**usual, **versions}
+            assert all(version_tuple(raised[package]) > version_tuple(usual[package]) for package in versions)
 
 
 def test_an_unknown_format_lists_those_there_are() -> None:

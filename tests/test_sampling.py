@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roformer_edge.models.torch import generation
-from roformer_edge.sampling import Sampling, draw, join_tokens, keep_top_k, keep_top_p, penalise
+from roformer_edge.sampling import Sampling, draw, join_tokens, keep_top_k, keep_top_p, penalise, repeating
 
 LOGITS = st.lists(st.integers(-400, 400).map(lambda value: value / 50), min_size=1, max_size=40)
 
@@ -98,3 +98,19 @@ def test_a_token_of_probability_zero_is_never_drawn() -> None:
 )
 def test_tokens_are_joined_as_they_are_written(tokens: list[str], before: str, expected: str) -> None:
     assert join_tokens(tokens, before) == expected
+
+
+@given(st.lists(st.integers(0, 3), max_size=12), st.integers(0, 4))
+def test_what_would_complete_a_sequence_again_is_found(ids: list[int], size: int) -> None:
+    held = {tuple(ids[start : start + size]) for start in range(len(ids) - size + 1)}
+    expected = {token for token in range(4) if size and (*ids[len(ids) - size + 1 :], token)[-size:] in held}
+    assert set(repeating(ids, size).tolist()) == (expected if len(ids) >= size else set())
+
+
+def test_sequences_that_may_not_come_again_are_banned_in_torch_too() -> None:
+    sampling, logits = Sampling(no_repeat_ngram_size=2), np.array([0.0, 5.0, 4.0, 1.0], np.float32)
+    for ids, expected in (([3, 1, 3], 2), ([1, 1], 2), ([0, 2], 1)):
+        assert sampling.next_token(logits, ids, None) == expected
+        given = torch.tensor(logits)[None]
+        assert generation.next_tokens(sampling, given, torch.tensor([ids]), None).tolist() == [expected]
+        assert given[0].tolist() == logits.tolist()

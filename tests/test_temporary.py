@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from roformer_edge import temporary
 from roformer_edge.errors import OutputError
-from roformer_edge.temporary import TemporaryPath, remove_litter, write_file
+from roformer_edge.temporary import TemporaryPath, remove_litter, scratch_folder, write_file
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
@@ -141,3 +143,18 @@ def test_links_in_litter_are_not_followed(tmp_path: Path) -> None:
     remove_litter(tmp_path / "out")
     assert (tmp_path / "precious" / "thesis").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_scratch_folder_goes_and_takes_those_of_killed_processes_along(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = litter(tmp_path, "roformer-edge")
+    with scratch_folder() as folder:
+        assert not left.exists()
+        assert list(tmp_path.iterdir()) == [folder]
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        (folder / "x").write_text("x")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file" / "x"))
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write .*: Not a directory"), scratch_folder():
+        pass

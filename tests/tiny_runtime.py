@@ -103,6 +103,8 @@ class CharacterTokenizer:
 
     calls: list[str] = field(default_factory=list)
 
+    model_max_length = 1 << 20
+
     def __len__(self) -> int:
         return VOCABULARY
 

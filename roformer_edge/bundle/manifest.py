@@ -323,11 +323,6 @@ def check_path(value: str, where: str) -> str:
     return value
 
 
-def version_tuple(value: str) -> tuple[int, ...]:
-    """Turn ``"1.20.0"`` into ``(1, 20, 0)``; what follows the last number, such as ``rc1``, is left out."""
-    return tuple(int(part) for part in re.match(r"[\d.]*", value)[0].split(".") if part)  # type: ignore[index]
-
-
 def _check_signatures(manifest: Manifest) -> None:
     signatures, where = manifest.signatures, f"{MANIFEST_NAME}: signatures"
     if DEFAULT not in signatures:

@@ -106,7 +106,7 @@ class Bundle:
             BundleIntegrityError: It is not the file that the manifest lists.
         """
         entry = self.entry(role)
-        # unlike a join, this never holds the file twice
+        # unlike a join, this never holds the file twice; and what is larger than any piece goes back to the system
         content = io.BytesIO()
         for piece in self._pieces(entry):
             content.write(piece)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 from roformer_edge.checkpoint.adapters import ADAPTER_CONFIG, Adapter, find_base, read_adapter_settings
 from roformer_edge.checkpoint.flax_msgpack import open_flax
 from roformer_edge.checkpoint.keras_h5 import open_keras
-from roformer_edge.checkpoint.leftovers import matching
+from roformer_edge.checkpoint.leftovers import matching, some
 from roformer_edge.checkpoint.modules import (
     MODULES_NAME,
     Modules,
@@ -95,11 +96,20 @@ class FoundWeights:
         format: How they are stored.
         shards: The files to open, in reading order.
         files: All files that belong to them, those that are opened by way of others included.
+        beside: Names of other files of weights in the directory, which are not opened.
     """
 
     format: WeightFormat
     shards: tuple[Path, ...]
     files: tuple[Path, ...]
+    beside: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """Say which files of weights are left alone: they may be the same in another format, or another model's."""
+        if not self.beside:
+            return []
+        return [f"{self.shards[0].name} is read, and not what lies beside it: {some(self.beside)}"]
 
     def open(self) -> list[WeightFile]:
         """Open every shard.
@@ -267,19 +277,22 @@ def find_weights(directory: Path) -> FoundWeights:
     Raises:
         CheckpointError: There are none, or it cannot be told which are meant.
     """
-    for row in FORMATS:
-        found = sorted(path for path in directory.glob(row.file) if path.is_file())
-        if found:
-            return _only(directory, [(row, path) for path in found])
-        index = directory / f"{row.file}{_INDEX}"
-        if index.is_file():
-            shards = _shards(index)
-            return FoundWeights(format=row, shards=shards, files=shards)
     others = sorted((path for path in directory.glob("*") if path.is_file()), key=lambda path: path.name)
     weights = [path for path in others if not any(fnmatch(path.name, pattern) for pattern in _NO_WEIGHTS)]
     candidates = [
-        (row, path) for row in FORMATS for path in weights if any(fnmatch(path.name, pattern) for pattern in row.others)
+        (row, path)
+        for row in FORMATS
+        for path in weights
+        if any(fnmatch(path.name, pattern) for pattern in (row.file, *row.others))
     ]
+    for row in FORMATS:
+        found = [path for path in others if fnmatch(path.name, row.file)]
+        if found:
+            return _beside(_only(directory, [(row, path) for path in found]), candidates)
+        index = directory / f"{row.file}{_INDEX}"
+        if index.is_file():
+            shards = _shards(index)
+            return _beside(FoundWeights(format=row, shards=shards, files=shards), candidates)
     if candidates:
         return _only(directory, candidates)
     expected = ", ".join(row.file for row in FORMATS)
@@ -320,6 +333,12 @@ def _only(directory: Path, candidates: list[tuple[WeightFormat, Path]]) -> Found
     row, path = candidates[0]
     beside = sorted(directory.glob(f"{glob.escape(path.stem)}.data-*")) if path.suffix == ".index" else []
     return FoundWeights(format=row, shards=(path,), files=(path, *beside))
+
+
+def _beside(found: FoundWeights, candidates: list[tuple[WeightFormat, Path]]) -> FoundWeights:
+    """Note what else lies there."""
+    names = dict.fromkeys(path.name for _, path in candidates if path not in found.files)
+    return dataclasses.replace(found, beside=tuple(names))
 
 
 def _cached_models(path: Path) -> Iterator[Path]:
@@ -366,7 +385,8 @@ def _shards(index: Path) -> tuple[Path, ...]:
         raise CheckpointError(f"cannot read {index}: {error.strerror or error}") from None
     refusal = CheckpointError(f"{index} must be a JSON object with a weight_map of tensor to file name")
     mapping = parse_object(content, str(index), lambda message: refusal).get("weight_map")
-    if not isinstance(mapping, dict) or any(isinstance(name, (list, dict)) for name in mapping.values()):
+    # one that names nothing leaves nothing to read
+    if not isinstance(mapping, dict) or not mapping or any(isinstance(name, (list, dict)) for name in mapping.values()):
         raise refusal
     names = sorted(set(mapping.values()), key=str)
     for name in names:

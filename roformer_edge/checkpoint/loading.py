@@ -22,13 +22,13 @@ from roformer_edge.checkpoint.finding import CheckpointFiles, find_checkpoint
 from roformer_edge.checkpoint.leftovers import account_for, count, refuse_unmerged, some
 from roformer_edge.checkpoint.names import DECODER_WEIGHT, POOLER, WORD_EMBEDDINGS
 from roformer_edge.checkpoint.pooling import choose_pooling
-from roformer_edge.checkpoint.reconcile import fit_epsilon, fit_labels, fit_parts
+from roformer_edge.checkpoint.reconcile import fit_epsilon, fit_labels, fit_parts, fit_prefix
 from roformer_edge.checkpoint.settings import apply_generation, config_notes
 from roformer_edge.checkpoint.tensors import LazyArrays, StoredTensors
 from roformer_edge.checkpoint.weight_file import Array
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.crf import Crf
-from roformer_edge.errors import OptionError, UnsupportedModelError
+from roformer_edge.errors import OptionError
 from roformer_edge.sentence import TOKENS, SentenceHead
 from roformer_edge.tasks import Task
 
@@ -173,11 +173,13 @@ def load_architecture(
         adapter = files.open_adapter()
         if adapter is not None:
             stack.enter_context(closing(adapter))
+        notes.add(files.weights.notes)
         notes.add([note for file in opened for note in file.notes])
         tensors = StoredTensors(opened, adapter)
         ignored = tensors.leave_out(ignore_weights)
         stored = tensors.shapes
         config = notes.take(fit_parts(config, stored))
+        config = notes.take(fit_prefix(config, architecture, stored))
         config = notes.take(fit_epsilon(config, opened))
         if stated is not None and not head_may_miss:
             config = notes.take(fit_labels(config, stated, architecture, stored))
@@ -186,7 +188,6 @@ def load_architecture(
         check_tensors(wanted, stored)
         tensors.check_single(list(wanted.shapes))
         notes.add(check_rotary_table(wanted, tensors, asked="max_position_embeddings" in changes))
-        _refuse_sim(wanted)
         crf, unused = notes.take(_leftovers(wanted, tensors))
         if ignored:
             notes.add([f"{count(ignored)} left out, as asked: {some(ignored)}"])
@@ -202,15 +203,6 @@ def load_architecture(
         crf=crf,
         sentence=layers.head,
     )
-
-
-def _refuse_sim(wanted: Wanted) -> None:
-    if wanted.architecture == _CAUSAL_MODEL and wanted.has_pooler:
-        raise UnsupportedModelError(
-            f"{wanted.where} holds a pooler ({POOLER}): it is a RoFormer-sim, which generates text under a mask that "
-            "RoFormer does not have, so running it as RoFormer would give wrong answers; fill-mask and "
-            "feature-extraction work"
-        )
 
 
 def _leftovers(wanted: Wanted, tensors: StoredTensors) -> tuple[tuple[Crf | None, set[str]], list[str]]:

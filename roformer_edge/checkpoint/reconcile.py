@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from roformer_edge.checkpoint.names import PREFIX, Shapes
+from roformer_edge.checkpoint.names import POOLER, PREFIX, Shapes, pooler_shapes
 from roformer_edge.checkpoint.weight_file import WeightFile
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import advice
 
 # model class -> the tensor whose rows are the labels
 _LABEL_ROWS = {
@@ -70,6 +71,29 @@ def fit_labels(
         left = f"id2label names {config.num_labels} labels, and num_labels and the head have {rows}: the first are used"
         return config.replace(id2label=dict(enumerate(config.labels[:rows]))), [left]
     return config, []
+
+
+def fit_prefix(config: RoFormerConfig, architecture: str, shapes: Shapes) -> tuple[RoFormerConfig, list[str]]:
+    """Decide by a stored pooler whether a model that generates text is a RoFormer-sim, where the config is silent.
+
+    Args:
+        config: What config.json says: ``prefix_lm``.
+        architecture: The model class.
+        shapes: Canonical name -> shape of every stored tensor.
+
+    Returns:
+        The config of a prefix language model where a pooler is stored, and a sentence that says so.
+    """
+    stored = all(shapes.get(name) == shape for name, shape in pooler_shapes(config).items())
+    if architecture != "RoFormerForCausalLM" or config.prefix_lm is not None or not stored:
+        return config, []
+    leave_out = advice(
+        python=f"ignore_weights=['{POOLER}.*'] makes it", command=f"--ignore-weights '{POOLER}.*' makes it"
+    )
+    return config.replace(prefix_lm=True, is_decoder=True), [
+        f"a pooler is stored ({POOLER}), as in RoFormer-sim: the model sees all of a prompt at once and writes another "
+        f"sentence, its tokens of type 1; {leave_out} a plain decoder"
+    ]
 
 
 def fit_epsilon(config: RoFormerConfig, files: Sequence[WeightFile]) -> tuple[RoFormerConfig, list[str]]:

@@ -18,7 +18,7 @@ from roformer_edge.errors import CheckpointError, shown
 
 # Where trainers keep the state dict among the states of optimizers and counters: Lightning, and what people write.
 _NESTED = ("state_dict", "model_state_dict", "model", "module", "net")
-_DEEPEST = 4
+_DEEPEST = 8
 
 
 def open_torch(path: Path) -> WeightFile:

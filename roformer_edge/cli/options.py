@@ -28,7 +28,7 @@ def add_source(parser: argparse.ArgumentParser, description: str) -> None:
     add_revision(parser)
 
 
-def add_revision(parser: argparse.ArgumentParser) -> None:
+def add_revision(parser: argparse._ActionsContainer) -> None:
     """Add which state of a checkpoint on a model hub is meant."""
     parser.add_argument("--revision", metavar="NAME", help="of owner/model: a branch, tag or commit (default: main)")
 
@@ -51,10 +51,18 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
         help="tokens that a TFLite model is made for, for delegates that want to know (default: any number)",
     )
+    add_reading(parser)
+    parser.add_argument(
+        "--inputs", help="integer type of the graph's inputs: int64 or int32 (default: int64 in ONNX, int32 in TFLite)"
+    )
+
+
+def add_reading(parser: argparse._ActionsContainer) -> None:
+    """Add how a checkpoint is read where its own files are not to count."""
     parser.add_argument(
         "--tokenizer",
         default="auto",
-        help="slow, fast, or auto for the one that the checkpoint was trained with (default: auto)",
+        help="slow, fast, bert, plain, or auto for the one that the checkpoint was trained with (default: auto)",
     )
     parser.add_argument(
         "--max-length",
@@ -76,9 +84,6 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN",
         help="leave out tensors of the checkpoint that match, though they may change answers, such as 'lstm.*'; may be "
         "given more than once",
-    )
-    parser.add_argument(
-        "--inputs", help="integer type of the graph's inputs: int64 or int32 (default: int64 in ONNX, int32 in TFLite)"
     )
 
 

@@ -7,12 +7,14 @@ import inspect
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.output import print_json, tell
 from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
 from roformer_edge.runtime.delegates import DELEGATES
+from roformer_edge.tasks import input_rows
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.base import Pipeline
@@ -20,7 +22,17 @@ if TYPE_CHECKING:
     from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
 
 # argument -> the option of a pipeline that it sets
-_OPTIONS = {"top_k": "top_k", "truncate": "truncation", "pooling": "pooling", "max_new_tokens": "max_new_tokens"}
+_OPTIONS = {
+    "top_k": "top_k",
+    "truncate": "truncation",
+    "pooling": "pooling",
+    "max_new_tokens": "max_new_tokens",
+    "num_beams": "num_beams",
+    "num_return_sequences": "num_return_sequences",
+    "do_sample": "do_sample",
+    "top_p": "top_p",
+    "seed": "seed",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of feature-extraction: mean or first (default: every token, or the vector that the bundle makes)",
     )
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
+    parser.add_argument("--num-beams", type=int, metavar="N", help="of text-generation: search with so many beams")
+    parser.add_argument(
+        "--num-return-sequences",
+        type=int,
+        metavar="N",
+        help="of text-generation: so many of the beams, or of what is drawn, as a list",
+    )
+    parser.add_argument("--do-sample", action="store_true", default=None, help="of text-generation: draw tokens")
+    parser.add_argument("--top-p", type=float, metavar="P", help="of text-generation: draw from the likeliest, to P")
+    parser.add_argument("--seed", type=int, metavar="N", help="of text-generation: of what is drawn")
     parser.add_argument(
         "--on-error",
         choices=("stop", "skip"),
@@ -86,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         options = _options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
             tell(f"note: {note}")
+        _check_lengths(args, pipeline)
         skipped = _Skipped() if args.on_error == "skip" else None
         questions = read_questions(args, task, skip=skipped)
         for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):
@@ -95,6 +118,29 @@ def run(args: argparse.Namespace) -> int:
     if skipped:
         tell(f"note: {skipped.count} inputs were skipped")
     return 0
+
+
+def _check_lengths(args: argparse.Namespace, pipeline: Pipeline) -> None:
+    """Refuse a file with texts that are too long before the first is answered; a stream can be read but once.
+
+    Raises:
+        DatasetError: There are such texts, which are neither to be cut nor to be skipped; says where the first stands.
+    """
+    from roformer_edge.validate.data.examples import check_inputs
+    from roformer_edge.validate.data.inputs import Problem, find_length_problem
+
+    cuts = "truncation" in inspect.signature(pipeline.__call__).parameters
+    if args.truncate or not cuts or args.on_error == "skip" or args.texts or not Path(args.input).is_file():
+        return
+    task, tokenizer = pipeline.model.task, pipeline.model.tokenizer
+
+    def find_problem(inputs: Inputs) -> Problem | None:
+        encodings = (tokenizer.encode_text(*row) for row in input_rows(task, inputs))
+        problems = (find_length_problem(encoding, task, pipeline.max_length) for encoding in encodings)
+        return next(filter(None, problems), None)
+
+    # what is wrong with other lines is said when their turn comes
+    check_inputs(read_questions(args, task, skip=lambda error: None), find_problem)
 
 
 class _Skipped:
@@ -186,4 +232,4 @@ def _plain(answer: Any) -> Any:
         return answer
     if hasattr(answer, "tolist"):
         return _plain(answer.tolist())
-    return {name: _plain(value) for name, value in vars(answer).items()}
+    return {name: _plain(value) for name, value in vars(answer).items() if value is not None}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from roformer_edge.validate.data.lines import Skip
 
 
-def add_texts(parser: argparse.ArgumentParser, holds: str = 'a "text" each') -> None:
+def add_texts(parser: argparse.ArgumentParser, holds: str) -> None:
     """Add where the texts come from.
 
     Args:
@@ -50,18 +50,6 @@ def field_names(args: argparse.Namespace) -> FieldNames:
     from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 
     return BY_NAME if args.fields is None else FieldNames.parse(args.fields)
-
-
-def read_inputs(args: argparse.Namespace) -> Iterator[str]:
-    """Yield the texts of the arguments, or else those of the file, one at a time."""
-    if args.texts:
-        _refuse_file(args)
-        yield from map(_checked, args.texts)
-        return
-    from roformer_edge.validate.data.inputs import read_texts
-
-    _prompt(args, {"text": "你好"})
-    yield from read_texts(args.input, field_names(args))
 
 
 def read_questions(args: argparse.Namespace, task: Task, *, skip: Skip | None = None) -> Iterator[PlacedInputs]:

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.options import add_json, add_revision, add_slices
-from roformer_edge.cli.output import print_json, say, say_lines
+from roformer_edge.cli.options import add_json, add_reading, add_revision, add_slices
+from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.records import to_values
@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference", required=True, metavar="SOURCE", help="checkpoint directory, its name on a hub, or a bundle"
     )
-    add_revision(parser)
+    group = parser.add_argument_group("the reference, where it is a checkpoint")
+    add_revision(group)
+    add_reading(group)
     parser.add_argument(
         "--data", required=True, metavar="FILE", help="labelled JSON Lines, CSV or TSV; - is JSON Lines on stdin"
     )
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("--limit", args.limit)
     limit = None if args.limit is None else min(args.limit, sys.maxsize)
     if args.report is not None:
-        for bundle in args.bundles:
+        for bundle in (*args.bundles, *([args.reference] if is_bundle(args.reference) else [])):
             check_report(args.report, bundle)
     options = CompareOptions(
         task=args.task or task_of_bundle(args.bundles[0]),
@@ -90,9 +92,12 @@ def run(args: argparse.Namespace) -> int:
         with open_reference(
             args.reference,
             task.name,
+            tokenizer=args.tokenizer,
             threads=args.threads,
             truncation=args.truncate,
-            pooling=None if is_bundle(args.reference) else pooling_of_bundle(args.bundles[0]),
+            max_length=args.max_length,
+            pooling=args.pooling or (None if is_bundle(args.reference) else pooling_of_bundle(args.bundles[0])),
+            ignore_weights=args.ignore_weights,
             revision=args.revision,
         ) as reference:
             # an index in the data counts along the labels of the reference
@@ -102,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
             reports = compare_all(reference, candidates, examples, options, progress)
+    for note in reference.notes:
+        tell(f"note: {note}")
     files: list[str] = []
     try:
         if args.report is not None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+from roformer_edge.temporary import scratch_folder
 
 PACKAGE = "roformer_edge.demo"
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "README.md")
@@ -23,10 +24,10 @@ def embedded_checkpoint() -> Iterator[Path]:
         yield folder
         return
     # before Python 3.12 as_file takes files only, and an importer that reads an archive has no directories to give
-    with TemporaryDirectory(prefix="roformer-edge-") as copy:
+    with scratch_folder() as copy:
         for name in CHECKPOINT_FILES:
-            Path(copy, name).write_bytes((folder / name).read_bytes())
-        yield Path(copy)
+            (copy / name).write_bytes((folder / name).read_bytes())
+        yield copy
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +25,9 @@ from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
 from roformer_edge.formats import Format, resolve
-from roformer_edge.quantize.recipe import FLOAT, STATIC, batching_of
+from roformer_edge.quantize.recipe import STATIC, batching_of, preset_matters
 from roformer_edge.scopes import ARITHMETIC
+from roformer_edge.temporary import scratch_folder
 from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
 from roformer_edge.validate.report import Report
 
@@ -59,7 +59,7 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
         parity=_parity(exported.parity),
         notes=model.notes,
-        minimum_runtime=row.minimum_runtime(export.runtime),
+        minimum_runtime=row.minimum_runtime(export.runtime, {decision.scheme for decision in exported.decisions}),
         provenance=Provenance(
             version=__version__,
             source=model.name,
@@ -75,7 +75,7 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
     schemes = {decision.scheme for decision in exported.decisions}
     recipe = {
         **export.recipe.to_dict(),
-        **({"preset": export.preset.name} if schemes - {FLOAT} else {}),
+        **({"preset": export.preset.name} if preset_matters(schemes) else {}),
         **({"observer": export.observer} if STATIC in schemes else {}),
         "decisions": [decision.to_dict() for decision in exported.decisions],
         "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
@@ -100,8 +100,8 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
 
 def add_weights(writer: BundleWriter, model: SourceModel) -> None:
     """Write the canonical arrays beside the graph."""
-    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        path = Path(folder) / WEIGHTS_NAME
+    with scratch_folder() as folder:
+        path = folder / WEIGHTS_NAME
         write_safetensors(path, model.checkpoint.arrays)
         writer.add_file(WEIGHTS_NAME, "weights", path)
 

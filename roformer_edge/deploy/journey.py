@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import tempfile
+from collections.abc import Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,15 @@ from roformer_edge.errors import BudgetExceededError, OptionError, OutputError, 
 from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import FLOAT, HALF, ROWS, STATIC, Settings, open_recipe
-from roformer_edge.runtime.inference import encode_within, padded_feeds
+from roformer_edge.quantize.recipe import FLOAT, SCHEMES, STATIC, Settings, open_recipe, preset_matters
+from roformer_edge.runtime.inference import EncodedRow, encode_within, padded_feeds
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
+from roformer_edge.runtime.windows import cut_windows
+from roformer_edge.temporary import TemporaryPath
 from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
-from roformer_edge.validate.data.inputs import find_row_problem, read_rows
+from roformer_edge.validate.data.inputs import TextRow, find_row_problem, read_rows
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening
@@ -160,7 +162,9 @@ def _export_options(options: DeployOptions) -> ExportOptions:
 
     recipe, settings = open_recipe(options.recipe)
     recipe = recipe.with_float(options.keep_float, "asked for")
-    _refuse_without_effect(options, settings, {rule.scheme for rule in recipe.rules})
+    schemes = {rule.scheme for rule in recipe.rules}
+    _refuse_without_effect(options, settings, schemes)
+    _check_runtime(options, schemes)
     return ExportOptions(
         recipe=recipe,
         preset=get_preset(options.preset or settings.preset or SAFE_PRESET),
@@ -174,9 +178,10 @@ def _export_options(options: DeployOptions) -> ExportOptions:
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
     """Make a bundle as one file."""
     check_packed(out, options.format, overwrite=options.overwrite)
-    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        directory = Path(folder) / out.stem
+    with TemporaryPath(out) as temporary:
+        directory = temporary.path / out.stem
         made = deploy_checkpoint(source, directory, options, progress=progress)
+        temporary.check_unclaimed()
         return dataclasses.replace(made, bundle=pack_directory(directory, out, overwrite=options.overwrite))
 
 
@@ -207,18 +212,28 @@ def _max_length(source: str | Path, options: DeployOptions) -> int | None:
 
 def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:
     """Refuse options, also those in the recipe's file, that nothing would come of with its schemes or in the format."""
-    integers = schemes - {FLOAT, HALF}
+    rounding = {scheme for scheme in schemes if SCHEMES[scheme].rounds_input}
     for name, value, needed in (
-        ("preset", options.preset or settings.preset, integers),
+        ("preset", options.preset or settings.preset, preset_matters(schemes)),
         ("keep_float", options.keep_float or None, schemes - {FLOAT}),
         ("keep_weights", options.keep_weights or None, schemes <= {FLOAT}),
-        ("calibration", options.calibration, integers - {ROWS}),
-        ("observer", options.observer or settings.observer, integers & {STATIC}),
+        ("calibration", options.calibration, rounding),
+        ("observer", options.observer or settings.observer, schemes & {STATIC}),
     ):
         if value is not None and not needed:
             raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
     if options.preset is not None and not get_format(options.format).presets:
         raise OptionError("preset", options.preset, f"left out: {options.format} computes alike on every processor")
+
+
+def _check_runtime(options: DeployOptions, schemes: set[str]) -> None:
+    """Refuse a runtime that was asked for if it is too old for a scheme."""
+    row = get_format(options.format)
+    needed = row.minimum_runtime(options.runtime, schemes)
+    if options.runtime is not None and needed != row.minimum_runtime(options.runtime):
+        versions = " and ".join(f"{package} {version}" for package, version in needed.items())
+        allowed = f"left out, because the recipe {options.recipe} needs {versions}"
+        raise OptionError("runtime", options.runtime, allowed)
 
 
 def _examples(options: DeployOptions, model: SourceModel) -> tuple[Example, ...]:
@@ -237,20 +252,28 @@ def _calibration_batches(options: DeployOptions, model: SourceModel) -> Batches 
     if options.calibration is None:
         return None
     task, config = model.task, model.config
-    find_problem = partial(find_row_problem, model.tokenizer, config, truncation=options.truncation)
+    find_problem = partial(find_row_problem, model.tokenizer, config, task, truncation=options.truncation)
     texts = islice(
         read_rows(options.calibration, task, options.fields, find_problem),
         min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize),
     )
-    limit = config.max_position_embeddings
-    if options.truncation:
-        limit = min(limit, model.tokenizer.model_max_length)
-    rows = sorted((encode_within(model.tokenizer, *text, limit) for text in texts), key=lambda row: len(row.ids))
+    encode = partial(_calibration_rows, model, truncation=options.truncation)
+    rows = sorted(chain.from_iterable(map(encode, texts)), key=lambda row: len(row.ids))
     pad_id = config.pad_token_id or 0
     return lambda: (
         padded_feeds(rows[start : start + _CALIBRATION_BATCH], pad_id=pad_id, pad_left=task.pad_left)
         for start in range(0, len(rows), _CALIBRATION_BATCH)
     )
+
+
+def _calibration_rows(model: SourceModel, text: TextRow, *, truncation: bool) -> Sequence[EncodedRow]:
+    """Encode a text as the runtime does: in windows, where the task reads long texts so and they are not to be cut."""
+    limit = model.config.max_position_embeddings
+    if model.task.windowed is not None and not truncation:
+        return cut_windows(model.tokenizer.encode_text(*text), model.task.windowed, limit)
+    if truncation:
+        limit = min(limit, model.tokenizer.model_max_length)
+    return [encode_within(model.tokenizer, *text, limit)]
 
 
 def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool) -> None:

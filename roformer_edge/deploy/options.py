@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from roformer_edge.bundle.manifest import Manifest
+from roformer_edge.config import MOST_POSITIONS
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, UnknownNameError, advice
@@ -105,9 +106,7 @@ class DeployOptions:
             get_observer(self.observer)
         if self.calibration_texts is not None and not _counts(self.calibration_texts, 1):
             raise OptionError("calibration_texts", self.calibration_texts)
-        if self.max_length is not None and not _counts(self.max_length, _SHORTEST):
-            allowed = f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
-            raise OptionError("max_length", self.max_length, allowed)
+        check_max_length(self.max_length)
         if self.pooling not in (None, TOKENS, POOLER, *POOLINGS):
             raise UnknownNameError("pooling", str(self.pooling), (TOKENS, POOLER, *POOLINGS))
         self._refuse_without_effect()
@@ -136,10 +135,26 @@ def _counts(value: object, least: int) -> bool:
     return type(value) is int and value >= least
 
 
+def check_max_length(value: int | None) -> None:
+    """Check the most tokens of a text, where it is asked for.
+
+    Raises:
+        OptionError: It is no number that a text can be cut to.
+    """
+    if value is not None and not _counts(value, _SHORTEST):
+        raise OptionError(
+            "max_length", value, f"a whole number of at least {_SHORTEST}, for [CLS], one token and [SEP]"
+        )
+    if value is not None and value > MOST_POSITIONS:
+        raise OptionError("max_length", value, f"{MOST_POSITIONS} at most")
+
+
 def _check_lengths(lengths: tuple[int, ...]) -> None:
     whole = all(type(length) is int and length >= _SHORTEST for length in lengths)
     if not whole or sorted(set(lengths)) != list(lengths):
         raise OptionError("lengths", lengths, f"ascending whole numbers of at least {_SHORTEST}")
+    if lengths and lengths[-1] > MOST_POSITIONS:
+        raise OptionError("lengths", lengths, f"{MOST_POSITIONS} at most")
 
 
 @dataclass(frozen=True, kw_only=True)

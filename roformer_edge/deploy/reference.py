@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from roformer_edge._extras import available
 from roformer_edge.bundle.reader import is_bundle
+from roformer_edge.deploy.options import check_max_length
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
@@ -36,6 +37,7 @@ def open_reference(
     truncation: bool = False,
     max_length: int | None = None,
     pooling: str | None = None,
+    ignore_weights: Sequence[str] = (),
     revision: str | None = None,
 ) -> Iterator[Predictor]:
     """Open the model that a bundle is measured against.
@@ -51,14 +53,31 @@ def open_reference(
         truncation: Cut texts that are longer than the model allows.
         max_length: The most tokens of a text, for a checkpoint: see ``DeployOptions``.
         pooling: How one vector is made of a text, for a checkpoint: see ``DeployOptions``.
+        ignore_weights: Tensors of a checkpoint to leave out: see ``DeployOptions``.
         revision: A branch, tag or commit, for a name on a model hub: see ``DeployOptions``.
     """
     if is_bundle(source):
-        if revision is not None:
-            raise OptionError("revision", revision, "left out for a bundle; it is for names such as owner/model")
+        for name, value in (
+            ("revision", revision),
+            ("tokenizer", None if tokenizer == "auto" else tokenizer),
+            ("max_length", max_length),
+            ("pooling", pooling),
+            ("ignore_weights", next(iter(ignore_weights), None)),
+        ):
+            if value is not None:
+                raise OptionError(name, value, "left out for a bundle; it is for checkpoints")
         yield open_predictor(source, task=task, threads=threads, truncate=truncation)
         return
-    opened = open_source(source, task, tokenizer, max_length=max_length, pooling=pooling, revision=revision)
+    check_max_length(max_length)
+    opened = open_source(
+        source,
+        task,
+        tokenizer,
+        max_length=max_length,
+        ignore_weights=ignore_weights,
+        pooling=pooling,
+        revision=revision,
+    )
     with opened as model:
         yield predictor_of_source(model, open_session(model, threads), threads, truncation=truncation)
 
@@ -85,12 +104,13 @@ def predictor_of_source(model: SourceModel, session: Session, threads: int, *, t
         tokenizer=model.tokenizer_mode,
         max_length=model.config.max_position_embeddings,
         pooling=model.pooling,
+        ignore_weights=model.ignore_weights,
     )
     in_torch = isinstance(session, TorchSession)
     name = str(model.path) if in_torch else f"{model.path}, as a float32 network"
     side = predictor_of_checkpoint(session, model.tokenizer, model.checkpoint, opening, name)
     # the float32 network exists in this process alone
-    return side if in_torch else dataclasses.replace(side, opening=None)
+    return dataclasses.replace(side, notes=model.notes, opening=side.opening if in_torch else None)
 
 
 class ArtifactSession:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from roformer_edge.config import RoFormerConfig, check_vocabulary
 from roformer_edge.errors import OptionError, UnsupportedModelError, advice
 from roformer_edge.runtime.loading import tokenizer_of_bundle
 from roformer_edge.tasks import Task, get_task
+from roformer_edge.temporary import scratch_folder
 from roformer_edge.tokenizer import Tokenizer
 from roformer_edge.validate.openers import open_tokenizer
 
@@ -38,6 +38,7 @@ class SourceModel:
         tokenizer: The tokenizer of the same model.
         tokenizer_mode: The mode that it was asked for in.
         pooling: The pooling that was asked for.
+        ignore_weights: Patterns of the tensors that were to be left out.
         path: Where it was opened.
         name: The name of the checkpoint, without the folders above it.
         digest: SHA-256 of the checkpoint's weight files.
@@ -52,6 +53,7 @@ class SourceModel:
     path: Path
     name: str
     digest: str
+    ignore_weights: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -136,6 +138,7 @@ def _open_checkpoint(
         path=files.directory,
         name=files.name,
         digest=checkpoint.digest,
+        ignore_weights=tuple(ignore_weights),
         notes=(*checkpoint.notes, *tokenizer.notes, *spare),
     )
 
@@ -185,8 +188,8 @@ def _read_arrays(bundle: Bundle) -> dict[str, np.ndarray]:
     place = bundle.file_path("weights")
     if place is not None:
         return _arrays_in(place)
-    with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        copy = Path(folder) / WEIGHTS_NAME
+    with scratch_folder() as folder:
+        copy = folder / WEIGHTS_NAME
         copy.write_bytes(bundle.read_bytes("weights"))
         return _arrays_in(copy)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from roformer_edge.errors import OptionError, UnknownNameError
 from roformer_edge.formats import FORMATS
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, ROWS, STATIC, get_recipe
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, INT4_ROWS, ROWS, STATIC, get_recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +51,14 @@ _ROWS = (
         name="cpu",
         runtime=_LITERT,
         recipe="int8-dynamic",
-        schemes=(DYNAMIC, INT4, *_INTEGERS, HALF),
+        schemes=(DYNAMIC, INT4, INT4_ROWS, *_INTEGERS, HALF),
         reason="XNNPACK multiplies 8-bit integers with a range for every token, at any length, and fastest",
     ),
     Target(
         name="server",
         runtime="onnxruntime-1.18",
         recipe="int8-dynamic",
-        schemes=(DYNAMIC, *_INTEGERS),
+        schemes=(DYNAMIC, *_INTEGERS, HALF),
         reason="onnxruntime computes several texts at once where a recipe allows it, and is what servers have",
     ),
     Target(

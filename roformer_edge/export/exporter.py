@@ -21,7 +21,7 @@ from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.parity import Parity, Tensors, check_parity
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, INT4, ROWS, STATIC, Decision, resolve
+from roformer_edge.quantize.recipe import FLOAT, INT4_ROWS, ROWS, SCHEMES, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
@@ -90,7 +90,7 @@ def export_checkpoint(
     if answers is not None:
         progress.stage("parity")
         parity = check_parity(artifact, answers, checkpoint.config, task)
-    quantised = [decision.scope for decision in decisions.values() if decision.scheme in (STATIC, DYNAMIC, INT4)]
+    quantised = [decision.scope for decision in decisions.values() if SCHEMES[decision.scheme].rounds_input]
     treated = Treated(weights=weights)
     if quantised:
         if batches is not None:
@@ -111,7 +111,7 @@ def export_checkpoint(
         )
         calibration, output_maxima = split_outputs(calibration)
     warnings = (treated.warning,) if treated.warning else ()
-    if decisions["embeddings.word"].scheme == ROWS:
+    if decisions["embeddings.word"].scheme in (ROWS, INT4_ROWS):
         treated = treat_embeddings(treated)
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         progress.stage("quantize")

@@ -30,5 +30,4 @@ def new_tokens(prompt: int, max_new_tokens: int | None, max_length: int | None) 
 
 def stop_tokens(asked: Any, config: RoFormerConfig) -> NDArray[np.int64]:
     """Return the ids that end a row: those asked for, one or several, else those of the config, if it has any."""
-    ids = config.extra.get("eos_token_id") if asked is None else asked
-    return np.asarray([] if ids is None else ids, dtype=np.int64).reshape(-1)
+    return np.asarray(config.stop_token_ids if asked is None else asked, dtype=np.int64).reshape(-1)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CalibrationError, RecipeError
 from roformer_edge.quantize.affine import FloatArray, QuantizedTensor
+from roformer_edge.quantize.blocks import BlockTensor
 
 # A channel is an outlier when its largest magnitude is more than so many times that of the channel which nine in ten
 # channels do not exceed. The largest channel of an ordinary layer norm is below 1.5 times as large, and so is that of
@@ -208,20 +209,25 @@ def error_directions(arrays: Mapping[str, FloatArray], config: RoFormerConfig) -
     return np.ascontiguousarray(basis)
 
 
-def kept_errors(rows: FloatArray, quantised: QuantizedTensor, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+def kept_errors(
+    rows: FloatArray, quantised: QuantizedTensor | BlockTensor, directions: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Compute the rounding errors of a table in some directions.
 
     Args:
         rows: ``[rows, width]``.
-        quantised: The same in integers, with a scale for every row.
+        quantised: The same in integers, with a scale for every row or block.
         directions: What :func:`error_directions` gives, ``[directions, width]``.
 
     Returns:
         float32 ``[rows, directions]``; times the directions and added to the row, they leave no error in these.
     """
-    # what the rows are in the directions, less what the integers are there: no float copy of the table
-    scales = quantised.scale[:, None]
-    return np.asarray(rows @ directions.T - (quantised.values @ directions.T) * scales, np.float32)
+    # what the rows are in the directions, less what the integers are there
+    if isinstance(quantised, BlockTensor):
+        stored = quantised.dequantize() @ directions.T
+    else:
+        stored = (quantised.values @ directions.T) * quantised.scale[:, None]
+    return np.asarray(rows @ directions.T - stored, np.float32)
 
 
 def smoothing_factors(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from roformer_edge.errors import RecipeError, UnknownNameError
 from roformer_edge.records import OPTIONAL_KEY, Constraint, parse_object, read_record, to_values
@@ -23,15 +23,56 @@ DYNAMIC = "int8-dynamic"
 STATIC = "int8-static"
 INT4 = "int4-dynamic"
 ROWS = "int8-rows"
+INT4_ROWS = "int4-rows"
 
-# scheme -> (kinds of scope it applies to, what it does)
-SCHEMES: dict[str, tuple[tuple[str, ...], str]] = {
-    FLOAT: (("embedding", "linear"), "32-bit floating point"),
-    HALF: (("embedding", "linear"), "16-bit floating point weights, computed with in 32 bits"),
-    DYNAMIC: (("linear",), "8-bit weights per output channel; the input's range is measured at each run"),
-    STATIC: (("linear",), "8-bit weights per output channel; the input's range comes from calibration"),
-    INT4: (("linear",), "4-bit weights per output channel; the input's range, in 8 bits, is measured at each run"),
-    ROWS: (("embedding",), "8-bit rows, each with a scale of its own"),
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """A way to store and compute a scope.
+
+    Attributes:
+        kinds: The kinds of scope that it applies to.
+        stored: The numbers that weights are stored as. A product can multiply by the rows of an embedding table only if
+            both are stored alike.
+        effect: What it does.
+        rounds_input: Whether the input of a product is rounded to integers, so that its outlier channels matter.
+    """
+
+    kinds: tuple[str, ...]
+    stored: Literal["float32", "float16", "int8", "int4"]
+    effect: str
+    rounds_input: bool = False
+
+
+SCHEMES: dict[str, Scheme] = {
+    FLOAT: Scheme(kinds=("embedding", "linear"), stored="float32", effect="32-bit floating point"),
+    HALF: Scheme(
+        kinds=("embedding", "linear"),
+        stored="float16",
+        effect="16-bit floating point weights, computed with in 32 bits",
+    ),
+    DYNAMIC: Scheme(
+        kinds=("linear",),
+        stored="int8",
+        effect="8-bit weights per output channel; the input's range is measured at each run",
+        rounds_input=True,
+    ),
+    STATIC: Scheme(
+        kinds=("linear",),
+        stored="int8",
+        effect="8-bit weights per output channel; the input's range comes from calibration",
+        rounds_input=True,
+    ),
+    INT4: Scheme(
+        kinds=("linear",),
+        stored="int4",
+        effect="4-bit weights; the input's range, in 8 bits, is measured at each run",
+        rounds_input=True,
+    ),
+    ROWS: Scheme(kinds=("embedding",), stored="int8", effect="8-bit rows, each with a scale of its own"),
+    INT4_ROWS: Scheme(
+        kinds=("embedding",), stored="int4", effect="4-bit rows, each with a scale of its own for every block"
+    ),
 }
 
 _ONE_LINE = Constraint("one line of text that can be printed", lambda value: value.strip() and value.isprintable())
@@ -107,7 +148,12 @@ class Decision:
 def batching_of(decisions: Iterable[Decision]) -> str:
     """Tell which rows may be computed together without changing each other's answers: a key of ``BATCHING``."""
     schemes = {decision.scheme for decision in decisions}
-    return "single" if schemes & {DYNAMIC, INT4} else "equal_lengths" if STATIC in schemes else "any"
+    return "single" if DYNAMIC in schemes else "equal_lengths" if schemes & {STATIC, INT4} else "any"
+
+
+def preset_matters(schemes: Iterable[str]) -> bool:
+    """Tell whether the integer types of a preset change anything: those of 8 bits alone depend on the processor."""
+    return any(SCHEMES[scheme].stored == "int8" for scheme in schemes)
 
 
 _NO_RULE = "no rule of the recipe matches it"
@@ -117,6 +163,7 @@ _KEPT = (
     Rule(pattern="sentence.*", scheme=FLOAT, reason="makes the vector: its rounding error would be the answer's"),
 )
 _ROWS = Rule(pattern="embeddings.word", scheme=ROWS)
+_INT4_ROWS = Rule(pattern="embeddings.word", scheme=INT4_ROWS)
 
 
 def _linears(scheme: str) -> tuple[Rule, ...]:
@@ -132,7 +179,7 @@ RECIPES: dict[str, Recipe] = {
         Recipe(name="int8-embeddings", rules=(_ROWS, *_KEPT)),
         Recipe(name="int8-dynamic", rules=(_ROWS, *_linears(DYNAMIC), *_KEPT)),
         Recipe(name="int8-static", rules=(_ROWS, *_linears(STATIC), *_KEPT)),
-        Recipe(name="int4", rules=(_ROWS, *_linears(INT4), *_KEPT)),
+        Recipe(name="int4", rules=(_INT4_ROWS, *_linears(INT4), *_KEPT)),
     )
 }
 
@@ -215,11 +262,12 @@ def _decide(recipe: Recipe, scope: Scope) -> Decision:
     for rule in recipe.rules:
         if not fnmatch.fnmatchcase(scope.name, rule.pattern):
             continue
-        kinds, effect = SCHEMES[rule.scheme]
-        if scope.kind not in kinds:
+        scheme = SCHEMES[rule.scheme]
+        if scope.kind not in scheme.kinds:
             raise RecipeError(
-                f"recipe {recipe.name!r}: the scheme {rule.scheme!r} is for a scope of kind {' or '.join(kinds)}, "
+                f"recipe {recipe.name!r}: the scheme {rule.scheme!r} is for a scope of kind "
+                f"{' or '.join(scheme.kinds)}, "
                 f"but the pattern {rule.pattern!r} gives it to {scope.name!r}, which is of kind {scope.kind}"
             )
-        decision = Decision(scope=scope, scheme=rule.scheme, reason=rule.reason or effect)
+        decision = Decision(scope=scope, scheme=rule.scheme, reason=rule.reason or scheme.effect)
     return decision

@@ -23,6 +23,8 @@ from roformer_edge.tasks import get_task
 
 LENGTHS = (16, 64, 128, 512)
 _WARM_UP = 3  # runs of each length and batch size that do not count
+# option -> the least and the most that makes sense; what is asked for is made before anything is measured
+_LIMITS = {"lengths": (1, 1 << 20), "batch_sizes": (1, 1 << 16), "runs": (1, 1_000_000), "cold_starts": (0, 10_000)}
 _ANSWERED = "answered"
 # What a user's program does, and no more, up to the first answer. Its time is taken from outside, and with it the
 # interpreter's own start. The module json is loaded with every bundle.
@@ -61,12 +63,12 @@ class BenchOptions:
     text: str = "今天天气很好，适合出去走走。"
 
     def __post_init__(self) -> None:
-        counts = {"lengths": self.lengths or (1,), "batch_sizes": self.batch_sizes, "runs": (self.runs,)}
-        for name, values in counts.items():
-            if not values or min(values) < 1:
-                raise OptionError(name, values, "whole numbers of at least 1")
-        if self.cold_starts < 0:
-            raise OptionError("cold_starts", self.cold_starts, "a whole number of at least 0")
+        for name, (least, most) in _LIMITS.items():
+            found = getattr(self, name)
+            counts = found if isinstance(found, tuple) else (found,)
+            if found is not None and not (counts and all(type(one) is int and least <= one <= most for one in counts)):
+                one_or_more = "whole numbers" if isinstance(found, tuple) else "a whole number"
+                raise OptionError(name, found, f"{one_or_more} from {least} to {most}")
 
 
 @dataclass(frozen=True, kw_only=True)

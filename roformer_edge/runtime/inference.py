@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,8 +140,7 @@ class Limits:
         return max(1, min(self.token_budget, int(self.output_budget / share)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
+class Call(NamedTuple):
     """One run of the graph: the name of the signature, and int64 arrays by input name, with the axes that it takes."""
 
     signature: str
@@ -245,6 +244,8 @@ class TextModel:
                 chosen = POSITIONS in call.feeds
                 kept = {
                     spec.name: self._of_row(outputs, spec, place, lengths[index], read, chosen=chosen)
+                    if "sequence" in spec.axes
+                    else np.asarray(outputs[spec.name][place])
                     for spec in self.outputs
                 }
                 if pick is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roformer_edge.bundle.background import Background
-from roformer_edge.bundle.manifest import ROLES, version_tuple
+from roformer_edge.bundle.manifest import ROLES
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.config import RoFormerConfig, check_vocabulary
@@ -20,7 +20,7 @@ from roformer_edge.errors import (
     UnsupportedModelError,
     advice,
 )
-from roformer_edge.formats import Format, get_format, resolve
+from roformer_edge.formats import Format, get_format, resolve, version_tuple
 from roformer_edge.records import parse_object
 from roformer_edge.runtime.delegates import Wish
 from roformer_edge.runtime.session import BackendReport, Session, SessionOptions

@@ -190,12 +190,11 @@ class Encoding:
         ids: The token ids.
         segments: What it is made of.
         typed: Whether the model is fed the token types.
-        overflowing: Further rows with what truncation took away, of the fast family.
         dropped: The ids that truncation took away, of the slow mode, with ``stride`` of those kept before them.
         surplus: How many tokens more than ``max_length`` there were before truncation, of the slow mode.
     """
 
-    __slots__ = ("dropped", "ids", "overflowing", "segments", "surplus", "typed")
+    __slots__ = ("_make_overflowing", "_overflowing", "dropped", "ids", "segments", "surplus", "typed")
 
     def __init__(self, segments: Sequence[Segment], typed: bool = True) -> None:
         ids: list[int] = []
@@ -204,12 +203,24 @@ class Encoding:
         self.ids = ids
         self.segments = segments
         self.typed = typed
-        self.overflowing: Sequence[Encoding] = ()
+        self._overflowing: Sequence[Encoding] | None = ()
+        self._make_overflowing: Callable[[], Sequence[Encoding]] = tuple
         self.dropped: Sequence[int] = ()
         self.surplus = 0
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def overflowing(self) -> Sequence[Encoding]:
+        """Further rows with what truncation took away, of the fast family; made when they are first asked for."""
+        if self._overflowing is None:
+            self._overflowing = self._make_overflowing()
+        return self._overflowing
+
+    def overflow_by(self, make: Callable[[], Sequence[Encoding]]) -> None:
+        """Tell how to make the further rows: of two long texts they are as many as the product of their windows."""
+        self._overflowing, self._make_overflowing = None, make
 
     @property
     def type_ids(self) -> list[int]:

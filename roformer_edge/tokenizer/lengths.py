@@ -6,6 +6,8 @@ still too long, the fast one cuts the text into overlapping windows and refuses 
 
 from __future__ import annotations
 
+from functools import partial
+
 from roformer_edge.errors import TextError, UnknownNameError
 from roformer_edge.tokenizer.encoding import Encoding, Segment
 from roformer_edge.tokenizer.settings import SIDES
@@ -259,9 +261,15 @@ def truncate_to_windows(
         cuts = windows(len(source.ids), size, lengths.stride, lengths.truncation_side)
         parts.append([Segment(source.ids[a:b], types[text], source=source, start=a, text=text) for a, b in cuts])
     seconds: list[Segment | None] = [None] if second is None else [*parts[1]]
-    # the windows of the first text, each with all of the second; the kept one comes first and leads with its own
-    pairs = [(one, two) for one in parts[0][1:] for two in seconds]
-    pairs += [(parts[0][0], two) for two in seconds[1:]]
     row = template.row(parts[0][0], seconds[0], special, typed)
-    row.overflowing = [template.row(one, two, special, typed) for one, two in pairs]
+    row.overflow_by(partial(_others, template, parts[0], seconds, special, typed))
     return row
+
+
+def _others(
+    template: Template, firsts: list[Segment], seconds: list[Segment | None], special: bool, typed: bool
+) -> list[Encoding]:
+    """Make the rows behind the kept one: windows of the first text, each with all of the second, the kept one first."""
+    pairs = [(one, two) for one in firsts[1:] for two in seconds]
+    pairs += [(firsts[0], two) for two in seconds[1:]]
+    return [template.row(one, two, special, typed) for one, two in pairs]

@@ -124,11 +124,15 @@ def _fields(value: Any, where: str, **fits: Callable[[object], bool]) -> list[An
     """Read a step's fields, which must be those and no others, each of its kind."""
     unknown = value.keys() - {"type", *fits}
     if unknown:
-        raise VocabularyError(f"{where} {value['type']}: {min(unknown)!r:.40} is not a field that can be followed")
+        raise VocabularyError(
+            f"tokenizer.json: the {where} {value['type']}: {min(unknown)!r:.40} is not a field that can be followed"
+        )
     for name, fit in fits.items():
         if name not in value or not fit(value[name]):
             found = shown(value[name]) if name in value else "nothing"
-            raise VocabularyError(f"{where} {value['type']}: {name} is of the wrong kind, found {found}")
+            raise VocabularyError(
+                f"tokenizer.json: the {where} {value['type']}: {name} is of the wrong kind, found {found}"
+            )
     return [value[name] for name in fits]
 
 
@@ -268,6 +272,11 @@ def _fixed_length(value: Any, options: BackendOptions, depth: int) -> PreTokeniz
 
 
 def _split(value: Any, options: BackendOptions, depth: int) -> PreTokenizer:
+    if isinstance(value.get("pattern"), dict) and "Regex" in value["pattern"]:
+        raise VocabularyError(
+            "tokenizer.json: the pre_tokenizer Split cuts by a regular expression, so its ids cannot be given "
+            "exactly; a Split by a string is followed"
+        )
     pattern, behavior, invert = _fields(
         value, "pre_tokenizer", pattern=_is_pattern, behavior=_is_behavior, invert=is_flag
     )

@@ -44,6 +44,7 @@ def open_predictor(
     tokenizer: str = "auto",
     max_length: int | None = None,
     pooling: str | None = None,
+    ignore_weights: Sequence[str] = (),
     name: str | None = None,
 ) -> Predictor:
     """Open a bundle or a checkpoint as one side of a comparison.
@@ -58,6 +59,7 @@ def open_predictor(
             its own.
         pooling: How one vector of a text is made, for a checkpoint; see
             :func:`~roformer_edge.checkpoint.loading.load_checkpoint`. A bundle knows its own.
+        ignore_weights: Tensors of a checkpoint to leave out; see there.
         name: What the report calls it; ``path`` by default.
 
     Raises:
@@ -78,6 +80,7 @@ def open_predictor(
         tokenizer=tokenizer,
         max_length=max_length,
         pooling=pooling,
+        ignore_weights=tuple(ignore_weights),
     )
     return (_open_bundle if bundle else _open_checkpoint)(opening, name or str(path))
 
@@ -186,7 +189,13 @@ def predictor_of_bundle(
 def _open_checkpoint(opening: Opening, name: str) -> Predictor:
     task = get_task(opening.task)
     files = find_checkpoint(opening.path)
-    checkpoint = load_checkpoint(files, task, max_length=opening.max_length, pooling=opening.pooling)
+    checkpoint = load_checkpoint(
+        files,
+        task,
+        max_length=opening.max_length,
+        pooling=opening.pooling,
+        ignore_weights=opening.ignore_weights,
+    )
     tokenizer = open_tokenizer(files, opening.tokenizer, opening.max_length)
     check_vocabulary(checkpoint.config, tokenizer.embedding_rows, f"the vocabulary in {files.tokenizer_directory}")
     with checkpoint:

@@ -70,6 +70,7 @@ class Opening:
     tokenizer: str
     max_length: int | None = None
     pooling: str | None = None
+    ignore_weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,7 @@ class Predictor:
         facts: Engine, precision, files.
         opening: How another process opens the same, or ``None`` where it cannot.
         find_problem: Tells why it could not take an input, without computing; ``None`` where it cannot tell.
+        notes: What is worth saying aloud of the files that it was read from.
     """
 
     name: str
@@ -95,3 +97,4 @@ class Predictor:
     facts: Facts = A_FUNCTION
     opening: Opening | None = None
     find_problem: Callable[[Inputs], Problem | None] | None = None
+    notes: tuple[str, ...] = ()

@@ -78,6 +78,20 @@ def test_what_is_advised_can_be_typed(path: Path, call: ast.Call) -> None:
         assert name in arguments, python
 
 
+# where a checkpoint's own files are read -> the commands that do
+_READERS = {
+    "checkpoint": ("deploy", "export", "quantize", "validate"),
+    "tokenizer": ("deploy", "export", "quantize", "validate", "tokenize"),
+}
+
+
+@pytest.mark.parametrize(("path", "call"), ADVICE, ids=[f"{path}:{call.lineno}" for path, call in ADVICE])
+def test_what_is_advised_is_an_option_of_every_command_that_may_say_it(path: Path, call: ast.Call) -> None:
+    for name in _READERS.get(path.parts[1], ()):
+        missing = set(_FLAG.findall(words(call, "command"))) - set(flags(parser_of(name)))
+        assert not missing, f"{name} says so and does not know it"
+
+
 def pipeline_of(task: str) -> type:
     from roformer_edge.formats import resolve
 

@@ -100,6 +100,19 @@ def test_huge_shapes_in_a_header(folder, shape):
     refused(folder, CheckpointError, r"model\.safetensors|of another shape")
 
 
+@pytest.mark.parametrize(
+    "content", ['{"weight_map": {}}', '{"weight_map": []}', '{"weight_map": {"a": null}}', "{}", "[]"]
+)
+@pytest.mark.parametrize("beside", ["model.safetensors", "pytorch_model.bin", "nothing"])
+def test_an_index_that_names_no_file(folder, content, beside):
+    (folder / "model.safetensors").rename(folder / beside)
+    (folder / "model.safetensors.index.json").write_text(content, encoding="utf-8")
+    if beside == "model.safetensors":  # which is read, as without an index
+        load_checkpoint(folder, get_task("text-classification")).close()
+    else:
+        refused(folder, CheckpointError, r"model\.safetensors\.index\.json")
+
+
 def test_many_tensors_in_a_header(folder):
     (folder / "model.safetensors").write_bytes(header({f"roformer.x{index}": [0] for index in range(20_000)}))
     refused(folder, CheckpointError, "unexpected|missing")

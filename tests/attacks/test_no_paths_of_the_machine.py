@@ -21,9 +21,13 @@ def test_of_a_deployment_and_a_validation(tmp_path, capsys):
     options = ["--recipe", "int8-static", "--calibration", data, "--eval", data, "--report", reports / "deploy"]
     deploy = ["deploy", checkpoint, "--out", out, *options]
     assert main(list(map(str, deploy))) == 0, capsys.readouterr().err
-    validate = ["validate", out, "--reference", checkpoint, "--data", data, "--report", reports / "validate"]
+    (private / "recipe.json").write_bytes((out / "recipe.json").read_bytes())
+    one = tmp_path / "one" / "x.rfe"
+    again = ["deploy", checkpoint, "--out", one, "--recipe", private / "recipe.json", "--calibration", data]
+    assert main(list(map(str, again))) == 0, capsys.readouterr().err
+    validate = ["validate", out, one, "--reference", checkpoint, "--data", data, "--report", reports / "validate"]
     assert main(list(map(str, validate))) == 0, capsys.readouterr().err
     # neither where things came from nor where they went
-    for folder in (out, reports):
+    for folder in (out, one.parent, reports):
         assert mentions(folder, tmp_path) == []
         assert mentions(folder, Path.home()) == []

@@ -17,8 +17,11 @@ from roformer_edge.bundle import pack
 from roformer_edge.bundle.pack import pack_directory, unpack
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import BundleError, OutputError
 from tests.tiny_bundle import CONTENT, manifest, write_bundle
+from tests.tiny_checkpoint import labelled, write_checkpoint
 
 ROOT = Path(roformer_edge.__file__).parents[1]
 
@@ -193,19 +196,53 @@ def test_of_two_writers_one_wins_and_one_is_told(tmp_path, renames):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_whole_deployment_leaves_what_appeared(tmp_path):
-    from roformer_edge.deploy.journey import deploy_checkpoint
-    from tests.tiny_checkpoint import write_checkpoint
+class Intruder:
+    """Does something when a deployment begins to write."""
 
+    def __init__(self, intrude: Callable[[], object]) -> None:
+        self.intrude = intrude
+
+    def stage(self, name: str) -> None:
+        if name == "write":
+            self.intrude()
+
+    def step(self, done: int, total: int | None) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("races") / "checkpoint")
+
+
+def test_a_whole_deployment_leaves_what_appeared(checkpoint, tmp_path):
     out = tmp_path / "out"
-
-    class Intruder:
-        def stage(self, name: str) -> None:
-            if name == "write":
-                put_folder(out)
-
-        def step(self, done: int, total: int | None) -> None: ...
-
     with pytest.raises(OutputError, match="meanwhile"):
-        deploy_checkpoint(write_checkpoint(tmp_path / "checkpoint"), out, progress=Intruder())
+        deploy_checkpoint(checkpoint, out, progress=Intruder(lambda: put_folder(out)))
     assert names(out) == ["precious.txt"]
+
+
+@pytest.mark.parametrize("options", [DeployOptions(recipe="fp32"), DeployOptions(recipe="fp32", overwrite=True)])
+@pytest.mark.parametrize("put", [put_file, put_folder, put_link, "archive"])
+def test_a_deployment_to_one_file_leaves_what_appeared(checkpoint, bundle, tmp_path, put, options):
+    out = tmp_path / "x.rfe"
+    intrude = (lambda: pack_directory(bundle, out)) if put == "archive" else (lambda: put(out))
+    with pytest.raises(OutputError, match=r"x\.rfe was made, replaced or removed by another program meanwhile"):
+        deploy_checkpoint(checkpoint, out, options, progress=Intruder(intrude))
+    assert os.path.lexists(out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["intent", "x.rfe"]
+
+
+def test_a_report_leaves_what_appeared(checkpoint, tmp_path):
+    out, folder = tmp_path / "out", tmp_path / "report"
+
+    def intrude() -> None:
+        folder.mkdir()
+        (folder / "report.md").write_text("thesis")
+
+    options = DeployOptions(recipe="fp32", evaluation=labelled(tmp_path / "dev.jsonl"), report=folder)
+    with pytest.raises(OutputError, match=r"report\.md is no report, .*; the bundle is finished, in .*out, and only"):
+        deploy_checkpoint(checkpoint, out, options, progress=Intruder(intrude))
+    assert (folder / "report.md").read_text() == "thesis"
+    assert names(folder) == ["report.md"]
+    with open_bundle(out) as opened:
+        opened.verify()

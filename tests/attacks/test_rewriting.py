@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 
 import roformer_edge
+from roformer_edge.bundle.pack import pack_directory
 from roformer_edge.bundle.reader import open_bundle
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import BackendError, BundleIntegrityError
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.mapped_file import MappedFile
+from tests.tiny_checkpoint import write_checkpoint
 from tests.tiny_runtime import write_runnable
 
 ROOT = Path(roformer_edge.__file__).parents[1]
@@ -39,28 +43,71 @@ def overwrite(path: Path, how: str) -> None:
 ANSWER = """
 import sys
 import roformer_edge
+from roformer_edge.errors import BackendError
 with roformer_edge.load(sys.argv[1], threads=1) as classify:
+    if sys.argv[2] == "asked":
+        classify(sys.argv[3:])
     print("loaded", flush=True)
     sys.stdin.readline()
-    print([answer.label for answer in classify(sys.argv[2:])])
+    for _ in range(2):
+        try:
+            print([answer.label for answer in classify(sys.argv[3:])])
+        except BackendError as error:
+            print(error)
 """
 
 
-@pytest.mark.parametrize("how", ["cut", "zeros", "other"])
-def test_a_loaded_bundle_outlives_its_files(tmp_path, how):
-    bundle = write_runnable(tmp_path / "intent")
-    with load(bundle) as classify:
-        expected = [answer.label for answer in classify(TEXTS)]
-    command = [sys.executable, "-c", ANSWER, str(bundle), *TEXTS]
+def said_after(how: str, place: Path, before: str) -> str:
+    """What a process says that loaded a bundle, when its files are written to: it was asked before, or was not."""
     # a process of its own: a fault ends it
+    command = [sys.executable, "-c", ANSWER, str(place), before, *TEXTS]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "loaded\n"
-        for path in bundle.iterdir():
+        for path in place.iterdir() if place.is_dir() else [place]:
             overwrite(path, how)
-        answers, _ = process.communicate("go\n")
+        said, _ = process.communicate("go\n")
     assert process.returncode == 0
-    assert answers.strip() == str(expected)
+    first, second = said.splitlines()
+    assert first == second
+    return first
+
+
+def answers(place: Path) -> str:
+    with load(place) as classify:
+        return str([answer.label for answer in classify(TEXTS)])
+
+
+@pytest.mark.parametrize("how", ["cut", "zeros", "other"])
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_loaded_bundle_outlives_its_files(tmp_path, how, archived):
+    place = write_runnable(tmp_path / "intent")
+    if archived:
+        place = pack_directory(place, tmp_path / "intent.rfe")
+    expected = answers(place)
+    assert said_after(how, place, "not asked") == expected
+
+
+@pytest.fixture(scope="module")
+def tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip install 'roformer-edge[tflite]'")
+    folder = tmp_path_factory.mktemp("tflite")
+    options = DeployOptions(format="tflite", recipe="fp32")
+    return deploy_checkpoint(write_checkpoint(folder / "checkpoint"), folder / "bundle", options).bundle
+
+
+@pytest.mark.parametrize("how", ["cut", "zeros", "other"])
+@pytest.mark.parametrize("name", ["folder", "x.rfe", "x.tflite"])
+@pytest.mark.parametrize("before", ["asked", "not asked"])
+def test_a_loaded_bundle_of_tflite_outlives_its_files_or_says_that_they_changed(tflite, tmp_path, how, name, before):
+    """The engine maps a file that has a path; of an archive it is given a copy."""
+    if name == "folder":
+        place = Path(shutil.copytree(tflite, tmp_path / name))
+    else:
+        place = pack_directory(tflite, tmp_path / name)
+    expected = answers(place)
+    said = said_after(how, place, before)
+    assert said == expected if name == "x.rfe" else "was written to after it was loaded" in said
 
 
 def test_a_time_that_is_set_back_hides_nothing(tmp_path):

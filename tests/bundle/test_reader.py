@@ -34,6 +34,15 @@ def test_pieces_add_up(either: Path) -> None:
         entry = bundle.entry("model")
         data = b"".join(bundle.pieces(entry))
         assert hashlib.sha256(data).hexdigest() == entry.sha256
+        assert bundle.read_bytes("model") == data
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_files_of_several_pieces_are_read_whole(either: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr("roformer_edge.bundle.storage._CHUNK", size)
+    with open_bundle(either) as bundle:
+        assert bundle.read_bytes("vocabulary") == b"".join(bundle.pieces(bundle.entry("vocabulary")))
+        assert len(bundle.read_bytes("vocabulary")) == bundle.entry("vocabulary").bytes
 
 
 def test_a_path_reads_as_the_file(either: Path) -> None:

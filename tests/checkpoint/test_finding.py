@@ -90,7 +90,23 @@ def test_one_file_of_another_name_is_taken(tmp_path, name):
 def test_the_usual_name_wins_over_others(tmp_path):
     for name in ("last.ckpt", "best.ckpt", "other.safetensors", "pytorch_model.bin"):
         (tmp_path / name).touch()
-    assert [shard.name for shard in find_weights(tmp_path).shards] == ["pytorch_model.bin"]
+    found = find_weights(tmp_path)
+    assert [shard.name for shard in found.shards] == ["pytorch_model.bin"]
+    assert found.notes == [
+        "pytorch_model.bin is read, and not what lies beside it: other.safetensors, best.ckpt, last.ckpt"
+    ]
+
+
+def test_shards_lie_beside_nothing_of_their_own(tmp_path):
+    names = ["model-1-of-2.safetensors", "model-2-of-2.safetensors"]
+    for name in names:
+        (tmp_path / name).touch()
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": names[0], "b": names[1]}}))
+    assert find_weights(tmp_path).notes == []
+    for name in ("crf.pt", "training_args.bin", "optimizer.bin"):
+        (tmp_path / name).touch()
+    assert find_weights(tmp_path).notes == [f"{names[0]} is read, and not what lies beside it: crf.pt"]
 
 
 def test_the_best_format_is_taken(tmp_path):

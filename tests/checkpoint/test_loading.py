@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from roformer_edge.checkpoint.loading import load_architecture, load_checkpoint
 from roformer_edge.checkpoint.names import ROTARY_TABLE
 from roformer_edge.checkpoint.weight_file import WeightFile
-from roformer_edge.errors import CheckpointError, ConfigError, UnsupportedModelError
+from roformer_edge.errors import CheckpointError, ConfigError
 from tests.checkpoint.edited import TASK, WORDS, as_torch, assert_refused
 
 
@@ -170,13 +170,21 @@ class TestPooler:
         assert checkpoint.unused == ("roformer.pooler.dense.weight",)
         assert checkpoint.notes == ("1 tensor of other heads not used: roformer.pooler.dense.weight",)
 
-    def test_text_generation_of_roformer_sim_is_refused(self, checkpoint_directory, tiny_config):
+    @pytest.mark.parametrize("is_decoder", [True, False])
+    def test_text_generation_of_roformer_sim_is_that_of_a_prefix_language_model(
+        self, checkpoint_directory, tiny_config, is_decoder
+    ):
         architecture = "RoFormerForCausalLM"
-        directory = checkpoint_directory(self.add, architecture, tiny_config.replace(is_decoder=True))
-        with pytest.raises(UnsupportedModelError, match=r"it is a RoFormer-sim, .*fill-mask and feature-extraction"):
-            load_architecture(directory, architecture)
-        load_architecture(directory, "RoFormerForMaskedLM")
-        load_architecture(directory, architecture, ignore_weights=["roformer.pooler.*"])
+        directory = checkpoint_directory(self.add, architecture, tiny_config.replace(is_decoder=is_decoder))
+        checkpoint = load_architecture(directory, architecture)
+        assert (checkpoint.config.prefix_lm, checkpoint.config.is_decoder) == (True, True)
+        assert "as in RoFormer-sim: the model sees all of a prompt at once" in checkpoint.notes[-1]
+        assert load_architecture(directory, "RoFormerForMaskedLM").config.prefix_lm is None
+        plain = load_architecture(directory, architecture, ignore_weights=["roformer.pooler.*"])
+        assert (plain.config.prefix_lm, plain.config.is_decoder) == (None, is_decoder)
+        # what is said in config.json counts
+        plain = load_architecture(directory, architecture, changes={"prefix_lm": False})
+        assert (plain.config.prefix_lm, plain.config.is_decoder) == (False, is_decoder)
 
 
 def test_what_was_opened_is_closed_where_a_check_fails(checkpoint_directory, monkeypatch):

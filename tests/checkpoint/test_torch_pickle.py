@@ -114,8 +114,9 @@ class TestTrainers:
             (lambda state: {"model_state_dict": state, "optimizer_state_dict": {"state": {}}, "epoch": 7}, ""),
             (lambda state: {"model": state, "args": {"lr": 1}, "best": 0.9}, "module."),
             (lambda state: {"model": {"state_dict": state}, "step": 3}, "module._orig_mod."),
+            (lambda state: {"model": {"module": {"model": {"state_dict": state}}}}, "model.model."),
         ],
-        ids=["Lightning", "Lightning, compiled", "model_state_dict", "model", "twice"],
+        ids=["Lightning", "Lightning, compiled", "model_state_dict", "model", "twice", "four times"],
     )
     def test_the_state_dict_is_found(self, checkpoint_directory, tiny_config, random_arrays, nest, prefix):
         directory = checkpoint_directory()

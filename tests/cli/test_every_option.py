@@ -77,6 +77,15 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "--truncate": (["{bundle}", "今天" * 40], [], ["--truncate"]),
         "--pooling": (["{features}", "今天"], [], ["--pooling", "mean"]),
         "--max-new-tokens": (["{writer}", "今天"], ["--max-new-tokens", "1"], ["--max-new-tokens", "4"]),
+        "--num-beams": (["{writer}", "今天"], [], ["--num-beams", "3"]),
+        "--num-return-sequences": (
+            ["{writer}", "今天", "--num-beams", "3"],
+            [],
+            ["--num-return-sequences", "2"],
+        ),
+        "--do-sample": (["{writer}", "今天", "--seed", "1"], [], ["--do-sample"]),
+        "--top-p": (["{writer}", "今天", "--do-sample", "--seed", "1"], [], ["--top-p", "0.01"]),
+        "--seed": (["{writer}", "今天", "--do-sample"], ["--seed", "1"], ["--seed", "2"]),
         "--on-error": (["{bundle}", "--input", "{long}"], [], ["--on-error", "skip"]),
         "--self-test": (["{spoilt}", "今天"], [], ["--self-test"]),
     },
@@ -106,6 +115,14 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "--batch-size": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--batch-size", "0"]),
         "--threads": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--threads", "0"]),
         "--json": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--json"]),
+        "--tokenizer": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--tokenizer", "plain"]),
+        "--max-length": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--max-length", "3"]),
+        "--pooling": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--pooling", "mean"]),
+        "--ignore-weights": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"],
+            [],
+            ["--ignore-weights", "lstm.*"],
+        ),
         "--truncate": (["{bundle}", "--reference", "{checkpoint}", "--data", "{long}"], [], ["--truncate"]),
     },
     "bench": {
@@ -126,7 +143,10 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "--json": (["{bundle}", "--lengths", "4", "--cold-starts", "1", "--runs", "1"], [], ["--json"]),
     },
     "bundle show": {"bundle": ([], ["{bundle}"], ["{features}"])},
-    "bundle verify": {"bundle": ([], ["{bundle}"], ["{spoilt}"])},
+    "bundle verify": {
+        "bundle": ([], ["{bundle}"], ["{spoilt}"]),
+        "--digest": (["{bundle}"], [], ["--digest", "0" * 64]),
+    },
     "bundle pack": {
         "bundle": ([], ["{bundle}", "{out}"], ["{features}", "{out}"]),
         "out": (["{bundle}"], ["{out}"], ["{elsewhere}"]),

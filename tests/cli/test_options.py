@@ -87,6 +87,6 @@ def test_every_word_reaches_its_option():
         field.name for field in dataclasses.fields(made) if getattr(made, field.name) != getattr(usual, field.name)
     }
     assert changed == {name for _, name in words.values()}
-    # keep_weights is export's own
-    assert {field.name for field in dataclasses.fields(made)} - changed == {"keep_weights"}
+    # keep_weights is export's own, and revision goes with the name of a model on a hub
+    assert {field.name for field in dataclasses.fields(made)} - changed == {"keep_weights", "revision"}
     assert (made.lengths, made.max_length, made.max_drop, made.fields.given) == ((8, 16), 64, 0.5, {"text": "a"})

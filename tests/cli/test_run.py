@@ -78,10 +78,16 @@ def test_choices(ask):
 
 
 def test_options_of_single_tasks(ask):
+    generated = {"text", "new_text", "ids", "ended"}
     one, two = ask("fill-mask", "--top-k", "2")
     assert [set(answer) for answer in one["answers"]] == [{"token", "token_id", "score", "text"}] * 2
     assert [len(answers) for answers in two["answers"]] == [2, 2]
     assert [len(line["ids"]) for line in ask("text-generation", "--max-new-tokens", "1")] <= [1, 1]
+    beams = ask("text-generation", "--num-beams", "3", "--num-return-sequences", "2", "--max-new-tokens", "4")
+    assert [[set(one) for one in line["answers"]] for line in beams] == [[generated | {"score"}] * 2] * 2
+    assert all(line["answers"][0]["score"] >= line["answers"][1]["score"] for line in beams)
+    drawn = ask("text-generation", "--do-sample", "--seed", "1", "--top-p", "0.9", "--num-return-sequences", "3")
+    assert [[set(one) for one in line["answers"]] for line in drawn] == [[generated] * 3] * 2
     assert [len(line["features"]) for line in ask("feature-extraction", "--pooling", "mean")] == [64, 64]
     assert [len(line["features"]) for line in ask("feature-extraction")] == [7, 3]
     assert all(len(line["answers"]) == 2 for line in ask("text-classification", "--top-k", "2"))
@@ -97,6 +103,13 @@ def test_options_of_single_tasks(ask):
         ("question-answering", ["--truncate"], "--truncate must be left out, because it means nothing to question-"),
         ("text-classification", ["--pooling", "mean"], "--pooling must be left out, because it means nothing to text-"),
         ("fill-mask", ["--max-new-tokens", "3"], "--max-new-tokens must be left out"),
+        ("fill-mask", ["--num-beams", "3"], "--num-beams must be left out"),
+        ("text-generation", ["--num-beams", "0"], "--num-beams must be a whole number of at least 1"),
+        (
+            "text-generation",
+            ["--num-return-sequences", "2"],
+            "--num-return-sequences must be at most num_beams (1) where nothing is drawn, found 2",
+        ),
         ("fill-mask", ["--top-k", "0"], "--top-k must be a whole number of at least 1"),
         ("feature-extraction", ["--pooling", "median"], "unknown pooling 'median'"),
     ],
@@ -229,10 +242,16 @@ def test_long_texts_are_cut_when_asked(cli, bundle, tmp_path):
     assert json.loads(outcome.out)["label"] in ("开", "关", "问")
 
 
-def test_a_text_to_be_answered_that_is_too_long_is_named_with_its_line(cli, bundle, tmp_path):
+def test_texts_of_a_file_that_are_too_long_are_counted_before_any_is_answered(cli, bundle, tmp_path, monkeypatch):
+    long = '{"text": "' + "今天" * 40 + '"}\n'
     path = tmp_path / "in.jsonl"
-    path.write_text('{"text": "今天"}\n\n{"text": "好"}\n{"text": "' + "今天" * 40 + '"}\n', encoding="utf-8")
+    path.write_text('{"text": "今天"}\n\n{"text": "好"}\n' + long + '{"text"\n' + long, encoding="utf-8")
     for batch_size in (1, 8):
         outcome = cli("run", bundle, "--input", path, "--batch-size", batch_size)
-        assert f"{path}:4: the text has 42 tokens" in outcome.error
-        assert len(outcome.out.splitlines()) == 2
+        assert f"{path}:4: 42 tokens, the model takes 32; --truncate cuts (2 such texts)" in outcome.error
+        assert outcome.out == ""
+    # what is read but once is answered as far as it goes
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    outcome = cli("run", bundle)
+    assert "<standard input>:4: the text has 42 tokens" in outcome.error
+    assert len(outcome.out.splitlines()) == 2

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from roformer_edge.cli.output import print_json
-from roformer_edge.cli.texts import read_inputs, read_questions
+from roformer_edge.cli.texts import read_questions
 from roformer_edge.errors import TextError
 from roformer_edge.tasks import get_task
 from tests.tiny_checkpoint import write_lines
@@ -42,7 +42,6 @@ def asked(*texts: str, **options: object) -> argparse.Namespace:
 
 
 def test_arguments_are_the_texts_and_stand_nowhere():
-    assert list(read_inputs(asked("一", "二"))) == ["一", "二"]
     placed = list(read_questions(asked("一", "二"), get_task("fill-mask")))
     assert [(one.where, one.inputs) for one in placed] == [("", {"text": "一"}), ("", {"text": "二"})]
 
@@ -50,9 +49,9 @@ def test_arguments_are_the_texts_and_stand_nowhere():
 def test_bytes_of_another_locale_are_utf8_or_refused():
     # as Python hands on what is not of the locale's encoding
     escaped = "天".encode().decode("ascii", "surrogateescape")
-    assert list(read_inputs(asked(escaped))) == ["天"]
+    assert [one.inputs for one in read_questions(asked(escaped), get_task("fill-mask"))] == [{"text": "天"}]
     with pytest.raises(TextError, match="an argument is not UTF-8 at character 1; pass the text in a file"):
-        list(read_inputs(asked("a\udcff")))
+        list(read_questions(asked("a\udcff"), get_task("fill-mask")))
 
 
 def test_lines_are_read_with_the_keys_of_the_task(tmp_path):
@@ -67,10 +66,10 @@ def test_standard_input_is_one_line_at_a_time(monkeypatch):
     reading, writing = os.pipe()
     with open(reading, "rb") as read, open(writing, "wb", buffering=0) as write:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(read))
-        texts = read_inputs(asked())
+        questions = read_questions(asked(), get_task("fill-mask"))
         for text in ("一", "二"):  # each is there before the next is written
             write.write(json.dumps({"text": text}).encode() + b"\n")
-            assert next(texts) == text
+            assert next(questions).inputs == {"text": text}
 
 
 def test_only_a_person_is_told_what_to_type(monkeypatch, capsys):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from tests.cli.conftest import leftovers
 from tests.tiny_checkpoint import LABELS, TEXTS, write_lines
@@ -87,3 +90,72 @@ def test_validate_puts_several_bundles_side_by_side_and_is_a_gate_for_each(cli, 
     inside = cli(*asked, "--report", tmp_path / "tflite" / "report")
     assert inside.code == 1
     assert "a folder outside of the bundle" in inside.err
+
+
+def altered(checkpoint, folder, *, tensors=(), **files):
+    """A copy of a checkpoint with more tensors, and more keys in its files of settings."""
+    shutil.copytree(checkpoint, folder)
+    for name, keys in files.items():
+        path = folder / f"{name}.json"
+        values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        path.write_text(json.dumps({**values, **keys}), encoding="utf-8")
+    if tensors:
+        arrays = load_file(folder / "model.safetensors")
+        save_file(arrays | {name: np.zeros((2, 2), np.float32) for name in tensors}, folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "typed"),
+    [
+        ({"tensors": ["lstm.weight", "extra.weight"]}, "--ignore-weights 'extra.*' --ignore-weights 'lstm.*'"),
+        ({"tokenizer_config": {"tokenizer_class": "AlbertTokenizer"}}, "--tokenizer slow"),
+    ],
+)
+def test_what_an_error_advises_is_an_option_here_too(cli, checkpoint, data, tmp_path, changes, typed):
+    source = altered(checkpoint, tmp_path / "source", **changes)
+    words = typed.replace("'", "").split()
+    assert cli("deploy", source, "--out", tmp_path / "bundle", *words).code == 0
+    validate = ("validate", tmp_path / "bundle", "--reference", source, "--data", data)
+    assert typed in cli(*validate).error
+    outcome = cli(*validate, *words)
+    assert outcome.code == 0, outcome.err
+    memory = next(line for line in outcome.out.splitlines() if line.startswith("Peak memory"))
+    assert memory.count("MB") == 2, "another process opens the reference in the same way"
+
+
+def test_what_of_the_reference_is_not_used_is_said(cli, checkpoint, bundle, data, tmp_path):
+    source = altered(checkpoint, tmp_path / "source", config={"foo": 1}, tokenizer_config={"bar": 2})
+    outcome = cli("validate", bundle, "--reference", source, "--data", data)
+    assert outcome.code == 0
+    assert "note: config.json: unknown keys without effect: foo" in outcome.err
+    assert "note: tokenizer_config.json: keys that are not known here have no effect: 'bar'" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--max-length", "2"), "--max-length must be a whole number of at least 3"),
+        (("--max-length", "3"), "tokens, the model takes 3; --truncate cuts"),
+        (("--tokenizer", "none"), "unknown tokenizer mode 'none'"),
+        (("--pooling", "mean"), "--pooling must be left out where no features are extracted"),
+        (("--ignore-weights", "none.*"), "--ignore-weights must be a pattern of names"),
+    ],
+)
+def test_how_the_reference_is_read_is_checked(cli, checkpoint, bundle, data, words, says):
+    assert says in cli("validate", bundle, "--reference", checkpoint, "--data", data, *words).error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--max-length", "8"),
+        ("--tokenizer", "slow"),
+        ("--pooling", "mean"),
+        ("--ignore-weights", "x"),
+        ("--revision", "v1"),
+    ],
+)
+def test_how_a_bundle_is_read_cannot_be_chosen(cli, bundle, data, words):
+    validate = ("validate", bundle, "--reference", bundle, "--data", data)
+    assert f"{words[0]} must be left out for a bundle" in cli(*validate, *words).error

@@ -7,12 +7,14 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from roformer_edge.cli.main import main
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import OptionError
+from roformer_edge.runtime.loading import load
 from tests.conftest import ROOT
 from tests.tiny_checkpoint import TEXTS, write_checkpoint, write_lines
 
@@ -44,6 +46,8 @@ def test_the_documented_recipe_and_commands(checkpoint: Path, tmp_path: Path, mo
     "options",
     [
         DeployOptions(recipe="fp32"),
+        DeployOptions(recipe="fp16"),
+        DeployOptions(recipe="int4"),
         DeployOptions(recipe="int8-embeddings"),
         DeployOptions(recipe="int8-dynamic", preset="arm", keep_float=("layer.1.ffn.*",)),
         DeployOptions(recipe="int8-dynamic", calibration=Path("texts.jsonl")),
@@ -76,3 +80,26 @@ def test_what_a_file_says_is_overruled_by_options_and_refused_where_nothing_come
         Path("mine.json").write_text(json.dumps({"name": "mine", **told}))
         with pytest.raises(OptionError, match=f"{[*told][1]} must be left out, because it changes nothing in the reci"):
             deploy_checkpoint(checkpoint, "two", DeployOptions(recipe="mine.json"))
+
+
+def test_a_bundle_says_which_engine_its_schemes_need(checkpoint: Path, tmp_path: Path) -> None:
+    rules = [{"pattern": "embeddings.word", "scheme": "int4-rows"}, {"pattern": "layer.0.*", "scheme": "int8-dynamic"}]
+    mixed = tmp_path / "mixed.json"
+    mixed.write_text(json.dumps({"name": "mixed", "rules": rules}))
+    needed = {"fp16": "1.18", "int8-dynamic": "1.18", "int4": "1.22", str(mixed): "1.22"}
+    for recipe, version in needed.items():
+        made = deploy_checkpoint(checkpoint, tmp_path / "bundle", DeployOptions(recipe=recipe, overwrite=True))
+        assert made.manifest.minimum_runtime == {"onnxruntime": version}
+    with pytest.raises(OptionError, match=r"left out, because the recipe int4 needs onnxruntime 1\.22, found 'onnxru"):
+        deploy_checkpoint(checkpoint, tmp_path / "old", DeployOptions(recipe="int4", runtime="onnxruntime-1.18"))
+    old = DeployOptions(recipe="fp16", runtime="onnxruntime-1.18")
+    assert deploy_checkpoint(checkpoint, tmp_path / "old", old).manifest.minimum_runtime == {"onnxruntime": "1.18"}
+
+
+def test_a_text_has_the_same_answer_in_4_bits_in_any_company(checkpoint: Path, tmp_path: Path) -> None:
+    made = deploy_checkpoint(checkpoint, tmp_path / "bundle", DeployOptions(recipe="int4"))
+    assert made.manifest.batching == "equal_lengths"
+    with load(made.bundle, self_test=True) as pipeline:
+        alone = [pipeline.logits([text])[0] for text in TEXTS]
+        np.testing.assert_array_equal(pipeline.logits(TEXTS), alone)
+        np.testing.assert_array_equal(pipeline.logits(TEXTS[::-1] * 2)[: len(TEXTS)], alone[::-1])

@@ -73,7 +73,9 @@ def test_a_bundle_without_weights_or_of_another_recipe_or_task_is_refused(checkp
     with pytest.raises(UnsupportedModelError, match=r"is a bundle for text-classification .* must be for fill-mask"):
         open_source(bundle, "fill-mask").__enter__()
     bare = deploy_checkpoint(checkpoint, tmp_path / "fp32", DeployOptions(recipe="fp32")).bundle
-    with pytest.raises(UnsupportedModelError, match=r"holds a graph and not the weights .* \(roformer-edge export\)"):
+    with pytest.raises(
+        UnsupportedModelError, match=r"holds a graph and not the weights .* \(recipe='fp32', keep_weights=True\)"
+    ):
         open_source(bare).__enter__()
 
 

@@ -46,7 +46,7 @@ def test_a_targets_own_choices_make_a_bundle_that_answers(name, checkpoint, tmp_
         ("android-npu", {"recipe": "fp16"}, "and not float16 for the target"),
         ("android-npu", {"lengths": ()}, "one or several numbers of tokens"),
         ("edgetpu", {"lengths": (32, 64)}, "one number of tokens for the target edgetpu"),
-        ("server", {"recipe": "int4"}, "and not int4-dynamic"),
+        ("server", {"recipe": "int4"}, "and not int4-dynamic, int4-rows"),
     ],
 )
 def test_what_a_target_cannot_compute_is_refused(name, asked, found) -> None:

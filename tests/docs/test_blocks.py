@@ -126,6 +126,7 @@ def deploy_every_task(folder: Path) -> None:
     for place, task in RUNTIME_BUNDLES.items():
         (folder / place).parent.mkdir(exist_ok=True)
         bundle_of(task, folder / "made" / task, "fp32").rename(folder / place)
+    bundle_of("text-generation", folder / "made" / "sim", "fp32", prefix_lm=True).rename(folder / "dist" / "sim")
 
 
 def link_trained(folder: Path) -> None:

@@ -22,7 +22,7 @@ from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.runtime.inference import encode_within, padded_feeds
 from roformer_edge.tasks import get_task
-from roformer_edge.validate.data.inputs import read_texts
+from roformer_edge.validate.data.lines import read_lines
 from tests.conftest import ROOT
 from tests.onnx_export import export_onnx, float_graph
 
@@ -77,7 +77,7 @@ def test_padded_calibration_batches_do_no_harm(checkpoint, dataset):
     with open_source(checkpoint, TASK.name) as model:
 
         def batches(file: str, count: int) -> Iterator[dict[str, np.ndarray]]:
-            texts = islice(read_texts(dataset / file), count)
+            texts = (line.string("text") for line in islice(read_lines(dataset / file), count))
             limit = model.config.max_position_embeddings
             rows = sorted(
                 (encode_within(model.tokenizer, text, None, limit) for text in texts), key=lambda r: len(r.ids)
@@ -105,7 +105,7 @@ def test_padded_calibration_batches_do_no_harm(checkpoint, dataset):
 @pytest.mark.parametrize(("recipe", "tolerance"), [("fp32", 1e-4), ("int8-dynamic", 1e-2)])
 def test_optimum_gets_the_same_answers(checkpoint, dataset, oracle_python, tmp_path, recipe, tolerance):
     bundle = deploy_checkpoint(checkpoint, tmp_path / "bundle", DeployOptions(recipe=recipe)).bundle
-    texts = list(islice(read_texts(dataset / "test.jsonl"), 100))
+    texts = [line.string("text") for line in islice(read_lines(dataset / "test.jsonl"), 100)]
     command = [oracle_python, Path(__file__).with_name("optimum_answers.py"), bundle, checkpoint]
     done = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=True)
     theirs = json.loads(done.stdout)

@@ -95,7 +95,7 @@ def test_operators_that_call_themselves_older_than_they_are_are_found_out(
     bundle = deploy(tmp_path / "bundle", NEW, "int8-dynamic")
     error = ask(old_tflite_python, bundle, texts[:1])["error"]
     assert error.startswith("SelfTestError: ")
-    assert error.endswith("(--runtime tflite-2.14)")
+    assert error.endswith("(DeployOptions(runtime='tflite-2.14'))")
     # even where the manifest says that this engine will do, whoever asks is told
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["minimum_runtime"] = FORMATS["tflite"].runtimes[OLD]

@@ -141,7 +141,7 @@ def test_an_engine_that_refuses_the_bundle_is_told_of_in_a_sentence(demo, monkey
         BackendError,
         match=r"tflite-runtime 2\.14\.0 cannot load the model: Didn't find op .*; tflite-runtime 2\.14\.0 is none of "
         r"the engines that the bundle was made for: install ai-edge-litert 1\.4 or newer, or deploy for this "
-        r"engine \(--runtime tflite-2\.14\)",
+        r"engine \(DeployOptions\(runtime='tflite-2\.14'\)\)",
     ):
         load(demo["int8"])
 

@@ -64,7 +64,7 @@ def run_apart(module: str, name: str, first: int, seconds: float) -> Tally:
         process = context.Process(target=_serve, args=(module, name, seed, theirs), daemon=True)
         process.start()
         theirs.close()
-        patience = 4 * PATIENCE  # what is made once is made first
+        patience = 20 * PATIENCE  # libraries are imported first, and what is spoilt is made
         try:
             while time.monotonic() < end:
                 if not ours.poll(patience):

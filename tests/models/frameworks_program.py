@@ -130,6 +130,7 @@ class Framework:
             "stopped": np.asarray(stopped).tolist(),
             "seeds": [bool(np.array_equal(drawn[0], other)) for other in drawn[1:]],
             "both limits": refusal(lambda: model.generate(**rows, max_new_tokens=1, max_length=9)),
+            "prefix": refusal(lambda: type(model)(model.config.replace(prefix_lm=True))),
         }
 
 

@@ -48,7 +48,7 @@ def test_digests_of_recipes_are_pinned() -> None:
     assert {name: recipe.digest[:16] for name, recipe in RECIPES.items()} == {
         "fp32": "bb903ca8cf6e7f3f",
         "fp16": "9a4c3a4c169582cd",
-        "int4": "9823b8c3ce861840",
+        "int4": "55ba93795cf52bbd",
         "int8-embeddings": "0b8f767a96d656f2",
         "int8-dynamic": "601a6b06a26b2233",
         "int8-static": "c3eb6797dd439832",

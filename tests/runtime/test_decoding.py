@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from roformer_edge.errors import BackendError
-from roformer_edge.runtime.decoding import CachedRows
+from roformer_edge.runtime.decoding import CachedRows, WholeRows
 from tests.runtime.tiny_tasks import TOKENIZER, Real, real
 
 TEXTS = ("今天天气好", "灯", "把客厅的灯打开")
@@ -31,9 +31,10 @@ def wanted(writer: Real, ids: list[int]) -> np.ndarray:
     return writer.torch(ids).logits[0, -1].numpy()
 
 
-def test_each_step_is_what_the_whole_text_gives(writer: Real) -> None:
+@pytest.mark.parametrize("kind", [CachedRows, WholeRows])
+def test_each_step_is_what_the_whole_text_gives(writer: Real, kind: type) -> None:
     texts = rows()
-    cached = CachedRows(writer.pipeline.model, texts)
+    cached = kind(writer.pipeline.model, texts)
     written = [list(row.ids) for row in texts]
     for step in range(4):
         assert cached.logits.shape[0] == len(texts)
@@ -44,15 +45,44 @@ def test_each_step_is_what_the_whole_text_gives(writer: Real) -> None:
         written = [[*ids, token] for ids, token in zip(written, tokens, strict=True)]
 
 
-def test_rows_that_are_kept_go_on_as_if_they_had_been_alone(writer: Real) -> None:
+@pytest.mark.parametrize("kind", [CachedRows, WholeRows])
+def test_rows_that_are_kept_go_on_as_if_they_had_been_alone(writer: Real, kind: type) -> None:
     texts = rows()
-    cached = CachedRows(writer.pipeline.model, texts)
+    cached = kind(writer.pipeline.model, texts)
     cached.add([7, 8, 9])
     cached.keep([2, 0])
     np.testing.assert_allclose(cached.logits[0], wanted(writer, [*texts[2].ids, 9]), atol=1e-4)
     cached.add([10, 11])
     np.testing.assert_allclose(cached.logits[0], wanted(writer, [*texts[2].ids, 9, 10]), atol=1e-4)
     np.testing.assert_allclose(cached.logits[1], wanted(writer, [*texts[0].ids, 7, 11]), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [CachedRows, WholeRows])
+@pytest.mark.parametrize("most", [None, 1, 2])
+def test_a_row_that_is_named_twice_goes_on_as_two(
+    writer: Real, monkeypatch: pytest.MonkeyPatch, kind: type, most: int | None
+) -> None:
+    model = writer.pipeline.model
+    monkeypatch.setattr(model, "most_rows", most)
+    heights, run = [], model.session.run
+
+    def counting(feeds: dict[str, np.ndarray], *more: object) -> dict[str, np.ndarray]:
+        heights.append(len(feeds["input_ids"]))
+        return run(feeds, *more)
+
+    monkeypatch.setattr(model.session, "run", counting)
+    texts = rows()
+    growing = kind(model, texts)
+    growing.keep([1, 1, 0, 2, 2])
+    growing.add([7, 8, 9, 10, 11])
+    written = [[*texts[1].ids, 7], [*texts[1].ids, 8], [*texts[0].ids, 9], [*texts[2].ids, 10], [*texts[2].ids, 11]]
+    for logits, ids in zip(growing.logits, written, strict=True):
+        np.testing.assert_allclose(logits, wanted(writer, ids), atol=1e-4)
+    growing.keep([4, 0])
+    growing.add([12, 13])
+    np.testing.assert_allclose(growing.logits[0], wanted(writer, [*written[4], 12]), atol=1e-4)
+    np.testing.assert_allclose(growing.logits[1], wanted(writer, [*written[0], 13]), atol=1e-4)
+    assert max(heights) == (most or 5)
 
 
 def test_only_new_tokens_are_computed(writer: Real, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,9 @@ def test_the_sample_of_the_card_is_answered(bundles: dict[str, Path], task: str)
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_bundle_of_any_task_can_be_measured(bundles: dict[str, Path], task: str) -> None:
-    options = BenchOptions(lengths=(8,), batch_sizes=(1, 2), threads=1, runs=2, cold_starts=task == "multiple-choice")
+    options = BenchOptions(
+        lengths=(8,), batch_sizes=(1, 2), threads=1, runs=2, cold_starts=int(task == "multiple-choice")
+    )
     report = bench_bundle(bundles[task], options)
     assert [(point.length, point.batch_size) for point in report.points] == [(8, 1), (8, 2)]
     assert (report.cold_start is not None) == (task == "multiple-choice")

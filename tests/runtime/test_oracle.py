@@ -9,9 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+import roformer_edge
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.formats import FORMATS
+from roformer_edge.models.torch import heads
 from roformer_edge.tasks import TASKS
-from tests.runtime.tiny_tasks import TOKENIZER, Real, real
+from tests.runtime.tiny_tasks import TOKENIZER, Real, config, real
 
 pytestmark = pytest.mark.oracle
 
@@ -98,3 +104,65 @@ def test_answers(models, expected) -> None:
 
 def test_the_tasks_that_are_left_have_no_pipeline_there_or_another_prompt() -> None:
     assert TASKS.keys() - ASKED.keys() == {"multiple-choice", "text-generation"}
+
+
+PROMPTS = ("今天天气", "把灯", "我关灯，他开灯。", "")
+BEAMS: list[dict[str, Any]] = [
+    {"num_beams": 1},
+    {"num_beams": 1, "no_repeat_ngram_size": 2},
+    {"num_beams": 2},
+    {"num_beams": 4, "num_return_sequences": 4},
+    {"num_beams": 3, "length_penalty": -1.0, "num_return_sequences": 2},
+    {"num_beams": 3, "length_penalty": 2.0, "early_stopping": "never", "num_return_sequences": 3},
+    {"num_beams": 3, "early_stopping": True, "num_return_sequences": 3},
+    {"num_beams": 5, "no_repeat_ngram_size": 2, "repetition_penalty": 1.3, "num_return_sequences": 5},
+]
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Save a causal model that likes to end."""
+    folder = tmp_path_factory.mktemp("beams") / "checkpoint"
+    torch.manual_seed(7)
+    model = heads.RoFormerForCausalLM(config(is_decoder=True))
+    for name, parameter in model.named_parameters():
+        torch.nn.init.normal_(parameter, mean=float("LayerNorm.weight" in name), std=0.3)
+    with torch.no_grad():
+        model.get_parameter("cls.predictions.bias")[TOKENIZER.sep_token_id] += 3.5
+    model.save_pretrained(folder)
+    TOKENIZER.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("stops", [["[SEP]"], ["[SEP]", "，", "好"], []], ids=["one", "several", "none"])
+def test_generation(writer: Path, tmp_path: Path, oracle_python: Path, stops: list[str]) -> None:
+    """Sequences, their order and their scores are those of ``generate``, in both formats."""
+    ends = [int(index) for index in TOKENIZER.convert_tokens_to_ids(stops)]
+    asked = [
+        ([*TOKENIZER.encode_text(prompt).ids][:-1], {"max_new_tokens": 12, **options, "eos_token_id": ends or None})
+        for options in BEAMS
+        for prompt in PROMPTS
+    ]
+    script = Path(__file__).with_name("oracle_generation.py")
+    command = [oracle_python, script, writer]
+    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    expected = iter(json.loads(done.stdout))
+    answers = [[next(expected) for _ in PROMPTS] for _ in BEAMS]
+    lengths = {len(cut(ids, ends)) for found in answers for one in found for ids in one["ids"]}
+    assert len(lengths) > (4 if stops else 0)
+    for name in FORMATS:
+        made = deploy_checkpoint(writer, tmp_path / name, DeployOptions(recipe="fp32", format=name)).bundle
+        with roformer_edge.load(made) as write:
+            for options, wanted in zip(BEAMS, answers, strict=True):
+                count = options.get("num_return_sequences", 1)
+                call = {"max_new_tokens": 12, **options, "num_return_sequences": count, "stop_token_ids": ends}
+                for found, one in zip(write(list(PROMPTS), **call), wanted, strict=True):
+                    assert [list(answer.ids) for answer in found] == [cut(ids, ends) for ids in one["ids"]]
+                    if one["scores"] is not None:
+                        assert [answer.score for answer in found] == pytest.approx(one["scores"], abs=1e-4)
+
+
+def cut(ids: list[int], ends: list[int]) -> list[int]:
+    """Leave out what ends a sequence, and what fills it up after that."""
+    return ids[: next((place for place, index in enumerate(ids) if index in ends), 12)]

@@ -96,6 +96,29 @@ def test_repeated_characters(vocab_path: Path, mode: str):
         assert growth(reading(tokenizer, pattern, "")) < BOUND, pattern
 
 
+@pytest.mark.parametrize("mode", CLASSES)
+def test_long_pairs_cut_short(vocab_path: Path, mode: str):
+    """What overflows of two texts are the windows of one times those of the other: nobody asked for them."""
+    tokenizer = CLASSES[mode](vocab_path)
+    for truncation in (True, "only_first", "longest_first"):
+
+        def cut(length: int, truncation: object = truncation) -> None:
+            second = "好" if truncation == "only_first" else "好 " * length
+            row = tokenizer("今天" * length, second, truncation=truncation, max_length=8).encodings[0]
+            assert len(row) == 8
+
+        assert growth(cut) < BOUND, truncation
+
+
+@pytest.mark.parametrize("mode", CLASSES)
+def test_back_to_text(vocab_path: Path, mode: str):
+    tokenizer = CLASSES[mode](vocab_path)
+    for pattern in ("[MASK]", "今天", "a", "a ", "##", "\ufffd"):
+        # what is read first is not what is measured
+        ids = {size: tokenizer.encode_text(pattern * size).ids for size in (10, SHORT, TIMES * SHORT)}
+        assert growth(lambda size, ids=ids: (tokenizer.decode(ids[size]), tokenizer.decode(ids[size], True))) < BOUND
+
+
 def test_many_added_tokens(vocab_path: Path):
     for kind, special in product(CLASSES.values(), (True, False)):
 

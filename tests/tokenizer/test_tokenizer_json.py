@@ -279,7 +279,7 @@ BYTES = {"type": "BPE", "vocab": {chr(0x100 + at): at for at in range(261)}, "me
         ),
         (
             {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a"}, "behavior": "Removed", "invert": False}},
-            "pre_tokenizer Split: pattern is of the wrong kind",
+            "tokenizer.json: the pre_tokenizer Split cuts by a regular expression",
         ),
         ({"normalizer": {"type": "NFKC"}}, "the normalizer 'NFKC' is not one whose ids can be given exactly"),
         ({"normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}}, "the normalizer 'Replace'"),

@@ -15,12 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.quantize.outliers import Smoothing
-from roformer_edge.quantize.recipe import FLOAT
+from roformer_edge.quantize.recipe import FLOAT, SCHEMES
 
 V = TypeVar("V")
 FloatArray = NDArray[np.float32]
 # weight [out, in] and bias [out] of a linear layer; RoFormerV2 has no biases
 Linear = tuple[FloatArray, FloatArray | None]
+
+
+# what a position sees -> in words. Unless it is all, keys and values of earlier runs are of use, and are kept.
+ALL, EARLIER, PREFIX = "all", "earlier", "prefix"
+SEEN = {
+    ALL: "every token",
+    EARLIER: "itself and what comes before it",
+    PREFIX: "every token with a sum of token types, up to that token, that is no larger than its own: a prompt of "
+    "zeros is seen in both directions, and each of the ones that follow sees the prompt, those before it and itself",
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +105,7 @@ class Product:
 
     def smoothed(self, smoothing: Smoothing | None) -> Product:
         """Return the same product with its outlier channels treated, as far as its scheme quantises its input."""
-        if smoothing is None or self.scheme == FLOAT:
+        if smoothing is None or not SCHEMES[self.scheme].rounds_input:
             return self
         split = smoothing.split
         return replace(
@@ -202,10 +212,11 @@ class Emitter(Protocol[V]):
     def add(self, x: V, y: V, name: str) -> V:
         """Add two values of one shape."""
 
-    def mask(self, *, causal: bool) -> V:
+    def mask(self, seen: str) -> V:
         """Make what is added to the scores: 0 where a position may look, a very negative number elsewhere.
 
-        Padding is never looked at; where ``causal`` is set, neither is what comes after a position.
+        Args:
+            seen: A key of ``SEEN``. Padding is never looked at.
         """
 
     def attention(self, x: V, mask: V, attention: Attention, *, first: V | None = None, cache: int | None = None) -> V:

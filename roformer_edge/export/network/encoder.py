@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roformer_edge.export.network.emitter import Emitter, V
+from roformer_edge.export.network.emitter import ALL, EARLIER, PREFIX, Emitter, V
 from roformer_edge.export.network.weights import Weights
 
 
@@ -12,10 +12,11 @@ def every_position(emitter: Emitter[V], weights: Weights, *, causal: bool = Fals
     Args:
         emitter: The format.
         weights: The model.
-        causal: Whether a position sees only those before it and itself. Keys and values of earlier runs are then of
-            use, and are kept.
+        causal: Whether a position sees only those before it and itself, and in a prefix language model the whole
+            prompt. Keys and values of earlier runs are then of use, and are kept.
     """
-    x, mask = _embeddings(emitter, weights), emitter.mask(causal=causal)
+    seen = ALL if not causal else PREFIX if weights.config.prefix_lm else EARLIER
+    x, mask = _embeddings(emitter, weights), emitter.mask(seen)
     for index in range(weights.config.num_hidden_layers):
         x = _layer(emitter, weights, x, mask, index, cache=index if causal else None)
     return x
@@ -27,7 +28,7 @@ def first_position(emitter: Emitter[V], weights: Weights) -> V:
     The last layer makes keys and values of all positions, but the query, the attention and the feed-forward of the
     first alone: it is exact, and of that layer's products only 2 in 12 remain.
     """
-    x, mask = _embeddings(emitter, weights), emitter.mask(causal=False)
+    x, mask = _embeddings(emitter, weights), emitter.mask(ALL)
     last = weights.config.num_hidden_layers - 1
     for index in range(last):
         x = _layer(emitter, weights, x, mask, index)

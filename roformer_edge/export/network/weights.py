@@ -13,7 +13,7 @@ from roformer_edge.checkpoint.rotary_table import rotary_table
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
 from roformer_edge.quantize.outliers import Smoothing
-from roformer_edge.quantize.recipe import FLOAT, Decision
+from roformer_edge.quantize.recipe import FLOAT, SCHEMES, Decision
 
 # a norm that one product alone reads -> that product's scope; the input's multipliers are then folded into the norm
 _ONLY_READERS = {"embeddings.norm": "embeddings.project", "head.norm": "head.decoder"}
@@ -50,10 +50,10 @@ class Weights:
     def shares_table(self) -> bool:
         """Whether the head of a language model multiplies by the word embeddings as they are stored.
 
-        They must be tied in the model, and both be floats or both integers.
+        They must be tied in the model, and stored alike.
         """
-        floats = {self.scheme(scope) == FLOAT for scope in ("embeddings.word", "head.decoder")}
-        return self.config.tie_word_embeddings and len(floats) == 1
+        stored = {SCHEMES[self.scheme(scope)].stored for scope in ("embeddings.word", "head.decoder")}
+        return self.config.tie_word_embeddings and len(stored) == 1
 
     def word_table(self) -> Table:
         """Prepare the word embeddings."""
@@ -163,7 +163,7 @@ class Weights:
             scope in _ONLY_READERS.values()
             and smoothing is not None
             and not len(smoothing.split)
-            and self.scheme(scope) != FLOAT
+            and SCHEMES[self.scheme(scope)].rounds_input
             and not self.config.is_v2
         )
 

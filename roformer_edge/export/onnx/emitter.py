@@ -13,7 +13,7 @@ from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.errors import ExportError, UnknownNameError, advice
 from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.network.border import Border
-from roformer_edge.export.network.emitter import Attention, Norm, Product, Table
+from roformer_edge.export.network.emitter import ALL, EARLIER, Attention, Norm, Product, Table
 from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.graph import CONTRIB, Graph, GraphBuilder
@@ -100,18 +100,15 @@ class OnnxEmitter:
     def add(self, x: str, y: str, name: str) -> str:
         return self._graph.node("Add", name, [x, y])
 
-    def mask(self, *, causal: bool) -> str:
+    def mask(self, seen: str) -> str:
         """Make ``[rows, 1, 1 or sequence, all tokens]``: 0, or the lowest float where not to look."""
         graph = self._graph
         keep = graph.node("Cast", "mask", [self._inputs["attention_mask"]], to=9)
         keep = graph.node("Unsqueeze", "mask", [keep, graph.ints(1, 2)])
-        if causal:
+        if seen != ALL:
             self._border.go_on()
-            columns, rows = self._places()
-            seen = graph.node(
-                "LessOrEqual", "mask", [columns, graph.node("Unsqueeze", "mask.rows", [rows, graph.ints(1)])]
-            )
-            keep = graph.node("And", "mask", [keep, seen])
+            looked = self._earlier() if seen == EARLIER else self._prefix()
+            keep = graph.node("And", "mask", [keep, looked])
         zero, low = graph.scalar("kept", 0, np.float32), graph.scalar("masked", _MASKED, np.float32)
         return graph.node("Where", "mask", [keep, zero, low])
 
@@ -225,8 +222,29 @@ class OnnxEmitter:
         length = graph.node("Squeeze", "positions", [length, graph.ints(0)])
         return graph.node("Range", "positions", [graph.scalar("first", 0), length, graph.scalar("step", 1)])
 
-    def _places(self) -> tuple[str, str]:
-        """Make the numbers of all tokens, those of earlier runs among them, and of the new ones at their end."""
+    def _earlier(self) -> str:
+        """Make ``[sequence, all tokens]``: true where a token is not after the one that looks."""
+        graph = self._graph
+        _, columns, rows = self._places()
+        rows = graph.node("Unsqueeze", "mask.rows", [rows, graph.ints(1)])
+        return graph.node("LessOrEqual", "mask", [columns, rows])
+
+    def _prefix(self) -> str:
+        """Make ``[rows, 1, sequence, all tokens]``: true where the sum of types is no larger than at what looks."""
+        graph = self._graph
+        past, _, _ = self._places()
+        types = graph.node("Cast", "mask.types", [self._inputs["token_type_ids"]], to=7)
+        sums = graph.node("CumSum", "mask.types", [types, graph.scalar("second", 1)])
+        # tokens of earlier runs are before all of these
+        past = graph.node("Unsqueeze", "mask.past", [past, graph.ints(0)])
+        pads = graph.node("Concat", "mask.past", [graph.ints(0), past, graph.ints(0, 0)], axis=0)
+        columns = graph.node("Pad", "mask.columns", [sums, pads])
+        columns = graph.node("Unsqueeze", "mask.columns", [columns, graph.ints(1, 2)])
+        rows = graph.node("Unsqueeze", "mask.rows", [sums, graph.ints(1, 3)])
+        return graph.node("LessOrEqual", "mask", [columns, rows])
+
+    def _places(self) -> tuple[str, str, str]:
+        """Make the number of earlier tokens, the numbers of all, and those of the new ones at their end."""
         graph = self._graph
         total = graph.node("Shape", "places.total", ["attention_mask"], start=1, end=2)
         total = graph.node("Squeeze", "places.total", [total, graph.ints(0)])
@@ -234,7 +252,7 @@ class OnnxEmitter:
         length = graph.node("Squeeze", "places.new", [length, graph.ints(0)])
         past, one = graph.node("Sub", "places.past", [total, length]), graph.scalar("step", 1)
         everything = graph.node("Range", "places.total", [graph.scalar("first", 0), total, one])
-        return everything, graph.node("Range", "places.new", [past, total, one])
+        return past, everything, graph.node("Range", "places.new", [past, total, one])
 
     def _keep(self, k: str, v: str, cache: int, attention: Attention) -> tuple[str, str]:
         """Put keys and values of earlier tokens before the new ones."""

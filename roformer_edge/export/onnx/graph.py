@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import ml_dtypes
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
@@ -23,6 +24,9 @@ CONTRIB = "com.microsoft"
 CONTRIB_VERSION = 1
 # what opset 20 came with
 IR_VERSION = 9
+
+# numpy knows neither this type nor, therefore, an engine the arrays of it
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 # below this size a tensor is written into the model even when the large ones are handed over separately
 _INLINE_BYTES = 1024
@@ -58,7 +62,7 @@ class Graph:
 
     def to_bytes(self) -> bytes:
         """Serialise the whole model as one ``ModelProto``, weights included (at most 2 GiB)."""
-        return self._model([numpy_helper.from_array(array, name) for name, array in self.tensors.items()])
+        return self._model([_inline(name, array) for name, array in self.tensors.items()])
 
     def open(self, marks: Sequence[str] = ()) -> Run:
         """Make it ready to run; see ``Artifact.open``."""
@@ -78,8 +82,8 @@ class Graph:
         proxies: list[onnx.TensorProto] = []
         apart: dict[str, np.ndarray] = {}
         for name, array in self.tensors.items():
-            if array.nbytes <= _INLINE_BYTES:
-                proxies.append(numpy_helper.from_array(array, name))
+            if array.nbytes <= _INLINE_BYTES or array.dtype == BFLOAT16:
+                proxies.append(_inline(name, array))
                 continue
             proxy = onnx.TensorProto(
                 name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype)
@@ -179,6 +183,12 @@ class GraphBuilder:
             tensors=self.tensors,
             marks={mark: self._outputs.get(tensor, tensor) for mark, tensor in self.marks.items()},
         )
+
+
+def _inline(name: str, array: np.ndarray) -> onnx.TensorProto:
+    if array.dtype == BFLOAT16:  # older versions of onnx do not know it as a type of arrays
+        return helper.make_tensor(name, onnx.TensorProto.BFLOAT16, array.shape, array.tobytes(), raw=True)
+    return numpy_helper.from_array(array, name)
 
 
 def _value_info(spec: TensorSpec) -> onnx.ValueInfoProto:

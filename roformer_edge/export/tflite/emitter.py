@@ -14,7 +14,7 @@ import numpy as np
 from roformer_edge.config import LAPLACE_DEVIATION, LAPLACE_MEAN, RoFormerConfig
 from roformer_edge.export.artifact import output_mark
 from roformer_edge.export.network.border import Border
-from roformer_edge.export.network.emitter import Attention, FloatArray, Linear, Norm, Product, Table
+from roformer_edge.export.network.emitter import ALL, PREFIX, Attention, FloatArray, Linear, Norm, Product, Table
 from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, INT32, Graph, Tensor
 from roformer_edge.export.tflite.linear import emit_linear, emit_table
 from roformer_edge.export.tflite.operators import binary, reshape, transpose
@@ -88,19 +88,22 @@ class TFLiteEmitter:
     def add(self, x: Tensor, y: Tensor, name: str) -> Tensor:
         return self._binary("ADD", name, x, y)
 
-    def mask(self, *, causal: bool) -> Tensor:
+    def mask(self, seen: str) -> Tensor:
         """Make ``[1 or sequence, all tokens]``: 0, or ``MASKED`` where not to look."""
         graph, length = self._graph, self._length
-        if causal and length == DYNAMIC_AXIS:
+        if seen != ALL and length == DYNAMIC_AXIS:
             self._border.go_on()
         keep = graph.op("CAST", "mask", [self._ids("attention_mask")], (length,))
         keep = self._reshape(keep, "mask", 1, length)
-        if causal:
+        if seen != ALL:
             # counted from the end, which the new tokens and all have in common
-            rows = self._reshape(self._count("input_ids", reverse=True), "mask.rows", length, 1)
-            columns = self._reshape(self._count("attention_mask", reverse=True), "mask.columns", 1, length)
-            seen = graph.op("LESS_EQUAL", "mask", [rows, columns], (length, length), dtype="bool")
-            keep = self._binary("MUL", "mask.seen", graph.op("CAST", "mask.seen", [seen], seen.shape), keep)
+            rows, columns = self._count("input_ids", reverse=True), self._count("attention_mask", reverse=True)
+            if seen == PREFIX:
+                rows, columns = self._types_to_come(rows, columns)
+            rows = self._reshape(rows, "mask.rows", length, 1)
+            columns = self._reshape(columns, "mask.columns", 1, length)
+            looked = graph.op("LESS_EQUAL", "mask", [rows, columns], (length, length), dtype="bool")
+            keep = self._binary("MUL", "mask.seen", graph.op("CAST", "mask.seen", [looked], looked.shape), keep)
         return self._binary("MUL", "mask", self._binary("SUB", "mask", keep, graph.scalar(1)), graph.scalar(-MASKED))
 
     def attention(
@@ -242,6 +245,29 @@ class TFLiteEmitter:
     def _rotate(self, even: Tensor, odd: Tensor, attention: Attention) -> Tensor:
         cosines, sines = self._rotary("cos", attention.cosines), self._rotary("sin", attention.sines)
         return rotate(self._graph, attention, (even, odd), cosines, sines)
+
+    def _types_to_come(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum the token types after each of the new tokens and, for the mask of a prefix language model, after all.
+
+        Where more types are to come, the sum up to there is smaller. Tokens of earlier runs are before all of these.
+
+        Args:
+            rows: The numbers of the new tokens, counted from the end.
+            columns: Those of all tokens.
+        """
+        graph, name = self._graph, "mask.types"
+        types = self._ids("token_type_ids")
+        inputs = [types, graph.scalar(0, "int32")]
+        sums = graph.op("CUMSUM", name, inputs, types.shape, dtype="int32", exclusive=True, reverse=True)
+        if self._length != DYNAMIC_AXIS:
+            return sums, sums
+        # the place of a token among the new ones, after a first one for all that came before
+        last = graph.op("REDUCE_MAX", name, [rows, graph.ints(0)], (1,), dtype="int32", keepDims=True)
+        places = self._binary("ADD", name, self._binary("SUB", name, last, columns), graph.scalar(1, "int32"))
+        places = self._binary("MAXIMUM", name, places, graph.scalar(0, "int32"))
+        most = graph.constant("mask/most", np.array([np.iinfo(np.int32).max], np.int32))
+        known = graph.op("CONCATENATION", name, [most, sums], sums.shape, dtype="int32", axis=0)
+        return sums, graph.op("GATHER", name, [known, places], places.shape, dtype="int32", axis=0)
 
     def _rotary(self, name: str, table: FloatArray) -> Tensor:
         """Look up every position's row of a table, ``[sequence, 1, half]``."""

@@ -24,9 +24,12 @@ from numpy.typing import NDArray
 from roformer_edge.errors import ExportError
 from roformer_edge.export.network.emitter import Outliers, Product, Table
 from roformer_edge.export.tflite.flatbuffer import Constant, Graph, Quantization, Tensor, plain
-from roformer_edge.quantize.affine import Grid, quantize_weight
+from roformer_edge.export.tflite.operators import binary, reshape
+from roformer_edge.quantize.affine import Grid, QuantizedTensor, quantize_weight
+from roformer_edge.quantize.blocks import ZERO_POINT, BlockTensor, quantize_blocks
+from roformer_edge.quantize.half import half_precision
 from roformer_edge.quantize.outliers import kept_errors
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, ROWS, STATIC
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, INT4_ROWS, ROWS, STATIC
 
 # The oldest version of each operator that computes what is written here.
 _FLOAT_PRODUCT = 1
@@ -38,6 +41,9 @@ _ROW_SCALES_LOOKUP = 4
 _DEQUANTIZE_INT8 = 2
 _DEQUANTIZE_HALF = 3
 _GATHER_INT8 = 2
+
+# numbers of a row of a table that share a scale where they have 4 bits, at least
+_SMALLEST_BLOCK = 64
 
 # what the inputs and outputs of static products become
 _SIGNED = Grid(dtype="int8", symmetric=False)
@@ -120,11 +126,47 @@ def _with_errors(graph: Graph, ids: Tensor, x: Tensor, table: Table) -> Tensor:
     name, directions = f"{table.scope}.errors", table.directions
 
     def make() -> Constant:
-        return plain(f"{name}/weight", kept_errors(table.rows, quantize_weight(table.rows, 0), directions))
+        if table.scheme == INT4_ROWS:
+            block = table.rows.shape[1] if table.shared else _block_of(table.rows.shape[1])
+            stored: BlockTensor | QuantizedTensor = quantize_blocks(table.rows, block, positive=True)
+        else:
+            stored = quantize_weight(table.rows, 0)
+        return plain(f"{name}/weight", kept_errors(table.rows, stored, directions))
 
     errors = _look_up(graph, ids, graph.constant(f"{name}/weight", make), name, _FLOAT_LOOKUP)
     errors = _multiply(graph, name, errors, graph.constant(f"{name}/directions", np.ascontiguousarray(directions.T)))
     return graph.op("ADD", name, [x, errors], x.shape)
+
+
+def _int4_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
+    """Look up rows of 4 bits whose scale is 1 as far as the engine knows, and the scales of their blocks.
+
+    A scale of the engine's own takes 12 bytes, and there would be as many of them as blocks.
+    """
+    name, width = table.scope, table.rows.shape[1]
+    if table.shared:  # what a product multiplies by has one scale a row
+        rows = graph.constant(f"{name}/weight", lambda: _int4_weight(f"{name}/weight", table.rows))
+        return _with_errors(graph, ids, _look_up(graph, ids, rows, name, _ROW_SCALES_LOOKUP), table)
+    block, length = _block_of(width), ids.shape[0]
+
+    def make() -> Constant:
+        blocks = _int4_blocks(f"{name}/weight", table.rows, block)
+        graph.constants.get(f"{name}/weight_scale", lambda: plain(f"{name}/weight_scale", blocks.scale))
+        return _int4_constant(f"{name}/weight", blocks, _UNIT)
+
+    rows = graph.constant(f"{name}/weight", make)
+    scales = graph.constant(f"{name}/weight_scale")
+    picked = _look_up(graph, ids, rows, name, _ROW_SCALES_LOOKUP)
+    picked = reshape(graph, picked, name, length, width // block, block)
+    scale = _look_up(graph, ids, scales, f"{name}.scale", _FLOAT_LOOKUP)
+    scale = reshape(graph, scale, f"{name}.scale", length, width // block, 1)
+    x = reshape(graph, binary(graph, "MUL", name, picked, scale), name, length, width)
+    return _with_errors(graph, ids, x, table)
+
+
+def _block_of(width: int) -> int:
+    """Choose how many numbers of a row share a scale: few, and so that rows are whole blocks."""
+    return next((block for block in range(_SMALLEST_BLOCK, width, 2) if width % block == 0), width)
 
 
 def _unit_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
@@ -167,12 +209,8 @@ def _dynamic(graph: Graph, x: Tensor, product: Product) -> Tensor:
 
 
 def _int4_dynamic(graph: Graph, x: Tensor, product: Product) -> Tensor:
-    if product.weight.shape[1] % 2:
-        raise ExportError(
-            f"{product.scope}: TFLite stores 4-bit weights in pairs, and this product reads an odd number of "
-            f"channels, {product.weight.shape[1]}; leave it in int8 with a rule of the recipe"
-        )
-    weight = graph.constant(f"{product.name}/weight", lambda: _int4_rows(f"{product.name}/weight", product.weight))
+    name = _weight_name(product)
+    weight = graph.constant(name, lambda: _int4_weight(name, product.weight))
     return _hybrid(graph, x, weight, product, _ROW_SCALES_PRODUCT)
 
 
@@ -236,15 +274,10 @@ def _weight_name(product: Product) -> str:
 
 
 def _half(graph: Graph, name: str, weight: NDArray[np.float32]) -> Tensor:
-    def make() -> Constant:
-        with np.errstate(over="ignore"):
-            narrow = weight.astype(np.float16)
-        if not np.isfinite(narrow).all():
-            largest = float(np.abs(weight).max())
-            raise ExportError(f"{name}: {largest:.3g} is more than 16-bit floating point holds; choose another scheme")
-        return Constant(name=name, array=narrow, shape=weight.shape, dtype="float16")
-
-    return graph.constant(name, make)
+    return graph.constant(
+        name,
+        lambda: Constant(name=name, array=half_precision(weight, name), shape=weight.shape, dtype="float16"),
+    )
 
 
 def _integer_rows(name: str, weight: NDArray[np.float32]) -> Constant:
@@ -253,12 +286,26 @@ def _integer_rows(name: str, weight: NDArray[np.float32]) -> Constant:
     return Constant(name=name, array=rows.values, shape=weight.shape, dtype="int8", quantization=scales)
 
 
-def _int4_rows(name: str, weight: NDArray[np.float32]) -> Constant:
-    rows = quantize_weight(weight, 0, bits=4)
-    nibbles = rows.values.reshape(-1).view(np.uint8) & 0x0F
-    packed = nibbles[0::2] | nibbles[1::2] << 4
-    scales = Quantization(scale=rows.scale, axis=0)
-    return Constant(name=name, array=packed, shape=weight.shape, dtype="int4", quantization=scales)
+def _int4_weight(name: str, weight: NDArray[np.float32]) -> Constant:
+    """Quantise to 4 bits, with a scale for every row."""
+    rows = _int4_blocks(name, weight, weight.shape[1])
+    return _int4_constant(name, rows, Quantization(scale=rows.scale[:, 0], axis=0))
+
+
+def _int4_blocks(name: str, weight: NDArray[np.float32], block: int) -> BlockTensor:
+    if block % 2:
+        raise ExportError(
+            f"{name}: TFLite stores 4-bit numbers in pairs, and rows of an odd width, {block}, have none for the last; "
+            "leave it in int8 with a rule of the recipe"
+        )
+    return quantize_blocks(weight, block, positive=True)
+
+
+def _int4_constant(name: str, blocks: BlockTensor, quantization: Quantization) -> Constant:
+    # from a zero point of 8 to signed integers
+    packed = blocks.packed.reshape(-1) ^ np.uint8(ZERO_POINT | ZERO_POINT << 4)
+    shape = (len(blocks.packed), blocks.width)
+    return Constant(name=name, array=packed, shape=shape, dtype="int4", quantization=quantization)
 
 
 def _unit_scale(graph: Graph, name: str, weight: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
@@ -297,6 +344,6 @@ _LINEARS: Mapping[str, Mapping[str, _Linear]] = {
 }
 RUNTIMES = tuple(_LINEARS)
 _TABLES: Mapping[str, Mapping[str, _Table]] = {
-    "litert-2": {FLOAT: _float_rows, HALF: _half_rows, ROWS: _int8_rows},
+    "litert-2": {FLOAT: _float_rows, HALF: _half_rows, ROWS: _int8_rows, INT4_ROWS: _int4_rows},
     "tflite-2.14": {FLOAT: _float_rows, HALF: _widened_rows, ROWS: _unit_rows},
 }

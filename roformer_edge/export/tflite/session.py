@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from roformer_edge.runtime.backends.litert import LiteRTSession
 from roformer_edge.runtime.session import SessionOptions
 from roformer_edge.signatures import alternatives, choose
 from roformer_edge.tasks import Task
+from roformer_edge.temporary import scratch_folder
 
 
 class ModelSession:
@@ -31,9 +30,9 @@ class ModelSession:
     """
 
     def __init__(self, pieces: Iterable[bytes | memoryview], task: Task, threads: int | None = None) -> None:
-        folder = tempfile.mkdtemp(prefix="roformer-edge-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        path = Path(folder) / "model.tflite"
+        stack = ExitStack()
+        path = stack.enter_context(scratch_folder()) / "model.tflite"
+        weakref.finalize(self, stack.close)
         with path.open("wb") as file:
             file.writelines(pieces)
         # the engine maps the file: its weights are not in memory twice

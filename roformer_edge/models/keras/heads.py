@@ -17,6 +17,7 @@ from keras import ops
 
 from roformer_edge.checkpoint.names import DECODER_WEIGHT, check_language_model
 from roformer_edge.config import RoFormerConfig
+from roformer_edge.errors import UnsupportedModelError
 from roformer_edge.models.keras import losses
 from roformer_edge.models.keras.attention import LayerNorm, Linear, NamedLayer, Tensor, VariableRegistry
 from roformer_edge.models.keras.encoder import ACTIVATIONS
@@ -109,6 +110,11 @@ class TFRoFormerForCausalLM(GenerationMixin, _LanguageModel):
 
     def add_head(self, config: RoFormerConfig) -> None:
         super().add_head(config)
+        if config.prefix_lm:
+            raise UnsupportedModelError(
+                "TFRoFormerForCausalLM has no mask of a prefix language model (prefix_lm, RoFormer-sim); use "
+                "RoFormerForCausalLM"
+            )
         if not config.is_decoder:
             warnings.warn("TFRoFormerForCausalLM sees the future unless its config has is_decoder=True", stacklevel=3)
 

@@ -251,13 +251,15 @@ class RoFormerModel(RoFormerPreTrainedModel):
         output_attentions = flag(output_attentions, self.config.output_attentions)
         if self.linear and (output_attentions or past_key_values):
             raise ValueError("linear attention has neither attention weights nor a cache of keys and values")
+        if self.linear and self.config.is_decoder and self.config.prefix_lm:
+            raise ValueError("linear attention sees all tokens or those before, and the config has prefix_lm=True")
         states = self.embeddings(input_ids, token_type_ids, inputs_embeds)
         if self.config.has_projection:
             states = self.embeddings_project(states)
         past = past_key_values[0][0].shape[2] if past_key_values else 0
         shared = LayerInputs(
             rotation=self.encoder.embed_positions(past, states.shape[1]),
-            mask=self._self_mask(attention_mask, states, past),
+            mask=self._self_mask(attention_mask, token_type_ids, states, past),
             encoder_states=self._checked_source(encoder_hidden_states),
             encoder_mask=self._encoder_mask(encoder_attention_mask, states.dtype),
             want_weights=output_attentions,
@@ -275,8 +277,11 @@ class RoFormerModel(RoFormerPreTrainedModel):
         )
         return answer(output, return_dict, self.config)
 
-    def _self_mask(self, mask: Tensor | None, states: Tensor, past: int) -> Tensor | None:
-        """Make the additive mask of the self-attention: padding, and in a decoder the future."""
+    def _self_mask(self, mask: Tensor | None, types: Tensor | None, states: Tensor, past: int) -> Tensor | None:
+        """Make the additive mask of the self-attention: padding, and in a decoder the future.
+
+        A prefix language model has none of its prompt: see :func:`prefix_mask`.
+        """
         batch, new = states.shape[:2]
         total = past + new
         if mask is not None and (mask.shape[0] != batch or mask.shape[-1] != total or mask.dim() not in (2, 3)):
@@ -286,7 +291,11 @@ class RoFormerModel(RoFormerPreTrainedModel):
         if self.linear:
             return _padding_only(mask, states.dtype)
         if self.config.is_decoder and (mask is None or mask.dim() == 2):
-            causal = torch.ones(1, new, total, dtype=states.dtype, device=states.device).tril(past)
+            if self.config.prefix_lm:
+                absent = torch.zeros(states.shape[:2], dtype=torch.long, device=states.device)
+                causal = prefix_mask(absent if types is None else types, past).to(states.dtype)
+            else:
+                causal = torch.ones(1, new, total, dtype=states.dtype, device=states.device).tril(past)
             mask = causal if mask is None else causal * mask[:, None]
         return None if mask is None else additive_mask(mask, states.dtype)
 
@@ -311,6 +320,21 @@ class RoFormerModel(RoFormerPreTrainedModel):
         wanted = self.config.use_cache if use_cache is None else use_cache
         recomputed = self.encoder.gradient_checkpointing and self.training
         return wanted and self.config.is_decoder and not (recomputed or self.linear)
+
+
+def prefix_mask(types: Tensor, past: int) -> Tensor:
+    """Make the mask of a prefix language model (UniLM): bool ``[B, S, past + S]``, true where to look.
+
+    Every token of a type other than 0 begins something new, which is seen from there on. So tokens of type 0 at the
+    start, the prompt, see each other in both directions, and those of type 1 see the prompt and what was before them.
+
+    Args:
+        types: int ``[B, S]``, of the new tokens.
+        past: The number of tokens before them, which all of them see.
+    """
+    begun = types.cumsum(dim=1)
+    seen = begun[:, None, :] <= begun[:, :, None]
+    return torch.cat((torch.ones_like(seen[:, :, :1]).expand(-1, -1, past), seen), dim=2)
 
 
 def _padding_only(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.stopping import new_tokens, stop_tokens
-from roformer_edge.sampling import Sampling
+from roformer_edge.sampling import Sampling, repeating
 
 
 def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -31,6 +31,10 @@ def next_tokens(sampling: Sampling, logits: Tensor, ids: Tensor, generator: torc
         int64 ``[B]``.
     """
     logits = penalise(logits, ids, sampling.repetition_penalty)
+    if sampling.no_repeat_ngram_size:
+        logits = logits.clone()
+        for row, held in zip(logits, ids.tolist(), strict=True):
+            row[torch.from_numpy(repeating(held, sampling.no_repeat_ngram_size))] = -torch.inf
     if not sampling.do_sample:
         return logits.argmax(dim=-1)
     logits = keep_top_p(keep_top_k(logits / sampling.temperature, sampling.top_k), sampling.top_p)
@@ -94,7 +98,8 @@ class GenerationMixin:
         Args:
             input_ids: int ``[B, S]``; shorter rows padded on the left.
             attention_mask: ``[B, S]`` with 0 for padding; absent: all ones.
-            token_type_ids: ``[B, S]``; new tokens get the type of the last one. Absent: zeros.
+            token_type_ids: ``[B, S]``; new tokens get the type of the last one, or 1 in a prefix language model.
+                Absent: zeros.
             encoder_hidden_states: ``[B, N, H]`` for a model with cross-attention.
             encoder_attention_mask: ``[B, N]``.
             max_new_tokens: How many tokens to add at most; 20 where ``max_length`` is not given either.
@@ -149,7 +154,8 @@ class GenerationMixin:
             tokens = next_tokens(sampling, output.logits[:, -1].float(), ids, generator).masked_fill(finished, pad)
             ids = torch.cat((ids, tokens[:, None]), dim=1)
             mask = torch.cat((mask, torch.ones_like(mask[:, :1])), dim=1)
-            types = torch.cat((types, types[:, -1:]), dim=1)
+            last = types[:, -1:]
+            types = torch.cat((types, torch.ones_like(last) if self.config.prefix_lm else last), dim=1)
             finished |= torch.isin(tokens, stops)
             if finished.all():
                 break

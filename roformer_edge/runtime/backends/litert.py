@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError, advice
 from roformer_edge.processors import usable_cores
-from roformer_edge.runtime.backends.outside_data import refuse_outside_tflite
+from roformer_edge.runtime.backends.tflite_check import check_tflite
 from roformer_edge.runtime.delegates import (
     BUILTIN,
     CPU,
@@ -38,7 +38,8 @@ from roformer_edge.signatures import DEFAULT, PAST, POSITIONS, PRESENT, Signatur
 ENGINES = {
     "ai_edge_litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
-    "tensorflow": ("tensorflow.lite", "tensorflow"),
+    # not tensorflow.lite, which is a package without the names that tf.lite shows
+    "tensorflow": ("tensorflow.lite.python.interpreter", "tensorflow"),
 }
 # engines whose XNNPACK packs all weights again whenever a length changes
 _SLOW_TO_RESIZE = ("tflite-runtime",)
@@ -82,7 +83,7 @@ class LiteRTSession:
         self._lock = Lock()
         self._package = package
         self._name = f"{package} {version}"
-        refuse_outside_tflite(model, f"{self._name} cannot load the model")
+        check_tflite(model, f"{self._name} cannot load the model")
         self._threads = options.threads or usable_cores()
         self._mapped = None if isinstance(model, bytes) else MappedFile(Path(model))
         self._settled = False

@@ -1,13 +1,12 @@
-"""Find out whether a model file has parts in other files, which an engine would open wherever their paths lead.
+"""Find out whether an ONNX model has parts in other files, which an engine would open wherever their paths lead.
 
-Both formats allow that. A bundle has every byte in files that its manifest lists, so such a model is refused before an
-engine sees it. Only the few fields that lead to tensors are looked at; weights are stepped over.
+A bundle has every byte in files that its manifest lists, so such a model is refused before an engine sees it. Only the
+few fields that lead to tensors and operators are looked at; weights are stepped over.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import IO
@@ -26,53 +25,36 @@ _MESSAGES: dict[str, dict[int, str]] = {
     "tensor": {},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_OPERATOR = 4  # of a node
+# what a provider compiled before, in a file that an attribute names
+_CONTEXT = b"EPContext"
 # the deepest nesting that protobuf's own readers follow
 _DEEPEST = 100
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _WIDEST_VARINT = 63
-# of a TFLite model's table: version, operator_codes, subgraphs, description, buffers, metadata_buffer, metadata,
-# signature_defs; behind them come external_buffer_groups, and whatever is invented next
-_FIELDS_OF_TFLITE = 8
 _WINDOW = 4096
 
 
 def refuse_outside_onnx(model: str | Path | bytes, complaint: str) -> None:
-    """Make sure that all tensors of an ONNX model lie in it, those of subgraphs, functions and attributes too.
+    """Make sure that an ONNX model needs no other file: for tensors, wherever they are, or for what a node stands for.
 
     Args:
         model: The path of the file, or its bytes.
         complaint: The beginning of the message where it is no model.
 
     Raises:
-        BundleIntegrityError: One lies elsewhere.
+        BundleIntegrityError: Something lies elsewhere.
         BackendError: The file cannot be read, or is no ONNX model.
     """
-    _look(model, _check_onnx, f"{complaint}: it is damaged, or no ONNX model")
-
-
-def refuse_outside_tflite(model: str | Path | bytes, complaint: str) -> None:
-    """Make sure that all buffers of a TFLite model lie in it.
-
-    Args:
-        model: The path of the file, or its bytes.
-        complaint: The beginning of the message where it is no model.
-
-    Raises:
-        BundleIntegrityError: Some lie elsewhere.
-        BackendError: The file cannot be read, or is no TFLite model.
-    """
-    _look(model, _check_tflite, f"{complaint}: it is damaged, or no TFLite model")
-
-
-def _look(model: str | Path | bytes, check: Callable[[_Source], None], damaged: str) -> None:
     try:
         # read, not mapped: a mapping of a file that is shortened meanwhile would end the process
         with closing(io.BytesIO(model) if isinstance(model, bytes) else Path(model).open("rb", buffering=0)) as stream:
-            check(_Source(stream))
+            source = _Source(stream)
+            _check_message(source, "model", 0, source.size, 0)
     except OSError as error:
         raise BackendError(f"cannot read {model!s:.200}: {error.strerror or error}") from None
     except _MalformedError:
-        raise BackendError(damaged) from None
+        raise BackendError(f"{complaint}: it is damaged, or no ONNX model") from None
 
 
 class _MalformedError(Exception):
@@ -100,12 +82,12 @@ class _Source:
                 raise _MalformedError
         return self._window[at]
 
-    def number(self, place: int, width: int) -> int:
-        """Return an unsigned little-endian number of so many bytes."""
-        return sum(self[place + step] << (8 * step) for step in range(width))
-
     def varint(self, place: int) -> tuple[int, int]:
         """Return a number of protobuf and the place behind it."""
+        at = place - self._start
+        # most are one byte of what has been read; a model has thousands of them
+        if 0 <= at < len(self._window) and self._window[at] < 0x80:
+            return self._window[at], place + 1
         value = shift = 0
         while True:
             byte = self[place]
@@ -115,10 +97,6 @@ class _Source:
                 return value, place
             if shift > _WIDEST_VARINT:
                 raise _MalformedError
-
-
-def _check_onnx(source: _Source) -> None:
-    _check_message(source, "model", 0, source.size, 0)
 
 
 def _check_message(source: _Source, kind: str, place: int, end: int, depth: int) -> None:
@@ -133,14 +111,17 @@ def _check_message(source: _Source, kind: str, place: int, end: int, depth: int)
         if wire == _LENGTH:
             length, place = source.varint(place)
             if kind == "tensor" and field == _EXTERNAL_DATA:
-                _refuse("a tensor's data")
+                _refuse("data of a tensor")
+            named = kind == "node" and field == _OPERATOR and length == len(_CONTEXT)
+            if named and bytes(source[place + step] for step in range(length)) == _CONTEXT:
+                _refuse("what a provider compiled")
             if field in inside:
                 _check_message(source, inside[field], place, place + length, depth + 1)
             place += length
         elif wire == _VARINT:
             value, place = source.varint(place)
             if kind == "tensor" and field == _DATA_LOCATION and value:
-                _refuse("a tensor's data")
+                _refuse("data of a tensor")
         elif wire in (_EIGHT_BYTES, _FOUR_BYTES):
             place += 8 if wire == _EIGHT_BYTES else 4
         else:
@@ -150,18 +131,8 @@ def _check_message(source: _Source, kind: str, place: int, end: int, depth: int)
         raise _MalformedError
 
 
-def _check_tflite(source: _Source) -> None:
-    table = source.number(0, 4)
-    # the way from a table to the list of its fields is signed, and the list comes before or after
-    back = source.number(table, 4)
-    fields = (table - back) % (1 << 32)
-    for place in range(fields + 4 + 2 * _FIELDS_OF_TFLITE, fields + source.number(fields, 2), 2):
-        if source.number(place, 2):
-            _refuse("buffers")
-
-
 def _refuse(what: str) -> None:
     raise BundleIntegrityError(
-        f"the model file says that {what} lie in another file, and a bundle reads nothing that its manifest does not "
+        f"the model file says that {what} lies in another file, and a bundle reads nothing that its manifest does not "
         "list: make the model anew with everything in it"
     )

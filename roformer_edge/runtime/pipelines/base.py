@@ -145,7 +145,7 @@ class Pipeline(ABC):
 
         def read(value: object, where: str) -> OffsetEncoding:
             encoding = self._model.encode(value, truncation=truncation, where=where)
-            if max(encoding.type_ids, default=0) >= self._types:
+            if self._types < 2 and any(encoding.type_ids):
                 raise TextError(f"{where} is a pair, and the model was made for single texts (type_vocab_size 1)")
             return encoding
 
@@ -167,6 +167,8 @@ class Pipeline(ABC):
             TextError: What is asked came in several arguments.
             OptionError: Not a whole number of at least 1.
         """
+        if not positional and named is None:
+            return None
         if len(positional) + (named is not None) > 1 or any(isinstance(value, (str, list)) for value in positional):
             raise TextError(
                 f"what is asked is one argument, {self.form}, or a list or an iterator of such, and top_k another; "
@@ -214,6 +216,16 @@ def check_count(name: str, value: object) -> None:
     """
     if not isinstance(value, int) or value < 1:
         raise OptionError(name, value)
+
+
+def check_shared(name: str, value: object) -> None:
+    """Refuse what is no number of tokens that windows may share.
+
+    Raises:
+        OptionError: The name, what was found and what is allowed.
+    """
+    if not isinstance(value, int) or value < 0:
+        raise OptionError(name, value, "a whole number of at least 0")
 
 
 def known_token(token_id: int | None, name: str, task: str) -> int:

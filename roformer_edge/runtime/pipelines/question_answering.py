@@ -9,10 +9,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.errors import OptionError, TextError, TextTooLongError
+from roformer_edge.errors import TextError, TextTooLongError
 from roformer_edge.runtime.inference import Outputs
-from roformer_edge.runtime.pipelines.base import Pipeline, check_count
+from roformer_edge.runtime.pipelines.base import Pipeline, check_count, check_shared
 from roformer_edge.runtime.texts import check_text, split_fields
+from roformer_edge.runtime.windows import SHARED_TOKENS, Window, cut_windows, room_for
 from roformer_edge.scores import largest, softmax
 
 # (question, context), or a mapping with these keys
@@ -40,19 +41,9 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class _Window:
-    """A row of the graph: the question and a part of the context, whose tokens begin at ``first``."""
-
-    ids: Sequence[int]
-    type_ids: Sequence[int]
-    first: int
-    offsets: Sequence[tuple[int, int]]
-
-
-@dataclass(frozen=True)
 class _Asked:
     context: str
-    windows: Sequence[_Window]
+    windows: Sequence[Window]
 
 
 class QuestionAnswerer(Pipeline):
@@ -70,7 +61,7 @@ class QuestionAnswerer(Pipeline):
         top_k: None = None,
         *,
         max_answer_length: int = 30,
-        doc_stride: int = 128,
+        doc_stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
     ) -> Answer: ...
     @overload
@@ -80,7 +71,7 @@ class QuestionAnswerer(Pipeline):
         top_k: int,
         *,
         max_answer_length: int = 30,
-        doc_stride: int = 128,
+        doc_stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
     ) -> list[Answer]: ...
     @overload
@@ -90,7 +81,7 @@ class QuestionAnswerer(Pipeline):
         top_k: None = None,
         *,
         max_answer_length: int = 30,
-        doc_stride: int = 128,
+        doc_stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
     ) -> list[Answer]: ...
     @overload
@@ -100,7 +91,7 @@ class QuestionAnswerer(Pipeline):
         top_k: int,
         *,
         max_answer_length: int = 30,
-        doc_stride: int = 128,
+        doc_stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
     ) -> list[list[Answer]]: ...
     @overload
@@ -110,7 +101,7 @@ class QuestionAnswerer(Pipeline):
         top_k: None = None,
         *,
         max_answer_length: int = 30,
-        doc_stride: int = 128,
+        doc_stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
     ) -> Iterator[Answer]: ...
     @overload
@@ -120,16 +111,16 @@ class QuestionAnswerer(Pipeline):
         top_k: int,
         *,
         max_answer_length: int = 30,
-        doc_stride: int = 128,
+        doc_stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
     ) -> Iterator[list[Answer]]: ...
     @overload
     def __call__(
-        self, *, question: str, context: str, max_answer_length: int = 30, doc_stride: int = 128
+        self, *, question: str, context: str, max_answer_length: int = 30, doc_stride: int = SHARED_TOKENS
     ) -> Answer: ...
     @overload
     def __call__(
-        self, *, question: str, context: str, top_k: int, max_answer_length: int = 30, doc_stride: int = 128
+        self, *, question: str, context: str, top_k: int, max_answer_length: int = 30, doc_stride: int = SHARED_TOKENS
     ) -> list[Answer]: ...
 
     def __call__(
@@ -140,7 +131,7 @@ class QuestionAnswerer(Pipeline):
         question: str | None = None,
         context: str | None = None,
         max_answer_length: int = 30,
-        doc_stride: int = 128,
+        doc_stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
     ) -> Any:
         """Answer one question, or many.
@@ -172,8 +163,7 @@ class QuestionAnswerer(Pipeline):
         """
         top_k = self._top_k(more, top_k)
         check_count("max_answer_length", max_answer_length)
-        if not isinstance(doc_stride, int) or doc_stride < 0:
-            raise OptionError("doc_stride", doc_stride, "a whole number of at least 0")
+        check_shared("doc_stride", doc_stride)
         if question is not None or context is not None:
             if inputs is not None:
                 raise TextError("give the question and the context by name, or as one input, not both")
@@ -192,34 +182,18 @@ class QuestionAnswerer(Pipeline):
 
         return self._respond(inputs, read, respond, batch_size)
 
-    def _windows(self, question: str, context: str, doc_stride: int, where: str) -> list[_Window]:
+    def _windows(self, question: str, context: str, doc_stride: int, where: str) -> list[Window]:
         """Make rows ``[CLS] question [SEP] part of the context [SEP]``, for as many parts as it takes."""
         whole = self._model.tokenizer.encode_text(question, context)
-        ids, types, offsets, texts = whole.ids, whole.type_ids, whole.offsets, list(whole.sequence_ids)
-        count = texts.count(1)
-        if not count:
+        texts = list(whole.sequence_ids)
+        if 1 not in texts:
             raise TextError(f"the context of {where} has no tokens that could be an answer: {context!r:.60}")
-        first = texts.index(1)
-        last = first + count
-        room = self.max_length - (len(ids) - count)
-        if room < 1:
+        if room_for(whole, 1, self.max_length) < 1:
             raise TextTooLongError(
-                f"the question of {where} has {first} tokens, special tokens included, and the model takes "
+                f"the question of {where} has {texts.index(1)} tokens, special tokens included, and the model takes "
                 f"{self.max_length} at most, those of the context among them; shorten it"
             )
-        step = room - min(doc_stride, room // 2)
-        windows = []
-        for start in range(first, max(last - room, first) + step, step):
-            part = slice(start, min(start + room, last))
-            windows.append(
-                _Window(
-                    ids=[*ids[:first], *ids[part], *ids[last:]],
-                    type_ids=[*types[:first], *types[part], *types[last:]],
-                    first=first,
-                    offsets=offsets[part],
-                )
-            )
-        return windows
+        return cut_windows(whole, 1, self.max_length, doc_stride)
 
 
 def span_scores(starts: Scores, ends: Scores, longest: int) -> Scores:
@@ -251,7 +225,7 @@ def _best_answers(asked: _Asked, rows: Sequence[Outputs], count: int, longest: i
     return [Answer(text=asked.context[start:end], start=start, end=end, score=score) for (start, end), score in best]
 
 
-def _best_spans(window: _Window, outputs: Outputs, count: int, longest: int) -> dict[tuple[int, int], float]:
+def _best_spans(window: Window, outputs: Outputs, count: int, longest: int) -> dict[tuple[int, int], float]:
     """Find places in characters and scores of the best spans of one window, at most ``count``, best first."""
     starts, ends = (_probabilities(outputs[name], window) for name in ("start_logits", "end_logits"))
     width = min(longest, len(starts))
@@ -266,7 +240,7 @@ def _best_spans(window: _Window, outputs: Outputs, count: int, longest: int) -> 
     return found
 
 
-def _probabilities(logits: NDArray[np.float32], window: _Window) -> Scores:
+def _probabilities(logits: NDArray[np.float32], window: Window) -> Scores:
     """Compute the probability of every token of the context, among them and ``[CLS]``, which is left out."""
     context = logits[window.first : window.first + len(window.offsets)]
     return softmax(np.concatenate((logits[:1], context)).astype(np.float64))[1:]

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.crf import Crf
-from roformer_edge.errors import BackendError, UnknownNameError
+from roformer_edge.errors import BackendError, TextTooLongError, UnknownNameError
 from roformer_edge.runtime.inference import EncodingTokenizer, Limits, OffsetEncoding
-from roformer_edge.runtime.pipelines.base import Pipeline
+from roformer_edge.runtime.pipelines.base import Pipeline, check_shared
 from roformer_edge.runtime.session import Session
 from roformer_edge.runtime.texts import check_text
+from roformer_edge.runtime.windows import SHARED_TOKENS, Window, cut_windows, join_windows, room_for
 from roformer_edge.scores import softmax
 from roformer_edge.tagging import TagScheme
 
@@ -42,6 +43,15 @@ class Entity:
     start: int
     end: int
     text: str
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text, its tokens, and the rows of the graph that it is read in."""
+
+    text: str
+    encoding: OffsetEncoding
+    windows: Sequence[Window]
 
 
 @dataclass(frozen=True)
@@ -81,11 +91,23 @@ class TokenClassifier(Pipeline):
 
     @overload
     def __call__(
-        self, texts: str, *, aggregation: str = "simple", batch_size: int | None = None, truncation: bool = False
+        self,
+        texts: str,
+        *,
+        aggregation: str = "simple",
+        stride: int = SHARED_TOKENS,
+        batch_size: int | None = None,
+        truncation: bool = False,
     ) -> list[Entity]: ...
     @overload
     def __call__(
-        self, texts: list[str], *, aggregation: str = "simple", batch_size: int | None = None, truncation: bool = False
+        self,
+        texts: list[str],
+        *,
+        aggregation: str = "simple",
+        stride: int = SHARED_TOKENS,
+        batch_size: int | None = None,
+        truncation: bool = False,
     ) -> list[list[Entity]]: ...
     @overload
     def __call__(
@@ -93,6 +115,7 @@ class TokenClassifier(Pipeline):
         texts: Iterator[str],
         *,
         aggregation: str = "simple",
+        stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
         truncation: bool = False,
     ) -> Iterator[list[Entity]]: ...
@@ -102,6 +125,7 @@ class TokenClassifier(Pipeline):
         texts: str | Iterable[str],
         *,
         aggregation: str = "simple",
+        stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
@@ -115,13 +139,19 @@ class TokenClassifier(Pipeline):
         one, and labels without a letter (``PER``) are joined with equal neighbours. ``E-`` and ``S-`` end it. ``O`` is
         outside.
 
+        A text that is longer than the model takes is read in windows that overlap. The logits of a token are those of
+        the window in which it has most tokens beside it, and the labels are chosen, or the best sequence found, over
+        the whole text.
+
         Args:
             texts: A ``str``; a list (or other collection) of such; or an iterator.
             aggregation: ``"simple"``: every token has its own label. ``"first"``: a word that is cut into several
                 tokens (``##``) has the label of the first. ``"mean"``: it has the label with the highest mean
                 probability. ``"none"``: no entities, but one entry for each token, those labelled ``O`` included.
-            batch_size: The most texts that are computed at once; ``None`` for as many as change no answer.
-            truncation: Cut texts that are longer than the model allows, instead of refusing them.
+            stride: How many tokens neighbouring windows share; at most half of a window.
+            batch_size: The most windows that are computed at once, one a text where texts are short; ``None`` for as
+                many as change no answer.
+            truncation: Cut texts that are longer than the model allows, instead of reading them in windows.
 
         Returns:
             Entities in the order of the text; ``[CLS]`` and ``[SEP]`` are never among them. A list or a generator of
@@ -129,33 +159,47 @@ class TokenClassifier(Pipeline):
 
         Raises:
             TextError: Something is not a text, or holds NUL or a lone surrogate.
-            TextTooLongError: A text has more tokens than the model takes, and ``truncation`` is not set.
+            TextTooLongError: The model takes no more tokens than those around a text.
             UnknownNameError: No such aggregation.
-            OptionError: ``batch_size`` is not a whole number of at least 1.
+            OptionError: A number is out of range.
             BackendError: The engine failed.
         """
         if aggregation not in AGGREGATIONS:
             raise UnknownNameError("aggregation", aggregation, AGGREGATIONS)
 
-        def read(value: object, where: str) -> tuple[str, OffsetEncoding]:
-            return check_text(value, where), self._model.encode(value, truncation=truncation, where=where)
+        check_shared("stride", stride)
 
-        def respond(texts: Sequence[tuple[str, OffsetEncoding]], size: int) -> Iterator[list[Entity]]:
-            rows = self._model.run([encoding for _, encoding in texts], size)
-            return (
-                self._answer(text, encoding, row["logits"], aggregation)
-                for (text, encoding), row in zip(texts, rows, strict=True)
-            )
+        def read(value: object, where: str) -> _Text:
+            text = check_text(value, where)
+            if truncation:
+                encoding = self._model.encode(text, truncation=True, where=where)
+            else:
+                encoding = self._model.tokenizer.encode_text(text)
+            if len(encoding.ids) > self.max_length and room_for(encoding, 0, self.max_length) < 1:
+                raise TextTooLongError(
+                    f"{where} has {len(encoding.ids)} tokens, special tokens included, and the model takes "
+                    f"{self.max_length}, which is too few to read any text"
+                )
+            return _Text(text, encoding, cut_windows(encoding, 0, self.max_length, stride))
+
+        def respond(texts: Sequence[_Text], size: int) -> Iterator[list[Entity]]:
+            rows = iter(self._model.run([window for text in texts for window in text.windows], size))
+            for text in texts:
+                outputs = [next(rows)["logits"] for _ in text.windows]
+                self._check_width(outputs[0])
+                yield self._answer(text.text, text.encoding, join_windows(text.windows, outputs), aggregation)
 
         return self._respond(texts, read, respond, batch_size)
 
-    def _answer(
-        self, text: str, encoding: OffsetEncoding, logits: NDArray[np.float32], aggregation: str
-    ) -> list[Entity]:
+    def _check_width(self, logits: NDArray[np.float32]) -> None:
         if logits.shape[1:] != (len(self.labels),):
             raise BackendError(
                 f"the graph gave {logits.shape[1:]} logits for a token, and there are {len(self.labels)} labels"
             )
+
+    def _answer(
+        self, text: str, encoding: OffsetEncoding, logits: NDArray[np.float32], aggregation: str
+    ) -> list[Entity]:
         units = self._units(encoding, logits.astype(np.float64), aggregation)
         labels = [self.labels[unit.label] for unit in units]
         if aggregation == "none":

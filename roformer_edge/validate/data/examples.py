@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
-from roformer_edge.validate.data.inputs import Inputs, Problem
+from roformer_edge.validate.data.inputs import Inputs, PlacedInputs, Problem
 from roformer_edge.validate.data.lines import Line, read_lines
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ def _example(line: Line, measure: Measure[Any, Any]) -> Example:
     )
 
 
-def check_inputs(examples: Iterable[Example], find_problem: Callable[[Inputs], Problem | None]) -> None:
+def check_inputs(examples: Iterable[Example | PlacedInputs], find_problem: Callable[[Inputs], Problem | None]) -> None:
     """Refuse examples that a model could not take, before anything is computed.
 
     Args:
-        examples: The labelled examples.
+        examples: Labelled examples, or inputs alone.
         find_problem: Tells what is wrong with an input, such as more tokens than the model takes.
 
     Raises:

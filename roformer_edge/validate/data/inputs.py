@@ -9,6 +9,8 @@ from typing import Any
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import DatasetError, advice
+from roformer_edge.runtime.inference import OffsetEncoding
+from roformer_edge.runtime.windows import room_for
 from roformer_edge.tasks import Task, get_task, input_rows
 from roformer_edge.validate.data.fields import BY_NAME, INPUT_KEYS, FieldNames
 from roformer_edge.validate.data.lines import Line, Skip, listed, read_lines
@@ -93,7 +95,9 @@ def read_rows(
             yield row
 
 
-def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: TextRow, *, truncation: bool) -> Problem | None:
+def find_row_problem(
+    tokenizer: Any, config: RoFormerConfig, task: Task, row: TextRow, *, truncation: bool
+) -> Problem | None:
     """Find why a model could not take a row: too many tokens, or a pair where it was made for single texts."""
     text, pair = row
     encoding = tokenizer.encode_text(text, pair)
@@ -101,8 +105,15 @@ def find_row_problem(tokenizer: Any, config: RoFormerConfig, row: TextRow, *, tr
         return Problem(
             reason="a pair, and the model was made for single texts (type_vocab_size 1)", remedy="leave it out"
         )
-    tokens, limit = len(encoding.ids), config.max_position_embeddings
-    return too_long(tokens, limit) if tokens > limit and not truncation else None
+    return None if truncation else find_length_problem(encoding, task, config.max_position_embeddings)
+
+
+def find_length_problem(encoding: OffsetEncoding, task: Task, limit: int) -> Problem | None:
+    """Find whether a row has more tokens than the model takes, and is not read in windows."""
+    tokens = len(encoding.ids)
+    if tokens <= limit or (task.windowed is not None and room_for(encoding, task.windowed, limit) > 0):
+        return None
+    return too_long(tokens, limit)
 
 
 def too_long(tokens: int, limit: int) -> Problem:
@@ -111,15 +122,6 @@ def too_long(tokens: int, limit: int) -> Problem:
         reason=f"{tokens} tokens, the model takes {limit}",
         remedy=advice(python="truncation=True cuts", command="--truncate cuts"),
     )
-
-
-def read_texts(path: str | Path, fields: FieldNames = BY_NAME) -> Iterator[str]:
-    """Read the text of every line, one by one, whatever else there is.
-
-    Raises:
-        DatasetError: What :func:`read_inputs` refuses.
-    """
-    return (line.string("text") for line in read_lines(path, fields))
 
 
 def inputs_of(line: Line, task: Task) -> Inputs:
@@ -132,8 +134,11 @@ def inputs_of(line: Line, task: Task) -> Inputs:
         return {"text": join_words(line.strings(task.words))[0]}
     names = [*task.fields, *(name for name in task.optional if line.holds(name))]
     inputs = {name: line.strings(name) if name == "choices" else line.string(name) for name in names}
-    unread = sorted((line.values.keys() & INPUT_KEYS) - {line.key(name) for name in names})
-    if unread and not line.fields.given:
+    # whoever says where the inputs are has also said which are none
+    chosen = line.fields.given.keys() & {*task.fields, *task.optional}
+    empty = {key for key, value in line.values.items() if line.flat and value == ""}
+    unread = sorted((line.values.keys() & INPUT_KEYS) - {line.key(name) for name in names} - empty)
+    if unread and not chosen:
         verb = "looks like an input" if len(unread) == 1 else "look like inputs"
         raise line.error(
             f"{listed(unread)} {verb}, and {task.name} reads {', '.join((*task.fields, *task.optional))}; "

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from roformer_edge._extras import require
 from roformer_edge.errors import OptionError, OutputError, UnknownNameError
-from roformer_edge.temporary import TemporaryPath, write_file
+from roformer_edge.temporary import TemporaryPath, writable, write_file
 from roformer_edge.validate.render.json import overview_json, to_json
 from roformer_edge.validate.render.markdown import overview_markdown, to_markdown
 from roformer_edge.validate.render.overview import folder_of
@@ -38,19 +39,34 @@ class Renderer:
         file_name: The file that it is written to.
         render: Makes the content.
         overview: Makes what stands above the reports of several candidates.
+        marks: Texts that hardly stand in files of other forms, and at least one of them in every file of this form.
         needs: The package that this needs beside numpy.
     """
 
     file_name: str
     render: Callable[[Report], str]
     overview: Callable[[Sequence[Report]], str]
+    marks: tuple[str, ...]
     needs: str | None = None
 
 
 RENDERERS = {
-    "json": Renderer(file_name="report.json", render=to_json, overview=overview_json),
-    "markdown": Renderer(file_name="report.md", render=to_markdown, overview=overview_markdown),
-    "html": Renderer(file_name="report.html", render=_to_html, overview=_overview_html, needs="jinja2"),
+    "json": Renderer(
+        file_name="report.json", render=to_json, overview=overview_json, marks=('"reference": {\n  "name": ',)
+    ),
+    "markdown": Renderer(
+        file_name="report.md",
+        render=to_markdown,
+        overview=overview_markdown,
+        marks=("- made by roformer-edge ", "](candidate-1/report.md): "),
+    ),
+    "html": Renderer(
+        file_name="report.html",
+        render=_to_html,
+        overview=_overview_html,
+        marks=('<p class="eyebrow">Validation',),
+        needs="jinja2",
+    ),
 }
 
 
@@ -62,7 +78,7 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
 
     Raises:
         OptionError: The folder is the bundle's own, or lies in it.
-        OutputError: The folder cannot be written.
+        OutputError: The folder cannot be written, or has a file of a report's name that is none.
         MissingDependencyError: A form needs a package that is not installed.
         UnknownNameError: There is no such form.
     """
@@ -75,14 +91,14 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
         if package := RENDERERS[form].needs:
             require(package, f"to write {RENDERERS[form].file_name}")
         place = Path(folder) / RENDERERS[form].file_name
-        if place.is_dir():
-            raise OutputError(f"cannot write {place}: it is a folder")
+        _check_ours(place, place)
         with TemporaryPath(place) as temporary:
             write_file(temporary.path, (), place)
 
 
 def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tuple(RENDERERS)) -> list[Path]:
-    """Write the report in some forms, each to a temporary file that is then renamed; older reports are replaced.
+    """Write the report in some forms, each to a temporary file that is then renamed; older reports are replaced,
+    and nothing else.
 
     Args:
         report: What to write.
@@ -93,7 +109,8 @@ def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tupl
         The files, in the order of ``forms``.
 
     Raises:
-        OutputError: The folder cannot be written; no half-written file is left.
+        OutputError: The folder cannot be written, or has a file of a report's name that is none; no half-written file
+            is left.
         MissingDependencyError: A form needs a package that is not installed.
     """
     return _write(Path(folder), {row.file_name: row.render(report) for row in map(RENDERERS.__getitem__, forms)})
@@ -125,7 +142,24 @@ def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     with ExitStack() as stack:
         temporary = [stack.enter_context(TemporaryPath(path)) for path in contents]
         for place, (path, content) in zip(temporary, contents.items(), strict=True):
+            _check_ours(path, path)
             write_file(place.path, (content,), path)
-        for place in temporary:
-            place.publish()
+        for place, path in zip(temporary, contents, strict=True):
+            place.publish(partial(_check_ours, path))
     return list(contents)
+
+
+def _check_ours(path: Path, place: Path) -> None:
+    """Refuse to replace what is no report.
+
+    Args:
+        path: Where a report is to be.
+        place: Where what is there lies.
+    """
+    if place.exists() and not place.is_file():
+        raise OutputError(f"cannot write {path}: something that is no file is there")
+    marks = next(row.marks for row in RENDERERS.values() if row.file_name == path.name)
+    with writable(path):
+        content = place.read_bytes() if place.exists() else b""
+    if content and not any(mark.encode() in content for mark in marks):
+        raise OutputError(f"{path} is no report, so it will not be replaced; choose another folder for the report")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from roformer_edge.errors import ComparisonError
 from roformer_edge.tasks import Task, get_task, input_rows
 from roformer_edge.validate.data.examples import Example
-from roformer_edge.validate.data.inputs import Inputs, Problem, inputs_of, too_long
+from roformer_edge.validate.data.inputs import Inputs, Problem, find_length_problem, inputs_of
 from roformer_edge.validate.data.lines import Line
 from roformer_edge.validate.excerpts import Excerpt, Passage, passages
 from roformer_edge.validate.metrics import Metric
@@ -193,8 +193,8 @@ class Measure(ABC, Generic[Gold, Answer]):
         """
         if truncation:
             return None
-        tokens = max(len(tokenizer.encode_text(*row).ids) for row in input_rows(self.row, inputs))
-        return too_long(tokens, limit) if tokens > limit else None
+        rows = [tokenizer.encode_text(*row) for row in input_rows(self.row, inputs)]
+        return find_length_problem(max(rows, key=lambda row: len(row.ids)), self.row, limit)
 
     def method_of(self, pipeline: Any) -> str:
         """Say how a pipeline comes from outputs to answers, where there are several ways; else nothing."""

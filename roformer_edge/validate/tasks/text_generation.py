@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from roformer_edge.errors import TextTooLongError, advice
+from roformer_edge.runtime.inference import encode_within
 from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
@@ -24,7 +26,8 @@ _MARKED = 12  # positions of a text that are marked at most
 class NextTokenMeasure(LanguageModel):
     """Measures how each token of a text is expected from those before it, the token that ends the text included.
 
-    Unknown tokens are read, but not guessed: nobody wants them to be written.
+    Unknown tokens are read, but not guessed: nobody wants them to be written. A RoFormer-sim writes another sentence
+    than the one that it was given: it is measured by how it expects the text itself after the text.
     """
 
     task = "text-generation"
@@ -35,23 +38,29 @@ class NextTokenMeasure(LanguageModel):
         self, pipeline: Any, inputs: Sequence[Inputs], *, batch_size: int, truncation: bool
     ) -> Sequence[TokenGuesses]:
         """Ask for what the graph expects at every position."""
-        model = pipeline.model
-        unknown = model.tokenizer.unk_token_id
-        rows = []
-        for value in inputs:
-            encoding = model.encode(value["text"], truncation=truncation)
-            ids = list(encoding.ids)
-            positions = [index for index in range(len(ids) - 1) if ids[index + 1] != unknown]
-            rows.append(
-                GuessedRow(
-                    ids=ids,
-                    type_ids=encoding.type_ids,
-                    positions=positions,
-                    expected=[ids[index + 1] for index in positions],
-                    places=[encoding.offsets[index + 1] for index in positions],
+        rows = [self._row(pipeline, value["text"], truncation=truncation) for value in inputs]
+        return guess(pipeline.model, rows, batch_size)
+
+    def _row(self, pipeline: Any, text: str, *, truncation: bool) -> GuessedRow:
+        model, prefix = pipeline.model, pipeline.prefix_lm
+        encoding, limit = model.encode(text, truncation=truncation), model.limits.max_length
+        if prefix and 2 * len(encoding.ids) - 1 > limit:
+            if not truncation:
+                raise TextTooLongError(
+                    f"the text has {len(encoding.ids)} tokens, and twice as many do not fit into the {limit} that the "
+                    f"model takes; leave it out, or {advice(python='truncation=True', command='--truncate')} cuts it"
                 )
-            )
-        return guess(model, rows, batch_size)
+            encoding = encode_within(model.tokenizer, text, None, (limit + 1) // 2)
+        written = encoding.ids[1:]
+        before = encoding.ids if prefix else encoding.ids[:1]
+        places = [index for index, token in enumerate(written) if token != model.tokenizer.unk_token_id]
+        return GuessedRow(
+            ids=[*before, *written],
+            type_ids=[0] * len(before) + [int(prefix)] * len(written),
+            positions=[len(before) - 1 + index for index in places],
+            expected=[written[index] for index in places],
+            places=[encoding.offsets[index + 1] for index in places],
+        )
 
     def show(
         self,

@@ -44,8 +44,8 @@ class Recorder:
         self.asked[name] = (x, y)
         return self._say("add", name)
 
-    def mask(self, *, causal: bool) -> str:
-        return self._say("mask", "causal" if causal else "padding")
+    def mask(self, seen: str) -> str:
+        return self._say("mask", seen)
 
     def attention(
         self, x: str, mask: str, attention: Any, *, first: str | None = None, cache: int | None = None
@@ -92,7 +92,7 @@ def test_narrow_embeddings_are_projected_before_the_first_layer():
     assert emitter.asked["embeddings"] == "linear embeddings.project"
 
 
-@pytest.mark.parametrize(("causal", "mask"), [(False, "mask padding"), (True, "mask causal")])
+@pytest.mark.parametrize(("causal", "mask"), [(False, "mask all"), (True, "mask earlier")])
 def test_every_layer_looks_through_the_one_mask(causal, mask):
     emitter = Recorder()
     every_position(emitter, make(), causal=causal)
@@ -107,9 +107,9 @@ def test_where_the_first_position_is_wanted_the_last_layer_computes_that_alone()
     emitter = Recorder()
     first_position(emitter, make())
     states, first = "norm layer.0.ffn.norm", "first norm layer.0.ffn.norm"
-    assert emitter.asked["layer.0.attention"] == ("norm embeddings.norm", "mask padding", None)
+    assert emitter.asked["layer.0.attention"] == ("norm embeddings.norm", "mask all", None)
     # keys and values of all positions, the query and the residual sum of the first
-    assert emitter.asked["layer.1.attention"] == (states, "mask padding", first)
+    assert emitter.asked["layer.1.attention"] == (states, "mask all", first)
     assert emitter.asked["layer.1.attention.residual"] == ("linear layer.1.attention.output", first)
 
 

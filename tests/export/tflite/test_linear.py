@@ -15,7 +15,8 @@ from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, Constants, Grap
 from roformer_edge.export.tflite.linear import RUNTIMES, emit_linear, emit_table
 from roformer_edge.formats import get_format
 from roformer_edge.quantize.affine import quantize_weight
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, ROWS, SCHEMES, STATIC
+from roformer_edge.quantize.blocks import quantize_blocks
+from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, INT4_ROWS, ROWS, SCHEMES, STATIC
 from tests.tflite_export import data, operators, read, tensors
 
 RANDOM = np.random.default_rng(5)
@@ -115,6 +116,30 @@ def test_rows_are_looked_up_with_the_scale_of_each(scheme: str, bound: float, ru
         np.testing.assert_allclose(found, quantize_weight(WEIGHT, 0).dequantize()[IDS], rtol=1e-6)
 
 
+# one block, several, and a number of channels that 64 does not divide
+@pytest.mark.parametrize("width", [32, 192, 312])
+def test_rows_of_4_bits_are_looked_up_with_the_scale_of_each_block(width: int) -> None:
+    rows = np.repeat(WEIGHT, 10, axis=1)[:, :width] * np.exp(RANDOM.normal(size=width)).astype(np.float32)
+    table = Table(scope="table", ids="ids", rows=rows, scheme=INT4_ROWS)
+    block = {32: 32, 192: 64, 312: 78}[width]
+    stored = quantize_blocks(rows, block, positive=True).dequantize()
+    np.testing.assert_allclose(run(lookup(table), ids=IDS), stored[IDS], rtol=1e-6)
+    errors = Table(**{**vars(table), "directions": np.eye(width, dtype=np.float32)[[3, 7]]})
+    left = np.abs(run(lookup(errors), ids=IDS) - rows[IDS])
+    assert left[:, [3, 7]].max() < 1e-4 < 1e-2 < left.max()
+
+
+def test_a_table_of_4_bits_that_a_product_shares_has_the_scales_of_the_product() -> None:
+    graph = Graph(name="default", constants=Constants())
+    table = Table(scope="table", ids="ids", rows=WEIGHT, scheme=INT4_ROWS, shared=True)
+    x = emit_table(graph, graph.input("ids", (DYNAMIC_AXIS,), "int32"), table, NEW)
+    graph.output("y", emit_linear(graph, x, product(INT4, table="table", bias=None), NEW))
+    content = b"".join(write_model([graph], "both"))
+    assert len([name for name in tensors(read(content)) if name.endswith("/weight")]) == 1
+    stored = quantize_blocks(WEIGHT, 32, positive=True).dequantize()
+    assert share(run(content, ids=IDS), stored[IDS] @ stored.T) < 0.02
+
+
 def test_rows_that_old_engines_would_misread_are_of_a_version_that_they_refuse() -> None:
     table = Table(scope="table", ids="ids", rows=WEIGHT, scheme=ROWS)
     assert [*operators(read(lookup(table)))] == [("EMBEDDING_LOOKUP", 4)]
@@ -130,8 +155,10 @@ def test_the_first_of_two_4_bit_weights_is_in_the_low_half_of_a_byte() -> None:
 
 
 def test_an_odd_number_of_channels_has_no_4_bit_form() -> None:
-    with pytest.raises(ExportError, match=r"part: TFLite stores 4-bit weights in pairs, .* odd number of channels, 31"):
+    with pytest.raises(ExportError, match=r"part/weight: TFLite stores 4-bit numbers in pairs, .* odd width, 31"):
         linear(product(INT4, WEIGHT[:, :31]))
+    with pytest.raises(ExportError, match=r"table/weight: TFLite stores 4-bit numbers in pairs"):
+        lookup(Table(scope="table", ids="ids", rows=WEIGHT[:, :31], scheme=INT4_ROWS))
 
 
 def test_numbers_that_16_bits_do_not_hold_are_refused() -> None:
@@ -165,8 +192,8 @@ def test_what_a_runtime_cannot_say_is_refused_by_name() -> None:
 
 
 def test_the_newer_runtime_says_every_scheme() -> None:
-    for scheme, (kinds, _) in SCHEMES.items():
-        if "linear" in kinds:
-            linear(calibrated(scheme))
-        if "embedding" in kinds:
-            lookup(Table(scope="table", ids="ids", rows=WEIGHT, scheme=scheme))
+    for name, scheme in SCHEMES.items():
+        if "linear" in scheme.kinds:
+            linear(calibrated(name))
+        if "embedding" in scheme.kinds:
+            lookup(Table(scope="table", ids="ids", rows=WEIGHT, scheme=name))

@@ -117,12 +117,12 @@ def test_what_is_not_offered_is_refused_by_name(make_checkpoint):
         float_model(checkpoint, TASK, runtime="litert-9")
     with pytest.raises(UnknownNameError, match="unknown index dtype of TFLite 'int64'; choose one of: int32"):
         float_model(checkpoint, TASK, index_dtype="int64")
-    with pytest.raises(ExportError, match=r"tflite-2\.14 cannot say 'int4-dynamic' here; choose one of: float32"):
+    with pytest.raises(ExportError, match=r"tflite-2\.14 cannot say 'int4-rows' here; choose one of: float32"):
         export_tflite(checkpoint, TASK, "int4", runtime="tflite-2.14")
 
 
 @pytest.mark.parametrize("name", ["fill-mask", "text-generation"])
-@pytest.mark.parametrize("recipe", ["fp32", "fp16", "int8-dynamic", "int8-embeddings"])
+@pytest.mark.parametrize("recipe", ["fp32", "fp16", "int8-dynamic", "int8-embeddings", "int4"])
 def test_a_tied_table_is_stored_once(make_checkpoint, name, recipe):
     task = get_task(name)
     sizes = [
@@ -133,7 +133,7 @@ def test_a_tied_table_is_stored_once(make_checkpoint, name, recipe):
         )
         for vocabulary in (1120, 120)
     ]
-    width = {"fp32": 4, "fp16": 2, "int8-dynamic": 1, "int8-embeddings": 5}[recipe]
+    width = {"fp32": 4, "fp16": 2, "int8-dynamic": 1, "int8-embeddings": 5, "int4": 0.5}[recipe]
     # of a thousand rows more, the numbers, and at most a scale, a zero point and a bias each
     assert 24_000 * width <= sizes[0] - sizes[1] <= 24_000 * width + 1000 * 20 + 1000
 

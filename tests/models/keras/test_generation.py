@@ -23,3 +23,7 @@ def test_a_seed_repeats(frameworks: Frameworks) -> None:
 
 def test_limits_are_those_of_every_framework(frameworks: Frameworks) -> None:
     assert "not both: found 1 and 9" in frameworks.report["keras"]["generation"]["both limits"]
+
+
+def test_a_prefix_language_model_is_refused(frameworks: Frameworks) -> None:
+    assert "no mask of a prefix language model" in frameworks.report["keras"]["generation"]["prefix"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from roformer_edge.errors import OptionError, TextError, TextTooLongError, VocabularyError
+from roformer_edge.errors import ConfigError, OptionError, TextError, TextTooLongError, VocabularyError
 from roformer_edge.runtime.pipelines.text_generation import Generated, TextGenerator
 from tests.runtime.tiny_tasks import TOKENIZER, Feeds, Real, config, fake, real
 
@@ -98,7 +98,7 @@ def test_the_models_length_is_the_end() -> None:
     assert len(answer.ids) == 40 - 38 + 1
     assert not answer.ended
     assert len(generate("好" * 39, max_new_tokens=50).ids) == 1
-    with pytest.raises(TextTooLongError, match=r"the text has 41 tokens .* takes 40 at most"):
+    with pytest.raises(TextTooLongError, match=r"the text has 41 tokens, .* takes 40 at most"):
         generate("好" * 40)
 
 
@@ -154,3 +154,104 @@ def test_stop_tokens_that_are_no_ids_are_refused(stops: object) -> None:
     write, _ = fake("text-generation", counting(), is_decoder=True)
     with pytest.raises(OptionError, match="stop_token_ids must be a list of token ids"):
         write("好", stop_token_ids=stops)
+
+
+def pieces(write: TextGenerator, prompt: str, **options: object) -> list[str]:
+    return list(write.stream(prompt, **options))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"do_sample": True, "seed": 3, "temperature": 3.0}, {"no_repeat_ngram_size": 1}]
+)
+def test_a_stream_gives_the_same_text_piece_by_piece(built: Real, options: dict) -> None:
+    for prompt in PROMPTS:
+        whole = built.pipeline(prompt, max_new_tokens=9, **options)
+        found = pieces(built.pipeline, prompt, max_new_tokens=9, **options)
+        assert "".join(found) == whole.new_text
+        assert len(found) <= len(whole.ids)
+
+
+def test_a_stream_computes_no_token_before_it_is_asked_for() -> None:
+    letter = TOKENIZER.convert_tokens_to_ids
+    write, session = counting(stop=letter("e"))
+    stream = write.stream("a", max_new_tokens=9)
+    assert not session.calls
+    for count, expected in enumerate((" b", " c", " d", " e"), 1):
+        assert next(stream) == expected
+        assert len(session.calls) == count
+    assert list(stream) == []
+    assert pieces(write, "a", max_new_tokens=2) == [" b", " c"]
+    assert pieces(write, "a", stop_token_ids=[letter("c")]) == [" b"]
+    for bad in (5, ("a", "b"), ["a"]):
+        with pytest.raises(TextError, match="must be a str"):
+            write.stream(bad)
+    with pytest.raises(OptionError, match="max_new_tokens"):
+        write.stream("a", max_new_tokens=0)
+
+
+def test_the_models_own_stop_tokens_are_obeyed() -> None:
+    letter = TOKENIZER.convert_tokens_to_ids
+    write, _ = fake("text-generation", follow, extra={"eos_token_id": [letter("c"), letter("f")]})
+    assert write("a").new_text == " b"
+    assert write("d").new_text == " e"
+    assert write("a", stop_token_ids=[letter("e")]).new_text == " b c d"
+    write, _ = fake("text-generation", follow, extra={"eos_token_id": letter("d")})
+    assert write("a").new_text == " b c"
+    for bad in ("c", [1.5], True):
+        with pytest.raises(ConfigError, match="eos_token_id must be a token id or a list of them"):
+            fake("text-generation", follow, extra={"eos_token_id": bad})
+
+
+def follow(feeds: Feeds) -> Feeds:
+    """Every token is followed by the next one of the vocabulary."""
+    return {"logits": np.eye(len(TOKENIZER), dtype=np.float32)[(feeds["input_ids"] + 1) % len(TOKENIZER)]}
+
+
+def test_several_continuations_of_a_prompt(built: Real) -> None:
+    options = {"do_sample": True, "temperature": 4.0, "seed": 5, "max_new_tokens": 6}
+    several = built.pipeline("今天", num_return_sequences=4, **options)
+    assert len({one.ids for one in several}) > 2
+    assert several[0] == built.pipeline("今天", **options)
+    assert several == built.pipeline("今天", num_return_sequences=4, **options)
+    lists = built.pipeline(["把灯", "今天"], num_return_sequences=4, batch_size=3, **options)
+    assert [len(found) for found in lists] == [4, 4]
+    assert lists[1] == several
+    (alone,) = built.pipeline("今天", num_return_sequences=1, max_new_tokens=6)
+    assert alone == built.pipeline("今天", max_new_tokens=6)
+
+
+@pytest.mark.parametrize("early", [False, True, "never"])
+def test_beams_do_not_depend_on_the_prompts_around_them(built: Real, early: bool | str) -> None:
+    options = {"num_beams": 3, "num_return_sequences": 2, "max_new_tokens": 8, "early_stopping": early}
+    alone = [built.pipeline(prompt, **options) for prompt in PROMPTS]
+    for size in (1, 4, 50):
+        for found, expected in zip(built.pipeline(PROMPTS, batch_size=size, **options), alone, strict=True):
+            assert [one.ids for one in found] == [one.ids for one in expected]
+            assert [one.score for one in found] == pytest.approx([one.score for one in expected], abs=1e-5)
+    assert all(found[0].score >= found[1].score for found in alone)
+    assert all(found[0].text == prompt + found[0].new_text for prompt, found in zip(PROMPTS, alone, strict=True))
+    greedy = built.pipeline(PROMPTS, max_new_tokens=8)
+    assert any(found[0].ids != one.ids for found, one in zip(alone, greedy, strict=True))
+
+
+def test_beams_end_at_the_models_length(built: Real) -> None:
+    (found,) = built.pipeline(["好" * 36], num_beams=3, max_new_tokens=50, stop_token_ids=())
+    assert len(found.ids) == 40 - 37 + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"num_beams": 2, "do_sample": True}, "do_sample must be False with num_beams"),
+        ({"num_return_sequences": 2}, r"num_return_sequences must be at most num_beams \(1\) where nothing is drawn"),
+        ({"num_beams": 2, "num_return_sequences": 3}, r"at most num_beams \(2\)"),
+        ({"num_return_sequences": 0}, "num_return_sequences"),
+        ({"num_beams": 0}, "num_beams"),
+        ({"length_penalty": "1"}, "length_penalty"),
+        ({"early_stopping": "soon"}, "early_stopping"),
+        ({"no_repeat_ngram_size": -1}, "no_repeat_ngram_size"),
+    ],
+)
+def test_options_of_beams_out_of_range(built: Real, options: dict, says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        built.pipeline("好", **options)

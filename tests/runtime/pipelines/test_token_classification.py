@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from roformer_edge.crf import Crf
-from roformer_edge.errors import BackendError, TextError, UnknownNameError
+from roformer_edge.errors import BackendError, OptionError, TextError, TextTooLongError, UnknownNameError
 from roformer_edge.runtime.pipelines.token_classification import Entity
 from tests.runtime.tiny_tasks import TEXTS, TOKENIZER, Feeds, Real, fake, real
 
@@ -158,3 +158,71 @@ def test_the_labels_are_those_of_the_most_probable_sequence() -> None:
     marginals = classify.crf.marginals(row)[1:-1]
     expected = [marginals[place, BIO.index(label)] for place, label in enumerate(best)]
     assert [entity.score for entity in entities] == pytest.approx(expected)
+
+
+LONG = "今天天气好，我把客厅的灯打开。现在几点？ good 2024 " * 6
+
+
+def seen(feeds: Feeds) -> Feeds:
+    """Logits of a token that depend on its neighbours, two on each side, and on nothing else."""
+    ids = np.pad(feeds["input_ids"] * feeds["attention_mask"], ((0, 0), (2, 2))).astype(np.float64)
+    width = feeds["input_ids"].shape[1]
+    mixed = sum((number + 1) * np.sin(ids[:, number : number + width] * (number + 2)) for number in range(5))
+    return {"logits": np.stack([np.sin(mixed * (label + 1)) * 3 for label in range(len(BIO))], -1).astype(np.float32)}
+
+
+def chain() -> Crf:
+    random = np.random.default_rng(3)
+    start, end, transitions = (random.normal(size=shape).astype(np.float32) for shape in (5, 5, (5, 5)))
+    return Crf(start=start, end=end, transitions=transitions)
+
+
+@pytest.mark.parametrize("crf", [None, chain()])
+@pytest.mark.parametrize("aggregation", ["none", "simple", "first", "mean"])
+def test_a_text_of_any_length_is_answered_as_if_it_fitted(crf: Crf | None, aggregation: str) -> None:
+    """Where two tokens on each side are all that counts, windows that share as many give what one run would."""
+    labels = dict(enumerate(BIO))
+    parts, session = fake("token-classification", seen, id2label=labels)
+    whole, _ = fake("token-classification", seen, id2label=labels, max_position_embeddings=1000)
+    parts.crf = whole.crf = crf
+    expected = whole(LONG, aggregation=aggregation)
+    assert len(expected) > 20
+    assert expected[-1].end > 150
+    for stride in (4, 10, 128):
+        assert parts(LONG, aggregation=aggregation, stride=stride) == expected
+    assert all(call["input_ids"].shape[1] <= 40 for call in session.calls)
+    assert all(LONG[entity.start : entity.end] == entity.text for entity in expected)
+    mixed = [*TEXTS, LONG, "好", LONG[:100]]
+    assert parts(mixed, aggregation=aggregation) == whole(mixed, aggregation=aggregation)
+    assert list(parts(iter(mixed), aggregation=aggregation, batch_size=2)) == whole(mixed, aggregation=aggregation)
+    # without shared tokens those at the seams are decided blindly
+    assert parts(LONG, aggregation=aggregation, stride=0) != expected
+
+
+def test_a_text_that_fits_is_one_row(built: Real) -> None:
+    room = built.pipeline.max_length - 2
+    fits, longer = "好" * room, "好" * (room + 1)
+    for text in (fits, *TEXTS):
+        assert built.pipeline(text, aggregation="none", stride=0) == built.pipeline(text, aggregation="none")
+        assert built.pipeline(text) == built.pipeline(text, truncation=True)
+    assert len(built.pipeline(longer, aggregation="none")) == room + 1
+    assert len(built.pipeline(longer, aggregation="none", truncation=True)) == room
+
+
+def test_graphs_of_a_fixed_length_read_windows_of_that() -> None:
+    labels = dict(enumerate(BIO))
+    parts, session = fake("token-classification", seen, id2label=labels, lengths=(8, 16))
+    whole, _ = fake("token-classification", seen, id2label=labels, max_position_embeddings=1000)
+    assert parts(LONG) == whole(LONG)
+    assert {call["input_ids"].shape[1] for call in session.calls} <= {8, 16}
+
+
+def test_bad_strides_and_models_without_room() -> None:
+    classify, _ = fake("token-classification", seen, id2label=dict(enumerate(BIO)))
+    for stride in (-1, 1.5, None):
+        with pytest.raises(OptionError, match="stride must be a whole number of at least 0"):
+            classify("好", stride=stride)
+    narrow, _ = fake("token-classification", seen, id2label=dict(enumerate(BIO)), max_position_embeddings=2)
+    assert narrow("") == []
+    with pytest.raises(TextTooLongError, match=r"the text has 3 tokens, .*takes 2"):
+        narrow("好")

@@ -78,6 +78,21 @@ def test_an_input_that_nobody_reads_is_refused(read, task, row, says):
         read(task, row)
 
 
+def test_an_input_that_nobody_reads_is_refused_where_other_fields_were_named(read):
+    row = {"text": "a", "hypothesis": "b", "gold": "c"}
+    with pytest.raises(DatasetError, match="'hypothesis' looks like an input"):
+        read("text-classification", row, fields="label=gold")
+    assert read("text-classification", row, fields="label=gold,text=text") == [{"text": "a"}]
+
+
+@pytest.mark.parametrize("key", ["text_pair", "sentence2"])
+def test_an_empty_cell_of_a_table_is_no_input(tmp_path, key):
+    path = tmp_path / "data.tsv"
+    path.write_text(f"text\t{key}\na\tb\na\t\n", encoding="utf-8")
+    found = [placed.inputs for placed in read_inputs(path, "text-classification")]
+    assert found == [{"text": "a", "text_pair": "b"}, {"text": "a"}]
+
+
 @pytest.mark.parametrize("key", ["label", "id", "title", "author", "words", "entities", "acts", "genre"])
 def test_remarks_are_ignored(read, key):
     assert read("text-classification", {"text": "a", key: "b"}) == [{"text": "a"}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 
 from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.examples import read_examples
-from roformer_edge.validate.data.inputs import read_texts
 from roformer_edge.validate.data.lines import read_lines
 from roformer_edge.validate.tasks.text_classification import SingleLabelMeasure
 
@@ -28,6 +28,10 @@ def write(tmp_path):
         return path
 
     return write
+
+
+def read_texts(path: Path | str) -> Iterator[str]:
+    return (line.string("text") for line in read_lines(path))
 
 
 def labelled(path: Path | str) -> list[tuple[str, str]]:

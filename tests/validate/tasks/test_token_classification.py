@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from roformer_edge.errors import ComparisonError, DatasetError
 from roformer_edge.tagging import TagScheme
+from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
 from roformer_edge.validate.data.examples import Example, read_examples
 from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.render.markdown import to_markdown
@@ -23,6 +24,7 @@ from roformer_edge.validate.tasks.token_classification import (
     entity_f1,
 )
 from tests.tiny_checkpoint import write_lines
+from tests.tiny_runtime import vocabulary
 from tests.validate.tables import UNTIMED, text_predictor
 from tests.validate.tasks.oracle import ask_oracle, figures_of
 
@@ -234,3 +236,13 @@ def test_real_files_are_read_whole(shared_data, read_jsonl, name):
             wanted = [(entity["label"], entity["start"], entity["end"]) for entity in record["entities"]]
             assert list(example.gold.entities) == wanted
             assert example.inputs == {"text": record["text"]}
+
+
+def test_long_texts_are_no_problem_where_any_text_fits():
+    tokenizer, measure = RoFormerTokenizer(Vocabulary(vocabulary())), EntityMeasure(("O", "B-PER"))
+
+    def problem(text, limit):
+        return measure.find_problem(tokenizer, limit, {"text": text}, truncation=False)
+
+    assert problem("今天" * 50, 12) is None
+    assert problem("好", 2).reason == "3 tokens, the model takes 2"
