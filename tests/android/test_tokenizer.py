@@ -1,0 +1,261 @@
+"""The tokenizer of the Java core gives the ids and offsets of this package's, on everything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH, AddedToken, Tokenizer
+from tests.android.conftest import Runner
+from tests.tokenizer.conftest import CLASSES
+from tests.tokenizer.test_reference_cases import text_of
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+BARE = {"special": False}
+ADDED = (
+    AddedToken("<e>", lstrip=True, rstrip=True, normalized=False, special=True),
+    AddedToken("QPS", single_word=True),
+    AddedToken("今天"),
+    AddedToken("É大", normalized=True),
+    AddedToken("\u0301x", normalized=True, special=True),
+)
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"do_lower_case": False},
+    {"strip_accents": False},
+    {"do_lower_case": False, "strip_accents": True},
+    {"tokenize_chinese_chars": False},
+    {"split_special_tokens": True},
+    {"do_basic_tokenize": False},
+    {"never_split": ["Hello", "café", "c++", "[mask]"]},
+)
+SLOW_ONLY = {"do_basic_tokenize", "never_split"}
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (GOLDEN / name).read_text("utf-8").split("\n") if line]
+
+
+class Port:
+    """The tokenizer of the core with the settings of one of ours."""
+
+    def __init__(self, java: Runner, folder: Path, tokenizer: Tokenizer) -> None:
+        self._java = java
+        self._settings = folder / "settings.json"
+        self._vocabulary = folder / "vocab.txt"
+        settings = {**tokenizer.to_settings(), "model_max_length": min(tokenizer.model_max_length, 512)}
+        self._settings.write_text(json.dumps(settings), "utf-8")
+        self._vocabulary.write_bytes(tokenizer.vocabulary_bytes)
+
+    def ask(self, lines: list[dict[str, Any]]) -> list[Any]:
+        return self._java.ask("tokenize", self._settings, self._vocabulary, WORDS_PATH, UNICODE_PATH, lines=lines)
+
+
+def compare(port: Port, tokenizer: Tokenizer, texts: list[str]) -> int:
+    """Compare ids and offsets of all texts; how many tokens there were."""
+    tokens = 0
+    for text, answer in zip(texts, port.ask([{"text": text, **BARE} for text in texts]), strict=True):
+        assert "error" not in answer, (text, answer)
+        (row,) = answer["rows"]
+        ours = tokenizer(text, add_special_tokens=False).encodings[0] if text else None
+        ids, offsets = (ours.ids, ours.offsets) if ours else ([], [])
+        assert row["ids"] == ids, text
+        assert list(zip(row["starts"], row["ends"], strict=True)) == offsets, text
+        tokens += len(ids)
+    return tokens
+
+
+def random_texts(count: int, seed: int) -> list[str]:
+    """Texts over all of Unicode, with words, special and added tokens and white space between."""
+    draw = random.Random(seed)
+    pools: tuple[tuple[int, int], ...] = (
+        (0x20, 0x7E), (0, 0x24F), (0x300, 0x36F), (0x370, 0x1FFF), (0x2000, 0x206F), (0x2E80, 0x33FF), (0x4E00, 0x9FFF),
+        (0xAC00, 0xD7A3), (0xF900, 0xFFFF), (0x10000, 0x1FFFF), (0x20000, 0x323AF), (0xE0000, 0xE01EF), (0, 0x10FFFF),
+    )  # fmt: skip
+    whole = ("[MASK]", "[CLS]", "[SEP]", "[mask]", "<e>", "<E>", "QPS", "qps", "今天", "É大", "é大", " ", "\t", "\r\n",
+             "研究生", "café", "e\u0301", "c++", "\u3000", "\x1c", "##a", "Hello", "[unused1]", "ΑΣ", "İ")  # fmt: skip
+
+    def piece() -> str:
+        if draw.random() < 0.2:
+            return draw.choice(whole)
+        while True:
+            code = draw.randint(*draw.choice(pools))
+            if not 0xD800 <= code < 0xE000:
+                return chr(code)
+
+    return ["".join(piece() for _ in range(draw.randint(0, 40))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("mode", CLASSES)
+def test_golden_rows(mode: str, java: Runner, tmp_path: Path):
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for case in read("tokenizer.jsonl"):
+        if case["mode"] == mode:
+            groups.setdefault(json.dumps([case.get("options", {}), case.get("added", [])]), []).append(case)
+    assert len(groups) > 5
+    for key, cases in groups.items():
+        options, added = json.loads(key)
+        tokenizer = CLASSES[mode](GOLDEN / "vocab.txt", **options)
+        tokenizer.add_tokens([AddedToken(**token) for token in added])
+        lines = [
+            {"text": case["text"], "pair": case["pair"]} if "pair" in case else {"text": case["text"], **BARE}
+            for case in cases
+        ]
+        for case, answer in zip(cases, Port(java, tmp_path, tokenizer).ask(lines), strict=True):
+            (row,) = answer["rows"]
+            assert row["ids"] == case["ids"], case
+            assert list(map(list, zip(row["starts"], row["ends"], strict=True))) == case["offsets"], case
+            assert row["type_ids"] == case.get("type_ids", row["type_ids"]), case
+
+
+def call(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a call as the runner takes them."""
+    truncation = options.get("truncation", False)
+    names = {"max_length": "max_length", "stride": "stride", "pad_to_multiple_of": "multiple"}
+    line = {new: options[old] for old, new in names.items() if old in options}
+    if truncation:
+        line["truncation"] = "longest_first" if truncation is True else truncation
+    if options.get("padding"):
+        line["padding"] = "longest" if options["padding"] is True else options["padding"]
+    line["special"] = options.get("add_special_tokens", True)
+    line["overflow"] = options.get("return_overflowing_tokens", False)
+    for name, new in (("padding_side", "pad_left"), ("truncation_side", "truncate_left")):
+        if name in options:
+            line[new] = options[name] == "left"
+    return line
+
+
+def columns(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "input_ids": row["ids"],
+        "token_type_ids": row["type_ids"],
+        "attention_mask": row["mask"],
+        "special_tokens_mask": list(map(int, row["special"])),
+        "offsets": [list(span) for span in zip(row["starts"], row["ends"], strict=True)],
+    }
+
+
+@pytest.mark.parametrize("mode", CLASSES)
+def test_golden_calls(mode: str, java: Runner, tmp_path: Path):
+    cases = [case for case in read("calls.jsonl") if case["mode"] == mode]
+    port = Port(java, tmp_path, CLASSES[mode](GOLDEN / "vocab.txt"))
+    answers = port.ask([{"text": case["text"], "pair": case["pair"], **call(case["options"])} for case in cases])
+    for case, answer in zip(cases, answers, strict=True):
+        impossible = mode == "slow" and case["options"].get("return_overflowing_tokens") and case.get("error")
+        if "error" in case and not impossible:
+            # what the slow mode cannot say is which text an overflowing token is of; the core does not say it
+            assert "error" in answer, case
+            continue
+        if impossible:
+            continue
+        assert [columns(row) for row in answer["rows"]] == case["rows"], case
+        assert answer["dropped"] == case.get("overflowing_tokens", answer["dropped"]), case
+        assert answer["surplus"] == case.get("num_truncated_tokens", answer["surplus"]), case
+
+
+def test_reference_calls(
+    java: Runner, tmp_path: Path, shared_data: Path, real_vocab: Path, read_jsonl: Callable[..., Any]
+):
+    cases = [case for case in read_jsonl(shared_data / "tokenizer" / "api_cases.jsonl") if "decode" not in case]
+    port = Port(java, tmp_path, CLASSES["slow"](real_vocab / "vocab.txt"))
+    answers = port.ask([{"text": case["a"], "pair": case["b"], **call(case["kw"])} for case in cases])
+    assert len(cases) > 60
+    for case, answer in zip(cases, answers, strict=True):
+        if "error" in case:
+            assert "error" in answer, case
+        else:
+            found = columns(answer["rows"][0])
+            assert {name: found[name] for name in case["out"]} == case["out"], case
+
+
+@pytest.mark.parametrize("mode", CLASSES)
+def test_adversarial(
+    mode: str, java: Runner, tmp_path: Path, shared_data: Path, real_vocab: Path, read_jsonl: Callable[..., Any]
+):
+    tokenizer = CLASSES[mode](real_vocab / "vocab.txt")
+    cases = read_jsonl(shared_data / "tokenizer" / "adversarial.jsonl")
+    texts = [text_of(case) for case in cases if "error" not in case]
+    assert compare(Port(java, tmp_path, tokenizer), tokenizer, texts) > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", CLASSES)
+def test_real_lines(mode: str, java: Runner, tmp_path: Path, real_vocab: Path, real_texts: list[str]):
+    tokenizer = CLASSES[mode](real_vocab / "vocab.txt")
+    texts = [text for text in random.Random(mode).sample(real_texts, 30_000) if len(text) < 1000][:20_000]
+    assert len(texts) == 20_000
+    assert compare(Port(java, tmp_path, tokenizer), tokenizer, texts) > 100_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", CLASSES)
+def test_random_strings(mode: str, java: Runner, tmp_path: Path, vocab_path: Path):
+    texts = random_texts(20_000, seed=len(mode))
+    usable = [options for options in OPTIONS if mode == "slow" or not SLOW_ONLY & options.keys()]
+    share = len(texts) // len(usable) + 1
+    compared = 0
+    for number, options in enumerate(usable):
+        tokenizer = CLASSES[mode](vocab_path, **options)
+        tokenizer.add_tokens(ADDED)
+        part = texts[number * share : (number + 1) * share]
+        compared += len(part)
+        compare(Port(java, tmp_path, tokenizer), tokenizer, part)
+    assert compared == 20_000
+
+
+def test_random_strings_in_short(java: Runner, tmp_path: Path, vocab_path: Path):
+    for mode, tokenizer_class in CLASSES.items():
+        tokenizer = tokenizer_class(vocab_path)
+        tokenizer.add_tokens(ADDED)
+        compare(Port(java, tmp_path, tokenizer), tokenizer, random_texts(500, seed=7 + len(mode)))
+
+
+def block(tokenizer: Tokenizer, start: int, stop: int) -> str:
+    """The digest of ids and offsets of every code point of a block, by itself and in words."""
+    digest = hashlib.sha256()
+    for code in range(start, stop):
+        if 0xD800 <= code < 0xE000:
+            continue
+        for text in (chr(code), f"x{chr(code)}y", f"中{chr(code)} {chr(code)}"):
+            row = tokenizer(text, add_special_tokens=False).encodings[0]
+            line = "".join(f"{index} {begin} {end} " for index, (begin, end) in zip(row.ids, row.offsets, strict=True))
+            digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
+
+
+def compare_blocks(port: Port, tokenizer: Tokenizer, starts: range) -> None:
+    answers = port.ask([{"from": start, "to": start + starts.step} for start in starts])
+    for start, answer in zip(starts, answers, strict=True):
+        assert answer == block(tokenizer, start, start + starts.step), f"from U+{start:04X}"
+
+
+@pytest.mark.parametrize("mode", CLASSES)
+def test_code_points_with_a_peculiarity(mode: str, java: Runner, tmp_path: Path, vocab_path: Path):
+    tokenizer = CLASSES[mode](vocab_path)
+    compare_blocks(Port(java, tmp_path, tokenizer), tokenizer, range(0, 0x2000, 0x400))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", CLASSES)
+def test_every_code_point(mode: str, java: Runner, tmp_path: Path, vocab_path: Path):
+    tokenizer = CLASSES[mode](vocab_path)
+    compare_blocks(Port(java, tmp_path, tokenizer), tokenizer, range(0, 0x110000, 0x1000))
+
+
+def test_a_pipeline_is_refused(java: Runner, tmp_path: Path):
+    tokenizer = CLASSES["bert"](GOLDEN / "vocab.txt")
+    settings = {**tokenizer.to_settings(), "model_max_length": 8, "pipeline": {"pre_tokenizer": {"type": "Whitespace"}}}
+    for name, value in (("pipeline", settings["pipeline"]), ("mode", "plain")):
+        path = tmp_path / "settings.json"
+        path.write_text(json.dumps({**settings, "pipeline": None, name: value}), "utf-8")
+        told = java.run("tokenize", path, GOLDEN / "vocab.txt", WORDS_PATH, UNICODE_PATH)
+        assert told.returncode == 1
+        assert told.stderr.startswith("error: ")
+        assert told.stderr.count("\n") == 1
+        assert "slow, fast" in told.stderr
