@@ -116,9 +116,12 @@ def check_tensors(wanted: Wanted, stored: Shapes) -> None:
     unexpected = [name for name in stored if name.startswith(strange) and name not in known]
     if headless and not unexpected and not misshapen:
         others = architectures_with(set(stored), config)
+        beside = [name for name in stored if not name.startswith(PREFIX) and name not in known]
+        found = f"beside the encoder it holds {some(beside)}" if beside else "it is a bare encoder"
+        if others:
+            found = f"its head is that of {' or '.join(others)}"
         raise CheckpointError(
-            f"{where} has no head for {wanted.architecture}: {some(missing)} missing"
-            + (f" (its head is that of {' or '.join(others)})" if others else " (it is a bare encoder)")
+            f"{where} has no head for {wanted.architecture}: {some(missing)} missing ({found})"
             + "; fine-tune it for the task first"
             + advice(python=" (from_pretrained(..., new_head=True) starts that)", command="")
         )

@@ -24,6 +24,8 @@ WITHOUT_EFFECT = {
 _OTHER_HEADS = ("cls.seq_relationship.*", f"{POOLER}.*")
 # Parts that are added to the encoder's own weights or states.
 _ADDED = ("*lora_*", "*adapter*", "*prompt_encoder*", "*prefix_encoder*", "*ia3_l*")
+# What hooks compute a weight from in training: torch.nn.utils.prune, weight_norm, spectral_norm and parametrize.
+_COMPUTED_FROM = ("*_orig", "*.weight_g", "*.parametrizations.*")
 _NAMES_SHOWN = 3
 _PATTERNS_SHOWN = 6
 
@@ -70,7 +72,7 @@ def account_for(
 
 
 def refuse_unmerged(names: Collection[str], where: Path) -> None:
-    """Refuse adapters that training put beside the weights they belong to.
+    """Refuse what training put in the place of weights, or beside those it belongs to.
 
     Args:
         names: Canonical names of all stored tensors.
@@ -84,6 +86,13 @@ def refuse_unmerged(names: Collection[str], where: Path) -> None:
         raise UnsupportedModelError(
             f"{where} holds weights of an adapter that is not merged: {some(added)}; merge it first "
             "(merge_and_unload() of peft), and save the merged model"
+        )
+    parts = matching(names, _COMPUTED_FROM)
+    if parts:
+        raise UnsupportedModelError(
+            f"{where} holds parts that weights are computed from, and not the weights: {some(parts)}; put the weights in "
+            "their place first (torch.nn.utils: prune.remove, remove_weight_norm, remove_spectral_norm, "
+            "parametrize.remove_parametrizations), and save the model again"
         )
 
 

@@ -140,5 +140,12 @@ class TokenTable:
 
     @property
     def rows(self) -> int:
-        """The least number of rows of an embedding that has one for every id."""
-        return max(len(self.vocabulary.tokens), 1 + max(self.added, default=-1))
+        """The least number of rows of an embedding that has one for every id that a text may have.
+
+        Blank lines at the end of a vocabulary are tokens to transformers, and no text has them.
+        """
+        tokens = self.vocabulary.tokens
+        lines = len(tokens)
+        while lines and not tokens[lines - 1]:
+            lines -= 1
+        return max(lines, 1 + max(self.added, default=-1))

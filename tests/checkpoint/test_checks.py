@@ -57,6 +57,12 @@ def test_a_checkpoint_of_another_task(checkpoint_directory):
 
 def test_a_bare_encoder(checkpoint_directory):
     assert_refused(checkpoint_directory(architecture="RoFormerModel"), "it is a bare encoder")
+    assert_refused(
+        checkpoint_directory(
+            lambda arrays: arrays.update({"fc.weight": arrays["roformer.embeddings.LayerNorm.weight"]}), "RoFormerModel"
+        ),
+        "beside the encoder it holds fc.weight",
+    )
 
 
 def test_the_head_may_miss_when_it_is_to_be_trained(checkpoint_directory):

@@ -112,6 +112,27 @@ def test_an_adapter_that_is_not_merged_is_refused(checkpoint_directory, name, ar
         load_architecture(checkpoint_directory(holding(name), architecture), architecture)
 
 
+def _pruned(arrays):
+    weight = arrays.pop("classifier.dense.weight")
+    arrays |= {"classifier.dense.weight_orig": weight, "classifier.dense.weight_mask": weight * 0}
+
+
+def _normalised(arrays):
+    name = "roformer.encoder.layer.0.output.dense"
+    arrays |= {f"{name}.weight_v": arrays.pop(f"{name}.weight"), f"{name}.weight_g": np.ones((32, 1), np.float32)}
+
+
+def _parametrised(arrays):
+    name = "classifier.out_proj"
+    arrays[f"{name}.parametrizations.weight.original"] = arrays.pop(f"{name}.weight")
+
+
+@pytest.mark.parametrize("change", [_pruned, _normalised, _parametrised])
+def test_parts_that_a_weight_is_computed_from_are_refused(checkpoint_directory, change):
+    with pytest.raises(UnsupportedModelError, match=r"parts that weights are computed from.*prune\.remove"):
+        load_architecture(checkpoint_directory(change), CLASSIFIER)
+
+
 def test_of_very_many_a_few_are_named(checkpoint_directory):
     names = [f"{'x' * 300}{number}.weight" for number in range(500)]
     with pytest.raises(CheckpointError, match="500 tensors that RoFormer has no place for") as caught:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from roformer_edge.errors import VocabularyError
-from roformer_edge.tokenizer import Vocabulary, load_tokenizer
+from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary, load_tokenizer
 from tests.tokenizer.conftest import CLASSES
 from tests.tokenizer.oracle import Oracle
 from tests.tokenizer.sentences import SENTENCES
@@ -67,6 +67,13 @@ def test_a_byte_order_mark_is_no_token(tmp_path: Path):
     assert (tmp_path / "vocab.txt").read_bytes() == data
 
 
+def test_blank_lines_at_the_end_need_no_embedding():
+    lines = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
+    ends = ("", "\n", "\n\n\n", "\n\na\n")
+    rows = [RoFormerTokenizer(Vocabulary((lines + end).encode())).embedding_rows for end in ends]
+    assert rows == [5, 5, 5, 8]
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("edit", ["doubled", "blank", "crlf", "cr", "unended"])
 def test_odd_files_as_transformers_reads_them(
@@ -92,7 +99,8 @@ def test_odd_files_as_transformers_reads_them(
     assert tokenizer.convert_ids_to_tokens(ids) == oracle.call("odd", "convert_ids_to_tokens", ids)
     assert tokenizer.all_special_ids == oracle.ask(use="odd", get="all_special_ids")
     assert bool(tokenizer.notes) == (edit in ("doubled", "blank"))
-    assert tokenizer.embedding_rows == len(Vocabulary(edits[edit]).tokens)
+    # blank lines at the end are tokens, and no text has them
+    assert tokenizer.embedding_rows == len(Vocabulary(edits[edit].rstrip(b"\n")).tokens)
 
 
 @pytest.mark.parametrize("name", ["vocab.txt", "tokenizer_config.json", "tokenizer.json", "config.json"])

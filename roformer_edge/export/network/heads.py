@@ -99,7 +99,10 @@ def _check_direction(weights: Weights, task: Task) -> None:
             "config.add_cross_attention is set: the model reads another encoder's states, and no task gives it any"
         )
     if config.is_decoder and not task.causal:
-        raise ExportError(f"config.is_decoder is set, but {task.name} is exported from an encoder; set it to false")
+        raise ExportError(
+            f"config.is_decoder is set, so a token sees only those before it, and {task.name} is exported from a model "
+            "that sees all; set it to false only if this one was trained so"
+        )
     if task.causal and not config.is_decoder:
         raise ExportError(
             f"config.is_decoder is not set, so the model sees what comes after a token too; {task.name} needs one that "

@@ -281,7 +281,7 @@ def empty_graph(
 
 
 def test_decoders_and_unknown_dtypes_are_refused():
-    with pytest.raises(ExportError, match="set it to false"):
+    with pytest.raises(ExportError, match="set it to false only if this one was trained so"):
         empty_graph(RoFormerConfig(is_decoder=True), TASK)
     with pytest.raises(ExportError, match="sees what comes after"):
         empty_graph(RoFormerConfig(), get_task("text-generation"))

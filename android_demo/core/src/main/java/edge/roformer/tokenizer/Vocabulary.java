@@ -62,9 +62,13 @@ final class Vocabulary {
     return ids.size();
   }
 
-  /** Counts the lines. */
+  /** Counts the lines, but for blank ones at the end: no text has their token. */
   int lines() {
-    return starts.size;
+    int lines = starts.size;
+    while (lines > 0 && starts.items[lines - 1] == ends.items[lines - 1]) {
+      lines--;
+    }
+    return lines;
   }
 
   /** Returns the token that has an id, or null where there is none or its token has a later one. */
