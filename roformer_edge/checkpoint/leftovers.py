@@ -90,8 +90,8 @@ def refuse_unmerged(names: Collection[str], where: Path) -> None:
     parts = matching(names, _COMPUTED_FROM)
     if parts:
         raise UnsupportedModelError(
-            f"{where} holds parts that weights are computed from, and not the weights: {some(parts)}; put the weights in "
-            "their place first (torch.nn.utils: prune.remove, remove_weight_norm, remove_spectral_norm, "
+            f"{where} holds parts that weights are computed from, and not the weights: {some(parts)}; put the weights "
+            "in their place first (torch.nn.utils: prune.remove, remove_weight_norm, remove_spectral_norm, "
             "parametrize.remove_parametrizations), and save the model again"
         )
 

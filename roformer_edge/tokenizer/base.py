@@ -422,7 +422,7 @@ class Tokenizer:
 
     @property
     def embedding_rows(self) -> int:
-        """The least number of rows of an embedding that has one for every id that a text may have; ids may have gaps."""
+        """The least number of rows of an embedding with one for every id that a text may have; ids may have gaps."""
         return self._table.rows
 
     def get_vocab(self) -> dict[str, int]:
