@@ -116,8 +116,8 @@ def _make(name: str, variant: str, folder: Path) -> None:
         network = getattr(roformer_edge, row.architecture).from_arrays(checkpoint.config, arrays)
         rows = read(row.data, "train")
         again = replace(row, epochs=max(1, round(SHARE * row.epochs)))
-        rows = rows if row.epochs > 1 else rows[::2]
         labels = row.labels(rows)
+        rows = rows[:: row.every if row.epochs > 1 else 2 * row.every]
         train(network, row.arrays(tokenizer, rows, labels, again), batch=row.batch, rate=RATE, seed=1)
         network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

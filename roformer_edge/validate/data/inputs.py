@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,13 @@ def _read_inputs(path: str | Path, task: Task, fields: FieldNames, skip: Skip | 
 
 
 def read_rows(
-    path: str | Path, task: Task, fields: FieldNames, find_problem: Callable[[TextRow], Problem | None]
-) -> Iterator[TextRow]:
+    path: str | Path,
+    task: Task,
+    fields: FieldNames,
+    find_problem: Callable[[TextRow], Problem | None],
+    *,
+    most: int | None = None,
+) -> list[TextRow]:
     """Read the rows that a tokenizer is given for a task: texts, each with its pair or without.
 
     Args:
@@ -84,15 +90,36 @@ def read_rows(
         task: Names the fields.
         fields: Which key of the file is which field.
         find_problem: Tells why a model could not take a row.
+        most: The number of rows after which no more are read.
 
     Raises:
-        DatasetError: While iterating: a line cannot be used, or holds a row with a problem.
+        DatasetError: A line cannot be used, or holds a row with a problem; the message says how many rows do.
     """
-    for placed in read_inputs(path, task.name, fields):
-        for row in input_rows(task, placed.inputs):
-            if (problem := find_problem(row)) is not None:
-                raise DatasetError(f"{placed.where}: {problem.reason}; {problem.remedy}")
-            yield row
+    placed = (
+        (example.where, row)
+        for example in read_inputs(path, task.name, fields)
+        for row in input_rows(task, example.inputs)
+    )
+    rows = list(islice(placed, most))
+    refuse_problems((where, find_problem(row)) for where, row in rows)
+    return [row for _, row in rows]
+
+
+def refuse_problems(found: Iterable[tuple[str, Problem | None]]) -> None:
+    """Refuse inputs that a model could not take.
+
+    Args:
+        found: Where each input stands, and what is wrong with it.
+
+    Raises:
+        DatasetError: Something is; the message names the first such input, and how many there are.
+    """
+    bad = [(where, problem) for where, problem in found if problem is not None]
+    if bad:
+        where, first = bad[0]
+        number = sum(problem.remedy == first.remedy for _, problem in bad)
+        several = f" ({number} such texts)" if number > 1 else ""
+        raise DatasetError(f"{where}: {first.reason}; {first.remedy}{several}")
 
 
 def find_row_problem(
