@@ -9,7 +9,13 @@ python=.venv-oracle/bin/python
 "$python" -m benchmarks.artifacts
 names=(sizes ecosystem deploy cold_start latency torch_reference generation)
 # the tokenizers are measured on real text
-if [ -d "${ROFORMER_EDGE_DATA:-../shared/data}" ]; then names+=(tokenizer); fi
+if [ -d "${ROFORMER_EDGE_DATA:-../shared/data}" ]; then
+  names+=(tokenizer)
+  # needs a JDK too
+  if "$python" -c 'import sys; from android_demo.tools.jdk import find_jdk; sys.exit(find_jdk() is None)'; then
+    names+=(java_core)
+  fi
+fi
 for name in "${names[@]}"; do
   echo "== $name"
   "$python" -m "benchmarks.$name"

@@ -248,6 +248,33 @@ def test_every_code_point(mode: str, java: Runner, tmp_path: Path, vocab_path: P
     compare_blocks(Port(java, tmp_path, tokenizer), tokenizer, range(0, 0x110000, 0x1000))
 
 
+# too short a form, a continuation alone, cut short, again too short, a surrogate, too large, not continued
+BROKEN = (b"\xc0\x80", b"\x80", b"\xe4\xbd", b"\xe0\x9f\xbf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe4\xbd\xc0")
+
+
+def test_a_vocabulary_is_utf_8(java: Runner, tmp_path: Path):
+    tokenizer = CLASSES["slow"](GOLDEN / "vocab.txt")
+    port = Port(java, tmp_path, tokenizer)
+    # the first and the last of every length, as tokens of their own
+    edges = "".join(
+        f"{chr(code)}\n" for code in (0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFD, 0xFFFF, 0x10000, 0x10FFFF)
+    )
+    vocabulary = (
+        b"\xef\xbb\xbf" + tokenizer.vocabulary_bytes.rstrip(b"\n").replace(b"\n", b"\r\n") + b"\r" + edges.encode()
+    )
+    (tmp_path / "vocab.txt").write_bytes(vocabulary)
+    with_edges = CLASSES["slow"](tmp_path / "vocab.txt")
+    texts = [f"{text}天" for text in edges.split()] + ["今天天气非常好"]
+    assert compare(port, with_edges, texts) > len(texts)
+    for broken in BROKEN:
+        with pytest.raises(UnicodeDecodeError):
+            broken.decode()
+        (tmp_path / "vocab.txt").write_bytes(tokenizer.vocabulary_bytes + broken)
+        told = java.run("tokenize", tmp_path / "settings.json", tmp_path / "vocab.txt", WORDS_PATH, UNICODE_PATH)
+        assert told.returncode == 1, broken
+        assert told.stderr == "error: the vocabulary is not UTF-8\n"
+
+
 def test_a_pipeline_is_refused(java: Runner, tmp_path: Path):
     tokenizer = CLASSES["bert"](GOLDEN / "vocab.txt")
     settings = {**tokenizer.to_settings(), "model_max_length": 8, "pipeline": {"pre_tokenizer": {"type": "Whitespace"}}}

@@ -47,7 +47,13 @@ final class TokenMap {
 
   /** Sets the id of a token. */
   void put(int[] token, int id) {
-    int found = find(hash(0, token, 0, token.length), token, 0, token.length, false);
+    put(token, 0, token.length, id);
+  }
+
+  /** Sets the id of the token {@code text[start:end]}. */
+  void put(int[] text, int start, int end, int id) {
+    int hash = hash(0, text, start, end);
+    int found = find(hash, text, start, end, false);
     if (found != NONE) {
       ids[found] = id;
       return;
@@ -56,21 +62,23 @@ final class TokenMap {
       ids = Arrays.copyOf(ids, count * 2);
       ends = Arrays.copyOf(ends, count * 2);
     }
-    int start = count == 0 ? 0 : ends[count - 1];
-    if (start + token.length > codes.length) {
-      codes = Arrays.copyOf(codes, Math.max(codes.length * 2, start + token.length));
+    int length = end - start;
+    int first = count == 0 ? 0 : ends[count - 1];
+    if (first + length > codes.length) {
+      codes = Arrays.copyOf(codes, Math.max(codes.length * 2, first + length));
     }
-    System.arraycopy(token, 0, codes, start, token.length);
+    System.arraycopy(text, start, codes, first, length);
     ids[count] = id;
-    ends[count++] = start + token.length;
-    longest = Math.max(longest, token.length);
+    ends[count++] = first + length;
+    longest = Math.max(longest, length);
     if (count * 2 > table.length) {
       table = new int[table.length * 2];
       for (int each = 0; each < count; each++) {
-        plant(each);
+        int from = each == 0 ? 0 : ends[each - 1];
+        plant(each, hash(0, codes, from, ends[each]));
       }
     } else {
-      plant(count - 1);
+      plant(count - 1, hash);
     }
   }
 
@@ -154,10 +162,9 @@ final class TokenMap {
     return true;
   }
 
-  private void plant(int token) {
+  private void plant(int token, int hash) {
     int mask = table.length - 1;
-    int start = token == 0 ? 0 : ends[token - 1];
-    int slot = spread(hash(0, codes, start, ends[token])) & mask;
+    int slot = spread(hash) & mask;
     while (table[slot] != 0) {
       slot = slot + 1 & mask;
     }

@@ -1,15 +1,13 @@
 package edge.roformer.tokenizer;
 
 import edge.roformer.BundleException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
 
 /** The tokens of a model in the order of their ids: one a line of {@code vocab.txt}. */
 final class Vocabulary {
-  private final List<String> tokens;
+  // the characters of all lines; a token is a stretch of them
+  private final int[] codes;
+  private final IntList starts = new IntList();
+  private final IntList ends = new IntList();
   private final TokenMap ids;
 
   /**
@@ -19,41 +17,39 @@ final class Vocabulary {
    * @throws BundleException it is empty, or not UTF-8
    */
   Vocabulary(byte[] bytes) {
-    String text;
-    try {
-      text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException error) {
-      throw new BundleException("the vocabulary is not UTF-8", error);
+    codes = CodePoints.ofUtf8(bytes);
+    if (codes == null) {
+      throw new BundleException("the vocabulary is not UTF-8");
     }
-    tokens = lines(text.startsWith("\ufeff") ? text.substring(1) : text);
-    ids = new TokenMap(tokens.size(), text.length());
+    findLines(codes.length > 0 && codes[0] == 0xFEFF ? 1 : 0);
+    ids = new TokenMap(starts.size, codes.length);
     boolean empty = true;
-    for (int id = 0; id < tokens.size(); id++) {
-      ids.put(CodePoints.of(tokens.get(id), "the vocabulary"), id);
-      empty &= tokens.get(id).isEmpty();
+    for (int id = 0; id < starts.size; id++) {
+      ids.put(codes, starts.items[id], ends.items[id], id);
+      empty &= starts.items[id] == ends.items[id];
     }
     if (empty) {
       throw new BundleException("the vocabulary is empty; expected one token a line");
     }
   }
 
-  private static List<String> lines(String text) {
-    List<String> found = new ArrayList<>();
-    int start = 0;
-    for (int at = 0; at < text.length(); at++) {
-      char unit = text.charAt(at);
-      if (unit == '\n' || unit == '\r') {
-        found.add(text.substring(start, at));
-        if (unit == '\r' && at + 1 < text.length() && text.charAt(at + 1) == '\n') {
+  private void findLines(int first) {
+    int start = first;
+    for (int at = first; at < codes.length; at++) {
+      int code = codes[at];
+      if (code == '\n' || code == '\r') {
+        starts.add(start);
+        ends.add(at);
+        if (code == '\r' && at + 1 < codes.length && codes[at + 1] == '\n') {
           at++;
         }
         start = at + 1;
       }
     }
-    if (start < text.length() || found.isEmpty()) {
-      found.add(text.substring(start));
+    if (start < codes.length || starts.size == 0) {
+      starts.add(start);
+      ends.add(codes.length);
     }
-    return found;
   }
 
   /** Returns ids by token; of a token that stands on several lines the last. */
@@ -68,15 +64,16 @@ final class Vocabulary {
 
   /** Counts the lines. */
   int lines() {
-    return tokens.size();
+    return starts.size;
   }
 
   /** Returns the token that has an id, or null where there is none or its token has a later one. */
   String token(int id) {
-    if (id < 0 || id >= tokens.size()) {
+    if (id < 0 || id >= starts.size) {
       return null;
     }
-    String token = tokens.get(id);
-    return ids.get(CodePoints.of(token, "the vocabulary")) == id ? token : null;
+    int start = starts.items[id];
+    int end = ends.items[id];
+    return ids.get(codes, start, end) == id ? new String(codes, start, end - start) : null;
   }
 }

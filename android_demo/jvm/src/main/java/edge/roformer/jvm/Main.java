@@ -23,6 +23,8 @@ public final class Main {
       "outputs LIBRARY BUNDLE         give the graph's outputs for lines with text and perhaps text_pair",
       "tokenize SETTINGS VOCABULARY WORDS UNICODE",
       "                               encode lines with text, perhaps pair, and the options of the call",
+      "speed SETTINGS VOCABULARY WORDS UNICODE TEXTS",
+      "                               time opening, and for every line read 15 passes over the lines of a file",
       "verify BUNDLE                  compare every file with its digest",
       "",
       "LIBRARY is a libonnxruntime.so, BUNDLE a directory or an archive. An input that cannot be used gives a line",
@@ -58,6 +60,9 @@ public final class Main {
       Tokenizer tokenizer = Encodings.open(Path.of(arguments[1]), Path.of(arguments[2]), Path.of(arguments[3]),
           Path.of(arguments[4]));
       answer(line -> Encodings.of(tokenizer, line));
+    } else if (command.equals("speed") && arguments.length == 6) {
+      Speed.measure(Path.of(arguments[1]), Path.of(arguments[2]), Path.of(arguments[3]), Path.of(arguments[4]),
+          Path.of(arguments[5]), OUT);
     } else if (command.equals("run") && (arguments.length == 3 || arguments.length == 4)) {
       try (Pipeline pipeline = load(arguments)) {
         answer(line -> Answers.of(pipeline, line));
