@@ -83,7 +83,7 @@ def main() -> None:
         if name not in cases:
             raise SystemExit(f"{name} is not there; there are {', '.join(cases)}")
         rows = measure(name, cases[name], args.limit)
-        path = write(name, rows, args.limit)
+        path = write(name, rows)
         print(path, flush=True)
 
 
@@ -198,14 +198,14 @@ def searched(case: Case, made: Deployment, side: Predictor, reference: Predictor
     }
 
 
-def write(name: str, rows: list[dict[str, Any]], limit: int) -> Path:
+def write(name: str, rows: list[dict[str, Any]]) -> Path:
     """Replace the rows of one model among all results, and show them in the documentation."""
     path = record.RESULTS / f"{RESULT}.json"
     before = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
     order = [known for known, _ in all_cases()]
     kept = [row for row in before if row["name"] != name]
     merged = sorted([*kept, *rows], key=lambda row: order.index(row["name"]))
-    settings = {"max_drop_of_auto": MAX_DROP, "test_examples_at_most": limit, "threads": 1, "timed": TIMED}
+    settings = {"max_drop_of_auto": MAX_DROP, "threads": 1, "timed": TIMED}
     path = record.write(RESULT, settings, merged)
     accuracy_page(json.loads(path.read_text("utf-8")))
     return path
