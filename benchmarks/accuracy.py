@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks import record
 from benchmarks.accuracy_models import CACHE, ENCODER, MODELS
+from benchmarks.accuracy_peers import peers
 from benchmarks.checkpoints import DATA
 from benchmarks.hostile_models import VARIANTS
 from benchmarks.table import accuracy_page
@@ -40,6 +41,8 @@ from roformer_edge.validate.timing import time_side_by_side
 RESULT = "accuracy"
 MAX_DROP = 0.5
 TIMED = 60
+# the quantisers of the engine itself are measured on models of this task
+PEERED, PEER = "text-classification", "onnxruntime's"
 # format, recipe
 COLUMNS = (
     ("onnx", "fp32"),
@@ -113,6 +116,10 @@ def measure(name: str, case: Case, limit: int) -> list[dict[str, Any]]:
             print(f"{name}, {form}, {recipe}: made", flush=True)
         bundles = {column: one for column, one in made.items() if isinstance(one, Deployment)}
         sides = {column: open_side(case, one.bundle) for column, one in bundles.items()}
+        if case.task == PEERED:
+            float_bundle = bundles["onnx", "fp32"].bundle
+            others = peers(case.checkpoint, options_of(case, "onnx", "int8-static"), float_bundle, Path(folder))
+            sides |= {(PEER, kind): side for kind, side in others.items()}
         reference = open_side(case, case.checkpoint)
         examples = spread_sample(read(case, "test", reference), limit)
         options = CompareOptions(task=case.task, timed=0, watched=0)
@@ -120,12 +127,13 @@ def measure(name: str, case: Case, limit: int) -> list[dict[str, Any]]:
         found = dict(zip(sides, reports, strict=True))
         milliseconds = dict(zip(sides, cpu_times(case, [reference, *sides.values()], examples), strict=True))
         rows = []
-        for column, one in made.items():
-            row = {"name": name, "task": case.task, "format": column[0], "recipe": column[1]}
+        for column in dict.fromkeys([*made, *sides]):
+            row, one = {"name": name, "task": case.task, "format": column[0], "recipe": column[1]}, made.get(column)
             if isinstance(one, str):
                 row["refused"] = one
             else:
                 row |= figures(found[column]) | {"cpu_ms": round(milliseconds[column], 3)}
+            if isinstance(one, Deployment):
                 row |= searched(case, one, sides[column], reference)
             rows.append(row)
             print(json.dumps(row, ensure_ascii=False), flush=True)
@@ -134,16 +142,19 @@ def measure(name: str, case: Case, limit: int) -> list[dict[str, Any]]:
 
 def deploy(case: Case, form: str, recipe: str, out: Path) -> Deployment | str:
     """Make a bundle, or tell why no model keeps the budget."""
+    try:
+        return deploy_checkpoint(case.checkpoint, out, options_of(case, form, recipe))
+    except BudgetExceededError as error:
+        return str(error)
+
+
+def options_of(case: Case, form: str, recipe: str) -> DeployOptions:
     search = {"evaluation": case.data / "dev.jsonl", "max_drop": MAX_DROP} if recipe == "auto" else {}
     calibration = None if recipe == "fp32" else case.data / "train.jsonl"
     truncation = case.truncate and recipe != "fp32"
-    options = DeployOptions(
+    return DeployOptions(
         task=case.task, format=form, recipe=recipe, calibration=calibration, truncation=truncation, **search
     )
-    try:
-        return deploy_checkpoint(case.checkpoint, out, options)
-    except BudgetExceededError as error:
-        return str(error)
 
 
 def open_side(case: Case, path: Path) -> Predictor:
