@@ -69,9 +69,20 @@ public final class OnnxEngine implements Engine {
       for (Map.Entry<String, String> entry : entries.entrySet()) {
         settings.addConfigEntry(entry.getKey(), entry.getValue());
       }
-      return new OnnxSession(environment, environment.createSession(model, settings));
+      return new OnnxSession(environment, session(model, settings));
     } catch (OrtException error) {
       throw failed("loading the model", error);
+    }
+  }
+
+  private OrtSession session(ByteBuffer model, OrtSession.SessionOptions settings) throws OrtException {
+    try {
+      return environment.createSession(model, settings);
+    } catch (NoSuchMethodError older) {
+      // up to 1.17 models are taken from the heap only
+      byte[] bytes = new byte[model.remaining()];
+      model.duplicate().get(bytes);
+      return environment.createSession(bytes, settings);
     }
   }
 

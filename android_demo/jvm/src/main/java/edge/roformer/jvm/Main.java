@@ -29,8 +29,8 @@ public final class Main {
       "                               time opening, and for every line read 15 passes over the lines of a file",
       "verify BUNDLE                  compare every file with its digest",
       "",
-      "LIBRARY is a libonnxruntime.so, or jar for the app's engine in the class path; BUNDLE a directory or an archive. An input that cannot be used gives a line",
-      "with its error.");
+      "LIBRARY is a libonnxruntime.so, or the word jar for the app's engine in the class path; BUNDLE is a directory",
+      "or an archive. An input that cannot be used gives a line with its error.");
   private static final String JAR = "jar";
   private static final PrintStream OUT = new PrintStream(System.out, false, StandardCharsets.UTF_8);
 
