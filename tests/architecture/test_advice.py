@@ -75,7 +75,7 @@ def test_what_is_advised_can_be_typed(path: Path, call: ast.Call) -> None:
     functions += (pipeline_of(task).__call__ for task in PIPELINES)
     arguments = {field.name for field in dataclasses.fields(DeployOptions)}
     arguments |= {name for function in functions for name in inspect.signature(function).parameters}
-    arguments |= {"text", "pair"}  # keys of FieldNames.parse
+    arguments |= {"text", "pair", "tags"}  # keys of FieldNames.parse
     for name in re.findall(r"\b([a-z_]+)=", python):
         assert name in arguments, python
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from roformer_edge.errors import DatasetError
-from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+from roformer_edge.errors import DatasetError, OptionError
+from roformer_edge.validate.data.fields import BY_NAME, INPUTS, FieldNames, spellings
 from roformer_edge.validate.data.inputs import Inputs, PlacedInputs, Problem, refuse_problems
 from roformer_edge.validate.data.lines import Line, read_lines
 
@@ -59,6 +59,7 @@ def read_examples(path: str | Path, measure: Measure[Any, Any], fields: FieldNam
 
 
 def _example(line: Line, measure: Measure[Any, Any]) -> Example:
+    _check_fields(line.fields, measure)
     inputs, gold = measure.read(line)
     known = line.value("id") if line.holds("id") else None
     return Example(
@@ -69,6 +70,15 @@ def _example(line: Line, measure: Measure[Any, Any]) -> Example:
         id=str(known) if isinstance(known, (str, int)) else None,
         others={key: value for key, value in line.values.items() if isinstance(value, (str, int, float, bool))},
     )
+
+
+def _check_fields(fields: FieldNames, measure: Measure[Any, Any]) -> None:
+    """Refuse a key that was named for a gold answer and that the measure does not read."""
+    read = {spelling for name in (*measure.gold_fields, "id") for spelling in spellings(name)}
+    for name in fields.given.keys() - INPUTS - read:
+        gold = ", ".join(measure.gold_fields) or "none"
+        allowed = f"of fields that {measure.name} reads (gold answers: {gold})"
+        raise OptionError("fields", f"{name}={fields.given[name]}", allowed)
 
 
 def check_inputs(examples: Iterable[Example | PlacedInputs], find_problem: Callable[[Inputs], Problem | None]) -> None:

@@ -39,6 +39,11 @@ def looks_like_input(key: str) -> bool:
     return _INPUT_KEY.fullmatch(_JOINTS.sub("", key).lower()) is not None
 
 
+def spellings(name: str) -> tuple[str, ...]:
+    """List the names that a field goes by, its own first."""
+    return (name, *ALIASES.get(name, ()))
+
+
 @dataclass(frozen=True, kw_only=True)
 class FieldNames:
     """Keys of a data file by the fields of a task.
@@ -68,9 +73,12 @@ class FieldNames:
 
     def key(self, name: str, values: Mapping[str, Any]) -> str:
         """Find the key among ``values`` that holds a field; the field's own name where none does."""
-        if name in self.given:
-            return self.given[name]
-        return next((key for key in (name, *ALIASES.get(name, ())) if key in values), name)
+        known = (key for key in spellings(name) if key in values)
+        return self.chosen(name) or next(known, name)
+
+    def chosen(self, name: str) -> str | None:
+        """Find the key that the user named for a field, under its own name or, as ``label`` for a score, an alias."""
+        return next((self.given[each] for each in spellings(name) if each in self.given), None)
 
 
 BY_NAME = FieldNames()

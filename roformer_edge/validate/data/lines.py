@@ -78,7 +78,7 @@ class Line:
             DatasetError: The user said which key holds the field, and there is no such key.
         """
         key = self.key(name)
-        if name in self.fields.given:
+        if self.fields.chosen(name) is not None:
             self.value(name)
         return key in self.values and not (self.flat and self.values[key] == "")
 

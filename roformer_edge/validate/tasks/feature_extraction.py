@@ -70,6 +70,7 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
     """
 
     task = "feature-extraction"
+    gold_fields = ("score",)
     detail: ClassVar[type[Detail]] = VectorDetail
     moved = "Cosine distance"
     effects: ClassVar[Mapping[Effect, str]] = {
@@ -91,7 +92,7 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
 
     def read_gold(self, line: Line) -> float | None:
         """Read the gold similarity of a pair under ``score``, where there is one."""
-        named = line.fields.given.get("score", "score") in line.values
+        named = line.fields.chosen("score") is not None or "score" in line.values
         return line.number_of("score") if named and line.holds("text_pair") else None
 
     def metrics_of(self, examples: Sequence[Example]) -> Sequence[Metric]:

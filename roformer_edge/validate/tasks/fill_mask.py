@@ -35,6 +35,7 @@ class MaskedTokenMeasure(LanguageModel):
     """
 
     task = "fill-mask"
+    gold_fields = ("answers",)
     guessed = "guess"
     metrics = (token_accuracy("masked-token accuracy"), perplexity("pseudo-perplexity"))
 

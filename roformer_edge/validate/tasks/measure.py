@@ -110,6 +110,7 @@ class Measure(ABC, Generic[Gold, Answer]):
 
     Attributes:
         task: A name of ``tasks.TASKS``.
+        gold_fields: The fields of a line that hold the gold answer; none where the text itself is one.
         variant: Which of several ways to measure the task this is; empty for the usual one.
         detail: The class of the detail.
         metrics: What is computed, the one whose drop is budgeted first.
@@ -120,6 +121,7 @@ class Measure(ABC, Generic[Gold, Answer]):
     """
 
     task: ClassVar[str]
+    gold_fields: ClassVar[tuple[str, ...]] = ()
     variant: ClassVar[str] = ""
     detail: ClassVar[type[Detail]]
     metrics: Sequence[Metric]

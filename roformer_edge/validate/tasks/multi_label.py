@@ -70,6 +70,7 @@ class MultiLabelMeasure(Measure[tuple[str, ...], Logits]):
     """
 
     task = "text-classification"
+    gold_fields = ("labels",)
     variant = "multi-label"
     detail: ClassVar[type[Detail]] = MultiLabelDetail
 

@@ -65,6 +65,7 @@ class ChoiceMeasure(Measure[int, Probabilities]):
     """Measures choices; an answer is the probability of every choice, and gold is the index of the right one."""
 
     task = "multiple-choice"
+    gold_fields = ("label",)
     noun = "question"
     effects = RIGHT_OR_WRONG
     detail: ClassVar[type[Detail]] = ChoiceDetail

@@ -84,6 +84,7 @@ class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     """Measures answers from a context; an answer is a :class:`FoundAnswer`."""
 
     task = "question-answering"
+    gold_fields = ("answers",)
     noun = "question"
     layout = "stack"
     detail: ClassVar[type[Detail]] = AnswerDetail

@@ -68,6 +68,7 @@ class RegressionMeasure(Measure[float, Logits]):
     """Measures one number a text; an answer is a vector of one output, taken as it is."""
 
     task = "text-classification"
+    gold_fields = ("score",)
     variant = "regression"
     detail: ClassVar[type[Detail]] = RegressionDetail
     metrics = (

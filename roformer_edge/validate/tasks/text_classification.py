@@ -102,6 +102,7 @@ class SingleLabelMeasure(Measure[str, Logits]):
     """Measures a choice of one label of several; an answer is the vector of logits."""
 
     task = "text-classification"
+    gold_fields = ("label",)
     detail: ClassVar[type[Detail]] = ClassificationDetail
     effects = RIGHT_OR_WRONG
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.errors import ComparisonError
+from roformer_edge.errors import ComparisonError, advice
 from roformer_edge.tagging import TagScheme
 from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.data.inputs import Inputs, join_words
@@ -94,6 +94,7 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
     """Measures the entities in a text; an answer is a :class:`TaggedText`."""
 
     task = "token-classification"
+    gold_fields = ("entities", "tags")
     detail: ClassVar[type[Detail]] = EntityDetail
     layout = "stack"
 
@@ -112,7 +113,14 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
 
     def read_gold(self, line: Line) -> GoldEntities:
         """Read the entities by their characters, or tags of words in any of the schemes that the runtime reads."""
-        if line.holds("entities") or not line.holds("tokens"):
+        given = line.fields.chosen
+        both = line.holds("entities") and line.holds("tokens") and line.holds("tags")
+        if both and given("entities") is None and given("tags") is None:
+            raise line.error(
+                f"{line.key('entities')!r} and {line.key('tags')!r} both hold gold entities; name the one meant "
+                + advice(python='(FieldNames.parse("tags=tags"))', command="(--fields tags=tags)")
+            )
+        if given("tags") is None and (line.holds("entities") or not line.holds("tokens")):
             entities = tuple(self._entity(line, number, value) for number, value in enumerate(_items(line), 1))
             return GoldEntities(entities=entities, strict=entities)
         words = line.strings("tokens")

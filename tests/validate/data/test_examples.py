@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from roformer_edge.errors import DatasetError
+from roformer_edge.errors import DatasetError, OptionError
 from roformer_edge.validate.data.examples import Example, check_inputs, digest_of, read_examples, spread_sample
+from roformer_edge.validate.data.fields import NAMES, FieldNames
 from roformer_edge.validate.data.inputs import Problem, too_long
+from roformer_edge.validate.tasks import MEASURES
+from roformer_edge.validate.tasks.feature_extraction import SentenceVectorMeasure
+from roformer_edge.validate.tasks.fill_mask import MaskedTokenMeasure
+from roformer_edge.validate.tasks.regression import RegressionMeasure
 from roformer_edge.validate.tasks.text_classification import SingleLabelMeasure
+from roformer_edge.validate.tasks.text_generation import NextTokenMeasure
 from tests.tiny_checkpoint import write_lines
 
 
@@ -20,6 +26,26 @@ def test_an_example_knows_where_it_stands_and_what_else_its_line_holds(tmp_path)
     assert (first.gold, first.id, first.line) == ("good", None, 1)
     assert (second.where, second.line, second.id) == (f"{tmp_path / 'dev.jsonl'}:2", 2, "7")
     assert second.others == {"text": "坏", "label": "bad", "id": 7, "domain": "food", "n": 2}
+
+
+def test_a_key_that_was_named_for_a_gold_answer_is_read_or_refused(tmp_path):
+    path = write_lines(tmp_path / "dev.jsonl", [{"a": "好", "b": "坏", "y": "0.5"}])
+
+    def gold(measure, fields):
+        return [example.gold for example in read_examples(path, measure, FieldNames.parse(fields))]
+
+    assert gold(RegressionMeasure(["LABEL_0"]), "text=a,label=y") == [0.5]
+    assert gold(SentenceVectorMeasure(), "text=a,pair=b,label=y") == [0.5]
+    with pytest.raises(DatasetError, match="missing key 'z'"):
+        gold(SentenceVectorMeasure(), "text=a,pair=b,score=z")
+    for measure, reads in ((MaskedTokenMeasure(), "answers"), (NextTokenMeasure(), "none")):
+        with pytest.raises(OptionError, match=rf"fields must be of fields .*gold answers: {reads}.*'label=y'"):
+            gold(measure, "text=a,label=y")
+
+
+def test_every_measure_names_the_fields_of_its_gold_answer():
+    assert [name for name, measure in MEASURES.items() if not measure.gold_fields] == ["text-generation"]
+    assert {field for measure in MEASURES.values() for field in measure.gold_fields} <= set(NAMES)
 
 
 def test_texts_that_are_too_long_are_named_before_any_work():

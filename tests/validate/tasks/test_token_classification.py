@@ -13,6 +13,7 @@ from roformer_edge.errors import ComparisonError, DatasetError
 from roformer_edge.tagging import TagScheme
 from roformer_edge.tokenizer import RoFormerTokenizer, Vocabulary
 from roformer_edge.validate.data.examples import Example, read_examples
+from roformer_edge.validate.data.fields import FieldNames
 from roformer_edge.validate.render.html import to_html
 from roformer_edge.validate.render.markdown import to_markdown
 from roformer_edge.validate.report import Report
@@ -146,6 +147,17 @@ def test_entities_are_marked_in_the_text(report):
     assert [(m.name, m.right) for m in shown.candidate.marks] == [("LOC", False), ("LOC", False), ("PER", True)]
     assert '<mark class="wrong">李白<small>LOC</small></mark>' in to_html(report)
     assert "**✗李白/LOC**" in to_markdown(report)
+
+
+def test_entities_and_tags_in_one_line_are_refused_until_one_is_named(tmp_path):
+    row = {"tokens": ["李", "白"], "text": "李白", "tags": ["B-PER", "I-PER"], "entities": []}
+    path = write_lines(tmp_path / "dev.jsonl", [row])
+    measure = EntityMeasure(IOB2)
+    with pytest.raises(DatasetError, match="'entities' and 'tags' both hold gold entities; name the one meant"):
+        list(read_examples(path, measure))
+    for fields, expected in (("tags=tags", (("PER", 0, 2),)), ("entities=entities", ())):
+        ((example),) = read_examples(path, measure, FieldNames.parse(fields))
+        assert example.gold.entities == expected
 
 
 def read(tmp_path, labels, *rows):
