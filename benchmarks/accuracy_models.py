@@ -5,8 +5,8 @@
 They are written to ``.cache/accuracy``; what is there already is kept. An encoder of 4 layers and 256 channels learns
 to guess hidden words in all the text there is, and every task begins with it; it is itself the masked language model.
 The vocabulary is made of those tokens of the published Chinese one that the texts hold. Small as the models are, their
-answers are far better than chance, so that what quantisation costs them means something. The encoder takes about an hour
-of one processor core, the tasks together another.
+answers are far better than chance, so that what quantisation costs them means something. The encoder takes about an
+hour of one processor core, the tasks together another.
 """
 
 from __future__ import annotations
