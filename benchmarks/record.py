@@ -40,7 +40,7 @@ def write(name: str, settings: dict[str, Any], rows: list[dict[str, Any]], out: 
         "versions": {
             "python": platform.python_version(),
             "roformer-edge": __version__,
-            **{package: importlib.metadata.version(package) for package in PACKAGES},
+            **_installed(),
         },
         "settings": settings,
         "rows": rows,
@@ -48,6 +48,11 @@ def write(name: str, settings: dict[str, Any], rows: list[dict[str, Any]], out: 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return path
+
+
+def _installed() -> dict[str, str]:
+    found = {distribution.metadata["Name"]: distribution.version for distribution in importlib.metadata.distributions()}
+    return {package: found[package] for package in PACKAGES if package in found}
 
 
 def _cpuinfo(key: str) -> str:
