@@ -31,12 +31,12 @@ endurance: $(VENV)/.dev
 android: $(VENV)/.demo
 	$(BIN)/python android_demo/tools/build.py
 
-# builds the app and tries to fool the check of it; runs its engine class and its DEX on a JVM. Result: docs/android.md
+# builds the app and tries to fool the check of it; runs its engine class and its DEX on a JVM. Result: android_demo/README.md
 android-check: $(VENV)/.dev
 	REQUIRE_ANDROID=1 REQUIRE_APK=1 $(BIN)/python -m pytest tests/android
 
 # the long form of the comparison of the Java core with this package: 20,000 real lines, 20,000 random strings, every code
-# point, in three modes; about ten minutes. Result: docs/android.md
+# point, in three modes; about ten minutes. Result: android_demo/README.md
 ports: $(VENV)/.dev
 	REQUIRE_ANDROID=1 PORTS=long $(BIN)/python -m pytest -s tests/android/test_tokenizer.py
 
