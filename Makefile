@@ -22,7 +22,7 @@ MINUTES ?= 30
 fuzz: $(VENV)/.dev .venv-frameworks/.made
 	$(BIN)/python -W ignore -m tests.fuzz --minutes $(MINUTES)
 
-# the long form of tests/endurance: kills, rewriting, 100,000 requests, 240 loads
+# the long form of tests/endurance: kills, rewriting, 100,000 requests, 2,000 loads
 endurance: $(VENV)/.dev
 	ENDURANCE=long $(BIN)/python -m pytest -s tests/endurance
 

@@ -6,8 +6,8 @@ Three kinds, each of a model that was trained:
 
 - ``values``: a few value channels times 60, undone in the product that reads them;
 - ``rotary_pairs``: a few rotated pairs of the query times 60, those of the key divided by as much;
-- ``norms``: three channels of every layer norm times 9 to 24, what reads them divided by as much, and then trained on
-  until the model is an ordinary one again, for the sum around each sublayer makes it another function.
+- ``norms``: three channels of every layer norm times 9 to 24, what reads them divided by as much, and then trained as
+  long as the model was before: the sum around each sublayer makes it another function.
 
 The first two compute what the model computed. They are written to ``.cache/accuracy/NAME.VARIANT``.
 """
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +32,6 @@ from roformer_edge.tokenizer import RoFormerTokenizer
 FACTOR = 60.0
 # channel -> how many times as large the layer norms make it
 NORM_CHANNELS = {17: 24.0, 101: 15.0, 202: 9.0}
-# a share of the epochs that the model was trained for; at least one, of a language model half of one
-SHARE = 0.5
-RATE = 2e-4
 Arrays = dict[str, np.ndarray]
 
 
@@ -115,10 +111,9 @@ def _make(name: str, variant: str, folder: Path) -> None:
         torch.manual_seed(1)
         network = getattr(roformer_edge, row.architecture).from_arrays(checkpoint.config, arrays)
         rows = read(row.data, "train")
-        again = replace(row, epochs=max(1, round(SHARE * row.epochs)))
-        rows = rows if row.epochs > 1 else rows[::2]
         labels = row.labels(rows)
-        train(network, row.arrays(tokenizer, rows, labels, again), batch=row.batch, rate=RATE, seed=1)
+        data = row.arrays(tokenizer, rows[:: row.every], labels, row)
+        train(network, data, batch=row.batch, rate=row.rate, seed=1)
         network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

@@ -1,4 +1,4 @@
-"""Turns ``benchmarks/results/*.json`` into tables: ``results/README.md``, and the figures in the README.
+"""Turns ``benchmarks/results/*.json`` into tables: ``results/README.md``, docs/accuracy.md, and figures in the README.
 
     python -m benchmarks.table
 
@@ -15,8 +15,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+ACCURACY_PAGE = ROOT / "docs" / "accuracy.md"
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 Row = dict[str, Any]
+# recipe -> largest drop in points, smallest agreement in percent that it is to keep on every model
+ACCURACY_BOUNDS = {"int8-dynamic": (0.3, 99.0), "int8-static": (0.7, 98.0)}
 
 
 def main() -> None:
@@ -28,6 +31,8 @@ def main() -> None:
     page = "\n\n".join(section(name, result) for name, result in results.items())
     note = "# Results\n\nWritten by `python -m benchmarks.table`; docs/benchmarks.md says what is measured and how."
     (args.results / "README.md").write_text(f"{note}\n\n{page}\n", "utf-8")
+    if "accuracy" in results:
+        accuracy_page(results["accuracy"])
     parts = [figures(results[name]["rows"]) for name, figures in FIGURES.items() if name in results]
     if parts:
         parts.append(f"{machine_of(results)} [All results](benchmarks/results/README.md).")
@@ -37,10 +42,15 @@ def main() -> None:
 def section(name: str, result: dict[str, Any]) -> str:
     """One benchmark: its tables, and what they were measured on."""
     tables = TABLES.get(name, plain)(result["rows"])
+    return f"## {name.replace('_', ' ').capitalize()}\n\n{tables}\n\n{measured_on(result)}"
+
+
+def measured_on(result: dict[str, Any]) -> str:
+    """When, on what, with what and how."""
     settings = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in result.get("settings", {}).items())
     versions = ", ".join(f"{package} {number}" for package, number in result.get("versions", {}).items())
     measured = ". ".join(part for part in (result.get("date"), processor(result), versions, settings) if part)
-    return f"## {name.replace('_', ' ').capitalize()}\n\n{tables}\n\n{measured}."
+    return f"{measured}."
 
 
 def processor(result: dict[str, Any]) -> str:
@@ -133,6 +143,57 @@ def sizes_figures(rows: list[Row]) -> str:
     return f"Size of the model file in MB:\n\n{markdown(('', *shapes), lines)}"
 
 
+def accuracy_page(result: dict[str, Any], page: Path = ACCURACY_PAGE) -> None:
+    """Show what each recipe costs, between the markers of a page."""
+    replace_between_markers(page, f"{accuracy_tables(result['rows'])}\n\n{measured_on(result)}")
+
+
+def accuracy_tables(rows: list[Row]) -> str:
+    """Which recipes keep their bounds, and a table for each model."""
+    parts = [accuracy_verdicts(rows)]
+    for (name, task), group in groups(rows, "name", "task").items():
+        first = next(row for row in group if "metric" in row)
+        title = f"**{name}** ({task}): {first['metric']} {100 * first['reference']:.2f} % in PyTorch, float32, "
+        lines = [accuracy_line(row) for row in group]
+        table = markdown(("", first["metric"], "drop (95 % interval)", "agreement", "MB", "ms"), lines)
+        parts.append(f"{title}{first['examples']:,} examples\n\n{table}")
+    return "\n\n".join(parts)
+
+
+def accuracy_line(row: Row) -> list[str]:
+    recipe = f"{row['format']} {row['recipe']}"
+    if "refused" in row:
+        return [f"{recipe}: cannot", *("" for _ in range(5))]
+    if "chosen" in row:
+        others = len(row["exceptions"])
+        recipe += f": {row['chosen']}" + (f" but for {others} part{'s' if others > 1 else ''}" if others else "")
+    drop = f"{row['drop']:.2f} ({row['drop_low']:.2f} to {row['drop_high']:.2f})"
+    share = f"{row['agreement']:.2f} %"
+    return [recipe, f"{100 * row['value']:.2f} %", drop, share, f"{row['model_mb']:.1f}", f"{row['cpu_ms']:.2f}"]
+
+
+def accuracy_verdicts(rows: list[Row]) -> str:
+    """Say of each recipe with a bound on which models it breaks it."""
+    sentences = []
+    for (form, recipe), group in groups(rows, "format", "recipe").items():
+        if recipe not in ACCURACY_BOUNDS:
+            continue
+        most, least = ACCURACY_BOUNDS[recipe]
+        missed = [
+            f"{row['name']} (drop {row['drop']:.2f}, agreement {row['agreement']:.2f} %)"
+            for row in group
+            if row["drop"] > most or row["agreement"] < least
+        ]
+        verdict = f"misses it on {', '.join(missed)}" if missed else f"keeps it on all {len(group)} models"
+        sentences.append(f"- {form} `{recipe}`: at most {most} points and at least {least:g} % agreement; {verdict}.")
+    refused = [row["name"] for row in rows if "refused" in row]
+    searched = [row for row in rows if row["recipe"] == "auto"]
+    found = f"found a model for {len(searched) - len(refused)} of {len(searched)}"
+    cannot = f"; it said that it cannot for {', '.join(refused)}" if refused else ""
+    sentences.append(f"- `auto` with a budget of 0.5 points {found}{cannot}.")
+    return "\n".join(sentences)
+
+
 def replace_between_markers(path: Path, text: str) -> None:
     before, begin, rest = path.read_text("utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -142,7 +203,7 @@ def replace_between_markers(path: Path, text: str) -> None:
 
 
 # benchmark -> its tables in results/README.md; any other is printed row by row
-TABLES: dict[str, Callable[[list[Row]], str]] = {"latency": latency_tables}
+TABLES: dict[str, Callable[[list[Row]], str]] = {"latency": latency_tables, "accuracy": accuracy_tables}
 # benchmark -> its part of the README, in this order
 FIGURES: dict[str, Callable[[list[Row]], str]] = {
     "latency": latency_figures,

@@ -21,10 +21,12 @@ from roformer_edge.checkpoint.names import (
 from roformer_edge.checkpoint.rotary_table import fit_rotary_table, rotary_table
 from roformer_edge.checkpoint.tensors import StoredTensors
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import CheckpointError, shown
+from roformer_edge.errors import CheckpointError, advice, shown
 
 # A stored rotary table may carry the rounding of bfloat16, the coarsest type a checkpoint is kept in.
 _TABLE_TOLERANCE = 2.0**-8
+
+_NEW_HEAD = ", or start a new head: from_pretrained(..., new_head=True)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +119,8 @@ def check_tensors(wanted: Wanted, stored: Shapes) -> None:
         raise CheckpointError(
             f"{where} has no head for {wanted.architecture}: {some(missing)} missing"
             + (f" (its head is that of {' or '.join(others)})" if others else " (it is a bare encoder)")
-            + "; fine-tune it for the task first (from_pretrained(..., new_head=True) starts that)"
+            + "; fine-tune it for the task first"
+            + advice(python=" (from_pretrained(..., new_head=True) starts that)", command="")
         )
     if missing or unexpected or misshapen:
         of_the_head = misshapen and not any(name.startswith(PREFIX) for name in (*missing, *unexpected, *misshapen))
@@ -126,7 +129,7 @@ def check_tensors(wanted: Wanted, stored: Shapes) -> None:
             f"the weights in {where} do not fit its config as {wanted.architecture}: "
             + "; ".join(f"{len(names)} {what}: {some(names)}" for what, names in parts if names)
             + "; check that config.json and the weights belong together"
-            + (", or start a new head: from_pretrained(..., new_head=True)" if of_the_head else "")
+            + (advice(python=_NEW_HEAD, command="") if of_the_head else "")
         )
 
 

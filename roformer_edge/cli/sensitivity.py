@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from roformer_edge.cli import options
 from roformer_edge.cli.output import print_json, say
 from roformer_edge.cli.progress import ProgressLine
-from roformer_edge.cli.texts import field_names
+from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.deploy import defaults
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.quantize.recipe import RECIPES
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=200, metavar="N", help="the most examples (default: 200)")
     options.add_json(parser)
     options.add_calibration(parser)
+    add_fields(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,10 +155,8 @@ def calibration_batches(options: DeployOptions, model: SourceModel) -> Batches |
         return None
     task, config = model.task, model.config
     find_problem = partial(find_row_problem, model.tokenizer, config, task, truncation=options.truncation)
-    texts = islice(
-        read_rows(options.calibration, task, options.fields, find_problem),
-        min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize),
-    )
+    most = min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize)
+    texts = read_rows(options.calibration, task, options.fields, find_problem, most=most)
     encode = partial(_calibration_rows, model, truncation=options.truncation)
     rows = sorted(chain.from_iterable(map(encode, texts)), key=lambda row: len(row.ids))
     pad_id = config.pad_token_id or 0

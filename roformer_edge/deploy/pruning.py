@@ -37,7 +37,7 @@ def prune_vocabulary(model: SourceModel, corpus: Path, fields: FieldNames) -> So
         DatasetError: The corpus cannot be read, or holds nothing.
     """
     # how long a text is does not matter here
-    rows = list(read_rows(corpus, model.task, fields, lambda _: None))
+    rows = read_rows(corpus, model.task, fields, lambda _: None)
     if not rows:
         raise DatasetError(f"{corpus} holds no texts to keep the tokens of")
     config = model.config

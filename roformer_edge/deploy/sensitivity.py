@@ -16,6 +16,8 @@ from roformer_edge.quantize.sensitivity import Sensitivity, measure_sensitivity
 from roformer_edge.validate.data.examples import spread_sample
 
 _THREADS = 1
+# options of a deployment that say nothing about parts, because no bundle is made and nothing is refused
+_WITHOUT_EFFECT = ("max_drop", "slices", "report", "prune_vocab", "overwrite")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +47,16 @@ def measure_parts(
         progress: Told of stages and steps.
 
     Raises:
-        OptionError: No data, no recipe of its own, or a limit below 1.
+        OptionError: No data, no recipe of its own, a limit below 1, or what only counts where a bundle is made.
         RecipeError: The recipe quantises nothing, or needs calibration texts that are not there.
     """
     if options.evaluation is None or options.recipe == AUTO:
         raise OptionError("recipe", options.recipe, "one recipe, measured on labelled data (evaluation)")
     if limit < 1:
         raise OptionError("limit", limit)
+    for name in _WITHOUT_EFFECT:
+        if getattr(options, name) != getattr(DeployOptions, name):
+            raise OptionError(name, getattr(options, name), "left out: parts are measured, and no bundle is made")
     export = export_options_of(options)
     progress.stage("read")
     with open_model(source, options) as model:

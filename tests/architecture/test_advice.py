@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from roformer_edge import RoFormerModel
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.cli.main import COMMANDS, parser_of
 from roformer_edge.deploy.options import DeployOptions
@@ -70,7 +71,8 @@ def test_what_is_advised_can_be_typed(path: Path, call: ast.Call) -> None:
     for name in re.findall(r"roformer-edge (\w+)", command):
         assert name in COMMANDS
     assert not _FLAG.search(python), "Python has no flags"
-    functions = [load_checkpoint, load_tokenizer, load, *(pipeline_of(task).__call__ for task in PIPELINES)]
+    functions = [load_checkpoint, load_tokenizer, load, RoFormerModel.from_pretrained]
+    functions += (pipeline_of(task).__call__ for task in PIPELINES)
     arguments = {field.name for field in dataclasses.fields(DeployOptions)}
     arguments |= {name for function in functions for name in inspect.signature(function).parameters}
     arguments |= {"text", "pair"}  # keys of FieldNames.parse

@@ -242,11 +242,19 @@ def test_labelled_texts_that_are_too_long_are_named_before_any_work(cli, checkpo
 
 
 def test_a_calibration_text_that_is_too_long_is_named_with_its_line(cli, checkpoint, tmp_path):
-    path = write_lines(tmp_path / "texts.jsonl", [{"text": "今天"}, {"text": "今天" * 40}])
+    long = {"text": "今天" * 40}
+    path = write_lines(tmp_path / "texts.jsonl", [{"text": "今天"}, long, {"text": "今天"}, long])
     words = ("--recipe", "int8-static", "--calibration", path, "--out", tmp_path / "bundle")
     error = cli("quantize", checkpoint, *words).error
-    assert f"{path}:2: 42 tokens, the model takes 32; --truncate cuts" in error
+    assert f"{path}:2: 42 tokens, the model takes 32; --truncate cuts (2 such texts)" in error
+    assert "such texts" not in cli("quantize", checkpoint, *words, "--calibration-texts", "3").error
     assert cli("quantize", checkpoint, *words, "--truncate").code == 0
+
+
+def test_a_head_that_is_not_there_is_told_without_the_words_of_python(cli, checkpoint, tmp_path):
+    error = cli("deploy", checkpoint, "--task", "multiple-choice", "--out", tmp_path / "bundle").error
+    assert "has no head for RoFormerForMultipleChoice" in error
+    assert error.rstrip().endswith("fine-tune it for the task first")
 
 
 def test_a_pair_is_refused_where_the_model_knows_single_texts(cli, tmp_path):

@@ -61,6 +61,15 @@ def test_deploy_writes_no_bundle_that_breaks_the_budget(cli, checkpoint, tmp_pat
     assert (tmp_path / "report" / "report.json").exists()
 
 
+def test_auto_writes_nothing_where_no_model_keeps_the_budget(cli, checkpoint, data, tmp_path):
+    words = ("--recipe", "auto", "--eval", data, "--report", tmp_path / "report", "--json")
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words, "--max-drop", "100", "--max-size", ".001")
+    assert outcome.code == 3
+    assert "no model of at most 1.00 kB keeps the drop of accuracy within 100 points" in outcome.error
+    assert outcome.out == ""
+    assert leftovers(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -88,6 +88,38 @@ def test_what_one_half_chose_is_refused_where_the_other_breaks_the_budget(checkp
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("format_name", ["onnx", "tflite"])
+def test_what_a_pruned_vocabulary_loses_counts_against_the_budget(checkpoint, data, tmp_path, format_name):
+    errors, references = {}, set()
+    for name, words in (("all", WORDS[:25]), ("few", WORDS[20:25])):
+        corpus = write_lines(tmp_path / f"{name}.jsonl", [{"text": word} for word in words])
+        changed = options(data, format=format_name, schemes=("float32",), max_drop=100.0, prune_vocab=corpus)
+        made = deploy_checkpoint(checkpoint, tmp_path / name, changed)
+        errors[name] = made.searched.found.chosen.outcome.error
+        tokens = (tmp_path / name / "vocab.txt").read_text("utf-8").splitlines()
+        assert (WORDS[0] in tokens) == (name == "all")
+        references.add(made.manifest.measured.reference)
+    assert len(references) == 1
+    assert errors["all"] < 1e-5 < 1e-2 < errors["few"]
+    with pytest.raises(BudgetExceededError, match=r"the nearest is fp32, .* which drops by"):
+        deploy_checkpoint(
+            checkpoint, tmp_path / "out", options(data, schemes=("float32",), max_drop=0.0, prune_vocab=corpus)
+        )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("format_name", ["onnx", "tflite"])
+def test_the_recipe_found_for_a_pruned_model_makes_it_again(checkpoint, data, tmp_path, format_name):
+    corpus = write_lines(tmp_path / "corpus.jsonl", [{"text": word} for word in WORDS[:25]])
+    asked = {"format": format_name, "prune_vocab": corpus}
+    made = deploy_checkpoint(checkpoint, tmp_path / "one", options(data, calibration=data, **asked))
+    assert made.searched.found.chosen.exceptions == {BAD: "float32"}
+    again = DeployOptions(recipe=str(tmp_path / "one/recipe.json"), calibration=data, **asked)
+    deploy_checkpoint(checkpoint, tmp_path / "two", again)
+    for name in (f"model.{format_name}", "vocab.txt", "recipe.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
@@ -107,6 +139,21 @@ def test_one_example_has_no_halves(checkpoint, tmp_path):
     one = write_lines(tmp_path / "one.jsonl", [{"text": "今天", "label": "开"}] * 3)
     with pytest.raises(DatasetError, match=r"one\.jsonl:1: the data holds 1 different examples, and two halves need 2"):
         deploy_checkpoint(checkpoint, tmp_path / "out", options(one))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_drop": 0.0},
+        {"slices": ("length",)},
+        {"report": Path("report")},
+        {"prune_vocab": Path("corpus.jsonl")},
+        {"overwrite": True},
+    ],
+)
+def test_sensitivity_refuses_what_it_makes_nothing_of(checkpoint, data, changes):
+    with pytest.raises(OptionError, match=f"^{next(iter(changes))} must be left out"):
+        measure_parts(checkpoint, DeployOptions(evaluation=data, **changes), limit=40)
 
 
 def test_sensitivity_puts_the_terrible_part_first(checkpoint, data):

@@ -31,10 +31,10 @@ LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG")
 Read = Callable[[Path], list[dict]]
 
 
-def texts(data: Path, read: Read, folder: str, length: int) -> list[str]:
+def texts(data: Path, read: Read, folder: str, length: int, count: int) -> list[str]:
     """Beginnings of real texts, all different."""
     found = (row["text"].strip()[:length] for row in read(data / folder / "train.jsonl"))
-    return list(islice(dict.fromkeys(text for text in found if len(text) > 4), COUNT))
+    return list(islice(dict.fromkeys(text for text in found if len(text) > 4), count))
 
 
 def masked(text: str, number: int) -> str:
@@ -42,21 +42,21 @@ def masked(text: str, number: int) -> str:
     return f"{text[:place]}[MASK]{text[place + 1 :]}"
 
 
-def inputs_of(task: str, data: Path, read: Read) -> list[Any]:
+def inputs_of(task: str, data: Path, read: Read, count: int = COUNT) -> list[Any]:
     if task == "token-classification":
-        return texts(data, read, "token_classification/uner_gsdsimp", 120)
+        return texts(data, read, "token_classification/uner_gsdsimp", 120, count)
     if task == "question-answering":
-        rows = islice(read(data / "qa" / "cmrc2018" / "train.jsonl"), COUNT)
+        rows = islice(read(data / "qa" / "cmrc2018" / "train.jsonl"), count)
         return [{"question": row["question"], "context": row["context"][:160]} for row in rows]
     if task == "multiple-choice":
-        rows = islice(read(data / "multiple_choice" / "tang_next_line" / "train.jsonl"), COUNT)
+        rows = islice(read(data / "multiple_choice" / "tang_next_line" / "train.jsonl"), count)
         return [{name: row[name] for name in ("context", "question", "choices")} for row in rows]
     if task == "fill-mask":
-        lines = texts(data, read, "text/chinese_poetry", 40)
+        lines = texts(data, read, "text/chinese_poetry", 40, count)
         return [masked(line, number) for number, line in enumerate(lines)]
     if task == "text-generation":
-        return texts(data, read, "text/chinese_poetry", 12)
-    return texts(data, read, "classification/chnsenticorp", 60)
+        return texts(data, read, "text/chinese_poetry", 12, count)
+    return texts(data, read, "classification/chnsenticorp", 60, count)
 
 
 def save_checkpoint(task: str, folder: Path, vocabulary: Path) -> None:

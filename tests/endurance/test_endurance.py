@@ -31,7 +31,7 @@ LONG = os.environ.get("ENDURANCE") == "long"
 KILLS = 360 if LONG else 12
 REWRITES = 400 if LONG else 25
 REQUESTS = 100_000 if LONG else 4_000
-LOADS = 240 if LONG else 24
+LOADS = 1000 if LONG else 24
 THREADS = 4
 # growth after warm-up, of the whole process; in the short form the allocator itself has not settled
 GROWTH = 1.02 if LONG else 1.10
@@ -172,7 +172,7 @@ def test_loads_and_unloads_take_no_memory(runnable):
         with load(runnable, threads=1) as classify:
             classify(SELF_TEST_TEXTS[0])
 
-    for _ in range(LOADS // 4):
+    for _ in range(LOADS):
         once()
     before, files = resident(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     for _ in range(LOADS):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roformer_edge.validate import timing as timing_module
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening, Predictor
 from roformer_edge.validate.timing import measure_memory, time_side_by_side
@@ -36,13 +35,12 @@ def texts(*values):
     return [{"text": str(value)} for value in values]
 
 
-def test_sides_alternate_and_percentiles_are_of_milliseconds(monkeypatch):
+def test_sides_alternate_and_percentiles_are_of_milliseconds():
     clock, log, ticks = Clock(), [], []
-    monkeypatch.setattr(timing_module, "perf_counter", clock)
     reference = slow_side("A", clock, log, lambda n: 0.004 * (n + 1))
     candidate = slow_side("B", clock, log, lambda n: 0.001 * (n + 1))
     options = CompareOptions(task="text-classification", warm_up=2, timing_rounds=1)
-    (timing,) = time_side_by_side((reference, candidate), texts(*range(101)), options, ticks.append)
+    (timing,) = time_side_by_side((reference, candidate), texts(*range(101)), options, ticks.append, clock)
     assert log[:4] == ["A0", "B0", "A1", "B1"]  # warm-up
     assert log[4:12] == ["A0", "B0", "B1", "A1", "A2", "B2", "B3", "A3"]
     assert len(log) == 4 + 2 * 101
@@ -54,29 +52,27 @@ def test_sides_alternate_and_percentiles_are_of_milliseconds(monkeypatch):
     assert (timing.inputs, timing.rounds, timing.warm_up) == (101, 1, 2)
 
 
-def test_several_candidates_take_turns_and_are_timed_against_one_reference(monkeypatch):
+def test_several_candidates_take_turns_and_are_timed_against_one_reference():
     clock, log, ticks = Clock(), [], []
-    monkeypatch.setattr(timing_module, "perf_counter", clock)
     sides = [
         slow_side(name, clock, log, lambda _, s=seconds: s)
         for name, seconds in zip("ABC", (0.004, 0.002, 0.008), strict=True)
     ]
     options = CompareOptions(task="text-classification", warm_up=0, timing_rounds=1)
-    found = time_side_by_side(sides, texts(0, 1), options, ticks.append)
+    found = time_side_by_side(sides, texts(0, 1), options, ticks.append, clock)
     assert log == ["A0", "B0", "C0", "C1", "B1", "A1"]
     assert [timing.ratio for timing in found] == pytest.approx([0.5, 2])
     assert [timing.reference.p50 for timing in found] == pytest.approx([4, 4])
     assert sum(ticks) == len(log)
 
 
-def test_of_several_rounds_the_fastest_counts(monkeypatch):
+def test_of_several_rounds_the_fastest_counts():
     clock, log, ticks = Clock(), [], []
-    monkeypatch.setattr(timing_module, "perf_counter", clock)
     disturbed = iter([0.009, 0.001, 0.005] * 2)
     reference = slow_side("A", clock, log, lambda _: next(disturbed))
     candidate = slow_side("B", clock, log, lambda _: 0.003)
     options = CompareOptions(task="text-classification", warm_up=0, timing_rounds=3)
-    (timing,) = time_side_by_side((reference, candidate), texts(0, 1), options, ticks.append)
+    (timing,) = time_side_by_side((reference, candidate), texts(0, 1), options, ticks.append, clock)
     # rounds run over all texts: text 0 took 9, 5, 1 and text 1 took 1, 9, 5 ms
     assert log == ["A0", "B0", "B1", "A1"] * 3
     assert timing.reference.p50 == pytest.approx(1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
-from roformer_edge.validate.data.inputs import Inputs, PlacedInputs, Problem
+from roformer_edge.validate.data.inputs import Inputs, PlacedInputs, Problem, refuse_problems
 from roformer_edge.validate.data.lines import Line, read_lines
 
 if TYPE_CHECKING:
@@ -81,12 +81,7 @@ def check_inputs(examples: Iterable[Example | PlacedInputs], find_problem: Calla
     Raises:
         DatasetError: There are such examples; the message names the first, and how many there are.
     """
-    found = [(example, problem) for example in examples if (problem := find_problem(example.inputs)) is not None]
-    if found:
-        example, first = found[0]
-        number = sum(problem.remedy == first.remedy for _, problem in found)
-        several = f" ({number} such texts)" if number > 1 else ""
-        raise DatasetError(f"{example.where or 'an example'}: {first.reason}; {first.remedy}{several}")
+    refuse_problems((example.where or "an example", find_problem(example.inputs)) for example in examples)
 
 
 def spread_sample(items: Sequence[T], size: int) -> list[T]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import DatasetError, advice
+from roformer_edge.errors import DatasetError, OptionError, advice
 from roformer_edge.runtime.inference import OffsetEncoding
 from roformer_edge.runtime.windows import room_for
 from roformer_edge.tasks import Task, get_task, input_rows
-from roformer_edge.validate.data.fields import BY_NAME, INPUT_KEYS, FieldNames
+from roformer_edge.validate.data.fields import BY_NAME, INPUTS, FieldNames, looks_like_input
 from roformer_edge.validate.data.lines import Line, Skip, listed, read_lines
 
 # The inputs of one example by the names of the task's fields: texts, or lists of texts.
@@ -75,8 +76,13 @@ def _read_inputs(path: str | Path, task: Task, fields: FieldNames, skip: Skip | 
 
 
 def read_rows(
-    path: str | Path, task: Task, fields: FieldNames, find_problem: Callable[[TextRow], Problem | None]
-) -> Iterator[TextRow]:
+    path: str | Path,
+    task: Task,
+    fields: FieldNames,
+    find_problem: Callable[[TextRow], Problem | None],
+    *,
+    most: int | None = None,
+) -> list[TextRow]:
     """Read the rows that a tokenizer is given for a task: texts, each with its pair or without.
 
     Args:
@@ -84,15 +90,36 @@ def read_rows(
         task: Names the fields.
         fields: Which key of the file is which field.
         find_problem: Tells why a model could not take a row.
+        most: The number of rows after which no more are read.
 
     Raises:
-        DatasetError: While iterating: a line cannot be used, or holds a row with a problem.
+        DatasetError: A line cannot be used, or holds a row with a problem; the message says how many rows do.
     """
-    for placed in read_inputs(path, task.name, fields):
-        for row in input_rows(task, placed.inputs):
-            if (problem := find_problem(row)) is not None:
-                raise DatasetError(f"{placed.where}: {problem.reason}; {problem.remedy}")
-            yield row
+    placed = (
+        (example.where, row)
+        for example in read_inputs(path, task.name, fields)
+        for row in input_rows(task, example.inputs)
+    )
+    rows = list(islice(placed, most))
+    refuse_problems((where, find_problem(row)) for where, row in rows)
+    return [row for _, row in rows]
+
+
+def refuse_problems(found: Iterable[tuple[str, Problem | None]]) -> None:
+    """Refuse inputs that a model could not take.
+
+    Args:
+        found: Where each input stands, and what is wrong with it.
+
+    Raises:
+        DatasetError: Something is; the message names the first such input, and how many there are.
+    """
+    bad = [(where, problem) for where, problem in found if problem is not None]
+    if bad:
+        where, first = bad[0]
+        number = sum(problem.remedy == first.remedy for _, problem in bad)
+        several = f" ({number} such texts)" if number > 1 else ""
+        raise DatasetError(f"{where}: {first.reason}; {first.remedy}{several}")
 
 
 def find_row_problem(
@@ -129,15 +156,22 @@ def inputs_of(line: Line, task: Task) -> Inputs:
 
     Raises:
         DatasetError: One is missing or is no text, or the line holds what looks like an input and is not read.
+        OptionError: A field was named that the task does not read.
     """
+    readable = {*task.fields, *task.optional, *({task.words} if task.words else ())}
+    for name in (line.fields.given.keys() & INPUTS) - readable:
+        allowed = f"of fields that {task.name} reads: {', '.join((*task.fields, *task.optional))}"
+        raise OptionError("fields", f"{name}={line.fields.given[name]}", allowed)
     if task.words is not None and not line.holds("text") and line.holds(task.words):
-        return {"text": join_words(line.strings(task.words))[0]}
-    names = [*task.fields, *(name for name in task.optional if line.holds(name))]
-    inputs = {name: line.strings(name) if name == "choices" else line.string(name) for name in names}
+        names = [task.words]
+        inputs: dict[str, Any] = {"text": join_words(line.strings(task.words))[0]}
+    else:
+        names = [*task.fields, *(name for name in task.optional if line.holds(name))]
+        inputs = {name: line.strings(name) if name == "choices" else line.string(name) for name in names}
     # whoever says where the inputs are has also said which are none
-    chosen = line.fields.given.keys() & {*task.fields, *task.optional}
+    chosen = line.fields.given.keys() & readable
     empty = {key for key, value in line.values.items() if line.flat and value == ""}
-    unread = sorted((line.values.keys() & INPUT_KEYS) - {line.key(name) for name in names} - empty)
+    unread = sorted(set(filter(looks_like_input, line.values)) - {line.key(name) for name in names} - empty)
     if unread and not chosen:
         verb = "looks like an input" if len(unread) == 1 else "look like inputs"
         raise line.error(
