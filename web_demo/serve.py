@@ -11,7 +11,7 @@ import hashlib
 import subprocess
 import sys
 import tarfile
-from functools import partial
+from functools import lru_cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -44,6 +44,13 @@ def fetch(folder: Path) -> Path:
     return folder
 
 
+@lru_cache(maxsize=32)
+def compressed(path: Path, changed: float) -> bytes:
+    """A file's content, compressed; once for each time that it changed."""
+    del changed
+    return gzip.compress(path.read_bytes(), 6)
+
+
 class Handler(SimpleHTTPRequestHandler):
     """The page, ``/ort/`` and ``/bundle/``, compressed where the browser takes it."""
 
@@ -67,11 +74,11 @@ class Handler(SimpleHTTPRequestHandler):
         if found is None:
             self.send_error(404)
             return
-        data = found.read_bytes()
+        packed = "gzip" in self.headers.get("Accept-Encoding", "")
+        data = compressed(found, found.stat().st_mtime) if packed else found.read_bytes()
         self.send_response(200)
         self.send_header("Content-Type", TYPES.get(found.suffix, self.guess_type(str(found))))
-        if "gzip" in self.headers.get("Accept-Encoding", ""):
-            data = gzip.compress(data, 6)
+        if packed:
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Cache-Control", "no-cache")
