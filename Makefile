@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint envs/hub.txt
 
-.PHONY: demo test android android-check ports fuzz endurance check lint types imports faults clean
+.PHONY: demo test android android-check web web-check ports fuzz endurance check lint types imports faults clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -31,12 +31,20 @@ endurance: $(VENV)/.dev
 android: $(VENV)/.demo
 	$(BIN)/python android_demo/tools/build.py
 
-# builds the app and tries to fool the check of it; runs its engine class and its DEX on a JVM. Result: docs/android.md
+# builds the app and tries to fool the check of it; runs its engine class and its DEX on a JVM. Result: android_demo/README.md
 android-check: $(VENV)/.dev
 	REQUIRE_ANDROID=1 REQUIRE_APK=1 $(BIN)/python -m pytest tests/android
 
+# the page in a browser, with the demo bundle, on 127.0.0.1; needs npm, and fetches the engine by package name
+web: $(VENV)/.demo
+	$(BIN)/python web_demo/serve.py
+
+# the page in a headless Chromium
+web-check: $(VENV)/.dev
+	REQUIRE_WEB=1 $(BIN)/python -m pytest tests/web
+
 # the long form of the comparison of the Java core with this package: 20,000 real lines, 20,000 random strings, every code
-# point, in three modes; about ten minutes. Result: docs/android.md
+# point, in three modes; about ten minutes. Result: android_demo/README.md
 ports: $(VENV)/.dev
 	REQUIRE_ANDROID=1 PORTS=long $(BIN)/python -m pytest -s tests/android/test_tokenizer.py
 

@@ -17,7 +17,7 @@ from tests.tokenizer.conftest import real_texts, real_vocab, vocab_path
 __all__ = ["real_texts", "real_vocab", "vocab_path"]
 
 Lines = list[Any]
-# the counts of docs/android.md; without it a share of each
+# the counts of android_demo/README.md; without it a share of each
 LONG = os.environ.get("PORTS") == "long"
 
 
@@ -49,7 +49,7 @@ class Runner:
 
 @pytest.fixture(scope="session")
 def tally() -> Iterator[Callable[..., None]]:
-    """Takes down what was compared; the long form prints the table of docs/android.md at the end."""
+    """Takes down what was compared; the long form prints the table of android_demo/README.md at the end."""
     rows: list[tuple[object, ...]] = []
     yield lambda *row: rows.append(row)
     if LONG:

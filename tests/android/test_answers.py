@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from android_demo.tools import jdk as tools
 from roformer_edge import load
 from roformer_edge.bundle.pack import pack_directory
 from tests.android.bundles import RECIPES
@@ -47,6 +48,13 @@ def test_an_archive_answers_like_the_directory(
     lines = [{"text": "把客厅的灯打开", "top_k": 3}]
     first, second = (java.ask("run", library, path, lines=lines) for path in (archive, made("int8-dynamic")))
     assert first == second
+
+
+def test_the_engine_of_tflite_compiles(java: Runner, tmp_path: Path):
+    """Against signatures written from the library's documentation, which cannot be had here."""
+    signatures = sorted((tools.DEMO / "engine-litert" / "src" / "signatures").rglob("*.java"))
+    tools.compile_module(java.jdk, "engine-litert", tmp_path, 8, [java.classpath[0]], generated=signatures)
+    assert (tmp_path / "edge" / "roformer" / "litert" / "LiteRtEngine.class").exists()
 
 
 def spoil(bundle: Path, name: str, change: Callable[[bytes], bytes]) -> None:
