@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint envs/hub.txt
 
-.PHONY: demo test fuzz endurance check lint types imports faults clean
+.PHONY: demo test android android-check ports fuzz endurance check lint types imports faults clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -25,6 +25,20 @@ fuzz: $(VENV)/.dev .venv-frameworks/.made
 # the long form of tests/endurance: kills, rewriting, 100,000 requests, 2,000 loads
 endurance: $(VENV)/.dev
 	ENDURANCE=long $(BIN)/python -m pytest -s tests/endurance
+
+# the Android app with the demo bundle, signed, one APK for each processor, in out/android; needs a JDK 24, apt-get and npm,
+# and fetches Android's tools and the engine by package name
+android: $(VENV)/.demo
+	$(BIN)/python android_demo/tools/build.py
+
+# builds the app and tries to fool the check of it; runs its engine class and its DEX on a JVM. Result: docs/android.md
+android-check: $(VENV)/.dev
+	REQUIRE_ANDROID=1 REQUIRE_APK=1 $(BIN)/python -m pytest tests/android
+
+# the long form of the comparison of the Java core with this package: 20,000 real lines, 20,000 random strings, every code
+# point, in three modes; about ten minutes. Result: docs/android.md
+ports: $(VENV)/.dev
+	REQUIRE_ANDROID=1 PORTS=long $(BIN)/python -m pytest -s tests/android/test_tokenizer.py
 
 check: lint types imports test
 

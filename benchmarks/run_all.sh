@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 scripts/make_env.sh peers
 python=.venv-oracle/bin/python
 "$python" -m benchmarks.artifacts
-names=(sizes ecosystem deploy cold_start latency torch_reference generation)
+names=(sizes ecosystem deploy cold_start memory latency torch_reference generation)
 # the tokenizers are measured on real text
 if [ -d "${ROFORMER_EDGE_DATA:-../shared/data}" ]; then
   names+=(tokenizer)

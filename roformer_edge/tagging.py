@@ -1,8 +1,9 @@
 """Entities out of the labels of tokens: which letters of a label say where an entity begins and ends.
 
 ``B-LOC``, ``I-LOC``: begin, inside (BIO); ``M``: middle, ``E`` or ``L``: end or last, ``S`` or ``U``: single or unit
-(BMES, BIOES, BILOU). People also write ``B_LOC``, ``LOC-B`` and ``b-loc``. A label such as ``E-mail`` or ``S-Bahn`` has
-the look of one and is none: what a letter means is decided by the label set as a whole, see :class:`TagScheme`.
+(BMES, BIOES, BILOU). People also write ``B_LOC``, ``LOC-B`` and ``b-loc``, and letters alone where there is one kind of
+entity, as in word segmentation. A label such as ``E-mail`` or ``S-Bahn`` has the look of one and is none: what a letter
+means is decided by the label set as a whole, see :class:`TagScheme`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ _BEGINS, _ENDS, _SINGLE = frozenset("BSU"), frozenset("ELSU"), frozenset("SU")
 # letters that go on with an entity that another letter began
 _GOES_ON = frozenset("IMEL")
 _LETTERS = _BEGINS | _ENDS | _GOES_ON
+_SEPARATORS = "-_:./|"
+# what an entity is called whose labels are letters alone, as in seqeval
+_NAMELESS = "_"
 # an entity: its name, its first unit, and one more than its last
 Span = tuple[str, int, int]
 
@@ -39,10 +43,12 @@ OUTSIDE = Tag("")
 class TagScheme:
     """How the labels of one set are read.
 
-    A label is ``O`` (outside), or a letter and a name, or a name alone. Letters stand before or behind, with a dash or
-    an underscore between: whichever way reads most labels of the set. A name has letters if the set can write an
-    entity of it in several units (an ``I``, or a ``B`` with ``M``, ``E`` or ``L``), or if its letters, of ``B``, ``S``
-    and ``U``, are those of such a name too, or if all labels begin with ``B``. Any other label is a name as it stands.
+    A label is ``O`` (outside), or a letter and a name, or a name alone. Letters stand before or behind, with a dash, an
+    underscore or another of ``_SEPARATORS`` between: whichever way reads most labels of the set. A name has letters if
+    the set can write an entity of it in several units (an ``I``, or a ``B`` with ``M``, ``E`` or ``L``), or if its
+    letters, of ``B``, ``S`` and ``U``, are those of such a name too, or if all labels begin with ``B``. Where all
+    labels are letters, ``B`` and one that goes on among them, they are those of entities called ``_``. Any other label
+    is a name as it stands.
 
     Attributes:
         tags: Label -> what it says.
@@ -53,7 +59,8 @@ class TagScheme:
     @classmethod
     def of(cls, labels: Sequence[str]) -> TagScheme:
         """Decide how the labels of a set are read."""
-        ways = [_read(labels, separator, behind=behind) for behind in (False, True) for separator in "-_"]
+        ways = [_read(labels, separator, behind=behind) for behind in (False, True) for separator in _SEPARATORS]
+        ways.append(_read_letters(labels))
         best = max(ways, key=len)  # the first of the longest
         plain = {label: OUTSIDE if label in ("O", "o") else Tag(label) for label in labels}
         return cls({**plain, **best})
@@ -132,6 +139,13 @@ def _read(labels: Sequence[str], separator: str, *, behind: bool) -> dict[str, T
     }:
         known |= letters.keys()
     return {label: tag for label, tag in split.items() if tag.name in known}
+
+
+def _read_letters(labels: Sequence[str]) -> dict[str, Tag]:
+    """Read labels that are letters alone, as all of them must be."""
+    read = {label: Tag(_NAMELESS, label.upper()) for label in labels if label not in ("O", "o")}
+    letters = {tag.letter for tag in read.values()}
+    return read if letters <= _LETTERS and "B" in letters and letters & _GOES_ON else {}
 
 
 def _split(label: str, separator: str, *, behind: bool) -> Tag | None:

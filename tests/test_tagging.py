@@ -38,6 +38,18 @@ def read(*labels: str) -> dict[str, tuple[str, str]]:
         ("O U-Bahn 地名", [("", ""), ("U-Bahn", ""), ("地名", "")]),
         ("PER LOC", [("PER", ""), ("LOC", "")]),
         ("O B- -B B", [("", ""), ("B-", ""), ("-B", ""), ("B", "")]),
+        # other marks between, and letters alone
+        ("O B:LOC I:LOC", [("", ""), ("LOC", "B"), ("LOC", "I")]),
+        ("O LOC.B LOC.I", [("", ""), ("LOC", "B"), ("LOC", "I")]),
+        ("O B/LOC I/LOC", [("", ""), ("LOC", "B"), ("LOC", "I")]),
+        ("O B|LOC M|LOC E|LOC", [("", ""), ("LOC", "B"), ("LOC", "M"), ("LOC", "E")]),
+        ("B M E S", [("_", "B"), ("_", "M"), ("_", "E"), ("_", "S")]),
+        ("b i o", [("_", "B"), ("_", "I"), ("", "")]),
+        ("O B U", [("", ""), ("B", ""), ("U", "")]),
+        ("S M L XL", [("S", ""), ("M", ""), ("L", ""), ("XL", "")]),
+        ("A B AB O", [("A", ""), ("B", ""), ("AB", ""), ("", "")]),
+        ("O I E", [("", ""), ("I", ""), ("E", "")]),
+        ("O B I LOC", [("", ""), ("B", ""), ("I", ""), ("LOC", "")]),
         ("B-LABEL_I I-LABEL_I O", [("LABEL_I", "B"), ("LABEL_I", "I"), ("", "")]),
     ],
 )  # fmt: skip
@@ -58,6 +70,12 @@ def test_a_set_of_labels_is_read(labels, expected):
 def test_entities_are_joined(labels, expected):
     scheme = TagScheme.of(["O", *(f"{letter}-{name}" for name in "AB" for letter in "BIES")])
     assert scheme.join(labels.split()) == expected
+
+
+def test_words_are_cut_by_letters_alone():
+    scheme = TagScheme.of(["B", "M", "E", "S"])
+    assert scheme.join(list("BMESBE")) == [("_", 0, 3), ("_", 3, 4), ("_", 4, 6)]
+    assert scheme.strict_reader()(list("BMESBS")) == [("_", 0, 3), ("_", 3, 4), ("_", 5, 6)]
 
 
 def test_labels_without_letters_are_joined_with_equal_neighbours():

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,7 +19,7 @@ DEMO = Path(__file__).resolve().parents[1]
 LEAST = 22
 
 
-def find_jdk() -> Path | None:
+def find_jdk(least: int = LEAST) -> Path | None:
     """The home of a JDK that is new enough: that of JAVA_HOME, of the path, or any where Linux keeps them."""
     on_path = shutil.which("javac")
     homes = [
@@ -26,7 +27,7 @@ def find_jdk() -> Path | None:
         *([Path(on_path).resolve().parents[1]] if on_path else []),
         *sorted(Path("/usr/lib/jvm").glob("*")),
     ]
-    return next((home for home in homes if (version_of(home) or 0) >= LEAST), None)
+    return next((home for home in homes if (version_of(home) or 0) >= least), None)
 
 
 def version_of(home: Path) -> int | None:
@@ -44,12 +45,20 @@ def sources(module: str) -> list[str]:
     return sorted(map(str, (DEMO / module / "src" / "main" / "java").rglob("*.java")))
 
 
-def compile_module(jdk: Path, module: str, out: Path, release: int, classpath: list[Path]) -> Path:
+def compile_module(
+    jdk: Path, module: str, out: Path, release: int, classpath: list[Path], *, generated: Iterable[Path] = ()
+) -> Path:
     """Compile a module; every warning is an error. Java 8 is old enough for compilers to warn of it, and meant."""
     out.mkdir(parents=True, exist_ok=True)
-    command = [jdk / "bin" / "javac", "--release", str(release), "-Xlint:all,-options,-restricted", "-Werror"]
+    command = [
+        jdk / "bin" / "javac",
+        "--release",
+        str(release),
+        "-Xlint:all,-options,-restricted,-classfile,-path",
+        "-Werror",
+    ]
     paths = ["-cp", os.pathsep.join(map(str, classpath))] if classpath else []
-    subprocess.run([*command, *paths, "-d", out, *sources(module)], check=True)
+    subprocess.run([*command, *paths, "-d", out, *sources(module), *map(str, generated)], check=True)
     return out
 
 

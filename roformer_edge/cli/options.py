@@ -33,12 +33,12 @@ def add_revision(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--revision", metavar="NAME", help="of owner/model: a branch, tag or commit (default: main)")
 
 
-def add_target(parser: argparse.ArgumentParser) -> None:
-    """Add what is made, and where it goes."""
+def add_target(parser: argparse.ArgumentParser, *others: str) -> None:
+    """Add what is made, and where it goes; ``others`` are formats of the command that are none of bundles."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle to write")
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     parser.add_argument("--task", help=f"one of: {', '.join(TASKS)} (default: what the source's own files name)")
-    formats = ", ".join(FORMATS)
+    formats = ", ".join((*FORMATS, *others))
     parser.add_argument("--format", help=f"of the model file; one of: {formats} (default: {DEFAULT_FORMAT})")
     parser.add_argument(
         "--runtime",

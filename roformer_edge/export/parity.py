@@ -80,7 +80,9 @@ def open_for_parity(artifact: Artifact, expected: Sequence[Tensors]) -> Run:
     return artifact.open([name for name in expected[0] if name in artifact.marks])
 
 
-def check_parity(run: Run, expected: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
+def check_parity(
+    run: Run, expected: Sequence[Tensors], config: RoFormerConfig, task: Task, *, reference: str = "torch"
+) -> Parity:
     """Compare a float artifact with what a reference answered to :func:`probe_feeds`.
 
     Args:
@@ -89,6 +91,7 @@ def check_parity(run: Run, expected: Sequence[Tensors], config: RoFormerConfig, 
             state that the artifact makes for position 0 alone, only that is compared.
         config: The architecture.
         task: Gives the tolerance.
+        reference: What answered, as a report says it.
 
     Returns:
         The worst of all comparisons.
@@ -116,7 +119,7 @@ def check_parity(run: Run, expected: Sequence[Tensors], config: RoFormerConfig, 
                 worst, largest = name, difference
     return Parity(
         checked=True,
-        reference="torch",
+        reference=reference,
         tolerance=task.tolerance,
         worst_tensor=worst,
         absolute_difference=largest.absolute,

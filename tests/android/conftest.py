@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +17,8 @@ from tests.tokenizer.conftest import real_texts, real_vocab, vocab_path
 __all__ = ["real_texts", "real_vocab", "vocab_path"]
 
 Lines = list[Any]
+# the counts of docs/android.md; without it a share of each
+LONG = os.environ.get("PORTS") == "long"
 
 
 def missing(reason: str) -> NoReturn:
@@ -43,6 +45,17 @@ class Runner:
         told = self.run(*arguments, text="".join(json.dumps(line) + "\n" for line in lines))
         assert told.returncode == 0, told.stderr
         return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def tally() -> Iterator[Callable[..., None]]:
+    """Takes down what was compared; the long form prints the table of docs/android.md at the end."""
+    rows: list[tuple[object, ...]] = []
+    yield lambda *row: rows.append(row)
+    if LONG:
+        print("\n\n| compared | mode | number | tokens |\n|---|---|---:|---:|")
+        for what, mode, number, tokens in rows:
+            print(f"| {what} | {mode} | {number:,} | {tokens:,} |")
 
 
 @pytest.fixture(scope="session")

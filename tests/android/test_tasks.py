@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,12 @@ ASKED: dict[str, Asked] = {
 }
 
 
-def tiny_bundle(folder: Path, task: Task, recipe: str) -> Path:
+def tiny_bundle(folder: Path, task: Task, recipe: str, labels: Sequence[str] = ("O", "B-LOC", "I-LOC")) -> Path:
     vocabulary = GOLDEN.read_bytes()
     config = RoFormerConfig(
         vocab_size=vocabulary.count(b"\n"), embedding_size=32, hidden_size=32, num_hidden_layers=2,
         num_attention_heads=2, intermediate_size=48, max_position_embeddings=64, is_decoder=task.causal,
-        id2label={0: "O", 1: "B-LOC", 2: "I-LOC"},
+        id2label=dict(enumerate(labels)),
     )  # fmt: skip
     generator = np.random.default_rng(5)
     shapes = shapes_of(config, task.model_class)
@@ -100,3 +100,13 @@ def test_answers(task: str, recipe: str, java: Runner, library: Path, tmp_path: 
     for line, ours, theirs in zip(lines, ask(load(bundle, threads=1)), answers, strict=True):
         assert "error" not in theirs, theirs
         same(ours, theirs, line.get("context", line.get("text", "")))
+
+
+@pytest.mark.parametrize("labels", ["B M E S", "O LOC:B LOC:I"])
+def test_labels_are_read_alike(labels: str, java: Runner, library: Path, tmp_path: Path):
+    bundle = tiny_bundle(tmp_path, TASKS["token-classification"], "fp32", labels.split())
+    ours = load(bundle, threads=1)(TEXTS)
+    assert {entity.label for entities in ours for entity in entities} == ({"_"} if "S" in labels else {"LOC"})
+    answers = java.ask("run", library, bundle, "test", lines=[{"text": text} for text in TEXTS])
+    for text, own, theirs in zip(TEXTS, ours, answers, strict=True):
+        same(own, theirs, text)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH, AddedToken, Tokenizer
-from tests.android.conftest import Runner
+from tests.android.conftest import LONG, Runner
 from tests.tokenizer.conftest import CLASSES
 from tests.tokenizer.test_reference_cases import text_of
 
@@ -36,6 +36,9 @@ OPTIONS: tuple[dict[str, Any], ...] = (
     {"never_split": ["Hello", "café", "c++", "[mask]"]},
 )
 SLOW_ONLY = {"do_basic_tokenize", "never_split"}
+
+
+Tally = Callable[..., None]
 
 
 def read(name: str) -> list[dict[str, Any]]:
@@ -114,6 +117,26 @@ def test_golden_rows(mode: str, java: Runner, tmp_path: Path):
             assert row["type_ids"] == case.get("type_ids", row["type_ids"]), case
 
 
+def test_golden_words(java: Runner, tmp_path: Path):
+    """Every word of the golden file is a token of the vocabulary: tokens are words."""
+    cases = read("words.jsonl")
+    words = {word for case in cases for word in case["words"] if not set(word) & {"\n", "\r"}}
+    special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    (tmp_path / "words.txt").write_text(
+        "".join(f"{word}\n" for word in (*special, *sorted(words - set(special)))), "utf-8"
+    )
+    tokenizer = CLASSES["slow"](tmp_path / "words.txt", do_lower_case=False, split_special_tokens=True)
+    port = Port(java, tmp_path, tokenizer)
+    lines = [{"text": case["text"], **BARE} for case in cases]
+    ties = 0
+    for case, answer in zip(cases, port.ask(lines), strict=True):
+        (row,) = answer["rows"]
+        found = [case["text"][start:end] for start, end in zip(row["starts"], row["ends"], strict=True)]
+        assert found == [word for word in case["words"] if word in words], case
+        ties += "看看" in found
+    assert ties
+
+
 def call(options: dict[str, Any]) -> dict[str, Any]:
     """The options of a call as the runner takes them."""
     truncation = options.get("truncation", False)
@@ -176,49 +199,47 @@ def test_reference_calls(
 
 @pytest.mark.parametrize("mode", CLASSES)
 def test_adversarial(
-    mode: str, java: Runner, tmp_path: Path, shared_data: Path, real_vocab: Path, read_jsonl: Callable[..., Any]
+    mode: str, java: Runner, tmp_path: Path, real_vocab: Path, read_jsonl: Callable[..., Any], tally: Tally
 ):
     tokenizer = CLASSES[mode](real_vocab / "vocab.txt")
-    cases = read_jsonl(shared_data / "tokenizer" / "adversarial.jsonl")
+    cases = read_jsonl(real_vocab.parents[1] / "tokenizer" / "adversarial.jsonl")
     texts = [text_of(case) for case in cases if "error" not in case]
-    assert compare(Port(java, tmp_path, tokenizer), tokenizer, texts) > 10_000
+    tokens = compare(Port(java, tmp_path, tokenizer), tokenizer, texts)
+    assert tokens > 10_000
+    tally("adversarial texts", mode, len(texts), tokens)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", CLASSES)
-def test_real_lines(mode: str, java: Runner, tmp_path: Path, real_vocab: Path, real_texts: list[str]):
+def test_real_lines(mode: str, java: Runner, tmp_path: Path, real_vocab: Path, real_texts: list[str], tally: Tally):
+    count = 20_000 if LONG else 1_000
     tokenizer = CLASSES[mode](real_vocab / "vocab.txt")
-    texts = [text for text in random.Random(mode).sample(real_texts, 30_000) if len(text) < 1000][:20_000]
-    assert len(texts) == 20_000
-    assert compare(Port(java, tmp_path, tokenizer), tokenizer, texts) > 100_000
+    texts = [text for text in random.Random(mode).sample(real_texts, 2 * count) if len(text) < 1000][:count]
+    assert len(texts) == count
+    tokens = compare(Port(java, tmp_path, tokenizer), tokenizer, texts)
+    assert tokens > 5 * count
+    tally("real lines", mode, count, tokens)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", CLASSES)
-def test_random_strings(mode: str, java: Runner, tmp_path: Path, vocab_path: Path):
-    texts = random_texts(20_000, seed=len(mode))
+def test_random_strings(mode: str, java: Runner, tmp_path: Path, vocab_path: Path, tally: Tally):
+    """Strings over all of Unicode with special and added tokens inside, shared out among the options."""
     usable = [options for options in OPTIONS if mode == "slow" or not SLOW_ONLY & options.keys()]
-    share = len(texts) // len(usable) + 1
-    compared = 0
-    for number, options in enumerate(usable):
+    chosen = usable if LONG else usable[:1]
+    texts = random_texts(20_000 if LONG else 600, seed=len(mode))
+    share = -(-len(texts) // len(chosen))
+    tokens = 0
+    for number, options in enumerate(chosen):
         tokenizer = CLASSES[mode](vocab_path, **options)
         tokenizer.add_tokens(ADDED)
-        part = texts[number * share : (number + 1) * share]
-        compared += len(part)
-        compare(Port(java, tmp_path, tokenizer), tokenizer, part)
-    assert compared == 20_000
+        tokens += compare(Port(java, tmp_path, tokenizer), tokenizer, texts[number * share : (number + 1) * share])
+    assert tokens > len(texts)
+    tally("random strings", mode, len(texts), tokens)
 
 
-def test_random_strings_in_short(java: Runner, tmp_path: Path, vocab_path: Path):
-    for mode, tokenizer_class in CLASSES.items():
-        tokenizer = tokenizer_class(vocab_path)
-        tokenizer.add_tokens(ADDED)
-        compare(Port(java, tmp_path, tokenizer), tokenizer, random_texts(500, seed=7 + len(mode)))
-
-
-def block(tokenizer: Tokenizer, start: int, stop: int) -> str:
-    """The digest of ids and offsets of every code point of a block, by itself and in words."""
+def block(tokenizer: Tokenizer, start: int, stop: int) -> tuple[str, int]:
+    """The digest of ids and offsets of every code point of a block, by itself and in words, and how many tokens."""
     digest = hashlib.sha256()
+    tokens = 0
     for code in range(start, stop):
         if 0xD800 <= code < 0xE000:
             continue
@@ -226,26 +247,22 @@ def block(tokenizer: Tokenizer, start: int, stop: int) -> str:
             row = tokenizer(text, add_special_tokens=False).encodings[0]
             line = "".join(f"{index} {begin} {end} " for index, (begin, end) in zip(row.ids, row.offsets, strict=True))
             digest.update(f"{line}\n".encode())
-    return digest.hexdigest()
+            tokens += len(row.ids)
+    return digest.hexdigest(), tokens
 
 
-def compare_blocks(port: Port, tokenizer: Tokenizer, starts: range) -> None:
-    answers = port.ask([{"from": start, "to": start + starts.step} for start in starts])
+@pytest.mark.parametrize("mode", CLASSES)
+def test_every_code_point(mode: str, java: Runner, tmp_path: Path, vocab_path: Path, tally: Tally):
+    """By itself, in a word, and twice beside an ideograph; the short form takes those with most peculiarities."""
+    tokenizer = CLASSES[mode](vocab_path)
+    starts = range(0, 0x110000 if LONG else 0x1400, 0x400)
+    answers = Port(java, tmp_path, tokenizer).ask([{"from": start, "to": start + starts.step} for start in starts])
+    total = 0
     for start, answer in zip(starts, answers, strict=True):
-        assert answer == block(tokenizer, start, start + starts.step), f"from U+{start:04X}"
-
-
-@pytest.mark.parametrize("mode", CLASSES)
-def test_code_points_with_a_peculiarity(mode: str, java: Runner, tmp_path: Path, vocab_path: Path):
-    tokenizer = CLASSES[mode](vocab_path)
-    compare_blocks(Port(java, tmp_path, tokenizer), tokenizer, range(0, 0x2000, 0x400))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", CLASSES)
-def test_every_code_point(mode: str, java: Runner, tmp_path: Path, vocab_path: Path):
-    tokenizer = CLASSES[mode](vocab_path)
-    compare_blocks(Port(java, tmp_path, tokenizer), tokenizer, range(0, 0x110000, 0x1000))
+        digest, tokens = block(tokenizer, start, start + starts.step)
+        assert answer == digest, f"from U+{start:04X}"
+        total += tokens
+    tally("texts of every code point", mode, 3 * (starts.stop - 0x800 * LONG), total)
 
 
 # too short a form, a continuation alone, cut short, again too short, a surrogate, too large, not continued

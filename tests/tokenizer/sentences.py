@@ -25,6 +25,8 @@ SENTENCES = (
     "\u0301abc q\u0323\u0307 \u1e9b\u0323 \u302f\u302e",
     "c++c++ 一一二二三三 ------ ....",
     "后悔頭髮說點\u202e逆\u202c",
+    # of two cuts of equal probability the one whose first word is longer is taken
+    "你看看看，慢慢慢，妈妈妈叫你",
 )
 
 # characters at which tokenizers differ: controls, spaces, marks, cases, punctuation, numbers, borders of blocks, and

@@ -10,8 +10,9 @@ from time import process_time
 
 import pytest
 
-from roformer_edge.tokenizer import AddedToken, Tokenizer
+from roformer_edge.tokenizer import AddedToken, PreTrainedTokenizerFast, Tokenizer
 from tests.tokenizer.conftest import CLASSES
+from tests.tokenizer.test_golden import read
 
 SHORT = 6_000
 TIMES = 16
@@ -94,6 +95,15 @@ def test_repeated_characters(vocab_path: Path, mode: str):
         "\u302e\u302f",
     ):
         assert growth(reading(tokenizer, pattern, "")) < BOUND, pattern
+
+
+def test_repeated_characters_with_the_steps_of_a_file(vocab_path: Path):
+    described = {str(case["pipeline"]): case["pipeline"] for case in read("tokenizer.jsonl") if case["mode"] == "plain"}
+    assert len(described) > 1
+    for name, pipeline in described.items():
+        tokenizer = PreTrainedTokenizerFast(vocab_path, pipeline=pipeline)
+        for pattern in ("a", "北京大学", " ", "a ", "e\u0301", "9.", "\0", "[MASK]"):
+            assert growth(reading(tokenizer, pattern, "[MASK]"), 2_000) < BOUND, (name, pattern)
 
 
 @pytest.mark.parametrize("mode", CLASSES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from roformer_edge.checkpoint.names import check_language_model
+from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import ExportError
 from roformer_edge.export.network.emitter import Emitter, V
 from roformer_edge.export.network.encoder import every_position, first_position
@@ -20,7 +21,7 @@ def emit_network(emitter: Emitter[V], weights: Weights, task: Task) -> None:
         ExportError: The model looks at other positions than the task does.
         UnsupportedModelError: The task's head cannot be built for this model.
     """
-    _check_direction(weights, task)
+    check_direction(weights.config, task)
     if task.sentence is not None:
         emit_sentence(emitter, weights, task.sentence)
     else:
@@ -91,9 +92,12 @@ HEADS: dict[str, _Head] = {
 }
 
 
-def _check_direction(weights: Weights, task: Task) -> None:
-    """Refuse a causal model for another task than a causal one, and the reverse."""
-    config = weights.config
+def check_direction(config: RoFormerConfig, task: Task) -> None:
+    """Refuse a causal model for another task than a causal one, and the reverse.
+
+    Raises:
+        ExportError: The model looks at other positions than the task does.
+    """
     if config.add_cross_attention:
         raise ExportError(
             "config.add_cross_attention is set: the model reads another encoder's states, and no task gives it any"

@@ -107,7 +107,7 @@ def rotate(states: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
 def additive_mask(mask: Tensor) -> Tensor:
     """Make of ``[B, T]`` or ``[B, S, T]`` with ones to attend to what is added to scores, ``[B, 1, 1 or S, T]``."""
     mask = ops.cast(mask, "float32")
-    mask = mask[:, None, None, :] if len(mask.shape) == 2 else mask[:, None]
+    mask = ops.expand_dims(mask, (1, 2) if len(mask.shape) == 2 else 1)
     return (1.0 - mask) * tf.float32.min
 
 
@@ -150,7 +150,8 @@ class RoFormerSelfAttention(NamedLayer):
                 key = ops.concatenate((past[0], key), axis=2)
                 value = ops.concatenate((past[1], value), axis=2)
         scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) / math.sqrt(self._config.head_size)
-        weights = ops.softmax(scores if mask is None else scores + mask, axis=-1)
+        # the softmax of Keras warns of texts of one token
+        weights = tf.nn.softmax(scores if mask is None else scores + mask, axis=-1)
         weights = self.dropout(weights, training=shared.training)
         weights = weights if head_mask is None else weights * head_mask
         context = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))

@@ -99,7 +99,8 @@ class RoFormerEmbeddings(NamedLayer):
         words = ops.take(self.words, input_ids, axis=0)
         if self._config.pad_token_id is None:
             return words
-        return ops.where(ops.equal(input_ids, self._config.pad_token_id)[..., None], ops.stop_gradient(words), words)
+        padding = ops.expand_dims(ops.equal(input_ids, self._config.pad_token_id), -1)
+        return ops.where(padding, ops.stop_gradient(words), words)
 
     def call(
         self, input_ids: Tensor | None, token_type_ids: Tensor | None, inputs_embeds: Tensor | None, training: bool
@@ -200,6 +201,7 @@ class RoFormerEncoder(NamedLayer):
         """Make the additive mask of the self-attention: padding, and in a decoder the future."""
         if self._config.is_decoder and (mask is None or len(mask.shape) == 2):
             new = ops.shape(states)[1]
-            causal = ops.cast(ops.arange(past + new)[None, :] <= ops.arange(new)[:, None] + past, "float32")[None]
-            mask = causal if mask is None else causal * ops.cast(mask, "float32")[:, None]
+            causal = ops.arange(past + new) <= ops.expand_dims(ops.arange(new) + past, -1)
+            causal = ops.expand_dims(ops.cast(causal, "float32"), 0)
+            mask = causal if mask is None else causal * ops.expand_dims(ops.cast(mask, "float32"), 1)
         return None if mask is None else additive_mask(mask)

@@ -150,7 +150,7 @@ def pool(states: Tensor, attention_mask: Tensor | None, summary_type: str) -> Te
     """Take one state for a whole text, ``[B, S, H] -> [B, H]``; see :func:`roformer_edge.models.torch.heads.pool`."""
     if summary_type == "last_token" and attention_mask is not None:
         positions = ops.cast(ops.not_equal(attention_mask, 0), "int32") * ops.arange(ops.shape(states)[1])
-        return ops.take_along_axis(states, ops.max(positions, axis=1)[:, None, None], axis=1)[:, 0]
+        return ops.take_along_axis(states, ops.expand_dims(ops.max(positions, axis=1), (1, 2)), axis=1)[:, 0]
     if summary_type == "mean":
         return ops.mean(states, axis=1)
     return states[:, 0] if summary_type == "first" else states[:, -1]

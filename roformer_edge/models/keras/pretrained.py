@@ -239,12 +239,17 @@ class TFRoFormerPreTrainedModel(keras.Model):
         )
         for note in checkpoint.notes:
             warnings.warn(note, stacklevel=2)
-        model = cls(checkpoint.config)
         with checkpoint:
-            for name, (variable, transposed) in model.registry.entries.items():
-                if name in checkpoint.arrays:  # else it is of a new head
-                    array = checkpoint.arrays[name]
-                    variable.assign(array.T if transposed else array)
+            return cls.from_arrays(checkpoint.config, checkpoint.arrays)
+
+    @classmethod
+    def from_arrays(cls, config: RoFormerConfig, arrays: Mapping[str, Any]) -> Self:
+        """Make a model with the given canonical weights; a head that they lack stays random."""
+        model = cls(config)
+        for name, (variable, transposed) in model.registry.entries.items():
+            if name in arrays:
+                array = arrays[name]
+                variable.assign(array.T if transposed else array)
         return model
 
     def get_config(self) -> dict[str, Any]:

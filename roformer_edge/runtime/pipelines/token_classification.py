@@ -133,7 +133,7 @@ class TokenClassifier(Pipeline):
 
         The label of a unit is its most probable one; with a conditional random field it is that of the most probable
         sequence over all tokens, and probabilities are those over all sequences. Letters in labels are read as the
-        whole set of labels has them, before a name or behind it, with ``-`` or ``_``; see
+        whole set of labels has them, before a name, behind it or alone; see
         :class:`~roformer_edge.tagging.TagScheme`. An entity begins with ``B-`` or ``S-``, or where the label's name
         differs from that of the unit before; it goes on while the name stays, so an ``I-`` without its ``B-`` begins
         one, and labels without a letter (``PER``) are joined with equal neighbours. ``E-`` and ``S-`` end it. ``O`` is

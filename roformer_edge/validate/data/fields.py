@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,15 +24,19 @@ NAMES = (
     *("text", "text_pair", "question", "context", "choices", "tokens"),
     *("label", "labels", "score", "entities", "tags", "answers", "id"),
 )
-# Keys that hold what a model reads, in some data set or other. One of them that nobody reads is a question that was
-# not asked, and not a remark.
-INPUT_KEYS = frozenset(
-    {
-        *("text", "text_pair", "text_a", "text_b", "text1", "text2", "pair"),
-        *("sentence", "sentence1", "sentence2", "sentence_a", "sentence_b"),
-        *("question", "context", "choices", "passage", "query", "premise", "hypothesis"),
-    }
+# What a task may read, as far as --fields names it.
+INPUTS = frozenset({"text", "text_pair", "question", "context", "choices", "tokens"})
+# Keys that hold what a model reads, in some data set or other, as people spell them: text_b, textB, Sentence2, text-2.
+# One of them that nobody reads is a question that was not asked, and not a remark.
+_INPUT_KEY = re.compile(
+    r"pair|sent[ab12]|(text|sentence|question|context|choices|passage|query|premise|hypothesis)(a|b|[0-9]|pair)?"
 )
+_JOINTS = re.compile(r"[\s_.-]")
+
+
+def looks_like_input(key: str) -> bool:
+    """Tell whether a key of a data file is called as one that a model reads."""
+    return _INPUT_KEY.fullmatch(_JOINTS.sub("", key).lower()) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

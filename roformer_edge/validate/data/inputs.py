@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import DatasetError, advice
+from roformer_edge.errors import DatasetError, OptionError, advice
 from roformer_edge.runtime.inference import OffsetEncoding
 from roformer_edge.runtime.windows import room_for
 from roformer_edge.tasks import Task, get_task, input_rows
-from roformer_edge.validate.data.fields import BY_NAME, INPUT_KEYS, FieldNames
+from roformer_edge.validate.data.fields import BY_NAME, INPUTS, FieldNames, looks_like_input
 from roformer_edge.validate.data.lines import Line, Skip, listed, read_lines
 
 # The inputs of one example by the names of the task's fields: texts, or lists of texts.
@@ -156,15 +156,22 @@ def inputs_of(line: Line, task: Task) -> Inputs:
 
     Raises:
         DatasetError: One is missing or is no text, or the line holds what looks like an input and is not read.
+        OptionError: A field was named that the task does not read.
     """
+    readable = {*task.fields, *task.optional, *({task.words} if task.words else ())}
+    for name in (line.fields.given.keys() & INPUTS) - readable:
+        allowed = f"of fields that {task.name} reads: {', '.join((*task.fields, *task.optional))}"
+        raise OptionError("fields", f"{name}={line.fields.given[name]}", allowed)
     if task.words is not None and not line.holds("text") and line.holds(task.words):
-        return {"text": join_words(line.strings(task.words))[0]}
-    names = [*task.fields, *(name for name in task.optional if line.holds(name))]
-    inputs = {name: line.strings(name) if name == "choices" else line.string(name) for name in names}
+        names = [task.words]
+        inputs: dict[str, Any] = {"text": join_words(line.strings(task.words))[0]}
+    else:
+        names = [*task.fields, *(name for name in task.optional if line.holds(name))]
+        inputs = {name: line.strings(name) if name == "choices" else line.string(name) for name in names}
     # whoever says where the inputs are has also said which are none
-    chosen = line.fields.given.keys() & {*task.fields, *task.optional}
+    chosen = line.fields.given.keys() & readable
     empty = {key for key, value in line.values.items() if line.flat and value == ""}
-    unread = sorted((line.values.keys() & INPUT_KEYS) - {line.key(name) for name in names} - empty)
+    unread = sorted(set(filter(looks_like_input, line.values)) - {line.key(name) for name in names} - empty)
     if unread and not chosen:
         verb = "looks like an input" if len(unread) == 1 else "look like inputs"
         raise line.error(

@@ -72,8 +72,14 @@ class Line:
         return self.fields.key(name, self.values)
 
     def holds(self, name: str) -> bool:
-        """Tell whether the line has a value for a field; an empty cell of a table is none."""
+        """Tell whether the line has a value for a field; an empty cell of a table is none.
+
+        Raises:
+            DatasetError: The user said which key holds the field, and there is no such key.
+        """
         key = self.key(name)
+        if name in self.fields.given:
+            self.value(name)
         return key in self.values and not (self.flat and self.values[key] == "")
 
     def value(self, name: str) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roformer_edge.errors import DatasetError, UnknownNameError
+from roformer_edge.errors import DatasetError, OptionError, UnknownNameError
 from roformer_edge.tasks import TASKS
 from roformer_edge.validate.data.fields import FieldNames
 from roformer_edge.validate.data.inputs import join_words, read_inputs
@@ -70,6 +70,8 @@ def test_fields_may_be_named(read):
         ),
         ("token-classification", {"text": "a", "text_pair": "b"}, "token-classification reads text; say which key"),
         ("fill-mask", {"text": "a", "sentence": "b"}, "'sentence' looks like an input"),
+        ("text-classification", {"sentence": "a", "Sentence_2": "b"}, "'Sentence_2' looks like an input"),
+        ("token-classification", {"tokens": ["a"], "text_pair": "b"}, "'text_pair' looks like an input"),
         ("question-answering", {"question": "a", "context": "b", "text": "c"}, "reads question, context"),
     ],
 )
@@ -83,6 +85,22 @@ def test_an_input_that_nobody_reads_is_refused_where_other_fields_were_named(rea
     with pytest.raises(DatasetError, match="'hypothesis' looks like an input"):
         read("text-classification", row, fields="label=gold")
     assert read("text-classification", row, fields="label=gold,text=text") == [{"text": "a"}]
+
+
+def test_a_field_that_was_named_must_be_there(read, tmp_path):
+    row = {"premise": "甲", "hypothesis": "乙"}
+    with pytest.raises(DatasetError, match="missing key 'hypothese'; found 'premise', 'hypothesis'"):
+        read("text-classification", row, fields="text=premise,pair=hypothese")
+    path = tmp_path / "data.csv"
+    path.write_text("a,b\n1,2\n3,\n", encoding="utf-8")
+    found = [placed.inputs for placed in read_inputs(path, "text-classification", FieldNames.parse("text=a,pair=b"))]
+    assert found == [{"text": "1", "text_pair": "2"}, {"text": "3"}]
+
+
+@pytest.mark.parametrize("task", ["token-classification", "fill-mask", "text-generation"])
+def test_a_field_that_the_task_does_not_read_is_refused(read, task):
+    with pytest.raises(OptionError, match=f"fields must be of fields that {task} reads: text, found 'text_pair=b'"):
+        read(task, {"a": "x", "b": "y"}, fields="text=a,pair=b")
 
 
 @pytest.mark.parametrize("key", ["text_pair", "sentence2"])

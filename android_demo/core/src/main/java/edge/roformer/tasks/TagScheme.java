@@ -18,6 +18,8 @@ final class TagScheme {
   private static final String BEGINS = "BSU";
   private static final String ENDS = "ELSU";
   private static final String GOES_ON = "IMEL";
+  private static final String SEPARATORS = "-_:./|";
+  private static final String NAMELESS = "_";
   private static final Tag OUTSIDE = new Tag("", "");
 
   private final Map<String, Tag> tags = new HashMap<>();
@@ -25,11 +27,11 @@ final class TagScheme {
   TagScheme(List<String> labels) {
     Map<String, Tag> best = null;
     for (boolean behind : new boolean[] {false, true}) {
-      for (char separator : new char[] {'-', '_'}) {
-        Map<String, Tag> found = read(labels, separator, behind);
-        best = best == null || found.size() > best.size() ? found : best;
+      for (char separator : SEPARATORS.toCharArray()) {
+        best = longer(best, read(labels, separator, behind));
       }
     }
+    best = longer(best, readLetters(labels));
     for (String label : labels) {
       tags.put(label, isOutside(label) ? OUTSIDE : new Tag(label, ""));
     }
@@ -109,6 +111,31 @@ final class TagScheme {
       }
     }
     return found;
+  }
+
+  /** Reads labels that are letters alone, as all of them must be. */
+  private static Map<String, Tag> readLetters(List<String> labels) {
+    Map<String, Tag> found = new HashMap<>();
+    boolean begins = false;
+    boolean goesOn = false;
+    for (String label : labels) {
+      String letter = label.toUpperCase(Locale.ROOT);
+      if (isOutside(label)) {
+        continue;
+      }
+      if (letter.length() != 1 || !LETTERS.contains(letter)) {
+        return new HashMap<>();
+      }
+      begins |= letter.equals("B");
+      goesOn |= GOES_ON.contains(letter);
+      found.put(label, new Tag(NAMELESS, letter));
+    }
+    return begins && goesOn ? found : new HashMap<String, Tag>();
+  }
+
+  /** The first of the longest. */
+  private static Map<String, Tag> longer(Map<String, Tag> first, Map<String, Tag> second) {
+    return first == null || second.size() > first.size() ? second : first;
   }
 
   private static boolean isChained(Set<String> letters) {

@@ -1,5 +1,6 @@
 package edge.roformer.jvm;
 
+import edge.roformer.EngineException;
 import edge.roformer.RoFormerException;
 import edge.roformer.bundle.Bundle;
 import edge.roformer.engine.Engine;
@@ -13,6 +14,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
@@ -27,8 +29,9 @@ public final class Main {
       "                               time opening, and for every line read 15 passes over the lines of a file",
       "verify BUNDLE                  compare every file with its digest",
       "",
-      "LIBRARY is a libonnxruntime.so, BUNDLE a directory or an archive. An input that cannot be used gives a line",
-      "with its error.");
+      "LIBRARY is a libonnxruntime.so, or the word jar for the app's engine in the class path; BUNDLE is a directory",
+      "or an archive. An input that cannot be used gives a line with its error.");
+  private static final String JAR = "jar";
   private static final PrintStream OUT = new PrintStream(System.out, false, StandardCharsets.UTF_8);
 
   private Main() {}
@@ -80,10 +83,22 @@ public final class Main {
   }
 
   private static Pipeline load(String[] arguments) {
-    Engine engine = new OrtEngine(Path.of(arguments[1]));
+    Engine engine = arguments[1].equals(JAR) ? ofJar() : new OrtEngine(Path.of(arguments[1]));
     LoadOptions options = LoadOptions.DEFAULT.threads(1);
     try (Bundle bundle = Bundle.open(new File(arguments[2]))) {
       return Pipeline.load(bundle, engine, arguments.length == 4 ? options.testing() : options);
+    }
+  }
+
+  /** The app's own engine, which is not compiled with the runner. */
+  private static Engine ofJar() {
+    try {
+      return (Engine) Class.forName("edge.roformer.ort.OnnxEngine").getConstructor().newInstance();
+    } catch (InvocationTargetException error) {
+      throw error.getCause() instanceof RoFormerException told ? told
+          : new EngineException("the engine cannot be started: " + error.getCause(), error);
+    } catch (ReflectiveOperationException error) {
+      throw new EngineException("the class path holds no engine: " + error.getMessage(), error);
     }
   }
 
