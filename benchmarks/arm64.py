@@ -16,6 +16,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -47,15 +48,16 @@ def main() -> None:
         texts = [json.loads(line)["text"] for line in path.read_text("utf-8").splitlines()]
     rows, versions = [], {}
     with tempfile.TemporaryDirectory() as folder:
-        for form in FORMATS:
-            for recipe in TOLERANCE:
-                bundle = deploy(Path(folder) / f"{recipe}-{form}", form, recipe)
-                here, there = (ask(python, bundle, texts) for python in ([sys.executable], args.emulated))
-                assert there["processor"] == "aarch64", there["processor"]
-                versions |= there["versions"]
-                rows.append(compare(form, recipe, np.array(here["logits"]), np.array(there["logits"])))
-    settings = {"emulator": args.emulator, "emulated": ", ".join(f"{name} {one}" for name, one in versions.items())}
-    print(record.write("arm64", settings, rows, args.out))
+        for form, recipe in product(args.formats, TOLERANCE):
+            bundle = deploy(Path(folder) / f"{recipe}-{form}", form, recipe)
+            here, there = (ask(python, bundle, texts) for python in ([sys.executable], args.emulated))
+            assert there["processor"] == "aarch64", there["processor"]
+            versions |= there["versions"]
+            rows.append(compare(form, recipe, np.array(here["logits"]), np.array(there["logits"])))
+            # every time: emulation is slow, and what was found stays where it is interrupted
+            emulated = ", ".join(f"{name} {one}" for name, one in versions.items())
+            path = record.write("arm64", {"emulator": args.emulator, "emulated": emulated}, rows, args.out)
+    print(path)
     broken = [row for row in rows if row["labels_that_differ"] or not row["difference_in_deviations"] <= row["allowed"]]
     if broken:
         raise SystemExit(f"ARM64 answers otherwise: {json.dumps(broken)}")
@@ -65,6 +67,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The demo bundles on an emulated ARM64 processor.")
     parser.add_argument("--emulated", type=shlex.split, required=True, help="the command that starts its Python")
     parser.add_argument("--emulator", required=True, help="name and version of the emulator")
+    parser.add_argument("--formats", nargs="+", default=list(FORMATS), choices=list(FORMATS))
     parser.add_argument("--out", type=Path, help="folder for the result (default: benchmarks/results)")
     return parser.parse_args()
 

@@ -2,7 +2,7 @@
 # Runs the demo bundles of both formats on an emulated ARM64 processor and compares them with this one's answers; the
 # result goes to benchmarks/results/arm64.json. About 10 minutes, most of them emulation.
 #
-#   scripts/arm64.sh [--out FOLDER]
+#   scripts/arm64.sh [--formats onnx tflite] [--out FOLDER]
 #
 # It needs x86-64 Linux with Debian's apt, and .venv (PYTHON=... chooses another environment of the package, of Python
 # 3.10 or newer). What it fetches goes to .cache/arm64 and nowhere else: qemu-user of Debian 13 (older ones crash in the
