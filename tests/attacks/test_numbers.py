@@ -17,6 +17,7 @@ USES = {
     "deploy": ("{checkpoint}", "--out", "{out}", "--recipe", "int8-static", "--calibration", "{data}"),
     "export": ("{checkpoint}", "--out", "{out}"),
     "quantize": ("{checkpoint}", "--out", "{out}", "--recipe", "int8-static", "--calibration", "{data}"),
+    "sensitivity": ("{checkpoint}", "--data", "{data}", "--recipe", "int8-static", "--calibration", "{data}"),
     "run": ("{bundle}", "今天"),
     "validate": ("{bundle}", "--reference", "{bundle}", "--data", "{bundle_data}"),
     "bench": ("{bundle}", "--lengths", "4", "--batch-sizes", "1", "--runs", "1", "--cold-starts", "0"),
