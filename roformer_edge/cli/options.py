@@ -141,6 +141,7 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help="refuse to write the bundle (exit code 3) when the metric drops by more percentage points",
     )
+    add_gates(group)
     group.add_argument(
         "--max-size",
         type=float,
@@ -148,6 +149,18 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
         help=f"with --recipe {AUTO}: refuse (exit code 3) a model file of more megabytes",
     )
     group.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
+
+
+def add_gates(parser: argparse._ActionsContainer) -> None:
+    """Add what a build stops on besides the budget."""
+    parser.add_argument(
+        "--gate",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help="exit with 3 where a figure is beyond its limit, such as 'macro_f1 drop <= 0.5', 'latency p50 <= 1.2x' or "
+        "'size <= 20MB'; may be given more than once",
+    )
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
@@ -210,6 +223,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         fields=field_names(args),
         slices=tuple(args.slice),
         max_drop=args.max_drop,
+        gates=tuple(args.gate),
         max_size=args.max_size,
         report=args.report,
         truncation=args.truncate,

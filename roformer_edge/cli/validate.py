@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.options import add_json, add_reading, add_revision, add_slices
+from roformer_edge.cli.options import add_gates, add_json, add_reading, add_revision, add_slices
 from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_fields, field_names
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help="exit with 3 when the metric of a candidate drops by more percentage points",
     )
+    add_gates(parser)
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
     parser.add_argument("--limit", type=int, metavar="N", help="use the first N examples only")
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs a candidate computes at once")
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
     from roformer_edge.validate.data.examples import check_inputs, read_examples
+    from roformer_edge.validate.gates import resolve_gates
     from roformer_edge.validate.openers import open_predictor, pooling_of_bundle, task_of_bundle
     from roformer_edge.validate.options import CompareOptions
     from roformer_edge.validate.render import check_report, write_reports
@@ -81,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         max_drop=args.max_drop,
         batch_size=args.batch_size,
         slices=tuple(args.slice),
+        gates=tuple(args.gate),
     )
     task, fields = get_task(options.task), field_names(args)
     with ProgressLine() as progress:
@@ -103,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
             # an index in the data counts along the labels of the reference
             measure = measure_of(task.name, reference.labels, reference.problem_type)
             examples = tuple(islice(read_examples(args.data, measure, fields), limit))
+            resolve_gates(options.gates, measure, examples)
             for side in (reference, *candidates):
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
@@ -128,8 +132,13 @@ def run(args: argparse.Namespace) -> int:
 def _summary(bundles: Sequence[str], reports: Sequence[Report], files: list[str]) -> dict[str, object]:
     """Say what a build asks; of one candidate without a list around it."""
     found = [
-        {"candidate": bundle, "passed": report.passed, "figures": to_values(report.figures)}
+        {
+            "candidate": bundle,
+            "passed": report.passed,
+            "figures": to_values(report.figures),
+            "gates": to_values(report.all_gates),
+        }
         for bundle, report in zip(bundles, reports, strict=True)
     ]
-    alone = {"passed": found[0]["passed"], "figures": found[0]["figures"]}
+    alone = {name: value for name, value in found[0].items() if name != "candidate"}
     return {**(alone if len(found) == 1 else {"candidates": found}), "report": files}

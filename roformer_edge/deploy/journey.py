@@ -193,7 +193,9 @@ def _keep_budget(report: Report, folder: Path | None, searched: Searched | None)
     try:
         check_budget(report)
     except BudgetExceededError as broken:
-        error = broken if searched is None else BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
+        error = broken
+        if searched is not None and not report.within_budget:
+            error = BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
         if folder is not None:
             try:
                 write_report(report, folder)
@@ -228,4 +230,5 @@ def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptio
         data_name=f"{name}, {HELD_OUT}" if options.recipe == AUTO else name,
         max_drop=options.max_drop,
         slices=options.slices,
+        gates=options.gates,
     )

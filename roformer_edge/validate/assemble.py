@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from roformer_edge._version import __version__
 from roformer_edge.bundle.manifest import creation_time
 from roformer_edge.validate.changes import changed_examples, find_effects
 from roformer_edge.validate.data.examples import Example, digest_of
+from roformer_edge.validate.gates import judge, resolve_gates
 from roformer_edge.validate.metrics import Metric
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
@@ -79,7 +81,7 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
         Side(name=_without_folders(side.name), facts=side.facts, memory=memory, batch_size=batch_size)
         for side, memory, batch_size in zip(measured.sides, measured.memory, batch_sizes, strict=True)
     )
-    return Report(
+    report = Report(
         schema_version=SCHEMA_VERSION,
         task=measure.task,
         measure=measure.name,
@@ -98,8 +100,11 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
         changes=changed_examples(measure, examples, measured.answers, comparison, options.listed),
         detail=measure.make_detail(examples, ours, theirs, options.seed),
         budget=None if options.max_drop is None else float(options.max_drop),
+        gates=(),
         provenance=_provenance(),
     )
+    gates = resolve_gates(options.gates, measure, examples)
+    return dataclasses.replace(report, gates=tuple(judge(gate, subject, report) for gate, subject in gates))
 
 
 def _without_folders(name: str) -> str:

@@ -19,13 +19,14 @@ from roformer_edge.errors import BudgetExceededError, ComparisonError
 from roformer_edge.records import read_record, to_values
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.format import valued
+from roformer_edge.validate.gates import GateResult, beside_limit, key_of
 from roformer_edge.validate.metrics import Unit
 from roformer_edge.validate.predictors import Facts
 from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Agreement, Detail, Effect
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +199,7 @@ class Report:
         changes: The examples worth reading, worst first within each effect.
         detail: What is particular to the task.
         budget: Largest drop of the first figure allowed, in points, or ``None`` where no budget was set.
+        gates: What was asked of other figures, and whether it holds.
     """
 
     schema_version: int
@@ -216,6 +218,7 @@ class Report:
     changes: tuple[ChangedExample, ...]
     detail: Detail
     budget: float | None
+    gates: tuple[GateResult, ...]
     provenance: ReportProvenance
 
     @property
@@ -224,9 +227,31 @@ class Report:
         return self.figures[0]
 
     @property
-    def passed(self) -> bool | None:
+    def within_budget(self) -> bool | None:
         """Whether the drop is within the budget; ``None`` where no budget was set."""
         return None if self.budget is None else self.gated.drop <= self.budget
+
+    @property
+    def all_gates(self) -> tuple[GateResult, ...]:
+        """The budget, where there is one, as the gate that it is, and then the others."""
+        if self.budget is None:
+            return self.gates
+        budget = GateResult(
+            figure=f"{key_of(self.gated.name)} drop",
+            operator="<=",
+            limit=self.budget,
+            unit="points" if self.gated.unit == "percent" else "",
+            found=self.gated.drop,
+            passed=self.gated.drop <= self.budget,
+            note="",
+        )
+        return (budget, *self.gates)
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the budget and all gates hold; ``None`` where there are none."""
+        gates = self.all_gates
+        return all(gate.passed for gate in gates) if gates else None
 
     def figure(self, name: str) -> Figure:
         """Return the figure of a name.
@@ -269,7 +294,7 @@ class Report:
 
 
 def check_budget(report: Report, max_drop: float | None = None) -> None:
-    """Stop where the candidate lost more than it may.
+    """Stop where the candidate lost more than it may, or a gate does not hold.
 
     The point estimate is what is gated; the confidence interval is reported beside it, in the error too, and tells
     how far a larger data set could move it.
@@ -280,18 +305,22 @@ def check_budget(report: Report, max_drop: float | None = None) -> None:
 
     Raises:
         BudgetExceededError: The drop is larger; the message has both figures, the drop, its interval and the budget.
+            Or a gate does not hold; the message has what was asked and what was found.
         ComparisonError: ``max_drop`` is not a finite number of at least 0.
     """
     budget = report.budget if max_drop is None else checked_budget(max_drop)
     figure = report.gated
-    if budget is None or figure.drop <= budget:
-        return
-    raise BudgetExceededError(
-        f"{figure.name} dropped by {points_beside(figure.drop, budget)} points, more than the {budget:g} allowed: "
-        f"reference {valued(figure.reference, figure.unit)}, candidate {valued(figure.candidate, figure.unit)} "
-        f"on {report.data.examples} examples ({100 * report.uncertainty.confidence:g} % confidence interval of the "
-        f"drop {figure.drop_interval.low:.2f} to {figure.drop_interval.high:.2f})"
-    )
+    broken = [f"the gate {gate.text} is broken: {gate.answer}" for gate in report.gates if not gate.passed]
+    if budget is not None and figure.drop > budget:
+        broken.insert(
+            0,
+            f"{figure.name} dropped by {beside_limit(figure.drop, budget)} points, more than the {budget:g} allowed: "
+            f"reference {valued(figure.reference, figure.unit)}, candidate {valued(figure.candidate, figure.unit)} "
+            f"on {report.data.examples} examples ({100 * report.uncertainty.confidence:g} % confidence interval of the "
+            f"drop {figure.drop_interval.low:.2f} to {figure.drop_interval.high:.2f})",
+        )
+    if broken:
+        raise BudgetExceededError("; ".join(broken))
 
 
 def checked_budget(max_drop: float) -> float:
@@ -305,12 +334,3 @@ def checked_budget(max_drop: float) -> float:
             f"the largest drop allowed must be a finite number of points, 0 or more; found {max_drop}"
         )
     return float(max_drop)
-
-
-def points_beside(points: float, budget: float | None) -> str:
-    """Write ``points`` with two decimals, or with as many as it takes not to look equal to a budget that it exceeds."""
-    for digits in (2, 3, 4, 6):
-        text = f"{points:.{digits}f}"
-        if budget is None or (float(text) > budget) == (points > budget):
-            return text
-    return repr(points)

@@ -61,6 +61,7 @@ VALIDATED = {
     "--eval": (["{checkpoint}"], [], ["--eval", "{data}"]),
     "--slice": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--slice", "length"]),
     "--max-drop": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--max-drop", "90"]),
+    "--gate": (["{checkpoint}", "--eval", "{data}"], [], ["--gate", "size <= 20MB"]),
     "--max-size": (
         ["{checkpoint}", "--recipe", "auto", "--eval", "{data}", "--max-drop", "100"],
         [],
@@ -135,6 +136,7 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
             [],
             ["--max-drop", "90"],
         ),
+        "--gate": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--gate", "size <= 20MB"]),
         "--report": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--report", "{report}"]),
         "--limit": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--limit", "3"]),
         "--batch-size": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--batch-size", "0"]),

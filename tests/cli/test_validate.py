@@ -159,3 +159,48 @@ def test_how_the_reference_is_read_is_checked(cli, checkpoint, bundle, data, wor
 def test_how_a_bundle_is_read_cannot_be_chosen(cli, bundle, data, words):
     validate = ("validate", bundle, "--reference", bundle, "--data", data)
     assert f"{words[0]} must be left out for a bundle" in cli(*validate, *words).error
+
+
+def test_gates_are_told_one_a_line_and_end_with_three(cli, checkpoint, bundle, data, tmp_path):
+    words = ("validate", bundle, "--reference", checkpoint, "--data", data, "--gate", "size <= 20MB")
+    held = cli(*words, "--gate", "latency p50 <= 900x")
+    assert held.code == 0, held.err
+    lines = [line for line in held.out.splitlines() if line.startswith("gate ")]
+    assert [line.split(";")[0] for line in lines] == [
+        "gate holds: size <= 20 MB",
+        "gate holds: latency p50 <= 900x",
+    ]
+    broken = cli(*words, "--gate", "size <= 1kB", "--json", "--report", tmp_path / "report")
+    assert broken.code == 3
+    assert "the gate size <= 1 kB is broken" in broken.error
+    found = json.loads(broken.out)
+    assert found["passed"] is False
+    assert [gate["passed"] for gate in found["gates"]] == [True, False]
+    assert "1 of 2 gates broken" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("gate", "says"),
+    [("exact_match drop <= 1", "unknown figure for a gate on text-classification"), ("size < 1MB", "--gate must be")],
+)
+def test_a_gate_that_cannot_be_judged_is_an_error_and_no_verdict(cli, checkpoint, bundle, data, tmp_path, gate, says):
+    outcome = cli("validate", bundle, "--reference", checkpoint, "--data", data, "--gate", gate)
+    assert outcome.code == 1
+    assert says in outcome.error
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "b", "--eval", data, "--gate", gate)
+    assert outcome.code == 1
+    assert says in outcome.error
+    assert not (tmp_path / "b").exists()
+
+
+def test_deploy_writes_no_bundle_that_breaks_a_gate(cli, checkpoint, data, tmp_path):
+    words = ("deploy", checkpoint, "--out", tmp_path / "b", "--eval", data)
+    outcome = cli(*words, "--gate", "size <= 1kB", "--report", tmp_path / "r")
+    assert outcome.code == 3
+    assert "the gate size <= 1 kB is broken" in outcome.error
+    assert leftovers(tmp_path) == ["r"]
+    assert cli(*words, "--gate", "size <= 20MB").code == 0
+    assert (
+        "--gate must be left out without labelled data (--eval)"
+        in cli("deploy", checkpoint, "--out", tmp_path / "c", "--gate", "size <= 20MB").error
+    )

@@ -24,6 +24,7 @@ from roformer_edge.validate.render.summary import (
     capital,
     confused_pairs,
     effect_headings,
+    gate_lines,
     headlines,
     interval_words,
     judged,
@@ -53,6 +54,7 @@ def to_markdown(report: Report) -> str:
             ("", "reference", "candidate", "change"),
             [(row.label, row.reference, row.candidate, as_markdown(row.remark)) for row in headlines(report)],
         ),
+        *_gates(report),
         *_figures(report),
         *(part for section in task_sections(report) for part in _section(section)),
         *_examples(report),
@@ -92,6 +94,14 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 3)
     """Render a table whose last ``numbers`` columns are aligned right; cells are escaped already."""
     rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
+
+
+def _gates(report: Report) -> list[str]:
+    rows = [
+        (f"{_MARKS[state == 'holds']} {state}", as_markdown(asked), as_markdown(found))
+        for state, asked, found in gate_lines(report)
+    ]
+    return ["## Gates", _table(("", "gate", "found"), rows, numbers=1)] if rows else []
 
 
 def _figures(report: Report) -> list[str]:

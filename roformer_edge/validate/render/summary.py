@@ -17,7 +17,8 @@ from roformer_edge.validate.format import (
     size,
     valued,
 )
-from roformer_edge.validate.report import Figure, Report, Slice, points_beside
+from roformer_edge.validate.gates import beside_limit
+from roformer_edge.validate.report import Figure, Report, Slice
 from roformer_edge.validate.sections import Breakdown, Confusion, Part, Section
 from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
@@ -54,18 +55,33 @@ def verdict(report: Report) -> Verdict:
         size_of_change = abs(figure.drop)
         if figure.unit == "percent":
             moved = (
-                f"{name} {verb} by {points_beside(size_of_change, report.budget if figure.drop > 0 else None)} points"
+                f"{name} {verb} by {beside_limit(size_of_change, report.budget if figure.drop > 0 else None)} points"
             )
         else:
             moved = f"{name} {verb} by {valued(size_of_change, figure.unit)}"
-    if report.budget is None:
-        return Verdict(state="open", title="No budget set", sentence=f"{moved}.", caution=_caution(report))
+    sentence = f"{moved}." if report.budget is None else f"{moved}; a drop of {report.budget:g} is allowed."
+    gates = report.all_gates
+    broken = [gate for gate in gates if not gate.passed]
+    if not gates:
+        title = "No budget set"
+    elif not report.gates:
+        title = "Over the budget" if broken else "Within the budget"
+    else:
+        title = f"{len(broken)} of {counted(len(gates), 'gate')} broken" if broken else "All gates hold"
+        sentence += "".join(f" Broken: {gate.text}, found {gate.answer}." for gate in broken)
     return Verdict(
-        state="passed" if report.passed else "failed",
-        title="Within the budget" if report.passed else "Over the budget",
-        sentence=f"{moved}; a drop of {report.budget:g} is allowed.",
+        state="open" if not gates else "failed" if broken else "passed",
+        title=title,
+        sentence=sentence,
         caution=_caution(report),
     )
+
+
+def gate_lines(report: Report) -> list[tuple[str, str, str]]:
+    """Put every gate into a line: whether it holds, what was asked, what was found; nothing of a budget alone."""
+    if not report.gates:
+        return []
+    return [("holds" if gate.passed else "broken", gate.text, gate.answer) for gate in report.all_gates]
 
 
 def _caution(report: Report) -> str:
@@ -83,11 +99,11 @@ def _caution(report: Report) -> str:
     )
     if budget is None:
         return f"{span}."
-    if report.passed and interval.high > budget:
+    if report.within_budget and interval.high > budget:
         return f"{span}: it reaches beyond the budget, so more data could still turn the verdict."
-    if not report.passed and interval.low <= budget:
+    if not report.within_budget and interval.low <= budget:
         return f"{span}: it reaches into the budget, so more data could still turn the verdict."
-    return f"{span}: all of it {'within' if report.passed else 'over'} the budget."
+    return f"{span}: all of it {'within' if report.within_budget else 'over'} the budget."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from roformer_edge.escape import visible
 from roformer_edge.validate.format import change, counted, signed, significant
 from roformer_edge.validate.render.overview import overview
-from roformer_edge.validate.render.summary import capital, figure_headline, headlines, task_sections, title, verdict
+from roformer_edge.validate.render.summary import (
+    capital,
+    figure_headline,
+    gate_lines,
+    headlines,
+    task_sections,
+    title,
+    verdict,
+)
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.sections import Breakdown, Part
 
@@ -40,6 +48,7 @@ def summary_table(report: Report) -> str:
         "",
         *textwrap.wrap(f"{words.title}. {words.sentence}", COLUMNS),
         *textwrap.wrap(words.caution, COLUMNS),
+        *_gates(report),
     ]
     return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
 
@@ -63,7 +72,14 @@ def overview_table(reports: Sequence[Report]) -> str:
     for one in columns:
         text = f"{one.title}, {one.name}, {one.made}: {one.verdict.title}. {one.verdict.sentence} {one.verdict.caution}"
         parts += ["", *textwrap.wrap(visible(text), COLUMNS)]
+    for one, report in zip(columns, reports, strict=True):
+        parts += [f"{one.title}: {line}" for line in _gates(report)]
     return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
+
+
+def _gates(report: Report) -> list[str]:
+    """Return one line for each gate."""
+    return [f"gate {state}: {asked}; found {found}" for state, asked, found in gate_lines(report)]
 
 
 def _breakdowns(report: Report) -> list[Breakdown]:
