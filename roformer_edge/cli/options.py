@@ -142,6 +142,7 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
         help="refuse to write the bundle (exit code 3) when the metric drops by more percentage points",
     )
     add_gates(group)
+    add_baseline(group)
     group.add_argument(
         "--max-size",
         type=float,
@@ -160,6 +161,16 @@ def add_gates(parser: argparse._ActionsContainer) -> None:
         metavar="GATE",
         help="exit with 3 where a figure is beyond its limit, such as 'macro_f1 drop <= 0.5', 'latency p50 <= 1.2x' or "
         "'size <= 20MB'; may be given more than once",
+    )
+
+
+def add_baseline(parser: argparse._ActionsContainer) -> None:
+    """Add the earlier report that is compared with."""
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="a report.json of an earlier run on the same data: the report says what became better and what worse",
     )
 
 
@@ -224,6 +235,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         slices=tuple(args.slice),
         max_drop=args.max_drop,
         gates=tuple(args.gate),
+        baseline=args.baseline,
         max_size=args.max_size,
         report=args.report,
         truncation=args.truncate,

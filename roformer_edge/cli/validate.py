@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.options import add_gates, add_json, add_reading, add_revision, add_slices
+from roformer_edge.cli.options import add_baseline, add_gates, add_json, add_reading, add_revision, add_slices
 from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_fields, field_names
@@ -17,6 +17,7 @@ from roformer_edge.records import to_values
 from roformer_edge.tasks import TASKS
 
 if TYPE_CHECKING:
+    from roformer_edge.validate.baseline import Since
     from roformer_edge.validate.report import Report
 
 
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="exit with 3 when the metric of a candidate drops by more percentage points",
     )
     add_gates(parser)
+    add_baseline(parser)
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
     parser.add_argument("--limit", type=int, metavar="N", help="use the first N examples only")
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs a candidate computes at once")
@@ -61,13 +63,14 @@ def run(args: argparse.Namespace) -> int:
     from roformer_edge.deploy.reference import open_reference
     from roformer_edge.errors import OptionError
     from roformer_edge.tasks import get_task
+    from roformer_edge.validate.baseline import check_baseline
     from roformer_edge.validate.data.examples import check_inputs, read_examples
     from roformer_edge.validate.gates import resolve_gates
     from roformer_edge.validate.openers import open_predictor, pooling_of_bundle, task_of_bundle
     from roformer_edge.validate.options import CompareOptions
     from roformer_edge.validate.render import check_report, write_reports
     from roformer_edge.validate.render.terminal import overview_table
-    from roformer_edge.validate.report import check_budget
+    from roformer_edge.validate.report import check_budget, read_report
     from roformer_edge.validate.runner import compare_all
     from roformer_edge.validate.tasks import measure_of
 
@@ -84,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
         slices=tuple(args.slice),
         gates=tuple(args.gate),
+        baseline=None if args.baseline is None else read_report(args.baseline),
     )
     task, fields = get_task(options.task), field_names(args)
     with ProgressLine() as progress:
@@ -107,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
             measure = measure_of(task.name, reference.labels, reference.problem_type)
             examples = tuple(islice(read_examples(args.data, measure, fields), limit))
             resolve_gates(options.gates, measure, examples)
+            check_baseline(options.baseline, measure, examples)
             for side in (reference, *candidates):
                 if side.find_problem is not None:
                     check_inputs(examples, side.find_problem)
@@ -129,6 +134,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _since(since: Since) -> dict[str, object]:
+    """Say what changed since an earlier report, its texts left to the report."""
+    return {
+        "name": since.name,
+        "created": since.created,
+        "differences": to_values(since.differences),
+        "figures": to_values(since.figures),
+        "answers": {row.effect: row.count for row in since.counts},
+    }
+
+
 def _summary(bundles: Sequence[str], reports: Sequence[Report], files: list[str]) -> dict[str, object]:
     """Say what a build asks; of one candidate without a list around it."""
     found = [
@@ -137,6 +153,7 @@ def _summary(bundles: Sequence[str], reports: Sequence[Report], files: list[str]
             "passed": report.passed,
             "figures": to_values(report.figures),
             "gates": to_values(report.all_gates),
+            **({} if report.since is None else {"since": _since(report.since)}),
         }
         for bundle, report in zip(bundles, reports, strict=True)
     ]

@@ -60,6 +60,7 @@ class DeployOptions:
         fields: Which key of either file is which field.
         slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
         max_drop: Largest loss of the task's metric allowed, in percentage points.
+        baseline: The ``report.json`` of an earlier deployment or validation on the same data, to compare with.
         gates: What is asked of figures, such as ``"macro_f1 drop <= 0.5"``; see ``validate.gates``.
         max_size: Largest model file that ``auto`` may end in, in megabytes (of a million bytes).
         report: Folder for the report's files.
@@ -94,6 +95,7 @@ class DeployOptions:
     slices: tuple[str, ...] = ()
     max_drop: float | None = None
     gates: tuple[str, ...] = ()
+    baseline: Path | None = None
     max_size: float | None = None
     report: Path | None = None
     truncation: bool = False
@@ -155,7 +157,7 @@ class DeployOptions:
         evaluation = advice(python="evaluation", command="--eval")
         calibration = advice(python="calibration", command="--calibration")
         if self.evaluation is None:
-            for name in ("max_drop", "gates", "report", "slices"):
+            for name in ("max_drop", "gates", "baseline", "report", "slices"):
                 if getattr(self, name) not in (None, ()):
                     raise OptionError(name, getattr(self, name), f"left out without labelled data ({evaluation})")
         if self.calibration is None:

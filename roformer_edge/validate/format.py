@@ -65,6 +65,21 @@ def valued(value: float, unit: str) -> str:
     return percent(value) if unit == "percent" else significant(value)
 
 
+def in_unit(value: float, unit: str) -> str:
+    """Write a figure or a cost in its unit: a share, bytes, milliseconds, or any other number."""
+    if unit == "bytes":
+        return size(int(value))
+    return milliseconds(value) if unit == "milliseconds" else valued(value, unit)
+
+
+def drop_in_unit(value: float, unit: str) -> str:
+    """Write what was lost, in points of shares and else in the unit; a gain has a minus."""
+    if unit == "percent":
+        return f"{decimal(value)} points"
+    text = in_unit(abs(value), unit)
+    return f"{MINUS}{text}" if value < 0 else text
+
+
 def both(reference: float, candidate: float, unit: str = "percent") -> str:
     """Write a figure of both sides in its unit, without its sign; once where both look the same."""
     ours, theirs = (

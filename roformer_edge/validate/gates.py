@@ -157,6 +157,9 @@ def subjects_of(metrics: Sequence[Metric], *, calibrated: bool = False) -> dict[
             sides=_value(metric.name),
             bare=not percent,
         )
+    if calibrated:
+        subjects["ece drop"] = Subject(operator="<=", units=("points",), sides=_ece_drop, bare=True)
+        subjects["ece"] = Subject(operator="<=", units=("%", TIMES), sides=_ece)
     subjects["agreement"] = Subject(operator=">=", units=("%",), sides=lambda report: (None, report.agreement.share))
     for percentile in PERCENTILES:
         subjects[f"latency {percentile}"] = Subject(
@@ -193,7 +196,7 @@ def resolve_gates(
     """
     if not gates:
         return ()
-    subjects = subjects_of(measure.metrics_of(examples))
+    subjects = subjects_of(measure.metrics_of(examples), calibrated=measure.calibrated)
     parsed = [parse_gate(text) for text in gates]
     return tuple((gate, checked_subject(gate, subjects, measure.name)) for gate in parsed)
 
@@ -302,6 +305,16 @@ def _drop(name: str) -> Callable[[Report], Sides]:
 
 def _value(name: str) -> Callable[[Report], Sides]:
     return lambda report: (report.figure(name).reference, report.figure(name).candidate)
+
+
+def _ece(report: Report) -> Sides:
+    found = report.calibration
+    return (None, None) if found is None else (found.reference.ece, found.candidate.ece)
+
+
+def _ece_drop(report: Report) -> Sides:
+    found = report.calibration
+    return None, None if found is None else 100 * (found.candidate.ece - found.reference.ece)
 
 
 def _latency(percentile: str) -> Callable[[Report], Sides]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from roformer_edge.errors import ComparisonError
 from roformer_edge.validate.gates import parse_gate
-from roformer_edge.validate.report import checked_budget
+from roformer_edge.validate.report import Report, checked_budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class CompareOptions:
         watched: Inputs that a fresh process answers while its memory is watched; 0 leaves memory out.
         listed: Largest number of listed examples of each effect.
         slices: What to cut the data by: ``"length"``, or keys of the data.
+        baseline: An earlier report on the same data, to compare the candidate with; see ``report.read_report``.
         gates: What is asked of figures, such as ``"macro_f1 drop <= 0.5"``; see :mod:`~roformer_edge.validate.gates`.
 
     Raises:
@@ -52,6 +53,7 @@ class CompareOptions:
     listed: int = 20
     slices: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
+    baseline: Report | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "reference_batch_size", "resamples", "timing_rounds"):

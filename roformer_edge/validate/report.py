@@ -13,10 +13,13 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from roformer_edge.errors import BudgetExceededError, ComparisonError
-from roformer_edge.records import read_record, to_values
+from roformer_edge.errors import BudgetExceededError, ComparisonError, shown
+from roformer_edge.records import parse_object, read_record, to_values
+from roformer_edge.validate.baseline import AnsweredExample, Since
+from roformer_edge.validate.calibration import Calibration
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.format import valued
 from roformer_edge.validate.gates import GateResult, beside_limit, key_of
@@ -138,6 +141,14 @@ class Latency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TimedInput:
+    """The times of all runs of one input, in milliseconds, in the order in which they were taken."""
+
+    reference: tuple[float, ...]
+    candidate: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Timing:
     """Both sides timed on the same inputs, in turn.
 
@@ -145,6 +156,7 @@ class Timing:
         reference, candidate: Percentiles over inputs; of each input, the fastest of ``rounds`` runs.
         ratio: Median over inputs of the candidate's time divided by the reference's.
         inputs, rounds, warm_up: How many inputs were timed how often, after how many untimed ones.
+        runs: Every time that was taken, of one input after the other, spread over the data.
     """
 
     reference: Latency
@@ -153,6 +165,7 @@ class Timing:
     inputs: int
     rounds: int
     warm_up: int
+    runs: tuple[TimedInput, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,9 +210,12 @@ class Report:
         slices: The figures on parts of the data, where that was asked for.
         effects: How many examples changed in which way.
         changes: The examples worth reading, worst first within each effect.
+        answers: Both sides' answers to all examples, in the order of the data.
+        calibration: Whether probabilities say how often answers are right, where answers come with some.
         detail: What is particular to the task.
         budget: Largest drop of the first figure allowed, in points, or ``None`` where no budget was set.
         gates: What was asked of other figures, and whether it holds.
+        since: What changed since an earlier report, where there is one.
     """
 
     schema_version: int
@@ -216,9 +232,12 @@ class Report:
     timing: Timing | None
     effects: tuple[EffectCount, ...]
     changes: tuple[ChangedExample, ...]
+    answers: tuple[AnsweredExample, ...]
+    calibration: Calibration | None
     detail: Detail
     budget: float | None
     gates: tuple[GateResult, ...]
+    since: Since | None
     provenance: ReportProvenance
 
     @property
@@ -283,7 +302,9 @@ class Report:
         """
         version = values.get("schema_version") if isinstance(values, Mapping) else None
         if version != SCHEMA_VERSION:
-            raise ComparisonError(f"not a report of schema {SCHEMA_VERSION}: schema_version is {version!r}")
+            raise ComparisonError(
+                f"not a report of schema {SCHEMA_VERSION}: schema_version is {shown(repr(version), 40)}"
+            )
         measure = values.get("measure")
         if measure not in MEASURES:
             raise ComparisonError(f"not a report: report.measure is {measure!r}, expected one of {', '.join(MEASURES)}")
@@ -291,6 +312,30 @@ class Report:
         common = read_record(cls, {**values, "detail": {}}, "report", ComparisonError)
         detail = read_record(MEASURES[measure].detail, values.get("detail"), "report.detail", ComparisonError)
         return dataclasses.replace(common, detail=detail)
+
+
+def read_report(path: str | Path) -> Report:
+    """Read the ``report.json`` that a comparison wrote.
+
+    Raises:
+        ComparisonError: It cannot be read, or is no report of this schema.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ComparisonError(f"cannot read the report {path}: {error.strerror or error}") from None
+    values = parse_object(data, str(path), ComparisonError)
+    if "candidates" in values and "schema_version" not in values:
+        raise ComparisonError(f"{path} is about several candidates; give the report of one, in its candidate-1 or so")
+    if values.get("schema_version") in range(SCHEMA_VERSION):
+        raise ComparisonError(
+            f"{path} was written by an older version, as schema {values['schema_version']}; this one reads schema "
+            f"{SCHEMA_VERSION}: measure again"
+        )
+    try:
+        return Report.from_dict(values)
+    except ComparisonError as error:
+        raise ComparisonError(f"{path}: {error}") from None
 
 
 def check_budget(report: Report, max_drop: float | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from roformer_edge.errors import ComparisonError
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.validate.assemble import Measured, assemble_report
+from roformer_edge.validate.baseline import check_baseline
 from roformer_edge.validate.data.examples import Example, spread_sample
 from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.gates import check_measurable, resolve_gates
@@ -64,6 +65,7 @@ def compare_all(
     if not examples:
         raise ComparisonError("there is no example to compare on")
     measure.check_examples(reference, examples)
+    check_baseline(options.baseline, measure, examples)
     measured = [name for name, asked in (("latency", options.timed), ("memory", options.watched)) if asked]
     for candidate in candidates:
         check_measurable(resolve_gates(options.gates, measure, examples), reference, candidate, measured)

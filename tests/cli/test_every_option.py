@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from roformer_edge.cli.main import COMMANDS, parser_of
+from roformer_edge.cli.main import COMMANDS, main, parser_of
 from roformer_edge.demo.journey import Demo
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
@@ -62,6 +62,7 @@ VALIDATED = {
     "--slice": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--slice", "length"]),
     "--max-drop": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--max-drop", "90"]),
     "--gate": (["{checkpoint}", "--eval", "{data}"], [], ["--gate", "size <= 20MB"]),
+    "--baseline": (["{checkpoint}", "--eval", "{data}"], [], ["--baseline", "{earlier}"]),
     "--max-size": (
         ["{checkpoint}", "--recipe", "auto", "--eval", "{data}", "--max-drop", "100"],
         [],
@@ -137,6 +138,11 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
             ["--max-drop", "90"],
         ),
         "--gate": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--gate", "size <= 20MB"]),
+        "--baseline": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"],
+            [],
+            ["--baseline", "{earlier}"],
+        ),
         "--report": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--report", "{report}"]),
         "--limit": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--limit", "3"]),
         "--batch-size": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--batch-size", "0"]),
@@ -198,6 +204,13 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
 NEEDED = {"deploy": ["--out", "{out}"], "export": ["--out", "{out}"], "quantize": ["--out", "{out}"]}
 
 
+def measured(checkpoint: Path, bundle: Path, data: Path, folder: Path) -> Path:
+    """A report of an earlier run."""
+    words = ["validate", bundle, "--reference", checkpoint, "--data", data, "--report", folder]
+    assert main([str(word) for word in words]) == 0
+    return folder / "report.json"
+
+
 def options_of(parser: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, str]]:
     """Every option and argument of a command, and of the commands below it."""
     for action in parser._actions:
@@ -238,6 +251,7 @@ def places(checkpoint: Path, bundle: Path, data: Path, tmp_path_factory: pytest.
         "features": bundle_of("feature-extraction", folder / "features", "fp32", id2label=labels),
         "writer": bundle_of("text-generation", folder / "writer", "fp32", id2label=labels),
         "data": data,
+        "earlier": measured(checkpoint, bundle, data, folder / "earlier"),
         "other_data": labelled(folder / "other.jsonl", repeat=2),
         "long": write_lines(folder / "long.jsonl", [*rows, {"text": TEXTS[0] * 9, "label": "开"}]),
         "renamed": write_lines(

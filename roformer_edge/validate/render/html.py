@@ -20,8 +20,10 @@ from roformer_edge.validate.excerpts import Excerpt, Mark
 from roformer_edge.validate.render import svg
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
+    SINCE_HEADINGS,
     capital,
     confused_pairs,
+    differences_words,
     effect_headings,
     gate_lines,
     headlines,
@@ -29,6 +31,8 @@ from roformer_edge.validate.render.summary import (
     judged,
     p_value,
     shown_of,
+    since_lines,
+    since_words,
     task_sections,
     verdict,
 )
@@ -63,6 +67,7 @@ def to_html(report: Report) -> str:
             verdict=verdict(report),
             headlines=headlines(report),
             gates=gate_lines(report),
+            since=report.since,
             sections=task_sections(report),
             groups=[group for group in groups if group.rows],
             layout=measure.layout,
@@ -115,6 +120,10 @@ def _environment() -> Environment:
         p_value=p_value,
         confused_pairs=lambda confusion: confused_pairs(confusion, PAIRS_SHOWN),
         pieces=pieces,
+        since_lines=since_lines,
+        since_words=since_words,
+        differences_words=differences_words,
+        since_headings=SINCE_HEADINGS,
         shade=shade,
         figure_scale=figure_scale,
         breakdown_scale=breakdown_scale,

@@ -21,8 +21,10 @@ from roformer_edge.validate.format import (
 )
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
+    SINCE_HEADINGS,
     capital,
     confused_pairs,
+    differences_words,
     effect_headings,
     gate_lines,
     headlines,
@@ -30,6 +32,8 @@ from roformer_edge.validate.render.summary import (
     judged,
     p_value,
     shown_of,
+    since_lines,
+    since_words,
     task_sections,
     title,
     verdict,
@@ -55,6 +59,7 @@ def to_markdown(report: Report) -> str:
             [(row.label, row.reference, row.candidate, as_markdown(row.remark)) for row in headlines(report)],
         ),
         *_gates(report),
+        *_since(report),
         *_figures(report),
         *(part for section in task_sections(report) for part in _section(section)),
         *_examples(report),
@@ -102,6 +107,33 @@ def _gates(report: Report) -> list[str]:
         for state, asked, found in gate_lines(report)
     ]
     return ["## Gates", _table(("", "gate", "found"), rows, numbers=1)] if rows else []
+
+
+def _since(report: Report) -> list[str]:
+    since = report.since
+    if since is None:
+        return []
+    rows = [(row.name, row.earlier, row.now, row.drop, row.verdict) for row in since_lines(since)]
+    parts = [
+        "## Since the earlier report",
+        as_markdown(since_words(since)),
+        as_markdown(differences_words(since), 2000),
+    ]
+    parts.append(_table(("", "earlier", "now", "drop", ""), rows, numbers=4))
+    for effect, heading in SINCE_HEADINGS.items():
+        changed = [
+            (
+                f"{row.line or row.number}{f' ({as_markdown(row.id, 40)})' if row.id else ''}",
+                " · ".join(as_markdown(clipped(passage.text, 200)) for passage in row.asked),
+                *(as_markdown(text) for text in (row.gold, row.earlier, row.now)),
+            )
+            for row in since.changes
+            if row.effect == effect
+        ]
+        if changed:
+            head = ("line", "asked", "gold", "earlier", "now")
+            parts += [f"### {heading}", _table(head, changed, numbers=0)]
+    return [part for part in parts if part]
 
 
 def _figures(report: Report) -> list[str]:

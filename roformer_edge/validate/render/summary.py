@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from roformer_edge.validate.baseline import Since, SinceEffect
 from roformer_edge.validate.format import (
     both,
     change,
     counted,
     decimal,
+    drop_in_unit,
+    in_unit,
     milliseconds,
+    moment,
     percent,
     significant,
     size,
@@ -25,6 +29,14 @@ from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Effect
 
 _HEADED_FIGURES = 2
+# how answers changed since an earlier report -> in words
+SINCE_WORDS: Mapping[SinceEffect, str] = {"broke": "worse", "fixed": "better", "moved": "neither"}
+# ... and as headings
+SINCE_HEADINGS: Mapping[SinceEffect, str] = {
+    "broke": "Answers that became worse",
+    "fixed": "Answers that became better",
+    "moved": "Other answers, as good or bad",
+}
 _SLICED_BESIDE = 2  # figures of a slice that stand beside the gated one
 
 
@@ -192,6 +204,47 @@ def _times(before: float | None, after: float | None, better: str, worse: str) -
     if f"{factor:.2f}" == "1.00":
         return "equal"
     return f"{factor:.2f}× {better if after < before else worse}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinceLine:
+    """One figure of the candidate, earlier and now, and what became of it: ``"better"``, ``"worse"`` or ``"equal"``."""
+
+    name: str
+    earlier: str
+    now: str
+    drop: str
+    verdict: Literal["better", "worse", "equal"]
+
+
+def since_lines(since: Since) -> list[SinceLine]:
+    """Put every figure that an earlier report has, too, into a line."""
+    return [
+        SinceLine(
+            name=capital(figure.name),
+            earlier=in_unit(figure.earlier, figure.unit),
+            now=in_unit(figure.now, figure.unit),
+            drop=drop_in_unit(figure.drop, figure.unit),
+            verdict="worse" if figure.drop > 0 else "better" if figure.drop < 0 else "equal",
+        )
+        for figure in since.figures
+    ]
+
+
+def since_words(since: Since) -> str:
+    """Say what is compared with what, and how many answers changed."""
+    counts = [f"{since.count(effect):,} {word}" for effect, word in SINCE_WORDS.items()]
+    changed = sum(row.count for row in since.counts)
+    answers = f"{counted(changed, 'answer')} changed: {', '.join(counts)}" if changed else "No answer changed"
+    return f"Since {since.name} ({since.recipe}, {moment(since.created)}). {answers}."
+
+
+def differences_words(since: Since) -> str:
+    """Say what else differs between the two measurements; nothing where nothing does."""
+    if not since.differences:
+        return ""
+    listed = "; ".join(f"{what}: {before}, now {now}" for what, before, now in since.differences)
+    return f"What else differs: {listed}."
 
 
 def effect_headings(report: Report) -> Mapping[Effect, str]:

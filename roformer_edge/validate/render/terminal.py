@@ -11,9 +11,12 @@ from roformer_edge.validate.format import change, counted, signed, significant
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
     capital,
+    differences_words,
     figure_headline,
     gate_lines,
     headlines,
+    since_lines,
+    since_words,
     task_sections,
     title,
     verdict,
@@ -49,6 +52,7 @@ def summary_table(report: Report) -> str:
         *textwrap.wrap(f"{words.title}. {words.sentence}", COLUMNS),
         *textwrap.wrap(words.caution, COLUMNS),
         *_gates(report),
+        *_since(report),
     ]
     return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
 
@@ -74,12 +78,30 @@ def overview_table(reports: Sequence[Report]) -> str:
         parts += ["", *textwrap.wrap(visible(text), COLUMNS)]
     for one, report in zip(columns, reports, strict=True):
         parts += [f"{one.title}: {line}" for line in _gates(report)]
+    for one, report in zip(columns, reports, strict=True):
+        lines = _since(report)
+        parts += [*lines[:1], f"{one.title}:", *lines[1:]] if lines else []
     return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
 
 
 def _gates(report: Report) -> list[str]:
     """Return one line for each gate."""
     return [f"gate {state}: {asked}; found {found}" for state, asked, found in gate_lines(report)]
+
+
+def _since(report: Report) -> list[str]:
+    """Return what became better and what worse since an earlier report."""
+    since = report.since
+    if since is None:
+        return []
+    rows = [("", "earlier", "now", "drop", "")]
+    rows += [(fit(row.name, 34), row.earlier, row.now, row.drop, row.verdict) for row in since_lines(since)]
+    words = [line for text in (since_words(since), differences_words(since)) for line in _wrapped(text)]
+    return ["", *words, *aligned(rows, "<>>><")]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(visible(text), COLUMNS)
 
 
 def _breakdowns(report: Report) -> list[Breakdown]:

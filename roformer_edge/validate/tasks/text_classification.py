@@ -105,6 +105,7 @@ class SingleLabelMeasure(Measure[str, Logits]):
     gold_fields = ("label",)
     detail: ClassVar[type[Detail]] = ClassificationDetail
     effects = RIGHT_OR_WRONG
+    calibrated = True
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
         super().__init__(labels)
@@ -169,6 +170,19 @@ class SingleLabelMeasure(Measure[str, Logits]):
             difference=np.abs(theirs.astype(np.float64) - ours).max(axis=1),
             margin=(ours[rows, first] - ours[rows, second]).astype(np.float64),
         )
+
+    def confidences(self, examples: Sequence[Example], answers: Sequence[Logits]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Tell the probability of every label that was chosen, and whether it is right."""
+        logits = np.asarray(answers, dtype=np.float64)
+        return softmax(logits).max(axis=1), logits.argmax(axis=1) == self._gold(examples)
+
+    def written(self, examples: Sequence[Example], answers: Sequence[Logits]) -> list[str]:
+        """Write the names of the labels."""
+        return [self.labels[best] for best in np.asarray(answers).argmax(axis=1)]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Logits]) -> list[str]:
+        """Write the names of the right labels."""
+        return [example.gold for example in examples]
 
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
