@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_against_the_definition_on_random_answers():
     edges = np.linspace(0, 1, BINS + 1)
     expected = sum(
         inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in pairwise(edges)
         if (inside := (confidence > low) & (confidence <= high)).any()
     )
     assert reliability(confidence, right).ece == pytest.approx(float(expected))

@@ -72,6 +72,7 @@ class MultiLabelMeasure(Measure[tuple[str, ...], Logits]):
     task = "text-classification"
     gold_fields = ("labels",)
     variant = "multi-label"
+    calibrated = True
     detail: ClassVar[type[Detail]] = MultiLabelDetail
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
