@@ -114,8 +114,7 @@ def _environment() -> Environment:
     environment.globals.update(
         counted=formats.counted,
         valued=formats.valued,
-        change_of=formats.change,
-        signed=formats.signed,
+        drop_of_part=formats.drop_of_part,
         interval_words=interval_words,
         p_value=p_value,
         confused_pairs=lambda confusion: confused_pairs(confusion, PAIRS_SHOWN),
@@ -183,8 +182,8 @@ def breakdown_scale(block: Breakdown) -> svg.Scale:
     return svg.Scale.around([*values, *([90, 100] if factor == 100 else [])], most=4)
 
 
-def tone(change: float, *, higher_is_better: bool = True) -> str:
-    """Name the class of a change: a loss, a gain, or neither where it rounds to 0."""
-    if f"{abs(change):.1f}" == "0.0":
+def tone(drop: float) -> str:
+    """Name the class of a drop: a loss, a gain, or neither where it rounds to 0."""
+    if f"{abs(drop):.1f}" == "0.0":
         return "dim"
-    return "loss-text" if (change < 0) == higher_is_better else "gain-text"
+    return "loss-text" if drop > 0 else "gain-text"

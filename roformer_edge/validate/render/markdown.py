@@ -9,12 +9,11 @@ from roformer_edge.escape import as_markdown, clipped
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.excerpts import Excerpt
 from roformer_edge.validate.format import (
-    change,
     counted,
     decimal,
+    drop_of_part,
     milliseconds,
     moment,
-    signed,
     significant,
     size,
     valued,
@@ -39,7 +38,7 @@ from roformer_edge.validate.render.summary import (
     verdict,
 )
 from roformer_edge.validate.report import Report, Side
-from roformer_edge.validate.sections import Breakdown, Confusion, Distribution, Scatter, Section, Table
+from roformer_edge.validate.sections import Breakdown, Confusion, Curves, Distribution, Scatter, Section, Table
 
 _SIGNS = {"passed": "✓", "failed": "✗", "open": "–"}
 _MARKS = {True: "✓", False: "✗", None: ""}
@@ -171,7 +170,7 @@ def _figures(report: Report) -> list[str]:
 
 
 def _section(section: Section) -> list[str]:
-    parts = [f"## {section.title}", *([as_markdown(section.lede, 400)] if section.lede else [])]
+    parts = [f"## {section.title}", *([as_markdown(section.lede, 1000)] if section.lede else [])]
     return parts + [text for block in section.blocks if (text := _BLOCKS[block.kind](block))]
 
 
@@ -186,20 +185,19 @@ def _breakdown(block: Breakdown) -> str:
             f"{part.count:,}",
             cell(part.reference),
             cell(part.candidate),
-            signed(100 * (part.candidate - part.reference), 1)
-            if block.unit == "percent"
-            else change(part.candidate - part.reference, block.unit),
+            drop_of_part(block.drop(part), block.unit),
             *part.more,
         )
         for part in block.parts
     ]
-    head = (block.noun, block.counted, f"{block.figure}{unit}: reference", "candidate", "change", *block.columns)
+    head = (block.noun, block.counted, f"{block.figure}{unit}: reference", "candidate", "drop", *block.columns)
     return _table(tuple(map(as_markdown, head)), rows, numbers=len(head) - 1)
 
 
 def _plain_table(block: Table) -> str:
     rows = [[f"{cell:,}" if isinstance(cell, int) else _excerpt(cell) for cell in row] for row in block.rows]
     numbers = sum(isinstance(cell, int) for cell in block.rows[0]) if block.rows else 0
+    numbers += block.written
     return _table(block.head, rows, numbers=numbers)
 
 
@@ -211,7 +209,7 @@ def _confusion(block: Confusion) -> str:
     return _table(("gold", "answer", "reference", "candidate"), rows, numbers=2)
 
 
-def _nothing(_block: Distribution | Scatter) -> str:
+def _nothing(_block: Distribution | Scatter | Curves) -> str:
     return ""
 
 
@@ -222,6 +220,7 @@ _BLOCKS: dict[str, Callable[[Any], str]] = {
     # charts, whose numbers stand in the sentence above them
     Distribution.kind: _nothing,
     Scatter.kind: _nothing,
+    Curves.kind: _nothing,
 }
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roformer_edge.validate.baseline import Since, SinceEffect
+from roformer_edge.validate.calibration import BINS
 from roformer_edge.validate.format import (
     both,
-    change,
     counted,
     decimal,
     drop_in_unit,
@@ -23,7 +23,7 @@ from roformer_edge.validate.format import (
 )
 from roformer_edge.validate.gates import beside_limit
 from roformer_edge.validate.report import Figure, Report, Slice
-from roformer_edge.validate.sections import Breakdown, Confusion, Part, Section
+from roformer_edge.validate.sections import Breakdown, Confusion, Curves, Part, Section, Table
 from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Effect
@@ -158,7 +158,7 @@ def figure_headline(figure: Figure) -> Headline:
         label=capital(figure.name),
         reference=valued(figure.reference, figure.unit),
         candidate=valued(figure.candidate, figure.unit),
-        change=change(figure.change, figure.unit),
+        change=f"drop {drop_in_unit(figure.drop, figure.unit)}" if figure.drop else "no drop",
     )
 
 
@@ -260,8 +260,39 @@ def shown_of(report: Report, effect: Effect) -> str:
 
 
 def task_sections(report: Report) -> Sequence[Section]:
-    """List what is particular to the task, then the slices."""
-    return [*MEASURES[report.measure].sections(report), *slice_sections(report)]
+    """List what is particular to the task, then the calibration and the slices."""
+    return [*MEASURES[report.measure].sections(report), *calibration_sections(report), *slice_sections(report)]
+
+
+def calibration_sections(report: Report) -> list[Section]:
+    """Show whether probabilities say how often answers are right, where there are any."""
+    found = report.calibration
+    if found is None:
+        return []
+    sides = (("reference", found.reference), ("candidate", found.candidate))
+    return [
+        Section(
+            title="Calibration",
+            lede="Whether answers are right as often as their probability says. The expected calibration error (ECE) "
+            f"is the mean distance between the two, over {BINS} bins of probability: 0 is best.",
+            blocks=(
+                Table(
+                    head=("", "ECE", "mean probability", "right"),
+                    rows=tuple(
+                        (who, percent(side.ece), percent(side.confidence), percent(side.accuracy))
+                        for who, side in sides
+                    ),
+                    written=3,
+                ),
+                Curves(
+                    calibration=found,
+                    title="Reliability of both sides",
+                    caption="Share of right answers (up) over their probability (across), larger dots for more "
+                    f"answers, {found.reference.answers:,} of each side; below the diagonal a side is too sure",
+                ),
+            ),
+        )
+    ]
 
 
 def slice_sections(report: Report) -> list[Section]:

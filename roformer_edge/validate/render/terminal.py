@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from roformer_edge.escape import visible
-from roformer_edge.validate.format import change, counted, signed, significant
+from roformer_edge.validate.format import counted, drop_of_part, significant
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
     capital,
@@ -27,8 +27,8 @@ from roformer_edge.validate.sections import Breakdown, Part
 COLUMNS = 100
 
 _PARTS_SHOWN = 5
-# unit -> the smallest change that its digits show
-_SEEN = {"percent": 0.0005, "number": 0.0}
+# unit -> the smallest drop that its digits show
+_SEEN = {"percent": 0.05, "number": 0.0}
 # terminals that speak no Unicode still print the table
 _PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "’": "'", "…": "~", "→": ">"})
 
@@ -111,10 +111,9 @@ def _breakdowns(report: Report) -> list[Breakdown]:
 
 def _losses(block: Breakdown) -> list[str]:
     """Return the parts that lost most."""
-    sign = 1 if block.higher_is_better else -1
     losses = sorted(
-        (part for part in block.parts if sign * (part.candidate - part.reference) < -_SEEN[block.unit]),
-        key=lambda part: (sign * (part.candidate - part.reference), part.name),
+        (part for part in block.parts if block.drop(part) > _SEEN[block.unit]),
+        key=lambda part: (-block.drop(part), part.name),
     )[:_PARTS_SHOWN]
     if not losses:
         return []
@@ -122,16 +121,15 @@ def _losses(block: Breakdown) -> list[str]:
     head = fit(capital(f"{block.figure} of what lost most, by {block.noun}{unit}"), 50)
     return [
         "",
-        *aligned([(head, "reference", "candidate", "change"), *(_loss(block, part) for part in losses)], "<>><"),
+        *aligned([(head, "reference", "candidate", "drop"), *(_loss(block, part) for part in losses)], "<>><"),
     ]
 
 
 def _loss(block: Breakdown, part: Part) -> tuple[str, ...]:
-    name, moved = fit(part.name, 40), part.candidate - part.reference
+    name, drop = fit(part.name, 40), drop_of_part(block.drop(part), block.unit)
     if block.unit == "percent":
-        points = f"{signed(100 * moved, 1)} points"
-        return name, f"{100 * part.reference:.1f}", f"{100 * part.candidate:.1f}", points
-    return name, significant(part.reference), significant(part.candidate), change(moved, block.unit)
+        return name, f"{100 * part.reference:.1f}", f"{100 * part.candidate:.1f}", f"{drop} points"
+    return name, significant(part.reference), significant(part.candidate), drop
 
 
 def aligned(rows: Sequence[Sequence[str]], align: str) -> list[str]:
