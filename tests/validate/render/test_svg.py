@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roformer_edge.validate.render.html import to_html
-from roformer_edge.validate.render.svg import Scale, bar_track, drop_chart, dumbbell_track, scatter_chart
+from roformer_edge.validate.render.svg import (
+    Scale,
+    bar_track,
+    drop_chart,
+    dumbbell_track,
+    reliability_chart,
+    scatter_chart,
+)
 from tests.validate.render.reading import Page
 from tests.validate.render.shapes import SHAPES
 
@@ -105,7 +112,7 @@ def test_names_of_charts_are_escaped():
 
 
 def test_a_reliability_curve_joins_the_bins_of_each_side(small_report):
-    drawn = svg.reliability_chart(small_report.calibration, "Reliability <&>", "k")
+    drawn = reliability_chart(small_report.calibration, "Reliability <&>", "k")
     for css, side in (("ref", small_report.calibration.reference), ("cand", small_report.calibration.candidate)):
         dots = re.findall(rf'<circle class="{css}" cx="([\d.]+)%" cy="([\d.]+)%"', drawn)
         wanted = [(100 * row.confidence, 100 - 100 * row.accuracy) for row in side.bins]
