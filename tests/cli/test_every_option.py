@@ -144,6 +144,17 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
             ["--baseline", "{earlier}"],
         ),
         "--report": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--report", "{report}"]),
+        "--junit": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}", "--gate", "size <= 20MB"],
+            [],
+            ["--junit", "{junit}"],
+        ),
+        "--answers": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--answers", "{answers}"]),
+        "--annotations": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}", "--gate", "size <= 20MB"],
+            [],
+            ["--annotations", "github"],
+        ),
         "--limit": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--limit", "3"]),
         "--batch-size": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--batch-size", "0"]),
         "--threads": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--threads", "0"]),
@@ -290,7 +301,10 @@ def test_something_is_otherwise_with_the_option(
         folder = tmp_path / "made"
         folder.mkdir()
         monkeypatch.chdir(folder)
-        known = {**places, **{name: folder / name for name in ("out", "elsewhere", "report", "there")}}
+        known = {
+            **places,
+            **{name: folder / name for name in ("out", "elsewhere", "report", "there", "junit", "answers")},
+        }
         shutil.copytree(places["bundle"], known["there"])
         archive = shutil.copy(places["archive"], folder / "archive.rfe")
         known["archive"] = Path(archive)

@@ -204,3 +204,42 @@ def test_deploy_writes_no_bundle_that_breaks_a_gate(cli, checkpoint, data, tmp_p
         "--gate must be left out without labelled data (--eval)"
         in cli("deploy", checkpoint, "--out", tmp_path / "c", "--gate", "size <= 20MB").error
     )
+
+
+def test_files_for_build_servers_and_spreadsheets(cli, checkpoint, bundle, data, tmp_path, monkeypatch):
+    words = ("validate", bundle, "--reference", checkpoint, "--data", data)
+    junit, answers = tmp_path / "junit.xml", tmp_path / "answers.csv"
+    asked = ("--gate", "size <= 1kB", "--junit", junit, "--answers", answers, "--annotations", "github", "--json")
+    outcome = cli(*words, *asked)
+    assert outcome.code == 3
+    assert json.loads(outcome.out)["report"] == [str(junit), str(answers)]
+    assert "::error title=Gate broken::" in outcome.err.splitlines()[0]
+    assert 'failures="1"' in junit.read_text(encoding="utf-8")
+    assert len(answers.read_text(encoding="utf-8-sig").splitlines()) == len(TEXTS) + 1
+    assert "--junit must be left out without --max-drop or --gate" in cli(*words, "--junit", junit).error
+    assert "unknown form of annotations" in cli(*words, "--annotations", "gitlab").error
+    (tmp_path / "thesis.csv").write_text("mine", encoding="utf-8")
+    assert "will not be replaced" in cli(*words, "--answers", tmp_path / "thesis.csv").error
+    inside = cli(*words, "--answers", bundle / "x.csv").error
+    assert "--answers must be a file outside of the bundle" in inside
+
+
+def test_what_changed_since_an_earlier_run(cli, checkpoint, bundle, data, tmp_path):
+    words = ("validate", bundle, "--reference", checkpoint, "--data", data)
+    assert cli(*words, "--report", tmp_path / "old").code == 0
+    old = tmp_path / "old" / "report.json"
+    again = cli(*words, "--baseline", old, "--json")
+    assert again.code == 0, again.err
+    since = json.loads(again.out)["since"]
+    assert since["answers"] == {"broke": 0, "fixed": 0, "moved": 0}
+    assert {figure["name"]: figure["drop"] for figure in since["figures"]}["accuracy"] == 0
+    assert "was measured on other data" in cli(*words, "--limit", "3", "--baseline", old).error
+    assert "cannot read the report" in cli(*words, "--baseline", tmp_path / "none.json").error
+    deployed = ("deploy", checkpoint, "--out", tmp_path / "b", "--eval", data)
+    told = cli(*deployed, "--baseline", old)
+    assert told.code == 0, told.err
+    assert "No answer changed." in told.out
+    other = write_lines(tmp_path / "other.jsonl", [{"text": TEXTS[0], "label": LABELS[0]}])
+    refused = cli("deploy", checkpoint, "--out", tmp_path / "c", "--eval", other, "--baseline", old)
+    assert "was measured on other data" in refused.error
+    assert not (tmp_path / "c").exists()
