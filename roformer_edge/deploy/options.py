@@ -18,6 +18,7 @@ from roformer_edge.quantize.recipe import AUTO, SCHEMES
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.gates import parse_gate
+from roformer_edge.validate.language import checked_language
 from roformer_edge.validate.report import Report, checked_budget
 
 if TYPE_CHECKING:  # needs the export extra
@@ -64,6 +65,7 @@ class DeployOptions:
         gates: What is asked of figures, such as ``"macro_f1 drop <= 0.5"``; see ``validate.gates``.
         max_size: Largest model file that ``auto`` may end in, in megabytes (of a million bytes).
         report: Folder for the report's files.
+        language: The language of its page, a key of ``validate.language.LANGUAGES``; ``None`` for English.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
         overwrite: Replace a bundle that is there already.
         ignore_weights: Shell-style patterns of names of the checkpoint's tensors to leave out though they may change
@@ -98,6 +100,7 @@ class DeployOptions:
     baseline: Path | None = None
     max_size: float | None = None
     report: Path | None = None
+    language: str | None = None
     truncation: bool = False
     overwrite: bool = False
     ignore_weights: tuple[str, ...] = ()
@@ -132,6 +135,11 @@ class DeployOptions:
             checked_budget(self.max_drop)
         for gate in self.gates:
             parse_gate(gate)
+        if self.language is not None:
+            checked_language(self.language)
+            if self.report is None:
+                report = advice(python="report", command="--report")
+                raise OptionError("language", self.language, f"left out without a report ({report})")
         self._refuse_without_effect()
         self._check_search()
 

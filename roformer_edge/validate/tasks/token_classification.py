@@ -17,6 +17,7 @@ from roformer_edge.validate.data.inputs import Inputs, join_words
 from roformer_edge.validate.data.labels import label_of
 from roformer_edge.validate.data.lines import Line, kind, listed
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Ratio, ratio
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Section, Table
@@ -249,13 +250,13 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
         """Show F1 kind by kind, and what was wrong."""
         detail = report.detail
         assert isinstance(detail, EntityDetail)
-        rows = tuple((ERRORS[row.error], row.reference, row.candidate) for row in detail.errors)
+        rows = tuple((translate(ERRORS[row.error]), row.reference, row.candidate) for row in detail.errors)
         return [
             label_section(detail.reference, detail.candidate, detail.answered, noun="kind", counted="entities"),
             Section(
-                title="What was wrong",
-                lede="Entities that are not right, and gold entities that nothing overlaps.",
-                blocks=(Table(head=("entity", "reference", "candidate"), rows=rows),),
+                title=translate("What was wrong"),
+                lede=translate("Entities that are not right, and gold entities that nothing overlaps."),
+                blocks=(Table(head=tuple(map(translate, ("entity", "reference", "candidate"))), rows=rows),),
             ),
         ]
 
