@@ -178,7 +178,7 @@ def report_of(name: str, **options: Any) -> Report:
         return Predictor(name=title, answer=answer, labels=labels, facts=FACTS, problem_type=kind)
 
     examples = [
-        Example(inputs=value, gold=gold, line=n + 1, id=f"第{n}", others={"类别": "甲"} if n else {})
+        Example(inputs=value, gold=gold, line=n + 1, id=f"第{n}", others={} if n == 1 else {"类别": "甲"})
         for n, (value, gold) in enumerate(zip(inputs, golds, strict=True))
     ]
     chosen = dataclasses.replace(UNTIMED, task=task, data_name="数据", slices=("length", "类别"), **options)
