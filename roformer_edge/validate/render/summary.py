@@ -97,7 +97,7 @@ def gate_lines(report: Report) -> list[tuple[str, str, str]]:
     """Put every gate into a line: whether it holds, what was asked, what was found; nothing of a budget alone."""
     if not report.gates:
         return []
-    return [("holds" if gate.passed else "broken", gate.text, _found(gate)) for gate in report.all_gates]
+    return [("holds" if gate.passed else "fails", gate.text, _found(gate)) for gate in report.all_gates]
 
 
 def _found(gate: GateResult) -> str:

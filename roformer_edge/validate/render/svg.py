@@ -243,12 +243,12 @@ def reliability_chart(calibration: Calibration, title: str, key: str) -> str:
 
 def _across(tick: float) -> str:
     """Draw both grid lines of a share, with their labels."""
-    at, text = 100 * tick, f"{100 * tick:g}"
+    at, text = 100 * tick, translate("{number} %", number=f"{100 * tick:g}")
     return (
         f'<line class="grid" x1="{at:g}%" y1="0" x2="{at:g}%" y2="100%"/>'
         f'<line class="grid" x1="0" y1="{100 - at:g}%" x2="100%" y2="{100 - at:g}%"/>'
-        f'<text class="tick halo" x="{at:g}%" y="100%" dy="-5" text-anchor="middle">{text} %</text>'
-        f'<text class="tick halo" x="5" y="{100 - at:g}%" dy="4">{text} %</text>'
+        f'<text class="tick halo" x="{at:g}%" y="100%" dy="-5" text-anchor="middle">{text}</text>'
+        f'<text class="tick halo" x="5" y="{100 - at:g}%" dy="4">{text}</text>'
     )
 
 

@@ -292,7 +292,7 @@ def label_section(
             Breakdown(
                 noun=translate(noun),
                 counted=translate(counted),
-                figure="F1",
+                figure=translate("F1"),
                 columns=(translate("precision"), translate("recall")),
                 parts=tuple(
                     Part(
