@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from roformer_edge.errors import (
     BackendError,
     BundleFormatError,
     ConfigError,
+    OptionError,
     SelfTestError,
     UnknownNameError,
     UnsupportedModelError,
@@ -42,6 +44,7 @@ def load(
     arena: bool = True,
     spinning: bool = True,
     optimization: str = "all",
+    weight_cache: bool | str | Path = False,
 ) -> Pipeline:
     """Load a bundle, ready to answer.
 
@@ -62,6 +65,9 @@ def load(
         arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
         spinning: Let threads wait busily for each other within a run; switch it off where cores are shared.
         optimization: How much the engine may rewrite the graph: ``none``, ``basic``, ``extended`` or ``all``.
+        weight_cache: Keep the weights as the engine packs them for the next start, in this folder, or with ``True`` in
+            the user's cache folder (:func:`~roformer_edge.runtime.weight_cache.weight_cache_folder`). LiteRT can; it
+            prints some lines about itself to standard error then. The folder may be deleted at any time.
 
     Raises:
         BundleError: The bundle cannot be read, is malformed, or was altered.
@@ -69,6 +75,8 @@ def load(
         BackendError: The engine refuses the model, or has nothing of what is asked for.
         UnknownNameError: The bundle is for a task or in a format that this version does not run.
     """
+    if weight_cache is not False and not verify:
+        raise OptionError("weight_cache", weight_cache, "left out with verify=False: the weights must be the model's")
     options = SessionOptions(
         threads=threads,
         delegates=None if delegate is None else _wishes(delegate),
@@ -80,6 +88,11 @@ def load(
         if opened.manifest.task not in PIPELINES:
             raise UnknownNameError("task", opened.manifest.task, PIPELINES)
         row = get_format(opened.manifest.format)
+        if weight_cache is not False:
+            folder = None if weight_cache is True else weight_cache
+            from roformer_edge.runtime.weight_cache import WeightCache
+
+            options = replace(options, weight_cache=WeightCache(folder, opened.entry("model").sha256))
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("model")
         words = Background(lambda: _read_words(opened))
@@ -97,6 +110,8 @@ def load(
         if self_test or (self_test is None and doubts):
             loaded.self_test = _run_self_test(opened, row, loaded, doubts)
         loaded.notes = doubts
+        if options.weight_cache is not None:
+            options.weight_cache.keep()
     return loaded
 
 

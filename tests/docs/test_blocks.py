@@ -45,7 +45,7 @@ NOT_RUN = {
     "make wheels": "builds and installs with what an index has; tests/packaging looks into the wheels",
     "pip install": "installs from an index",
     "benchmarks/run_all.sh": "half an hour on a quiet machine",
-    "scripts/make_env.sh peers": "installs from an index",
+    "scripts/make_env.sh": "installs from an index",
     ".venv-oracle/bin/python -m benchmarks.": "needs the environment of the peers, and minutes",
     "python examples/finetuning/torch_": "trains for minutes; tests/examples runs it shortened",
     "python examples/finetuning/shipped_data.py": "writes into the clone; tests/examples runs it elsewhere",

@@ -72,7 +72,7 @@ def test_the_tables_are_those_of_the_results(tmp_path, monkeypatch) -> None:
         (tmp_path / page.name).write_bytes(page.read_bytes())
     results = tmp_path / "results"
     results.mkdir()
-    for name in (*table.FIGURES, "memory"):
+    for name in (*table.FIGURES, "latency"):
         (results / f"{name}.json").write_bytes((table.RESULTS / f"{name}.json").read_bytes())
     monkeypatch.setattr("sys.argv", ["table", "--results", str(results), "--readme", str(tmp_path / "README.md")])
     table.main()
