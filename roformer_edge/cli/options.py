@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.texts import add_fields, field_names
@@ -14,7 +14,6 @@ from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.quantize.recipe import AUTO, RECIPES
-from roformer_edge.records import to_values
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.tasks import TASKS
 
@@ -199,7 +198,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         revision=args.revision,
         task=args.task,
         max_length=args.max_length,
-        format=args.format or DEFAULT_FORMAT,
+        format=DEFAULT_FORMAT if args.format is None else args.format,
         runtime=args.runtime,
         lengths=args.lengths or (),
         recipe="fp32",
@@ -266,7 +265,7 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
     for warning in deployment.warnings:
         tell(f"warning: {warning}")
     if as_json:
-        print_json(deployment_values(deployment))
+        print_json(deployment.to_dict())
         return
     if deployment.searched is not None:
         for step in deployment.searched.found.steps:
@@ -286,24 +285,6 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
         say(f"parity: not checked: {parity.reason}")
     for file in deployment.report_files:
         say(f"report: {file}")
-
-
-def deployment_values(deployment: Deployment) -> dict[str, Any]:
-    """Tell machines what was made, as JSON values."""
-    manifest = deployment.manifest
-    return {
-        "bundle": str(deployment.bundle),
-        "task": manifest.task,
-        "format": manifest.format,
-        "recipe": manifest.recipe.name,
-        "bytes": manifest.total_bytes,
-        "parity": to_values(manifest.parity),
-        "measured": manifest.measured and to_values(manifest.measured),
-        "notes": list(manifest.notes),
-        "warnings": list(deployment.warnings),
-        "search": deployment.searched and to_values(deployment.searched),
-        "report": [str(path) for path in deployment.report_files],
-    }
 
 
 def numbers(value: str) -> tuple[int, ...]:

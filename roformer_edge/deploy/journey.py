@@ -70,7 +70,7 @@ def deploy_checkpoint(
         Where the bundle lies, what it is and what it lost.
 
     Raises:
-        RoformerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``, unless
+        RoFormerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``, unless
             the message says that the bundle is finished and only its report could not be written.
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """

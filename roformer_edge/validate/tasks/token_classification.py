@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import ComparisonError, advice
+from roformer_edge.runtime.texts import join_words
 from roformer_edge.tagging import TagScheme
 from roformer_edge.validate.data.examples import Example
-from roformer_edge.validate.data.inputs import Inputs, join_words
+from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.data.labels import label_of
 from roformer_edge.validate.data.lines import Line, kind, listed
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
