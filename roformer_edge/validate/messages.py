@@ -248,6 +248,10 @@ CHINESE: Mapping[str, str] = {
     "tokens": "词元数",
     "Confusion": "混淆情况",
     "Which gold label got which answer.": "各标准答案得到了什么回答。",
+    "Kinds in the same place, most frequent first; a dash is no entity there.": (
+        "同一位置上的实体类型，最常见的在前；“–”表示该处没有实体。"
+    ),
+    "answer": "回答",
     "gold ↓ answer →": "标准 ↓ 回答 →",
     "Of {names} names, the {pairs} that are confused most.": "在 {names} 个名称中，混淆最多的 {pairs}。",
     "Changed answers": "改变的答案",
