@@ -254,6 +254,7 @@ class Deployment:
             "bytes": manifest.total_bytes,
             "parity": to_values(manifest.parity),
             "measured": manifest.measured and to_values(manifest.measured),
+            "gates": [] if self.report is None else to_values(self.report.all_gates),
             "notes": list(manifest.notes),
             "warnings": list(self.warnings),
             "search": self.searched and to_values(self.searched),
