@@ -158,6 +158,7 @@ def deploy_intent_and_names(folder: Path) -> None:
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
     "docs/start/app.md": deploy_intent_and_names,
     "docs/examples.md": link_trained,
+    "docs/python.md": deploy_demo,
     "docs/runtime.md": deploy_every_task,
     "docs/validation.md": deploy_demo,
     "docs/quantization.md": write_careful_recipe,
@@ -171,7 +172,9 @@ def test_the_blocks_of_a_page_run(page: str, folder: Path, tools: dict[str, str]
     BEFOREHAND.get(page, lambda folder: None)(folder)
     namespace: dict[str, Any] = {}
     for block in blocks_of(ROOT / page):
-        if block.language == "python":
+        if block.language == "python" and "__main__" in block.text:
+            run_program(block, folder, tools)
+        elif block.language == "python":
             run_python(block, namespace)
         elif block.language in ("bash", "console"):
             run_shell(block, tools)
@@ -188,6 +191,15 @@ def run_python(block: Block, namespace: dict[str, Any]) -> None:
                 check_answer(value, shown, block)
         else:
             exec(compile(ast.Module([node], []), block.place, "exec"), namespace)
+
+
+def run_program(block: Block, folder: Path, environment: dict[str, str]) -> None:
+    """Run a block that is a program of its own, as those with several processes are."""
+    program = folder / "program.py"
+    program.write_text(block.text, encoding="utf-8")
+    command = [sys.executable, program.name]
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=300)
+    assert done.returncode == 0, f"{block.place}\n{done.stdout}{done.stderr}"
 
 
 def parse_answer(comment: str) -> ast.expr | None:
