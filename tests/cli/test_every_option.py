@@ -69,6 +69,7 @@ VALIDATED = {
         ["--max-size", "0.001"],
     ),
     "--report": (["{checkpoint}", "--eval", "{data}"], [], ["--report", "{report}"]),
+    "--language": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--language", "zh"]),
 }
 MEASURED = ["{checkpoint}", "--data", "{data}"]
 SENSITIVITY = {
@@ -144,6 +145,11 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
             ["--baseline", "{earlier}"],
         ),
         "--report": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--report", "{report}"]),
+        "--language": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}", "--report", "{report}"],
+            [],
+            ["--language", "zh"],
+        ),
         "--junit": (
             ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}", "--gate", "size <= 20MB"],
             [],
