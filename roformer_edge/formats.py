@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from roformer_edge.errors import UnknownNameError
 
@@ -110,7 +110,9 @@ _ROWS = (
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 # what is made where none is asked for
-DEFAULT_FORMAT = "onnx"
+DEFAULT_FORMAT: Literal["onnx"] = "onnx"
+# for type checkers; a test compares it with the table
+FormatName = Literal["onnx", "tflite"]
 
 
 def get_format(name: str) -> Format:
