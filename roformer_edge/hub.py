@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -19,6 +20,7 @@ SETTINGS = (
     "*config.json", "vocab.txt", "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "modules.json",
     "[0-9]_*/*",
 )  # fmt: skip
+_MAIN = "main"
 # What is in every snapshot that can be used without the hub.
 _LEAST = "config.json"
 _SIGN_IN = "sign in with `hf auth login`, or set HF_TOKEN"
@@ -34,11 +36,33 @@ _MEANINGS = {
 _UNAUTHORIZED = (401, 403)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HubOptions:
+    """How a model is had from a hub; each is without effect on a path.
+
+    Attributes:
+        cache_dir: The folder of downloads; ``None`` for that of ``huggingface_hub``.
+        force_download: Download what the cache holds again.
+        local_files_only: Take what the cache holds, and ask no one.
+        token: Proves who asks; ``True`` for the one that was stored, ``False`` for none, ``None`` for it where there is
+            one.
+    """
+
+    cache_dir: str | os.PathLike[str] | None = None
+    force_download: bool = False
+    local_files_only: bool = False
+    token: str | bool | None = None
+
+
+DEFAULT_OPTIONS = HubOptions()
+
+
 def local_directory(
     source: str | os.PathLike[str],
     weights: Callable[[Sequence[str]], Sequence[str]] | None = None,
     *,
     revision: str | None = None,
+    options: HubOptions = DEFAULT_OPTIONS,
 ) -> Path:
     """Find a checkpoint here, or download what is needed of it into the cache of Hugging Face.
 
@@ -49,6 +73,7 @@ def local_directory(
         source: A path, or a name such as ``junnyu/roformer_chinese_base``. What exists here is a path.
         weights: Chooses the files of weights among the names of all files; ``None`` where none are wanted.
         revision: A branch, tag or commit of a name; ``None`` for the branch ``main``.
+        options: How it is had.
 
     Returns:
         The directory; a path that does not exist and cannot be a name is returned as it is.
@@ -61,24 +86,27 @@ def local_directory(
     path = Path(source)
     name = path.as_posix() if isinstance(source, Path) else os.fspath(source)
     if path.exists() or not _NAME.fullmatch(name):
-        if revision is not None:
+        if revision not in (None, _MAIN):  # which scripts for transformers say of paths too
             raise OptionError("revision", revision, "left out for a path; it is for names such as owner/model")
         return path
     hub = require("huggingface_hub", f"to download {name}, which is no path here")
     errors = require("huggingface_hub.errors", f"to download {name}")
+    where = {"revision": revision, "cache_dir": options.cache_dir, "token": options.token}
     if not sys.stderr.isatty():
         require("huggingface_hub.utils", f"to download {name}").disable_progress_bars()
     try:
         try:
-            found = hub.HfApi().repo_info(name, revision=revision)
+            if options.local_files_only:
+                raise OSError("local_files_only is set, and the cache does not hold it")
+            found = hub.HfApi(token=options.token).repo_info(name, revision=revision)
         except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
             raise  # the hub has answered
         except (OSError, errors.HTTPError) as error:
-            return _cached(hub, name, revision, error, weights)
+            return _cached(hub, name, where, error, weights)
         names = [sibling.rfilename for sibling in found.siblings]
         settings = [file for file in names if any(fnmatchcase(file, pattern) for pattern in SETTINGS)]
         needed = list(dict.fromkeys([*settings, *(weights(names) if weights else ())]))
-        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=needed))
+        return Path(hub.snapshot_download(name, allow_patterns=needed, force_download=options.force_download, **where))
     except (OSError, ValueError, errors.HTTPError) as error:
         asked = name if revision is None else f"{name} ({shown(revision)})"
         raise CheckpointError(
@@ -89,7 +117,7 @@ def local_directory(
 def _cached(
     hub: object,
     name: str,
-    revision: str | None,
+    where: Mapping[str, object],
     error: Exception,
     weights: Callable[[Sequence[str]], Sequence[str]] | None,
 ) -> Path:
@@ -100,7 +128,7 @@ def _cached(
     try:
         found = Path(
             hub.snapshot_download(  # type: ignore[attr-defined]  # the module
-                name, revision=revision, allow_patterns=[_LEAST], local_files_only=True
+                name, allow_patterns=[_LEAST], local_files_only=True, **where
             )
         )
     except OSError:

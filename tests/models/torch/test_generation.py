@@ -153,7 +153,7 @@ class TestGenerate:
         assert model.generate(prompts, eos_token_id=()).shape == (1, 23)
 
     def test_misuse(self, model, tiny_config):
-        with pytest.raises(ValueError, match="pad prompts on the left"):
+        with pytest.warns(UserWarning, match="pad prompts on the left"):
             model.generate(torch.tensor([[5, 0]]), torch.tensor([[1, 0]]))
         with pytest.raises(ValueError, match="need a prompt"):
             model.generate(torch.zeros(1, 0, dtype=torch.long))
