@@ -6,9 +6,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from roformer_edge._extras import require
 from roformer_edge.errors import CheckpointError, OptionError, shown
@@ -55,6 +56,52 @@ class HubOptions:
 
 
 DEFAULT_OPTIONS = HubOptions()
+# Options of every from_pretrained of transformers that change nothing here, and why.
+WITHOUT_EFFECT = {
+    "trust_remote_code": "no code of a model is ever run",
+    "code_revision": "no code of a model is ever run",
+    "resume_download": "downloads are always resumed",
+    "use_auth_token": "the older name of token",
+    "use_fast": "the class says which tokenizer it is",
+    "from_slow": "a tokenizer is made of its vocabulary anyway",
+    "legacy": "of other tokenizers",
+    "mirror": "HF_ENDPOINT names another hub",
+    "_commit_hash": "where the files come from",
+    "_from_auto": "where the call comes from",
+    "_from_pipeline": "where the call comes from",
+}
+
+
+def take_options(options: dict[str, Any]) -> HubOptions:
+    """Take the options that say how a model is had out of those of a ``from_pretrained`` of transformers.
+
+    Args:
+        options: All options; what is taken, or has no effect, is removed.
+
+    Raises:
+        OptionError: ``proxies`` are given.
+    """
+    if options.pop("proxies", None):
+        raise OptionError("proxies", "a mapping", "left out; set HTTPS_PROXY, which every download obeys")
+    if options.get("token") is None and options.get("use_auth_token") is not None:
+        options["token"] = options["use_auth_token"]
+    for name in WITHOUT_EFFECT:
+        options.pop(name, None)
+    names = [field.name for field in fields(HubOptions) if field.name in options]
+    return HubOptions(**{name: options.pop(name) for name in names})
+
+
+def inside(directory: str | os.PathLike[str], subfolder: str | None) -> str | os.PathLike[str]:
+    """Return a folder in a directory, or the directory where none is named.
+
+    Raises:
+        OptionError: The directory is the name of a model.
+    """
+    if not subfolder:
+        return directory
+    if not Path(directory).is_dir():
+        raise OptionError("subfolder", subfolder, "left out for a name; download the model, and give the folder's path")
+    return Path(directory) / subfolder
 
 
 def local_directory(

@@ -14,26 +14,17 @@ from roformer_edge.checkpoint.loading import Checkpoint, load_architecture
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import OptionError, UnsupportedModelError
-from roformer_edge.hub import HubOptions
+from roformer_edge.hub import inside, take_options
 
 # Options of transformers' from_pretrained that change nothing here, and why.
 WITHOUT_EFFECT = {
     "low_cpu_mem_usage": "weights are read one by one",
     "_fast_init": "nothing is drawn that is replaced",
-    "trust_remote_code": "no code of a checkpoint is ever run",
-    "code_revision": "no code of a checkpoint is ever run",
     "weights_only": "pickles are read by a reader that runs nothing of them",
     "use_safetensors": "the safest format that is there is read",
     "from_tf": "the files of every framework are read",
     "from_flax": "the files of every framework are read",
     "from_pt": "the files of every framework are read",
-    "resume_download": "downloads are always resumed",
-    "use_auth_token": "see token",
-    "use_cache_dir": "see cache_dir",
-    "mirror": "set HF_ENDPOINT",
-    "_commit_hash": "where the files come from",
-    "_from_auto": "where the call comes from",
-    "_from_pipeline": "where the call comes from",
     "add_pooling_layer": "RoFormer has no pooler; one that is stored is kept beside",
     "use_kernels": "another way to compute the same",
     "offload_state_dict": "weights are read one by one",
@@ -49,7 +40,6 @@ REFUSED = {
         "the model lies on one device: device_map='cpu', or model.to(device)",
     ),
     "state_dict": "make the model, and give them to model.load_state_dict",
-    "proxies": "set HTTPS_PROXY, which every download obeys",
     "variant": "give the directory of the weights that are meant",
     "gguf_file": "give a directory with safetensors",
     "key_mapping": "rename the tensors in the file",
@@ -113,8 +103,6 @@ def open_model(
     for name, instead in REFUSED.items():
         if options.pop(name, None) not in (None, False):
             raise UnsupportedModelError(f"from_pretrained does not take {name}: {instead}")
-    if options.get("token") is None and "use_auth_token" in options:
-        options["token"] = options["use_auth_token"]
     for name in WITHOUT_EFFECT:
         options.pop(name, None)
     attention = options.pop("attn_implementation", None)
@@ -125,8 +113,8 @@ def open_model(
     dtype = options.pop("dtype", None) or options.pop("torch_dtype", None)
     options.pop("torch_dtype", None)
     replaced = options.pop("ignore_mismatched_sizes", False)
-    hub = HubOptions(**{name: options.pop(name) for name in HubOptions.__dataclass_fields__ if name in options})
-    folder = _inside(directory, options.pop("subfolder", ""))
+    hub = take_options(options)
+    folder = str(inside(directory, options.pop("subfolder", None)))
     checkpoint = load_architecture(
         find_checkpoint(folder, revision, hub),
         architecture,
@@ -185,14 +173,6 @@ def _info(checkpoint: Checkpoint, new: list[str]) -> dict[str, list[Any]]:
         "mismatched_keys": sorted(mismatched),
         "error_msgs": [],
     }
-
-
-def _inside(directory: str | Path, subfolder: str) -> str | Path:
-    if not subfolder:
-        return directory
-    if not Path(directory).is_dir():
-        raise OptionError("subfolder", subfolder, "left out for a name; download the model, and give the folder's path")
-    return Path(directory) / subfolder
 
 
 def _one_device(device_map: Any) -> Any:

@@ -14,8 +14,24 @@ def same(habits: dict[str, Any], habit: str) -> Any:
     theirs, ours = habits["theirs"][habit], habits["ours"][habit]
     for found in (theirs, ours):
         assert not isinstance(found, dict) or "failed" not in found, found["failed"]
-    assert ours == theirs
+    assert_near(ours, theirs)
     return ours
+
+
+def assert_near(ours: Any, theirs: Any) -> None:
+    """Check that two things of JSON are equal, numbers with a point to 1e-3."""
+    assert type(ours) is type(theirs)
+    if isinstance(ours, dict):
+        assert list(ours) == list(theirs)
+        ours, theirs = list(ours.values()), list(theirs.values())
+    if isinstance(ours, list):
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            assert_near(one, other)
+    elif isinstance(ours, float):
+        assert abs(ours - theirs) < 1e-3
+    else:
+        assert ours == theirs
 
 
 def test_a_new_head_is_the_same_from_the_same_seed(habits: dict[str, Any]):

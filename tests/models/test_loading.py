@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from roformer_edge import hub
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CheckpointError, OptionError, UnknownNameError, UnsupportedModelError
 from roformer_edge.models.loading import REFUSED, WITHOUT_EFFECT, as_config
@@ -124,9 +125,9 @@ class TestTypesAndDevices:
 def test_options_that_change_nothing(checkpoint_directory):
     directory = checkpoint_directory()
     kind = RoFormerForSequenceClassification
-    asked = {name: True for name in WITHOUT_EFFECT if name != "use_auth_token"}
+    asked = dict.fromkeys((*WITHOUT_EFFECT, *hub.WITHOUT_EFFECT), True)
     for attention in ("eager", "sdpa"):
-        model = kind.from_pretrained(directory, **asked, attn_implementation=attention, revision="main", token=False)
+        model = kind.from_pretrained(directory, **asked, attn_implementation=attention, revision="main")
         assert torch.equal(model.classifier.dense.weight, kind.from_pretrained(directory).classifier.dense.weight)
     with pytest.raises(OptionError, match="attn_implementation must be 'eager' or 'sdpa'"):
         kind.from_pretrained(directory, attn_implementation="flash_attention_2")

@@ -1,10 +1,11 @@
 """What the torch models return: the named results of every framework, which are dictionaries too.
 
-Trainer, accelerate and DataParallel take results apart, and put them together again, as dictionaries.
+Trainer, accelerate, DataParallel and pipelines take results apart, and put them together again, as dictionaries.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, SentenceOutput, SpanOutput
+from roformer_edge.resemblance import resembling
 
 Output = TypeVar("Output", bound=ModelOutput)
 
@@ -39,9 +41,21 @@ class _MadeOfPairs(type):
 class DictOutput(ModelOutput, _Dict, metaclass=_MadeOfPairs):
     """Named results whose fields that are not ``None`` are the items of a dictionary."""
 
+    @property
+    def __class__(self) -> Any:  # pipelines keep the order of the results of a ModelOutput alone
+        return resembling(type(self), "transformers.utils.generic", "ModelOutput")
+
+    @__class__.setter
+    def __class__(self, kind: type) -> None:
+        object.__setattr__(self, "__class__", kind)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
     def __post_init__(self) -> None:
-        for name, value in ModelOutput.items(self):
-            _Dict.__setitem__(self, name, value)
+        for item in dataclasses.fields(self):
+            if getattr(self, item.name) is not None:
+                _Dict.__setitem__(self, item.name, getattr(self, item.name))
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Set a field, or keep something else beside the fields, as pipelines do."""
@@ -50,7 +64,7 @@ class DictOutput(ModelOutput, _Dict, metaclass=_MadeOfPairs):
 
     def __getitem__(self, key: str | int | slice) -> Any:
         own = _Dict.get(self, key) if isinstance(key, str) else None
-        return super().__getitem__(key) if own is None else own
+        return ModelOutput.__getitem__(self, key) if own is None else own
 
     def to_tuple(self) -> tuple[Any, ...]:
         """Return the values, in order."""
