@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint envs/hub.txt
 
-.PHONY: demo test android android-check web web-check ports fuzz endurance check lint types imports faults clean
+.PHONY: demo test android android-check web web-check ports fuzz endurance check lint types imports faults wheels clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -89,6 +89,11 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt envs/hub.txt
 .venv-tflite/.made: envs/tflite.txt constraints.txt scripts/make_env.sh
 	PYTHON=$(PYTHON) scripts/make_env.sh tflite || test $$? -eq 3
 	test ! -f .venv-tflite/.recipe || touch $@
+
+# what a device installs, dist/roformer_edge-*.whl
+wheels: $(VENV)/.made
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
 	rm -rf .venv .venv-oracle .venv-frameworks .venv-tflite .cache out build dist *.egg-info

@@ -19,10 +19,37 @@ if TYPE_CHECKING:
     from typing import Any
 
     from roformer_edge import errors as errors
+    from roformer_edge.bundle.manifest import Manifest
+    from roformer_edge.bundle.reader import Bundle, open_bundle
     from roformer_edge.config import RoFormerConfig
     from roformer_edge.deploy.journey import deploy_checkpoint
-    from roformer_edge.deploy.options import DeployOptions
-    from roformer_edge.errors import RoformerEdgeError
+    from roformer_edge.deploy.options import Deployment, DeployOptions
+    from roformer_edge.errors import (
+        BackendError,
+        BudgetExceededError,
+        BundleError,
+        BundleFormatError,
+        BundleIntegrityError,
+        CalibrationError,
+        CheckpointError,
+        ComparisonError,
+        ConfigError,
+        DatasetError,
+        ExportError,
+        MissingDependencyError,
+        OptionError,
+        OutputError,
+        ParityError,
+        RecipeError,
+        RoFormerEdgeError,
+        RoformerEdgeError,
+        SelfTestError,
+        TextError,
+        TextTooLongError,
+        UnknownNameError,
+        UnsupportedModelError,
+        VocabularyError,
+    )
     from roformer_edge.models.flax.heads import (
         FlaxRoFormerForMaskedLM,
         FlaxRoFormerForMultipleChoice,
@@ -49,18 +76,66 @@ if TYPE_CHECKING:
         RoFormerForTokenClassification,
         RoFormerModel,
     )
+    from roformer_edge.runtime.bench import BenchOptions, BenchReport, bench_bundle
     from roformer_edge.runtime.loading import load
+    from roformer_edge.runtime.pipelines.base import Pipeline
+    from roformer_edge.runtime.pipelines.feature_extraction import FeatureExtractor
+    from roformer_edge.runtime.pipelines.fill_mask import Filled, FillMask
+    from roformer_edge.runtime.pipelines.multiple_choice import Choice, MultipleChoice
+    from roformer_edge.runtime.pipelines.question_answering import Answer, QuestionAnswerer
+    from roformer_edge.runtime.pipelines.text_classification import Classification, TextClassifier
+    from roformer_edge.runtime.pipelines.text_generation import Generated, TextGenerator
+    from roformer_edge.runtime.pipelines.token_classification import Entity, TokenClassifier
+    from roformer_edge.runtime.session import BackendReport
     from roformer_edge.tokenizer import RoFormerTokenizer, RoFormerTokenizerFast
+    from roformer_edge.validate.report import Report
+    from roformer_edge.vectors import Hit, search, similarity
 
     __all__ = [
+        "Answer",
+        "BackendError",
+        "BackendReport",
+        "BenchOptions",
+        "BenchReport",
+        "BudgetExceededError",
+        "Bundle",
+        "BundleError",
+        "BundleFormatError",
+        "BundleIntegrityError",
+        "CalibrationError",
+        "CheckpointError",
+        "Choice",
+        "Classification",
+        "ComparisonError",
+        "ConfigError",
+        "DatasetError",
         "DeployOptions",
+        "Deployment",
+        "Entity",
+        "ExportError",
+        "FeatureExtractor",
+        "FillMask",
+        "Filled",
         "FlaxRoFormerForMaskedLM",
         "FlaxRoFormerForMultipleChoice",
         "FlaxRoFormerForQuestionAnswering",
         "FlaxRoFormerForSequenceClassification",
         "FlaxRoFormerForTokenClassification",
         "FlaxRoFormerModel",
+        "Generated",
+        "Hit",
+        "Manifest",
+        "MissingDependencyError",
+        "MultipleChoice",
+        "OptionError",
+        "OutputError",
+        "ParityError",
+        "Pipeline",
+        "QuestionAnswerer",
+        "RecipeError",
+        "Report",
         "RoFormerConfig",
+        "RoFormerEdgeError",
         "RoFormerForCausalLM",
         "RoFormerForMaskedLM",
         "RoFormerForMultipleChoice",
@@ -71,6 +146,7 @@ if TYPE_CHECKING:
         "RoFormerTokenizer",
         "RoFormerTokenizerFast",
         "RoformerEdgeError",
+        "SelfTestError",
         "TFRoFormerForCausalLM",
         "TFRoFormerForMaskedLM",
         "TFRoFormerForMultipleChoice",
@@ -78,9 +154,21 @@ if TYPE_CHECKING:
         "TFRoFormerForSequenceClassification",
         "TFRoFormerForTokenClassification",
         "TFRoFormerModel",
+        "TextClassifier",
+        "TextError",
+        "TextGenerator",
+        "TextTooLongError",
+        "TokenClassifier",
+        "UnknownNameError",
+        "UnsupportedModelError",
+        "VocabularyError",
         "__version__",
+        "bench_bundle",
         "deploy_checkpoint",
         "load",
+        "open_bundle",
+        "search",
+        "similarity",
     ]
 
 _HEADS = (
@@ -99,19 +187,58 @@ def _names_of(prefix: str) -> list[str]:
     return [prefix + head for head in _HEADS if prefix + head != "FlaxRoFormerForCausalLM"]
 
 
-# name -> the module that it is loaded from
-_HOMES = {
-    "DeployOptions": "roformer_edge.deploy.options",
-    "RoFormerConfig": "roformer_edge.config",
-    "RoFormerTokenizer": "roformer_edge.tokenizer",
-    "RoFormerTokenizerFast": "roformer_edge.tokenizer",
-    "RoformerEdgeError": "roformer_edge.errors",
-    "deploy_checkpoint": "roformer_edge.deploy.journey",
-    "load": "roformer_edge.runtime.loading",
-    **dict.fromkeys(_names_of("RoFormer"), "roformer_edge.models.torch.heads"),
-    **dict.fromkeys(_names_of("TFRoFormer"), "roformer_edge.models.keras.heads"),
-    **dict.fromkeys(_names_of("FlaxRoFormer"), "roformer_edge.models.flax.heads"),
+# module -> the names that are loaded from it
+_NAMES = {
+    "roformer_edge.bundle.manifest": ("Manifest",),
+    "roformer_edge.bundle.reader": ("Bundle", "open_bundle"),
+    "roformer_edge.config": ("RoFormerConfig",),
+    "roformer_edge.deploy.journey": ("deploy_checkpoint",),
+    "roformer_edge.deploy.options": ("DeployOptions", "Deployment"),
+    "roformer_edge.errors": (
+        "BackendError",
+        "BudgetExceededError",
+        "BundleError",
+        "BundleFormatError",
+        "BundleIntegrityError",
+        "CalibrationError",
+        "CheckpointError",
+        "ComparisonError",
+        "ConfigError",
+        "DatasetError",
+        "ExportError",
+        "MissingDependencyError",
+        "OptionError",
+        "OutputError",
+        "ParityError",
+        "RecipeError",
+        "RoFormerEdgeError",
+        "SelfTestError",
+        "TextError",
+        "TextTooLongError",
+        "UnknownNameError",
+        "UnsupportedModelError",
+        "VocabularyError",
+        "RoformerEdgeError",
+    ),
+    "roformer_edge.runtime.bench": ("BenchOptions", "BenchReport", "bench_bundle"),
+    "roformer_edge.runtime.loading": ("load",),
+    "roformer_edge.runtime.pipelines.base": ("Pipeline",),
+    "roformer_edge.runtime.pipelines.feature_extraction": ("FeatureExtractor",),
+    "roformer_edge.runtime.pipelines.fill_mask": ("FillMask", "Filled"),
+    "roformer_edge.runtime.pipelines.multiple_choice": ("Choice", "MultipleChoice"),
+    "roformer_edge.runtime.pipelines.question_answering": ("Answer", "QuestionAnswerer"),
+    "roformer_edge.runtime.pipelines.text_classification": ("Classification", "TextClassifier"),
+    "roformer_edge.runtime.pipelines.text_generation": ("Generated", "TextGenerator"),
+    "roformer_edge.runtime.pipelines.token_classification": ("Entity", "TokenClassifier"),
+    "roformer_edge.runtime.session": ("BackendReport",),
+    "roformer_edge.tokenizer": ("RoFormerTokenizer", "RoFormerTokenizerFast"),
+    "roformer_edge.validate.report": ("Report",),
+    "roformer_edge.vectors": ("Hit", "search", "similarity"),
+    "roformer_edge.models.torch.heads": _names_of("RoFormer"),
+    "roformer_edge.models.keras.heads": _names_of("TFRoFormer"),
+    "roformer_edge.models.flax.heads": _names_of("FlaxRoFormer"),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 # modules that are read as attributes of the package
 _MODULES = ("errors",)
 # module -> the package that it needs

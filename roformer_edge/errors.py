@@ -1,6 +1,6 @@
 """Every error that roformer-edge raises on purpose.
 
-    RoformerEdgeError
+    RoFormerEdgeError
     ├── ConfigError                 a config.json that is malformed or contradicts itself
     ├── CheckpointError             weights that are missing, truncated, mis-shaped or unsafe to open
     ├── UnsupportedModelError       a relative of RoFormer that would load but compute wrong answers
@@ -22,7 +22,7 @@
     ├── BackendError                the inference engine refused the model, a provider or a delegate
     ├── OutputError                 a file or folder that cannot be written: the disk is full, for one
     ├── ComparisonError             a validation that would mean nothing: other labels, answers that are not finite
-    └── BudgetExceededError         the measured accuracy drop is larger than the budget
+    └── BudgetExceededError         the measured accuracy drop is larger than the budget, or a gate is broken
 
 A message says what was asked, what was found, what is allowed and what to do. The command line prints it in one
 line and exits with the ``exit_code`` of the class.
@@ -32,6 +32,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SHOWN = 100
 
@@ -67,25 +71,39 @@ def advice(*, python: str, command: str) -> str:
     return command if _on_command_line else python
 
 
-class RoformerEdgeError(Exception):
+class RoFormerEdgeError(Exception):
     """Base of all errors raised on purpose; catch it to catch them all."""
 
     exit_code = 1
 
+    def __reduce__(self) -> Any:
+        # by what it says: the classes below are made of other arguments than the message
+        return _restored, (type(self), self.args, self.__dict__)
 
-class ConfigError(RoformerEdgeError, ValueError):
+
+def _restored(kind: type[RoFormerEdgeError], args: tuple[object, ...], state: dict[str, object]) -> RoFormerEdgeError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
+
+# what it was called before
+RoformerEdgeError = RoFormerEdgeError
+
+
+class ConfigError(RoFormerEdgeError, ValueError):
     """A model configuration is malformed or contradicts itself."""
 
 
-class CheckpointError(RoformerEdgeError):
+class CheckpointError(RoFormerEdgeError):
     """A checkpoint's weights are missing, truncated, mis-shaped, or in a file that is unsafe to open."""
 
 
-class UnsupportedModelError(RoformerEdgeError):
+class UnsupportedModelError(RoFormerEdgeError):
     """The checkpoint is of a related architecture that this package would compute wrongly."""
 
 
-class UnknownNameError(RoformerEdgeError, ValueError):
+class UnknownNameError(RoFormerEdgeError, ValueError):
     """A name was looked up in a table that does not hold it.
 
     Args:
@@ -110,7 +128,7 @@ def _nearest(name: object, names: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-class OptionError(RoformerEdgeError, ValueError):
+class OptionError(RoFormerEdgeError, ValueError):
     """A number that was asked for is out of range.
 
     Args:
@@ -126,7 +144,7 @@ class OptionError(RoformerEdgeError, ValueError):
         super().__init__(f"{name} must be {allowed}, found {shown(repr(value), 60)}")
 
 
-class MissingDependencyError(RoformerEdgeError, ImportError):
+class MissingDependencyError(RoFormerEdgeError, ImportError):
     """An optional package is needed and not installed.
 
     Args:
@@ -141,11 +159,11 @@ class MissingDependencyError(RoformerEdgeError, ImportError):
         super().__init__(f"{package} is needed {purpose}; install it with: pip install 'roformer-edge[{extra}]'")
 
 
-class VocabularyError(RoformerEdgeError, ValueError):
+class VocabularyError(RoFormerEdgeError, ValueError):
     """A vocabulary or tokenizer file is broken, or does not fit the model."""
 
 
-class TextError(RoformerEdgeError, ValueError):
+class TextError(RoFormerEdgeError, ValueError):
     """A text cannot be encoded."""
 
 
@@ -153,19 +171,19 @@ class TextTooLongError(TextError):
     """A text has more tokens than the model has positions, and truncation was not asked for."""
 
 
-class DatasetError(RoformerEdgeError, ValueError):
+class DatasetError(RoFormerEdgeError, ValueError):
     """A line of a data file cannot be used; the message starts with ``path:line:``."""
 
 
-class RecipeError(RoformerEdgeError, ValueError):
+class RecipeError(RoFormerEdgeError, ValueError):
     """A quantisation recipe is malformed, or names parts that the model does not have."""
 
 
-class CalibrationError(RoformerEdgeError):
+class CalibrationError(RoFormerEdgeError):
     """Calibration saw no data, or values that are not finite."""
 
 
-class ExportError(RoformerEdgeError):
+class ExportError(RoFormerEdgeError):
     """A graph could not be built from the checkpoint."""
 
 
@@ -191,7 +209,7 @@ class ParityError(ExportError):
         )
 
 
-class BundleError(RoformerEdgeError):
+class BundleError(RoFormerEdgeError):
     """A bundle may not be replaced, or cannot be opened or trusted."""
 
 
@@ -207,19 +225,19 @@ class SelfTestError(BundleError):
     """The inference engine does not reproduce the answers recorded in the bundle."""
 
 
-class BackendError(RoformerEdgeError):
+class BackendError(RoFormerEdgeError):
     """The inference engine refused the model, a provider or a delegate."""
 
 
-class OutputError(RoformerEdgeError):
+class OutputError(RoFormerEdgeError):
     """A file or folder cannot be written: the disk is full, for one; the message names it."""
 
 
-class ComparisonError(RoformerEdgeError, ValueError):
+class ComparisonError(RoFormerEdgeError, ValueError):
     """Reference and candidate cannot be compared: labels, outputs or settings make the report meaningless."""
 
 
-class BudgetExceededError(RoformerEdgeError):
-    """The measured accuracy drop is larger than the budget; the command line exits with 3."""
+class BudgetExceededError(RoFormerEdgeError):
+    """The measured accuracy drop is larger than the budget, or a gate is broken; the command line exits with 3."""
 
     exit_code = 3

@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 
 T = TypeVar("T")
 # a message -> the error of whoever reads, such as one of the classes in ``roformer_edge.errors``
-MakeError = Callable[[str], RoformerEdgeError]
+MakeError = Callable[[str], RoFormerEdgeError]
 # a parsed value -> the value to keep; raises _MismatchError
 _Reader = Callable[[Any], Any]
 
@@ -75,7 +75,7 @@ def parse_object(data: bytes | str, where: str, error: MakeError) -> dict[str, A
     """Parse JSON whose outermost value is an object, as :func:`parse_json` does.
 
     Raises:
-        RoformerEdgeError: What ``error`` makes.
+        RoFormerEdgeError: What ``error`` makes.
     """
     values = parse_json(data, where, error)
     if not isinstance(values, dict):
@@ -92,7 +92,7 @@ def parse_json(data: bytes | str, where: str, error: MakeError) -> Any:
         error: Makes the error of a message.
 
     Raises:
-        RoformerEdgeError: What ``error`` makes. Not UTF-8, not JSON, nested too deeply, a number that is not finite or
+        RoFormerEdgeError: What ``error`` makes. Not UTF-8, not JSON, nested too deeply, a number that is not finite or
             a whole number of more than 64 bits, a key that comes twice in one object.
     """
     try:
@@ -113,7 +113,7 @@ def read_record(cls: type[T], values: object, where: str, error: MakeError) -> T
         error: Makes the error of a message.
 
     Raises:
-        RoformerEdgeError: What ``error`` makes: a key is missing or unknown, a value is of another type or breaks a
+        RoFormerEdgeError: What ``error`` makes: a key is missing or unknown, a value is of another type or breaks a
             constraint, or the dataclass refused its values with an error of this package.
     """
     try:
@@ -132,6 +132,14 @@ def to_values(record: Any) -> Any:
     if isinstance(record, (list, tuple)):
         return [to_values(item) for item in record]
     return record
+
+
+class Result:
+    """What is answered, measured or made: a frozen dataclass that can be written as JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as values that ``json.dumps`` takes, by their names."""
+        return to_values(self)  # type: ignore[no-any-return]  # a dataclass becomes an object
 
 
 def to_json(record: Any, indent: int = 2) -> str:
@@ -267,7 +275,7 @@ def _record_reader(cls: Any) -> _Reader:
         values = {name: _at(name, readers[name], value[name]) for name in names if name in value}
         try:
             return cls(**values)
-        except RoformerEdgeError as error:
+        except RoFormerEdgeError as error:
             raise _MismatchError(f": {error}") from None
 
     return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
@@ -12,14 +13,14 @@ from roformer_edge.errors import (
     MissingDependencyError,
     OptionError,
     ParityError,
-    RoformerEdgeError,
+    RoFormerEdgeError,
     UnknownNameError,
     advice,
     command_line_words,
     shown,
 )
 
-CLASSES = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, RoformerEdgeError)]
+CLASSES = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, RoFormerEdgeError)]
 
 
 def test_the_drawing_has_every_class_below_its_parent() -> None:
@@ -34,8 +35,29 @@ def test_the_drawing_has_every_class_below_its_parent() -> None:
             stack.append((depth, match[2]))
     assert drawn.keys() == {one.__name__ for one in CLASSES}
     for one in CLASSES:
-        if one is not RoformerEdgeError:
+        if one is not RoFormerEdgeError:
             assert drawn[one.__name__] in {base.__name__ for base in one.__bases__}
+
+
+def test_what_it_was_called_before_is_the_same_class() -> None:
+    assert errors.RoformerEdgeError is RoFormerEdgeError
+
+
+ARGUMENTS = {
+    UnknownNameError: ("task", "x", ["a", "b"]),
+    OptionError: ("top_k", 0),
+    MissingDependencyError: ("torch", "torch", "here"),
+    ParityError: ("logits", 0.1, 0.2, 0.01),
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_errors_come_out_of_other_processes(kind: type[RoFormerEdgeError]) -> None:
+    error = kind(*ARGUMENTS.get(kind, ("a message",)))
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
 
 
 def test_exit_codes_tell_a_broken_budget_from_everything_else() -> None:

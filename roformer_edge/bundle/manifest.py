@@ -197,7 +197,7 @@ class Provenance:
             ) from None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Manifest:
     """The content of ``manifest.json``.
 
@@ -281,6 +281,12 @@ class Manifest:
     def replace(self, **changes: Any) -> Manifest:
         """Make a copy with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+    def __repr__(self) -> str:
+        return (
+            f"Manifest(task={self.task!r}, format={self.format!r}, recipe={self.recipe.name!r}, "
+            f"labels={len(self.labels)}, files={len(self.files)}, bytes={self.total_bytes})"
+        )
 
     def find(self, role: str) -> FileEntry | None:
         """Find the file with this role, or ``None``; of several notices the first."""

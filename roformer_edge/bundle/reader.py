@@ -218,6 +218,9 @@ class Bundle:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"Bundle({str(self.path)!r}, {self.manifest!r})"
+
     def _place(self, entry: FileEntry) -> Path | None:
         location = self._storage.local_path(entry.path)
         if location is None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roformer_edge.errors import CheckpointError, RoformerEdgeError, shown
+from roformer_edge.errors import CheckpointError, RoFormerEdgeError, shown
 
 Array = NDArray[np.float32]
 
@@ -135,7 +135,7 @@ def foreign_reader(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except RoformerEdgeError:
+    except RoFormerEdgeError:
         raise
     except MemoryError:
         raise CheckpointError(

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(
             {
-                "deployments": [options.deployment_values(deployment) for deployment in demo.deployments],
+                "deployments": [deployment.to_dict() for deployment in demo.deployments],
                 "left_out": list(demo.left_out),
                 "answers": [{"text": text, "answers": [vars(one) for one in found]} for text, found in demo.answers],
                 "report": [str(path) for path in demo.report_files],

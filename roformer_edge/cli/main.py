@@ -1,7 +1,7 @@
 """``roformer-edge``: finds the command, runs it, and turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 something is wrong with the input or the environment; 2 wrong usage; 3 the accuracy budget is
-broken; 130 interrupted; 141 the reader of the output went away.
+Exit codes: 0 done; 1 something is wrong with the input or the environment; 2 wrong usage; 3 the accuracy budget or
+a gate is broken; 130 interrupted; 141 the reader of the output went away.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NoReturn
 from roformer_edge._version import __version__
 from roformer_edge.cli.interrupts import Interrupts
 from roformer_edge.cli.output import tell
-from roformer_edge.errors import OptionError, RoformerEdgeError, UnknownNameError, command_line_words, shown
+from roformer_edge.errors import OptionError, RoFormerEdgeError, UnknownNameError, command_line_words, shown
 
 # command -> (module, what it does)
 COMMANDS = {
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 if argv is None:
                     _end_at_once(code)
                 return code
-            if isinstance(error, (RoformerEdgeError, OSError, MemoryError)):
+            if isinstance(error, (RoFormerEdgeError, OSError, MemoryError)):
                 return _fail(_message_of(error), getattr(error, "exit_code", 1))
             raise
     return code
@@ -108,6 +108,7 @@ _FLAGS = {
     "truncation": "--truncate",
     "evaluation": "--eval",
     "slices": "--slice",
+    "gates": "--gate",
     "index_dtype": "--inputs",
 }
 
@@ -117,7 +118,7 @@ def _message_of(error: Exception) -> str:
         return f"{_flag(error.name)} must be {error.allowed}, found {shown(error.value, 60)}"
     if isinstance(error, MemoryError):
         return "out of memory; use a smaller batch or a smaller model"
-    if isinstance(error, OSError) and not isinstance(error, RoformerEdgeError):
+    if isinstance(error, OSError) and not isinstance(error, RoFormerEdgeError):
         return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
     return str(error)
 

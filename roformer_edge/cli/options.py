@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from roformer_edge.cli.output import print_json, say, say_lines, tell
 from roformer_edge.cli.texts import add_fields, field_names
@@ -14,7 +14,6 @@ from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import TARGETS, get_target
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS
 from roformer_edge.quantize.recipe import AUTO, RECIPES
-from roformer_edge.records import to_values
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.tasks import TASKS
 
@@ -141,6 +140,8 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help="refuse to write the bundle (exit code 3) when the metric drops by more percentage points",
     )
+    add_gates(group)
+    add_baseline(group)
     group.add_argument(
         "--max-size",
         type=float,
@@ -148,6 +149,34 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
         help=f"with --recipe {AUTO}: refuse (exit code 3) a model file of more megabytes",
     )
     group.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
+    add_language(group)
+
+
+def add_gates(parser: argparse._ActionsContainer) -> None:
+    """Add what a build stops on besides the budget."""
+    parser.add_argument(
+        "--gate",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help="exit with 3 where a figure is beyond its limit, such as 'macro_f1 drop <= 0.5', 'latency p50 <= 1.2x' or "
+        "'size <= 20MB'; may be given more than once",
+    )
+
+
+def add_language(parser: argparse._ActionsContainer) -> None:
+    """Add the language of the page."""
+    parser.add_argument("--language", metavar="NAME", help="of report.html: en or zh (default: en)")
+
+
+def add_baseline(parser: argparse._ActionsContainer) -> None:
+    """Add the earlier report that is compared with."""
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="a report.json of an earlier run on the same data: the report says what became better and what worse",
+    )
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
@@ -169,7 +198,7 @@ def export_options(args: argparse.Namespace) -> DeployOptions:
         revision=args.revision,
         task=args.task,
         max_length=args.max_length,
-        format=args.format or DEFAULT_FORMAT,
+        format=DEFAULT_FORMAT if args.format is None else args.format,
         runtime=args.runtime,
         lengths=args.lengths or (),
         recipe="fp32",
@@ -210,6 +239,9 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         fields=field_names(args),
         slices=tuple(args.slice),
         max_drop=args.max_drop,
+        gates=tuple(args.gate),
+        baseline=args.baseline,
+        language=args.language,
         max_size=args.max_size,
         report=args.report,
         truncation=args.truncate,
@@ -233,7 +265,7 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
     for warning in deployment.warnings:
         tell(f"warning: {warning}")
     if as_json:
-        print_json(deployment_values(deployment))
+        print_json(deployment.to_dict())
         return
     if deployment.searched is not None:
         for step in deployment.searched.found.steps:
@@ -253,24 +285,6 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
         say(f"parity: not checked: {parity.reason}")
     for file in deployment.report_files:
         say(f"report: {file}")
-
-
-def deployment_values(deployment: Deployment) -> dict[str, Any]:
-    """Tell machines what was made, as JSON values."""
-    manifest = deployment.manifest
-    return {
-        "bundle": str(deployment.bundle),
-        "task": manifest.task,
-        "format": manifest.format,
-        "recipe": manifest.recipe.name,
-        "bytes": manifest.total_bytes,
-        "parity": to_values(manifest.parity),
-        "measured": manifest.measured and to_values(manifest.measured),
-        "notes": list(manifest.notes),
-        "warnings": list(deployment.warnings),
-        "search": deployment.searched and to_values(deployment.searched),
-        "report": [str(path) for path in deployment.report_files],
-    }
 
 
 def numbers(value: str) -> tuple[int, ...]:

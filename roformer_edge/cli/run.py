@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from roformer_edge.cli.output import print_json, tell
 from roformer_edge.cli.texts import add_texts, read_questions
-from roformer_edge.errors import OptionError, RoformerEdgeError, TextError
+from roformer_edge.errors import OptionError, RoFormerEdgeError, TextError
 from roformer_edge.runtime.delegates import DELEGATES
 from roformer_edge.tasks import input_rows
 
@@ -149,7 +149,7 @@ class _Skipped:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, error: RoformerEdgeError) -> None:
+    def __call__(self, error: RoFormerEdgeError) -> None:
         self.count += 1
         tell(f"skipped: {error}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
 from roformer_edge.deploy.journey import deploy_checkpoint
@@ -83,9 +84,8 @@ def run_demo(out_dir: str | Path, progress: ProgressListener = SILENT) -> Demo:
     left_out: list[str] = []
     with embedded_checkpoint() as checkpoint, embedded_evaluation() as evaluation:
         for name in FORMATS:
-            options = DeployOptions(
-                task=TASK, format=name, recipe=RECIPE, evaluation=evaluation, max_drop=MAX_DROP, overwrite=True
-            )
+            asked: Any = {"task": TASK, "format": name}  # of tables, and so what the options may be
+            options = DeployOptions(**asked, recipe=RECIPE, evaluation=evaluation, max_drop=MAX_DROP, overwrite=True)
             try:
                 made.append(deploy_checkpoint(checkpoint, out / name, options, progress=_Under(name, progress)))
             except MissingDependencyError as error:

@@ -27,13 +27,16 @@ from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.runtime.session import Session
 from roformer_edge.temporary import TemporaryPath
+from roformer_edge.validate.baseline import check_baseline
 from roformer_edge.validate.data.examples import HELD_OUT, Example, halves
+from roformer_edge.validate.language import ENGLISH
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening
 from roformer_edge.validate.render import check_report, write_report
-from roformer_edge.validate.report import Report, check_budget
+from roformer_edge.validate.report import Report, check_budget, read_report
 from roformer_edge.validate.runner import compare
+from roformer_edge.validate.tasks import measure_of_model
 from roformer_edge.validate.torch_session import TorchSession
 
 if TYPE_CHECKING:  # needs the export extra
@@ -67,7 +70,7 @@ def deploy_checkpoint(
         Where the bundle lies, what it is and what it lost.
 
     Raises:
-        RoformerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``, unless
+        RoFormerEdgeError: One of its subclasses, whenever something is wrong; nothing is then left at ``out``, unless
             the message says that the bundle is finished and only its report could not be written.
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
@@ -78,6 +81,7 @@ def deploy_checkpoint(
         return _deploy_packed(source, Path(out), options, progress)
     if options.report is not None:
         check_report(options.report, out)
+    baseline = None if options.baseline is None else read_report(options.baseline)
     row = get_format(options.format)
     export = export_options_of(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
@@ -92,6 +96,8 @@ def deploy_checkpoint(
             tuned: tuple[Example, ...] = ()
             if options.recipe == AUTO:
                 tuned, examples = halves(examples)
+            if baseline is not None:
+                check_baseline(baseline, measure_of_model(original.task.name, original.config), examples)
             reference, answers = _reference(original, model, options, progress, measured=bool(examples))
             searched: Searched | None = None
             if tuned and reference is not None:
@@ -133,9 +139,9 @@ def deploy_checkpoint(
                         predictor_of_source(original, reference, _THREADS, truncation=options.truncation),
                         predictor_of_bundle(pipeline, model.config, written, opening, str(out)),
                     )
-                    report = compare(*sides, examples, _compare_options(options, model), progress)
+                    report = compare(*sides, examples, _compare_options(options, model, baseline), progress)
         if report is not None:
-            _keep_budget(report, options.report, searched)
+            _keep_budget(report, options, searched)
             manifest = manifest.replace(measured=measured_loss(report))
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
@@ -143,7 +149,7 @@ def deploy_checkpoint(
         bundle=bundle,
         manifest=manifest,
         report=report,
-        report_files=_report_files(report, options.report, bundle),
+        report_files=_report_files(report, options, bundle),
         warnings=exported.warnings,
         searched=searched,
     )
@@ -188,15 +194,17 @@ def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool)
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
 
 
-def _keep_budget(report: Report, folder: Path | None, searched: Searched | None) -> None:
+def _keep_budget(report: Report, options: DeployOptions, searched: Searched | None) -> None:
     """Refuse what lost too much; its report says why, and is then all that is written."""
     try:
         check_budget(report)
     except BudgetExceededError as broken:
-        error = broken if searched is None else BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
-        if folder is not None:
+        error = broken
+        if searched is not None and not report.within_budget:
+            error = BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
+        if options.report is not None:
             try:
-                write_report(report, folder)
+                write_report(report, options.report, language=options.language or ENGLISH)
             except OutputError as why:
                 raise BudgetExceededError(f"{error}; {why}") from None
         raise error from None
@@ -211,21 +219,23 @@ def _on_the_other_half(searched: Searched) -> str:
     )
 
 
-def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> tuple[Path, ...]:
+def _report_files(report: Report | None, options: DeployOptions, bundle: Path) -> tuple[Path, ...]:
     """Write the report of a finished bundle, where one is wanted."""
-    if report is None or folder is None:
+    if report is None or options.report is None:
         return ()
     try:
-        return tuple(write_report(report, folder))
+        return tuple(write_report(report, options.report, language=options.language or ENGLISH))
     except OutputError as error:
         raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
 
 
-def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptions:
+def _compare_options(options: DeployOptions, model: SourceModel, baseline: Report | None) -> CompareOptions:
     name = str(options.evaluation)
     return CompareOptions(
         task=model.task.name,
         data_name=f"{name}, {HELD_OUT}" if options.recipe == AUTO else name,
         max_drop=options.max_drop,
         slices=options.slices,
+        gates=options.gates,
+        baseline=baseline,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.config import MOST_POSITIONS
@@ -15,12 +15,31 @@ from roformer_edge.errors import OptionError, UnknownNameError, advice
 from roformer_edge.formats import DEFAULT_FORMAT, get_format
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.recipe import AUTO, SCHEMES
+from roformer_edge.records import to_values
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+from roformer_edge.validate.gates import parse_gate
+from roformer_edge.validate.language import checked_language
 from roformer_edge.validate.report import Report, checked_budget
 
 if TYPE_CHECKING:  # needs the export extra
     from roformer_edge.deploy.search import Searched
+
+# The names of the tables, for type checkers: what is in no table is an error when the options are made or used.
+TaskName = Literal[
+    "feature-extraction",
+    "fill-mask",
+    "text-generation",
+    "text-classification",
+    "token-classification",
+    "question-answering",
+    "multiple-choice",
+]
+FormatName = Literal["onnx", "tflite"]
+PresetName = Literal["x86", "x86-vnni", "arm", "auto"]
+ObserverName = Literal["minmax", "percentile", "mse"]
+TokenizerName = Literal["auto", "slow", "fast", "bert", "plain"]
+IndexDtype = Literal["int64", "int32"]
 
 # tokens, below which truncation leaves nothing of a text
 _SHORTEST = 3
@@ -59,8 +78,11 @@ class DeployOptions:
         fields: Which key of either file is which field.
         slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
         max_drop: Largest loss of the task's metric allowed, in percentage points.
+        baseline: The ``report.json`` of an earlier deployment or validation on the same data, to compare with.
+        gates: What is asked of figures, such as ``"macro_f1 drop <= 0.5"``; see ``validate.gates``.
         max_size: Largest model file that ``auto`` may end in, in megabytes (of a million bytes).
         report: Folder for the report's files.
+        language: The language of its page, a key of ``validate.language.LANGUAGES``; ``None`` for English.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
         overwrite: Replace a bundle that is there already.
         ignore_weights: Shell-style patterns of names of the checkpoint's tensors to leave out though they may change
@@ -72,17 +94,17 @@ class DeployOptions:
     """
 
     revision: str | None = None
-    task: str | None = None
-    format: str = DEFAULT_FORMAT
+    task: TaskName | None = None
+    format: FormatName = DEFAULT_FORMAT
     runtime: str | None = None
     lengths: tuple[int, ...] = ()
     recipe: str = defaults.RECIPE
     schemes: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()
-    preset: str | None = None
-    observer: str | None = None
-    index_dtype: str | None = None
-    tokenizer: str = "auto"
+    preset: PresetName | None = None
+    observer: ObserverName | None = None
+    index_dtype: IndexDtype | None = None
+    tokenizer: TokenizerName = "auto"
     max_length: int | None = None
     calibration: Path | None = None
     calibration_texts: int | None = None
@@ -91,8 +113,11 @@ class DeployOptions:
     fields: FieldNames = BY_NAME
     slices: tuple[str, ...] = ()
     max_drop: float | None = None
+    gates: tuple[str, ...] = ()
+    baseline: Path | None = None
     max_size: float | None = None
     report: Path | None = None
+    language: str | None = None
     truncation: bool = False
     overwrite: bool = False
     ignore_weights: tuple[str, ...] = ()
@@ -125,6 +150,13 @@ class DeployOptions:
             raise UnknownNameError("pooling", str(self.pooling), (TOKENS, POOLER, *POOLINGS))
         if self.max_drop is not None:
             checked_budget(self.max_drop)
+        for gate in self.gates:
+            parse_gate(gate)
+        if self.language is not None:
+            checked_language(self.language)
+            if self.report is None:
+                report = advice(python="report", command="--report")
+                raise OptionError("language", self.language, f"left out without a report ({report})")
         self._refuse_without_effect()
         self._check_search()
 
@@ -150,7 +182,7 @@ class DeployOptions:
         evaluation = advice(python="evaluation", command="--eval")
         calibration = advice(python="calibration", command="--calibration")
         if self.evaluation is None:
-            for name in ("max_drop", "report", "slices"):
+            for name in ("max_drop", "gates", "baseline", "report", "slices"):
                 if getattr(self, name) not in (None, ()):
                     raise OptionError(name, getattr(self, name), f"left out without labelled data ({evaluation})")
         if self.calibration is None:
@@ -191,7 +223,7 @@ def _check_lengths(lengths: tuple[int, ...]) -> None:
         raise OptionError("lengths", lengths, f"{MOST_POSITIONS} at most")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Deployment:
     """What a deployment made.
 
@@ -210,3 +242,28 @@ class Deployment:
     report_files: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
     searched: Searched | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was made as values that ``json.dumps`` takes; the report stands in its files."""
+        manifest = self.manifest
+        return {
+            "bundle": str(self.bundle),
+            "task": manifest.task,
+            "format": manifest.format,
+            "recipe": manifest.recipe.name,
+            "bytes": manifest.total_bytes,
+            "parity": to_values(manifest.parity),
+            "measured": manifest.measured and to_values(manifest.measured),
+            "notes": list(manifest.notes),
+            "warnings": list(self.warnings),
+            "search": self.searched and to_values(self.searched),
+            "report": [str(path) for path in self.report_files],
+        }
+
+    def __repr__(self) -> str:
+        manifest = self.manifest
+        drop = f", drop={manifest.measured.drop:.4g}" if manifest.measured else ""
+        return (
+            f"Deployment({str(self.bundle)!r}, task={manifest.task!r}, format={manifest.format!r}, "
+            f"recipe={manifest.recipe.name!r}, bytes={manifest.total_bytes}{drop})"
+        )

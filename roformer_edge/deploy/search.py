@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from roformer_edge.deploy.inputs import built_in_recipes
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.deploy.reference import predictor_of_source
 from roformer_edge.deploy.source import SourceModel
@@ -17,7 +18,6 @@ from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.recipe import (
     AUTO,
-    RECIPES,
     ROWS,
     SCHEMES,
     STATIC,
@@ -29,9 +29,9 @@ from roformer_edge.runtime.session import Session
 from roformer_edge.scopes import Scope, scopes_of
 from roformer_edge.validate.data.examples import Example, spread_sample
 from roformer_edge.validate.format import counted, size
+from roformer_edge.validate.gates import beside_limit
 from roformer_edge.validate.openers import predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
-from roformer_edge.validate.report import points_beside
 from roformer_edge.validate.scoring import Standard, standard_of
 
 # Examples that whole models are judged by, at most: more of them cost time at each of some dozens of trials.
@@ -98,7 +98,7 @@ def search_recipe(work: SearchWork, tuned: Sequence[Example], progress: Progress
     """
     options, scopes = work.options, work.scopes
     assert options.max_drop is not None  # which the options demand
-    recipes = {name: recipe.with_float(options.keep_float, "asked for") for name, recipe in RECIPES.items()}
+    recipes = built_in_recipes(options)
     decided = affordable(recipes, scopes, allowed_schemes(work))
     standard = standard_of_work(work, spread_sample(tuned, MOST_TUNED), progress)
     trials = trials_of(work, standard, list(decided.values()), progress)
@@ -196,5 +196,5 @@ def _nearest(searched: Searched) -> str:
 def _told(step: Step, budget: Budget) -> str:
     mixed = f" with {counted(len(step.exceptions), 'exception')}" if step.exceptions else ""
     outcome = step.outcome
-    drop = points_beside(outcome.drop, budget.max_drop)
+    drop = beside_limit(outcome.drop, budget.max_drop)
     return f"{step.recipe}{mixed}, {size(outcome.bytes)}, which drops by {drop} points ({outcome.high:.2f} with it)"

@@ -17,6 +17,7 @@ from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.errors import BackendError, OptionError, TextTooLongError
 from roformer_edge.processes import peak_resident_bytes, run_fresh
 from roformer_edge.progress import SILENT, ProgressListener
+from roformer_edge.records import Result
 from roformer_edge.runtime.inference import TextModel
 from roformer_edge.runtime.loading import load
 from roformer_edge.tasks import get_task
@@ -72,7 +73,7 @@ class BenchOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatencyPoint:
+class LatencyPoint(Result):
     """One length and batch size. Times are milliseconds of one run of the graph, tokenizer left out.
 
     Attributes:
@@ -95,7 +96,7 @@ class LatencyPoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColdStart:
+class ColdStart(Result):
     """From the start of a process to its first answer, verification included.
 
     Attributes:
@@ -108,7 +109,7 @@ class ColdStart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchReport:
+class BenchReport(Result):
     """All figures of one bundle.
 
     Attributes:

@@ -93,7 +93,7 @@ class CachedRows:
     """
 
     def __init__(self, model: TextModel, rows: Sequence[EncodedRow], new_type: int = 0) -> None:
-        self._session = model.session
+        self._model = model
         self._most = model.most_rows
         self._new_type = new_type
         call = model.call_for(rows, DEFAULT, lambda row: [len(row.ids) - 1])
@@ -140,9 +140,9 @@ class CachedRows:
     def _outputs(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
         rows, most = len(self._mask), self._most or len(self._mask)
         if rows <= most:
-            return self._session.run(feeds)
+            return self._model.session.run(feeds)
         parts = [
-            self._session.run({name: array[start : start + most] for name, array in feeds.items()})
+            self._model.session.run({name: array[start : start + most] for name, array in feeds.items()})
             for start in range(0, rows, most)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import ROLES
@@ -14,6 +16,7 @@ from roformer_edge.errors import (
     BackendError,
     BundleFormatError,
     ConfigError,
+    OptionError,
     SelfTestError,
     UnknownNameError,
     UnsupportedModelError,
@@ -22,18 +25,70 @@ from roformer_edge.errors import (
 from roformer_edge.formats import Format, get_format, resolve, version_tuple
 from roformer_edge.records import parse_object
 from roformer_edge.runtime.delegates import Wish
-from roformer_edge.runtime.session import BackendReport, Session, SessionOptions
+from roformer_edge.runtime.forks import survive_forks
+from roformer_edge.runtime.session import BackendReport, Optimization, Session, SessionOptions
 from roformer_edge.signatures import Signature, TensorSpec, fixed_size
 from roformer_edge.tasks import get_task
 
 if TYPE_CHECKING:
-    from roformer_edge.runtime.pipelines.base import Pipeline
+    from typing import Literal, TypedDict
+
+    from typing_extensions import Unpack
+
+    from roformer_edge.runtime.pipelines.base import Origin, Pipeline
+    from roformer_edge.runtime.pipelines.feature_extraction import FeatureExtractor
+    from roformer_edge.runtime.pipelines.fill_mask import FillMask
+    from roformer_edge.runtime.pipelines.multiple_choice import MultipleChoice
+    from roformer_edge.runtime.pipelines.question_answering import QuestionAnswerer
+    from roformer_edge.runtime.pipelines.text_classification import TextClassifier
+    from roformer_edge.runtime.pipelines.text_generation import TextGenerator
+    from roformer_edge.runtime.pipelines.token_classification import TokenClassifier
     from roformer_edge.tokenizer.base import Tokenizer
+
+    class LoadOptions(TypedDict, total=False):
+        """The options of :func:`load` that do not change the kind of what it returns."""
+
+        threads: int | None
+        delegate: Wish | Sequence[Wish] | None
+        verify: bool
+        digest: str | None
+        self_test: bool | None
+        arena: bool
+        spinning: bool
+        optimization: Optimization
+        weight_cache: bool | str | Path
+
+
+@overload
+def load(
+    bundle: str | Path, *, task: Literal["feature-extraction"], **options: Unpack[LoadOptions]
+) -> FeatureExtractor: ...
+@overload
+def load(bundle: str | Path, *, task: Literal["fill-mask"], **options: Unpack[LoadOptions]) -> FillMask: ...
+@overload
+def load(bundle: str | Path, *, task: Literal["text-generation"], **options: Unpack[LoadOptions]) -> TextGenerator: ...
+@overload
+def load(
+    bundle: str | Path, *, task: Literal["text-classification"], **options: Unpack[LoadOptions]
+) -> TextClassifier: ...
+@overload
+def load(
+    bundle: str | Path, *, task: Literal["token-classification"], **options: Unpack[LoadOptions]
+) -> TokenClassifier: ...
+@overload
+def load(
+    bundle: str | Path, *, task: Literal["question-answering"], **options: Unpack[LoadOptions]
+) -> QuestionAnswerer: ...
+@overload
+def load(bundle: str | Path, *, task: Literal["multiple-choice"], **options: Unpack[LoadOptions]) -> MultipleChoice: ...
+@overload
+def load(bundle: str | Path, *, task: None = None, **options: Unpack[LoadOptions]) -> Pipeline: ...
 
 
 def load(
     bundle: str | Path,
     *,
+    task: str | None = None,
     threads: int | None = None,
     delegate: Wish | Sequence[Wish] | None = None,
     verify: bool = True,
@@ -41,7 +96,8 @@ def load(
     self_test: bool | None = None,
     arena: bool = True,
     spinning: bool = True,
-    optimization: str = "all",
+    optimization: Optimization = "all",
+    weight_cache: bool | str | Path = False,
 ) -> Pipeline:
     """Load a bundle, ready to answer.
 
@@ -49,6 +105,7 @@ def load(
 
     Args:
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
+        task: The task that the bundle must be for. Type checkers and editors know by it what is returned.
         threads: The threads of one operation; by default one a physical core that the process may
             use (affinity and quotas of containers count).
         delegate: What is to compute, or several such, most wanted first: names of ``delegates.DELEGATES``, names as the
@@ -62,13 +119,19 @@ def load(
         arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
         spinning: Let threads wait busily for each other within a run; switch it off where cores are shared.
         optimization: How much the engine may rewrite the graph: ``none``, ``basic``, ``extended`` or ``all``.
+        weight_cache: Keep the weights as the engine packs them for the next start, in this folder, or with ``True`` in
+            the user's cache folder (:func:`~roformer_edge.runtime.weight_cache.weight_cache_folder`). LiteRT can; it
+            prints some lines about itself to standard error then. The folder may be deleted at any time.
 
     Raises:
         BundleError: The bundle cannot be read, is malformed, or was altered.
         SelfTestError: The engine does not give the recorded answers.
         BackendError: The engine refuses the model, or has nothing of what is asked for.
         UnknownNameError: The bundle is for a task or in a format that this version does not run.
+        OptionError: The bundle is for another task than ``task``, or an option is out of range.
     """
+    if weight_cache is not False and not verify:
+        raise OptionError("weight_cache", weight_cache, "left out with verify=False: the weights must be the model's")
     options = SessionOptions(
         threads=threads,
         delegates=None if delegate is None else _wishes(delegate),
@@ -79,7 +142,14 @@ def load(
     with open_bundle(bundle, verify=verify, digest=digest) as opened:
         if opened.manifest.task not in PIPELINES:
             raise UnknownNameError("task", opened.manifest.task, PIPELINES)
+        if task not in (None, opened.manifest.task):
+            raise OptionError("task", task, f"{opened.manifest.task!r}, which {opened.path} is for, or left out")
         row = get_format(opened.manifest.format)
+        if weight_cache is not False:
+            folder = None if weight_cache is True else weight_cache
+            from roformer_edge.runtime.weight_cache import WeightCache
+
+            options = replace(options, weight_cache=WeightCache(folder, opened.entry("model").sha256))
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("model")
         words = Background(lambda: _read_words(opened))
@@ -97,7 +167,30 @@ def load(
         if self_test or (self_test is None and doubts):
             loaded.self_test = _run_self_test(opened, row, loaded, doubts)
         loaded.notes = doubts
+        if options.weight_cache is not None:
+            options.weight_cache.keep()
+        loaded.origin = _origin_of(
+            opened,
+            threads=threads,
+            delegate=delegate,
+            verify=verify,
+            self_test=self_test,
+            arena=arena,
+            spinning=spinning,
+            optimization=optimization,
+            weight_cache=weight_cache,
+        )
+    survive_forks(loaded)
     return loaded
+
+
+def _origin_of(bundle: Bundle, **options: Any) -> Origin:
+    from roformer_edge.runtime.pipelines.base import Origin
+
+    path = bundle.path.absolute()
+    return Origin(
+        bundle=path, manifest=bundle.manifest, again=partial(load, str(path), digest=bundle.digest, **options)
+    )
 
 
 def _wishes(delegate: Wish | Sequence[Wish]) -> tuple[Wish, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from roformer_edge.errors import OptionError, UnknownNameError
+from roformer_edge.records import Result
 from roformer_edge.runtime.delegates import Wish
 from roformer_edge.signatures import DEFAULT, Signature
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from roformer_edge.runtime.weight_cache import WeightCache
+
 # how much of the graph an engine may rewrite when it loads it
-OPTIMIZATIONS = ("none", "basic", "extended", "all")
+Optimization = Literal["none", "basic", "extended", "all"]
+OPTIMIZATIONS: tuple[Optimization, ...] = get_args(Optimization)
 # engines start as many as they are told, and a slip of the finger would stop the machine
 MOST_THREADS = 1024
 
@@ -32,6 +36,7 @@ class SessionOptions:
         spinning: Let threads wait busily for each other within a run; between runs they sleep. Switch it off where
             other programs want the same cores.
         optimization: One of ``OPTIMIZATIONS``.
+        weight_cache: Where weights as the engine packs them are kept for its next start.
 
     Raises:
         UnknownNameError: ``optimization`` is none of them.
@@ -43,7 +48,8 @@ class SessionOptions:
     delegates: tuple[Wish, ...] | None = None
     arena: bool = True
     spinning: bool = True
-    optimization: str = "all"
+    optimization: Optimization = "all"
+    weight_cache: WeightCache | None = None
 
     def __post_init__(self) -> None:
         if self.optimization not in OPTIMIZATIONS:
@@ -56,7 +62,7 @@ class SessionOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BackendReport:
+class BackendReport(Result):
     """What computes a graph, and why it is not what was asked for.
 
     Attributes:

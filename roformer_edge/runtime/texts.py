@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from roformer_edge.errors import TextError
 
+# letters of scripts that write no spaces between words begin here (CJK radicals)
+_IDEOGRAPHS = 0x2E80
 _FORBIDDEN = re.compile("[\0\ud800-\udfff]")
 
 # one text, or a text and its pair
@@ -69,3 +71,23 @@ def split_fields(value: object, names: Sequence[str], where: str = "the input") 
         return value
     found = f"a tuple of {len(value)}" if isinstance(value, tuple) else f"{type(value).__name__}: {value!r:.60}"
     raise TextError(f"{where} must be a tuple of {', '.join(names)}, or a dict with these keys, found {found}")
+
+
+def join_words(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Join words to the text that they stand in; return it with the characters ``(start, end)`` of each.
+
+    Chinese is written without spaces; between two words of an alphabet or of digits stands one, unless all words are
+    single characters, in which case the data set was cut into characters.
+    """
+    spaced = any(len(word) > 1 for word in words)
+    text, places = "", []
+    for word in words:
+        if spaced and _is_letter(text[-1:]) and _is_letter(word[:1]):
+            text += " "
+        places.append((len(text), len(text) + len(word)))
+        text += word
+    return text, places
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() and ord(character) < _IDEOGRAPHS

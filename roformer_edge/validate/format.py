@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from roformer_edge.validate.language import count, translate
+
 MINUS = "\N{MINUS SIGN}"
 
 
 def percent(share: float) -> str:
     """Write a share in [0, 1] in percent."""
-    return f"{100 * share:.2f} %"
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """Write a change with its sign; no sign where it rounds to 0."""
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return f"{'+' if value > 0 else MINUS}{text}"
+    return translate("{number} %", number=f"{100 * share:.2f}")
 
 
 def decimal(value: float, digits: int = 2) -> str:
-    """Write a number with a fixed number of decimals and a proper minus."""
-    return signed(value, digits).removeprefix("+")
+    """Write a number with a fixed number of decimals and a proper minus; without one where it rounds to 0."""
+    text = f"{abs(value):.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text) else text
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -47,22 +42,40 @@ def size(count: int) -> str:
 
 def milliseconds(value: float) -> str:
     """Write a time, three significant digits."""
-    return f"{significant(value)} ms"
+    return translate("{number} ms", number=significant(value))
 
 
 def counted(number: int, noun: str) -> str:
     """Write ``1 text``, ``1,200 texts``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return count(number, noun)
 
 
 def moment(created: str) -> str:
-    """Write ``2026-01-31T23:59:59Z`` as a person writes it, to the minute."""
-    return f"{created[:10]} {created[11:16]} UTC"
+    """Write ``2026-01-31T23:59:59Z`` as a person writes it, to the minute; in Chinese ``2026年1月31日 23:59``."""
+    year, month, day = created[:4], created[5:7], created[8:10]
+    # in Chinese dates are written without zeros in front
+    values = {"year": year, "month": month.lstrip("0"), "day": day.lstrip("0"), "time": created[11:16]}
+    return translate("{date} {time} UTC", date=created[:10], **values)
 
 
 def valued(value: float, unit: str) -> str:
     """Write a figure in its unit: a share in percent, any other number with three digits."""
     return percent(value) if unit == "percent" else significant(value)
+
+
+def in_unit(value: float, unit: str) -> str:
+    """Write a figure or a cost in its unit: a share, bytes, milliseconds, or any other number."""
+    if unit == "bytes":
+        return size(int(value))
+    return milliseconds(value) if unit == "milliseconds" else valued(value, unit)
+
+
+def drop_in_unit(value: float, unit: str) -> str:
+    """Write what was lost, in points of shares and else in the unit; a gain has a minus."""
+    if unit == "percent":
+        return translate("{number} points", number=decimal(value))
+    text = in_unit(abs(value), unit)
+    return f"{MINUS}{text}" if value < 0 else text
 
 
 def both(reference: float, candidate: float, unit: str = "percent") -> str:
@@ -73,9 +86,6 @@ def both(reference: float, candidate: float, unit: str = "percent") -> str:
     return ours if ours == theirs else f"{ours} → {theirs}"
 
 
-def change(value: float, unit: str) -> str:
-    """Write a change of a figure in its unit, with its sign."""
-    if unit == "percent":
-        return f"{signed(value)} points"
-    text = significant(abs(value))
-    return text if value == 0 else f"{'+' if value > 0 else MINUS}{text}"
+def drop_of_part(value: float, unit: str) -> str:
+    """Write what was lost of a figure in a table of many: points of shares with one decimal; a gain has a minus."""
+    return decimal(value, 1) if unit == "percent" else drop_in_unit(value, unit)

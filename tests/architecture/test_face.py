@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import roformer_edge
+from roformer_edge import errors
 from roformer_edge._extras import available
 from roformer_edge.errors import MissingDependencyError
+from roformer_edge.records import Result
+from roformer_edge.runtime.loading import PIPELINES
 
 FRAMEWORKS = {"TFRoFormer": "tensorflow", "FlaxRoFormer": "flax", "RoFormer": "torch"}
 
@@ -37,6 +41,24 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_all_twenty_models_of_the_original_are_named():
     models = [name for name in NAMES if "RoFormerModel" in name or "RoFormerFor" in name]
     assert len(models) == 20
+
+
+def test_every_error_is_named() -> None:
+    kinds = [
+        one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.RoFormerEdgeError)
+    ]
+    assert all(getattr(roformer_edge, one.__name__) is one for one in kinds)
+
+
+@pytest.mark.parametrize("task", PIPELINES)
+def test_every_pipeline_and_what_it_answers_with_is_named(task):
+    module, _, name = PIPELINES[task].partition(":")
+    home = import_module(module)
+    results = [
+        one for one in vars(home).values() if isinstance(one, type) and issubclass(one, Result) and one is not Result
+    ]
+    assert all(getattr(roformer_edge, one.__name__) is one for one in [getattr(home, name), *results])
+    assert results or task == "feature-extraction"
 
 
 def declared() -> list[str]:

@@ -60,7 +60,7 @@ def test_importing_the_package_loads_the_standard_library_only() -> None:
     assert added - {"roformer_edge"} <= sys.stdlib_module_names
 
 
-@pytest.mark.parametrize("name", ["RoFormerConfig", "RoFormerTokenizer", "RoFormerTokenizerFast", "RoformerEdgeError"])
+@pytest.mark.parametrize("name", ["RoFormerConfig", "RoFormerTokenizer", "RoFormerTokenizerFast", "RoFormerEdgeError"])
 def test_config_and_tokenizers_need_the_standard_library_only(name: str) -> None:
     added = loaded_by(f"import roformer_edge; roformer_edge.{name}") - loaded_by("")
     assert added - {"roformer_edge"} <= sys.stdlib_module_names

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 from roformer_edge.runtime.backends.litert import LiteRTSession
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.session import SessionOptions
@@ -74,7 +74,7 @@ def main(model: str, bundle: str | None, kind: str, start: int, count: int) -> N
         damaged = damage(whole, kind, number)
         try:
             answers = answer_of_bundle(damaged, Path(bundle)) if bundle else answer_of_session(damaged)
-        except RoformerEdgeError as error:
+        except RoFormerEdgeError as error:
             print("refused", json.dumps(str(error)))
         else:
             print("answered" if all(np.isfinite(one).all() for one in answers) else "not finite")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 from roformer_edge.runtime.backends import litert
 
 
@@ -39,7 +39,7 @@ def main(target: Path) -> None:
     assert litert.engine()[0] == "tensorflow"
     try:
         litert.LiteRTSession(model)
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         print(error)
     else:
         raise AssertionError("it was loaded")

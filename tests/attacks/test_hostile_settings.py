@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 from roformer_edge.runtime.loading import load
 from tests.tiny_bundle import listed, read_manifest, rewrite_manifest
 from tests.tiny_runtime import write_runnable
@@ -49,7 +49,7 @@ def loads_or_says_why(bundle: Path) -> None:
     try:
         with load(bundle, threads=1) as classify:
             classify("今天天气 abc")
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         complaint = str(error)
     assert "\n" not in complaint
     assert len(complaint) < 2000
@@ -65,7 +65,7 @@ def test_settings_of_any_shape(own: Path) -> None:
         rewrite_manifest(own, {**original, "tokenizer": rest})
         loads_or_says_why(own)
     rewrite_manifest(own, {**original, "tokenizer": {**original["tokenizer"], "unheard_of": 1}})
-    with pytest.raises(RoformerEdgeError, match="unheard_of"):
+    with pytest.raises(RoFormerEdgeError, match="unheard_of"):
         load(own)
 
 

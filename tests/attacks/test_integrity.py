@@ -10,7 +10,7 @@ import pytest
 
 from roformer_edge.bundle.pack import pack_directory
 from roformer_edge.bundle.reader import open_bundle
-from roformer_edge.errors import BundleFormatError, BundleIntegrityError, RoformerEdgeError, SelfTestError
+from roformer_edge.errors import BundleFormatError, BundleIntegrityError, RoFormerEdgeError, SelfTestError
 from roformer_edge.runtime.loading import load
 from tests.fuzz.targets import relist
 from tests.tiny_bundle import read_manifest, rewrite_manifest
@@ -83,6 +83,6 @@ def test_added_tokens_beyond_the_table(own, index):
              "special": True}  # fmt: skip
     added = {**values["tokenizer"]["added_tokens_decoder"], index: token}
     rewrite_manifest(own, {**values, "tokenizer": {**values["tokenizer"], "added_tokens_decoder": added}})
-    with pytest.raises(RoformerEdgeError) as caught:
+    with pytest.raises(RoFormerEdgeError) as caught:
         load(own)
     assert "\n" not in str(caught.value)

@@ -13,7 +13,7 @@ import pytest
 from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import Checkpoint, load_checkpoint
 from roformer_edge.checkpoint.safetensors import write_safetensors
-from roformer_edge.errors import CheckpointError, ConfigError, RoformerEdgeError, UnsupportedModelError
+from roformer_edge.errors import CheckpointError, ConfigError, RoFormerEdgeError, UnsupportedModelError
 from roformer_edge.tasks import get_task
 
 FEATURES = get_task("feature-extraction")
@@ -189,7 +189,7 @@ def test_the_model_alone_can_be_had_where_a_module_is_refused(make: Write) -> No
         assert checkpoint.config.max_position_embeddings == 20
 
 
-MALFORMED: dict[str, tuple[dict[str, object], type[RoformerEdgeError]]] = {
+MALFORMED: dict[str, tuple[dict[str, object], type[RoFormerEdgeError]]] = {
     "no list": ({"modules.json": {}}, CheckpointError),
     "an empty list": ({"modules.json": []}, CheckpointError),
     "no path": ({"modules.json": [{"type": "sentence_transformers.models.Transformer"}]}, CheckpointError),

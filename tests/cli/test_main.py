@@ -15,7 +15,7 @@ import pytest
 from roformer_edge._version import __version__
 from roformer_edge.cli import tokenize
 from roformer_edge.cli.main import COMMANDS
-from roformer_edge.errors import BudgetExceededError, OptionError, RoformerEdgeError
+from roformer_edge.errors import BudgetExceededError, OptionError, RoFormerEdgeError
 from tests.cli.conftest import in_a_process
 from tests.tiny_checkpoint import TEXTS, write_lines
 
@@ -94,7 +94,7 @@ def test_closed_streams(bundle, closed, words, code, says):
         (OptionError("batch_size", 0), 1, "--batch-size must be a whole number of at least 1, found 0"),
         (OptionError("--limit", "a\nb"), 1, "--limit must be a whole number of at least 1, found a\\nb"),
         (BudgetExceededError("accuracy dropped"), 3, "accuracy dropped"),
-        (RoformerEdgeError("two\nlines"), 1, "two lines"),
+        (RoFormerEdgeError("two\nlines"), 1, "two lines"),
         (FileNotFoundError(2, "No such file or directory", "dev.jsonl"), 1, "No such file or directory: dev.jsonl"),
         (MemoryError(), 1, "out of memory; use a smaller batch or a smaller model"),
         (KeyboardInterrupt(), 130, "interrupted; nothing was left half-written"),

@@ -23,7 +23,7 @@ import tensorflow as tf
 from roformer_edge.cli.main import main
 from roformer_edge.deploy import saved_model
 from roformer_edge.deploy.source import open_source
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 
 
 def command(*arguments: object) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def refusal(case: Path, out: Path) -> str:
     with open_source(case / "checkpoint", case.name) as source:
         try:
             saved_model.export_saved_model(source, out)
-        except RoformerEdgeError as error:
+        except RoFormerEdgeError as error:
             return f"{type(error).__name__}: {error}"
     return "nothing was refused"
 

@@ -21,7 +21,7 @@ from roformer_edge.checkpoint import settings as generation_keys
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.deploy.source import SourceModel, open_source
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 from roformer_edge.tokenizer import files as tokenizer_keys
 
 GOLDEN = Path(__file__).parent / "golden" / "written_by_transformers.json"
@@ -162,7 +162,7 @@ def test_each_key_is_obeyed_or_without_effect_or_reported(
             (folder / f"{name}.json").write_text(json.dumps(changed(base, path, other)), "utf-8")
             try:
                 after, notes = opened(folder)
-            except RoformerEdgeError as error:
+            except RoFormerEdgeError as error:
                 told.append(f"refused: {error}")
             else:
                 told += [f"reported: {note}" for note in notes if note not in said]

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from roformer_edge.deploy import options
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import OptionError, UnknownNameError
+from roformer_edge.formats import FORMATS
+from roformer_edge.quantize.observers import OBSERVERS
+from roformer_edge.quantize.presets import AUTO, PRESETS
+from roformer_edge.tasks import TASKS
+from roformer_edge.tokenizer.loading import MODES
 from roformer_edge.validate.data.fields import FieldNames
 
 DATA = Path("dev.jsonl")
 NAMES = FieldNames.parse("text=premise")
+
+
+@pytest.mark.parametrize(
+    ("names", "table"),
+    [
+        (options.TaskName, TASKS),
+        (options.FormatName, FORMATS),
+        (options.PresetName, (*PRESETS, AUTO)),
+        (options.ObserverName, OBSERVERS),
+        (options.TokenizerName, ("auto", *MODES)),
+    ],
+)
+def test_type_checkers_know_the_names_of_the_tables(names, table) -> None:
+    assert sorted(get_args(names)) == sorted(table)
 
 
 @pytest.mark.parametrize(

@@ -33,18 +33,23 @@ from tests.conftest import ROOT
 from tests.runtime.tiny_tasks import bundle_of
 from tests.tiny_bundle import manifest
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+# tests/docs/test_readme.py holds the blocks of README.zh.md to those of README.md
+PAGES = [page for page in sorted(ROOT.glob("*.md")) if page.name != "README.zh.md"]
+PAGES += [ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 # a line of a shell block that is not run here -> why; the files that it names must exist all the same
 NOT_RUN = {
     "make demo": "installs from an index; what it calls is tests/demo",
     "make test": "is this very run",
+    "make wheels": "builds and installs with what an index has; tests/packaging looks into the wheels",
     "pip install": "installs from an index",
     "benchmarks/run_all.sh": "half an hour on a quiet machine",
-    "scripts/make_env.sh peers": "installs from an index",
+    "scripts/make_env.sh": "installs from an index",
     ".venv-oracle/bin/python -m benchmarks.": "needs the environment of the peers, and minutes",
-    "python examples/finetuning/torch_text_classification.py": "trains for minutes; tests/examples runs it shortened",
+    "python examples/finetuning/torch_": "trains for minutes; tests/examples runs it shortened",
+    "python examples/finetuning/shipped_data.py": "writes into the clone; tests/examples runs it elsewhere",
+    "python examples/0": "deploys what was trained; tests/examples runs it",
 }
 
 # where docs/runtime.md says that a bundle of each task lies
@@ -143,6 +148,7 @@ def write_careful_recipe(folder: Path) -> None:
 
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
     "docs/examples.md": link_trained,
+    "docs/python.md": deploy_demo,
     "docs/runtime.md": deploy_every_task,
     "docs/validation.md": deploy_demo,
     "docs/quantization.md": write_careful_recipe,
@@ -156,7 +162,9 @@ def test_the_blocks_of_a_page_run(page: str, folder: Path, tools: dict[str, str]
     BEFOREHAND.get(page, lambda folder: None)(folder)
     namespace: dict[str, Any] = {}
     for block in blocks_of(ROOT / page):
-        if block.language == "python":
+        if block.language == "python" and "__main__" in block.text:
+            run_program(block, folder, tools)
+        elif block.language == "python":
             run_python(block, namespace)
         elif block.language in ("bash", "console"):
             run_shell(block, tools)
@@ -173,6 +181,15 @@ def run_python(block: Block, namespace: dict[str, Any]) -> None:
                 check_answer(value, shown, block)
         else:
             exec(compile(ast.Module([node], []), block.place, "exec"), namespace)
+
+
+def run_program(block: Block, folder: Path, environment: dict[str, str]) -> None:
+    """Run a block that is a program of its own, as those with several processes are."""
+    program = folder / "program.py"
+    program.write_text(block.text, encoding="utf-8")
+    command = [sys.executable, program.name]
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=300)
+    assert done.returncode == 0, f"{block.place}\n{done.stdout}{done.stderr}"
 
 
 def parse_answer(comment: str) -> ast.expr | None:

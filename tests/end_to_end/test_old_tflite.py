@@ -24,11 +24,11 @@ OLD, NEW = "tflite-2.14", "litert-2"
 ASK = """
 import json, sys
 import roformer_edge
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 texts = json.load(sys.stdin)
 try:
     pipeline = roformer_edge.load(sys.argv[1])
-except RoformerEdgeError as error:
+except RoFormerEdgeError as error:
     print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
 else:
     report = pipeline.backend_report()

@@ -14,7 +14,7 @@ from typing import Any
 from roformer_edge.bundle.pack import pack_directory
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.checkpoint.safetensors import write_safetensors
-from roformer_edge.errors import BundleError, RoformerEdgeError
+from roformer_edge.errors import BundleError, RoFormerEdgeError
 from roformer_edge.quantize.recipe import RECIPES, get_recipe
 from roformer_edge.records import to_json
 from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx
@@ -143,7 +143,7 @@ def spoilt_with_right_digests(seed: int, folder: Path) -> str:
         with load(copy, threads=1, self_test=spoiler.random() < 0.5) as classify:
             answers = str(classify(list(SELF_TEST_TEXTS)))
             classify(spoiler.text().replace("\0", "").encode("utf-8", "ignore").decode() or "好", truncation=True)
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         return complaint_of(error)
     return SAME if answers == expected_answers() else USED
 
@@ -161,7 +161,7 @@ def spoilt_graph(seed: int, folder: Path) -> str:
     data = spoiler.spoil_bytes(model.SerializeToString())
     try:
         refuse_outside_onnx(data, "the graph cannot be loaded")
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         return complaint_of(error)
     try:
         found = onnx.load_from_string(data)
@@ -225,7 +225,7 @@ def strange_texts(seed: int, folder: Path) -> str:
     tokenizer = spoiler.choice(tokenizers())
     try:
         row = tokenizer.encode_text(text, pair)
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         return complaint_of(error)
     for (start, end), kind in zip(row.offsets, row.type_ids, strict=True):
         assert 0 <= start <= end <= max(len(text), len(pair or "")), (start, end, kind)
@@ -259,7 +259,7 @@ def lines_of_data(seed: int, folder: Path) -> str:
         else:
             labels = ("a", "b") if get_task(task).labelled else ()
             read = list(read_examples(path, measure_of(task, labels)))
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         return complaint_of(error)
     assert read
     return USED
@@ -272,7 +272,7 @@ def spoilt_recipes(seed: int, folder: Path) -> str:
     path.write_bytes(spoiler.spoil_json(to_json(spoiler.choice(list(RECIPES.values())).to_dict()).encode()))
     try:
         get_recipe(str(path))
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         return complaint_of(error)
     return USED
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 from roformer_edge.tokenizer import (
     BertTokenizer,
     RoFormerTokenizer,
@@ -171,6 +171,6 @@ def _use(spoiler: Spoiler, folder: Path) -> str | None:
         restored = from_settings(json.loads(json.dumps(tokenizer.to_settings())), tokenizer.vocabulary_bytes)
         assert restored.encode_text(*TEXTS).ids == row.ids
         tokenizer.save_pretrained(folder / "saved")
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         return str(error)
     return None

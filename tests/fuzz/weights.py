@@ -10,7 +10,7 @@ import numpy as np
 from roformer_edge.checkpoint.loading import load_checkpoint
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 from roformer_edge.tasks import get_task
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.outcome import SAME, USED, complaint_of
@@ -45,7 +45,7 @@ def open_whole(folder: Path) -> str:
             read = {name: checkpoint.arrays[name] for name in checkpoint.arrays}
         finally:
             checkpoint.close()
-    except RoformerEdgeError as error:
+    except RoFormerEdgeError as error:
         return complaint_of(error)
     assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in read.values())
     wanted = shapes_of(checkpoint.config, ARCHITECTURE)

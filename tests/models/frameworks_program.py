@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from roformer_edge.errors import RoformerEdgeError
+from roformer_edge.errors import RoFormerEdgeError
 
 FRAMEWORKS = {"keras": "TF", "flax": "Flax"}
 
@@ -31,7 +31,7 @@ def far(found: Any, wanted: Any) -> float:
 def refusal(call: Callable[[], object]) -> str:
     try:
         call()
-    except (ValueError, RoformerEdgeError) as error:
+    except (ValueError, RoFormerEdgeError) as error:
         return f"{type(error).__name__}: {error}"
     return "nothing was refused"
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import copy
+import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.errors import (
     BackendError,
@@ -55,6 +59,40 @@ def test_a_bundle_is_answered_by_the_pipeline_of_its_task(bundles: dict[str, Pat
             assert pipeline([ASKED[task]], batch_size=1) == [answer]
     with pytest.raises(BackendError, match="is closed"):
         pipeline(ASKED[task])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_answer_can_be_written_as_json(bundles: dict[str, Path], task: str) -> None:
+    with load(bundles[task], task=task) as pipeline:
+        answers = pipeline([ASKED[task]])[0]
+    if task == "feature-extraction":
+        assert json.loads(json.dumps(answers.tolist()))
+        return
+    for answer in answers if isinstance(answers, list) else [answers]:
+        written = json.loads(json.dumps(answer.to_dict()))
+        assert written == {name: list(value) if type(value) is tuple else value for name, value in vars(answer).items()}
+        assert eval(repr(answer), {type(answer).__name__: type(answer)}) == answer
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_pipeline_knows_its_bundle_and_is_loaded_from_it_again(bundles: dict[str, Path], task: str) -> None:
+    with load(bundles[task], threads=1, spinning=False) as pipeline:
+        assert pipeline.bundle == bundles[task]
+        assert isinstance(pipeline.manifest, Manifest)
+        assert pipeline.manifest.to_dict() == json.loads((bundles[task] / "manifest.json").read_bytes())
+        assert pipeline.recipe == pipeline.manifest.recipe
+        assert json.loads(json.dumps(pipeline.backend_report().to_dict()))["threads"] == 1
+        copies = [copy.copy(pipeline), copy.deepcopy(pipeline), pickle.loads(pickle.dumps(pipeline))]
+        expected = pipeline(ASKED[task])
+        shown = repr(pipeline)
+    assert shown.startswith(f"{type(pipeline).__name__}({str(bundles[task])!r}, format='onnx', recipe=")
+    assert repr(pipeline) == shown.removesuffix(")") + ", closed)"
+    for other in copies:
+        assert type(other) is type(pipeline)
+        assert other.backend_report() == copies[0].backend_report()
+        assert other.backend_report().threads == 1
+        np.testing.assert_equal(other(ASKED[task]), expected)
+        other.close()
 
 
 @pytest.mark.parametrize("task", TASKS)

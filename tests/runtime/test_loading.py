@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from roformer_edge.bundle.pack import pack_directory
 from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.errors import (
     BackendError,
+    BundleError,
     BundleFormatError,
     BundleIntegrityError,
     OptionError,
@@ -27,11 +30,12 @@ from roformer_edge.errors import (
     VocabularyError,
 )
 from roformer_edge.runtime.backends import onnxruntime as backend
+from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.loading import PIPELINES, load
 from roformer_edge.runtime.pipelines.text_classification import TextClassifier
 from roformer_edge.runtime.self_test import record_self_test, run_self_test
 from roformer_edge.signatures import Signature, TensorSpec
-from roformer_edge.tasks import TASKS
+from roformer_edge.tasks import TASKS, get_task
 from roformer_edge.tokenizer import WORDS_PATH
 from roformer_edge.tokenizer.unicode_tables import UNICODE_PATH
 from tests.tiny_bundle import listed, read_manifest, relist, rewrite_manifest
@@ -462,7 +466,7 @@ def test_pairs_and_truncation_with_the_real_tokenizer(runnable: Path) -> None:
         encoding = classify.model.encode((long, "几点"), truncation=True)
         assert len(encoding.ids) == 64
         assert sum(encoding.type_ids) == len(classify.model.tokenizer.encode_text("几点").ids) - 1
-        with pytest.raises(roformer_edge.RoformerEdgeError, match="takes 64 at most"):
+        with pytest.raises(roformer_edge.RoFormerEdgeError, match="takes 64 at most"):
             classify(long)
 
 
@@ -477,3 +481,35 @@ def test_only_the_pipeline_of_the_task_is_imported(runnable: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["base", "text_classification"]
+
+
+def test_what_is_pickled_is_the_bundle_as_it_was(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(own.parent)
+    with load(own.name, threads=1) as classify:
+        pickled = pickle.dumps(classify)
+        expected = classify.logits(["今天天气"])
+    monkeypatch.chdir("/")
+    with pickle.loads(pickled) as again:
+        np.testing.assert_array_equal(again.logits(["今天天气"]), expected)
+    values = read_manifest(own)
+    rewrite_manifest(own, {**values, "notes": ["another"]})
+    with pytest.raises(BundleIntegrityError, match="it is another bundle, or was altered"):
+        pickle.loads(pickled)
+
+
+def test_a_pipeline_without_a_bundle_says_so() -> None:
+    classify = TextClassifier(
+        FakeSession(lambda feeds: {}, {"default": get_task("text-classification").signature}), None, config()
+    )
+    assert repr(classify) == "TextClassifier(max_length=64)"
+    for use in (pickle.dumps, copy.copy, lambda one: one.manifest, lambda one: one.bundle, lambda one: one.recipe):
+        with pytest.raises(BundleError, match="this TextClassifier was made of a session, and belongs to no bundle"):
+            use(classify)
+
+
+def test_a_bundle_for_another_task_is_refused(runnable: Path) -> None:
+    assert isinstance(load(runnable, task="text-classification"), TextClassifier)
+    with pytest.raises(
+        OptionError, match=r"task must be 'text-classification', which .* is for, or left out, found 'fi"
+    ):
+        load(runnable, task="fill-mask")

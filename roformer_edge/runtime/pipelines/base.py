@@ -9,11 +9,14 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from roformer_edge.bundle.manifest import Manifest, RecipeReference
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import OptionError, TextError, VocabularyError
+from roformer_edge.errors import BundleError, OptionError, TextError, VocabularyError
 from roformer_edge.runtime.inference import (
     EncodedRow,
     EncodingTokenizer,
@@ -43,6 +46,21 @@ Respond = Callable[[Sequence[Q], int], Iterable[A]]
 OUTPUT_BUDGET = 1 << 24
 
 
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a pipeline was loaded from.
+
+    Attributes:
+        bundle: The bundle's directory or file, with all folders above it.
+        manifest: What the bundle says of itself.
+        again: Loads the same bundle with the same options, and refuses one that was put in its place.
+    """
+
+    bundle: Path
+    manifest: Manifest
+    again: Callable[[], Pipeline]
+
+
 class Pipeline(ABC):
     """Answers one task. Calls from several threads at once are safe.
 
@@ -55,6 +73,10 @@ class Pipeline(ABC):
     point up to rounding): an ``int8-dynamic`` bundle then computes one input at a time. Larger batches of such a bundle
     are quicker, and change its scores a little.
 
+    A pipeline that was loaded from a bundle can be copied and pickled: what comes of it is loaded from the same bundle
+    with the same options, in whichever process. A process that is forked from one that has pipelines loads theirs anew,
+    when they are first asked something.
+
     Args:
         session: The loaded graph.
         tokenizer: The tokenizer of the model.
@@ -65,6 +87,8 @@ class Pipeline(ABC):
     Attributes:
         notes: What was found when the bundle was loaded, for :meth:`backend_report`.
         self_test: The largest difference from the recorded answers; ``None`` where they were not compared.
+        origin: Where it was loaded from; ``None`` where it was made of its parts.
+        closed: Whether it was closed.
     """
 
     task: ClassVar[str]
@@ -89,6 +113,8 @@ class Pipeline(ABC):
         self._types = config.type_vocab_size
         self.notes: tuple[str, ...] = ()
         self.self_test: float | None = None
+        self.origin: Origin | None = None
+        self.closed = False
 
     @abstractmethod
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -111,6 +137,29 @@ class Pipeline(ABC):
         )
 
     @property
+    def bundle(self) -> Path:
+        """The bundle that it was loaded from."""
+        return self._loaded.bundle
+
+    @property
+    def manifest(self) -> Manifest:
+        """What that bundle says of itself."""
+        return self._loaded.manifest
+
+    @property
+    def recipe(self) -> RecipeReference:
+        """The name and the digest of the quantisation recipe that was applied."""
+        return self._loaded.manifest.recipe
+
+    @property
+    def _loaded(self) -> Origin:
+        if self.origin is None:
+            raise BundleError(
+                f"this {type(self).__name__} was made of a session, and belongs to no bundle; load() one instead"
+            )
+        return self.origin
+
+    @property
     def max_length(self) -> int:
         """The most tokens of one text or pair, special tokens included."""
         return self._model.limits.max_length
@@ -122,7 +171,26 @@ class Pipeline(ABC):
 
     def close(self) -> None:
         """Free the graph's memory; calls fail from here on."""
+        self.closed = True
         self._model.session.close()
+
+    def __reduce__(self) -> tuple[Callable[[], Pipeline], tuple[()]]:
+        return self._loaded.again, ()
+
+    def __repr__(self) -> str:
+        facts = [f"max_length={self.max_length}"]
+        if self.origin is not None:
+            manifest = self.origin.manifest
+            facts = [
+                repr(str(self.origin.bundle)),
+                *(
+                    f"{name}={value!r}"
+                    for name, value in (("format", manifest.format), ("recipe", manifest.recipe.name))
+                ),
+                *([f"labels={len(manifest.labels)}"] if manifest.labels else []),
+                *facts,
+            ]
+        return f"{type(self).__name__}({', '.join([*facts, *(['closed'] if self.closed else [])])})"
 
     def __enter__(self) -> Self:
         return self
@@ -227,6 +295,16 @@ def check_shared(name: str, value: object) -> None:
     """
     if not isinstance(value, int) or value < 0:
         raise OptionError(name, value, "a whole number of at least 0")
+
+
+def check_threshold(value: object) -> None:
+    """Refuse what is no score that others could be over.
+
+    Raises:
+        OptionError: What was found and what is allowed.
+    """
+    if value is not None and not (isinstance(value, (int, float)) and 0 <= value <= 1):
+        raise OptionError("threshold", value, "a number from 0 to 1")
 
 
 def known_token(token_id: int | None, name: str, task: str) -> int:

@@ -6,7 +6,7 @@ Some graphs make the vector themselves, as the checkpoint or whoever deployed it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,11 @@ from roformer_edge.runtime.inference import EncodedRow, Outputs
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.texts import TextInput
 from roformer_edge.sentence import POOLER, VECTOR, SentenceHead
+from roformer_edge.vectors import normalized
 
 Features = NDArray[np.float32]
+# the keys of POOLING, and what a graph that makes vectors itself may have been asked for
+Pooling = Literal["mean", "first", "pooler", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 TextList = list[str] | list[tuple[str, str]] | list[TextInput]
 
 _OUTPUT = "last_hidden_state"
@@ -47,18 +50,31 @@ class FeatureExtractor(Pipeline):
 
     @overload
     def __call__(
-        self, texts: TextInput, *, pooling: str | None = None, batch_size: int | None = None, truncation: bool = False
+        self,
+        texts: TextInput,
+        *,
+        pooling: Pooling | None = None,
+        normalize: bool = False,
+        batch_size: int | None = None,
+        truncation: bool = False,
     ) -> Features: ...
     @overload
     def __call__(
-        self, texts: TextList, *, pooling: str | None = None, batch_size: int | None = None, truncation: bool = False
+        self,
+        texts: TextList,
+        *,
+        pooling: Pooling | None = None,
+        normalize: bool = False,
+        batch_size: int | None = None,
+        truncation: bool = False,
     ) -> list[Features]: ...
     @overload
     def __call__(
         self,
         texts: Iterator[TextInput],
         *,
-        pooling: str | None = None,
+        pooling: Pooling | None = None,
+        normalize: bool = False,
         batch_size: int | None = None,
         truncation: bool = False,
     ) -> Iterator[Features]: ...
@@ -67,7 +83,8 @@ class FeatureExtractor(Pipeline):
         self,
         texts: TextInput | Iterable[TextInput],
         *,
-        pooling: str | None = None,
+        pooling: Pooling | None = None,
+        normalize: bool = False,
         batch_size: int | None = None,
         truncation: bool = False,
     ) -> Any:
@@ -78,6 +95,7 @@ class FeatureExtractor(Pipeline):
             pooling: ``None`` for the state of every token, ``[CLS]`` and ``[SEP]`` included; ``"mean"`` for their
                 mean; ``"first"`` for the state of ``[CLS]``. Padding is in none of them. Left out for a graph
                 that makes vectors itself (``sentence``).
+            normalize: Divide each vector by its length, so that products of vectors are cosines.
             batch_size: The most texts that are computed at once; ``None`` for as many as change no answer.
             truncation: Cut texts that are longer than the model allows, instead of refusing them.
 
@@ -90,10 +108,10 @@ class FeatureExtractor(Pipeline):
             TextTooLongError: A text has more tokens than the model takes, and ``truncation`` is not set.
             UnknownNameError: No such pooling.
             OptionError: ``batch_size`` is not a whole number of at least 1, or the graph would have to make such
-                vectors, or makes others.
+                vectors, or makes others, or ``normalize`` is asked of the states of all tokens.
             BackendError: The engine failed.
         """
-        output, reduce = self._reduction(pooling)
+        output, reduce = self._reduction(pooling, normalize=normalize)
 
         def pick(encoding: EncodedRow, outputs: Outputs) -> Outputs:
             return {output: reduce(outputs[output])}
@@ -103,13 +121,61 @@ class FeatureExtractor(Pipeline):
 
         return self._respond(texts, self._reader(truncation=truncation), respond, batch_size)
 
+    def vectors(
+        self,
+        texts: Iterable[TextInput],
+        *,
+        pooling: Pooling | None = None,
+        normalize: bool = False,
+        batch_size: int | None = None,
+        truncation: bool = False,
+    ) -> Features:
+        """Compute one vector of each text, as one array; :mod:`roformer_edge.vectors` compares and searches such.
+
+        Args:
+            texts: A collection of texts or pairs, or an iterator.
+            pooling: ``None`` for the vector that the graph makes, or else the mean of the tokens' states; see
+                :meth:`__call__` for others, and for what follows.
+            normalize: See there.
+            batch_size: See there.
+            truncation: See there.
+
+        Returns:
+            float32 ``[texts, width]``, in the order of ``texts``.
+
+        Raises:
+            RoFormerEdgeError: Any of those of a call.
+        """
+        if self.sentence is None and pooling is None:
+            pooling = "mean"
+        rows = list(
+            self(
+                self._iterate(texts),  # type: ignore[arg-type]  # what is no text is refused in its turn
+                pooling=pooling,
+                normalize=normalize,
+                batch_size=batch_size,
+                truncation=truncation,
+            )
+        )
+        if not rows:
+            return np.empty((0, len(self("", pooling=pooling))), np.float32)
+        return np.stack(rows)
+
     @property
     def sentence(self) -> SentenceHead | None:
         """How the graph makes one vector of a text; ``None`` where it gives the state of every token."""
         return self._model.task.sentence
 
-    def _reduction(self, pooling: str | None) -> tuple[str, Callable[[Features], Features]]:
+    def _reduction(self, pooling: Pooling | None, *, normalize: bool) -> tuple[str, Callable[[Features], Features]]:
         """Choose the output of the graph, and what is made of it."""
+        output, reduce = self._pooled(pooling)
+        if not normalize:
+            return output, reduce
+        if reduce is _every and output != VECTOR:
+            raise OptionError("normalize", normalize, "left out for the states of all tokens; name a pooling, too")
+        return output, lambda states: normalized(reduce(states))
+
+    def _pooled(self, pooling: Pooling | None) -> tuple[str, Callable[[Features], Features]]:
         if self.sentence is not None:
             if pooling not in (None, self.sentence.asked):
                 raise OptionError(

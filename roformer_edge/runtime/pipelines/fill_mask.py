@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextError
+from roformer_edge.records import Result
 from roformer_edge.runtime.inference import DecodingTokenizer, EncodedRow, Limits, OffsetEncoding, Outputs
 from roformer_edge.runtime.pipelines.base import Pipeline, check_count, known_token
 from roformer_edge.runtime.session import Session
@@ -19,7 +20,7 @@ from roformer_edge.scores import largest, softmax
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filled:
+class Filled(Result):
     """One token for one mask.
 
     Attributes:

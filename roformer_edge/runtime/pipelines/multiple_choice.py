@@ -11,6 +11,7 @@ import numpy as np
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import TextError, UnsupportedModelError
+from roformer_edge.records import Result
 from roformer_edge.runtime.inference import EncodedRow, EncodingTokenizer, Limits
 from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.session import Session
@@ -27,7 +28,7 @@ _AT_THE_END = ("last", "last_token")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class Choice(Result):
     """One of the choices.
 
     Attributes:

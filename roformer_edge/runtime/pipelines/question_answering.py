@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import TextError, TextTooLongError
+from roformer_edge.records import Result
 from roformer_edge.runtime.inference import Outputs
 from roformer_edge.runtime.pipelines.base import Pipeline, check_count, check_shared
 from roformer_edge.runtime.texts import check_text, split_fields
@@ -24,7 +25,7 @@ Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(Result):
     """A stretch of the context.
 
     Attributes:

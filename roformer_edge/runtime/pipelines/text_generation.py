@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from roformer_edge.beams import BeamOptions, Beams, Finished
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import OptionError, TextTooLongError
+from roformer_edge.records import Result
 from roformer_edge.runtime.decoding import CachedRows, GrowingRows, WholeRows
 from roformer_edge.runtime.inference import DecodingTokenizer, Limits
 from roformer_edge.runtime.packing import pack_by_length
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generated:
+class Generated(Result):
     """A prompt and what was written after it.
 
     Attributes:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.crf import Crf
-from roformer_edge.errors import BackendError, TextTooLongError, UnknownNameError
+from roformer_edge.errors import BackendError, OptionError, TextError, TextTooLongError, UnknownNameError
+from roformer_edge.records import Result
 from roformer_edge.runtime.inference import EncodingTokenizer, Limits, OffsetEncoding
-from roformer_edge.runtime.pipelines.base import Pipeline, check_shared
+from roformer_edge.runtime.pipelines.base import Pipeline, check_shared, check_threshold
 from roformer_edge.runtime.session import Session
-from roformer_edge.runtime.texts import check_text
+from roformer_edge.runtime.texts import check_text, join_words
 from roformer_edge.runtime.windows import SHARED_TOKENS, Window, cut_windows, join_windows, room_for
 from roformer_edge.scores import softmax
 from roformer_edge.tagging import TagScheme
@@ -23,19 +24,20 @@ from roformer_edge.tagging import TagScheme
 # "none": one entry a token. Else entries are stretches of the text, made of units: with "simple" a unit is a token;
 # with "first" and "mean" it is a word, a token with the "##" tokens that continue it, and its probabilities are those
 # of its first token or their mean.
-AGGREGATIONS = ("none", "simple", "first", "mean")
+Aggregation = Literal["none", "simple", "first", "mean"]
+AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entity:
-    """A stretch of a text.
+class Entity(Result):
+    """A stretch of a text, or of the words that a text came in.
 
     Attributes:
         label: What it is: the label without its letter; with ``aggregation="none"`` the label as it is.
         score: The mean probability of its tokens' labels.
-        start: Its first character in the text.
+        start: Its first character in the text; of what came in words, its first word.
         end: One more than its last.
-        text: ``text[start:end]``.
+        text: ``text[start:end]``; of what came in words, ``words[start:end]`` as one text.
     """
 
     label: str
@@ -47,11 +49,23 @@ class Entity:
 
 @dataclass(frozen=True)
 class _Text:
-    """A text, its tokens, and the rows of the graph that it is read in."""
+    """A text, its tokens, and the rows of the graph that it is read in; where its words are if it came in such."""
 
     text: str
     encoding: OffsetEncoding
     windows: Sequence[Window]
+    words: Sequence[tuple[int, int]] | None
+
+
+@dataclass(frozen=True)
+class _InWords:
+    """The encoding of a text that came in words: its tokens, each of which stands at its word."""
+
+    ids: Sequence[int]
+    type_ids: Sequence[int]
+    sequence_ids: Sequence[int | None]
+    tokens: Sequence[str]
+    offsets: Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,9 @@ class TokenClassifier(Pipeline):
         self,
         texts: str,
         *,
-        aggregation: str = "simple",
+        is_split_into_words: Literal[False] = False,
+        aggregation: Aggregation | None = None,
+        threshold: float | None = None,
         stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
         truncation: bool = False,
@@ -104,7 +120,9 @@ class TokenClassifier(Pipeline):
         self,
         texts: list[str],
         *,
-        aggregation: str = "simple",
+        is_split_into_words: Literal[False] = False,
+        aggregation: Aggregation | None = None,
+        threshold: float | None = None,
         stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
         truncation: bool = False,
@@ -114,7 +132,45 @@ class TokenClassifier(Pipeline):
         self,
         texts: Iterator[str],
         *,
-        aggregation: str = "simple",
+        is_split_into_words: Literal[False] = False,
+        aggregation: Aggregation | None = None,
+        threshold: float | None = None,
+        stride: int = SHARED_TOKENS,
+        batch_size: int | None = None,
+        truncation: bool = False,
+    ) -> Iterator[list[Entity]]: ...
+    @overload
+    def __call__(
+        self,
+        texts: list[str],
+        *,
+        is_split_into_words: Literal[True],
+        aggregation: Aggregation | None = None,
+        threshold: float | None = None,
+        stride: int = SHARED_TOKENS,
+        batch_size: int | None = None,
+        truncation: bool = False,
+    ) -> list[Entity]: ...
+    @overload
+    def __call__(
+        self,
+        texts: list[list[str]],
+        *,
+        is_split_into_words: Literal[True],
+        aggregation: Aggregation | None = None,
+        threshold: float | None = None,
+        stride: int = SHARED_TOKENS,
+        batch_size: int | None = None,
+        truncation: bool = False,
+    ) -> list[list[Entity]]: ...
+    @overload
+    def __call__(
+        self,
+        texts: Iterator[list[str]],
+        *,
+        is_split_into_words: Literal[True],
+        aggregation: Aggregation | None = None,
+        threshold: float | None = None,
         stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
         truncation: bool = False,
@@ -122,9 +178,11 @@ class TokenClassifier(Pipeline):
 
     def __call__(
         self,
-        texts: str | Iterable[str],
+        texts: str | Iterable[str] | Iterable[Sequence[str]],
         *,
-        aggregation: str = "simple",
+        is_split_into_words: bool = False,
+        aggregation: Aggregation | None = None,
+        threshold: float | None = None,
         stride: int = SHARED_TOKENS,
         batch_size: int | None = None,
         truncation: bool = False,
@@ -145,9 +203,13 @@ class TokenClassifier(Pipeline):
 
         Args:
             texts: A ``str``; a list (or other collection) of such; or an iterator.
-            aggregation: ``"simple"``: every token has its own label. ``"first"``: a word that is cut into several
-                tokens (``##``) has the label of the first. ``"mean"``: it has the label with the highest mean
-                probability. ``"none"``: no entities, but one entry for each token, those labelled ``O`` included.
+            is_split_into_words: A text is a list of its words. Each is cut into tokens by itself, as models are trained
+                on data of words; answers count words, and a word is labelled as a whole.
+            aggregation: ``"simple"`` (of texts, where left out): every token has its own label. ``"first"`` (of words):
+                a word that is cut into several tokens (``##``) has the label of the first. ``"mean"``: it has the
+                label with the highest mean probability. ``"none"``: no entities, but one entry for each token, or each
+                word that has tokens, those labelled ``O`` included.
+            threshold: Only entities with a larger score, from 0 to 1.
             stride: How many tokens neighbouring windows share; at most half of a window.
             batch_size: The most windows that are computed at once, one a text where texts are short; ``None`` for as
                 many as change no answer.
@@ -161,35 +223,80 @@ class TokenClassifier(Pipeline):
             TextError: Something is not a text, or holds NUL or a lone surrogate.
             TextTooLongError: The model takes no more tokens than those around a text.
             UnknownNameError: No such aggregation.
-            OptionError: A number is out of range.
+            OptionError: A number is out of range, or words are to be labelled token by token.
             BackendError: The engine failed.
         """
-        if aggregation not in AGGREGATIONS:
-            raise UnknownNameError("aggregation", aggregation, AGGREGATIONS)
-
+        if aggregation not in (None, *AGGREGATIONS):
+            raise UnknownNameError("aggregation", str(aggregation), AGGREGATIONS)
+        if is_split_into_words and aggregation == "simple":
+            raise OptionError("aggregation", aggregation, "first, mean or none for words, whose tokens are no entities")
+        chosen = aggregation or ("first" if is_split_into_words else "simple")
+        check_threshold(threshold)
         check_shared("stride", stride)
+        encode = self._encode_words if is_split_into_words else self._encode_text
+        if is_split_into_words and isinstance(texts, (list, tuple)):
+            # a list of words is one input, and its answer no list of answers
+            alone = all(isinstance(word, str) for word in texts)
+            inputs: Any = iter([texts]) if alone else list(texts)
+        else:
+            alone, inputs = False, texts
 
         def read(value: object, where: str) -> _Text:
-            text = check_text(value, where)
-            if truncation:
-                encoding = self._model.encode(text, truncation=True, where=where)
-            else:
-                encoding = self._model.tokenizer.encode_text(text)
+            text, encoding, words = encode(value, where, truncation=truncation)
             if len(encoding.ids) > self.max_length and room_for(encoding, 0, self.max_length) < 1:
                 raise TextTooLongError(
                     f"{where} has {len(encoding.ids)} tokens, special tokens included, and the model takes "
                     f"{self.max_length}, which is too few to read any text"
                 )
-            return _Text(text, encoding, cut_windows(encoding, 0, self.max_length, stride))
+            return _Text(text, encoding, cut_windows(encoding, 0, self.max_length, stride), words)
 
         def respond(texts: Sequence[_Text], size: int) -> Iterator[list[Entity]]:
             rows = iter(self._model.run([window for text in texts for window in text.windows], size))
             for text in texts:
                 outputs = [next(rows)["logits"] for _ in text.windows]
                 self._check_width(outputs[0])
-                yield self._answer(text.text, text.encoding, join_windows(text.windows, outputs), aggregation)
+                found = self._answer(text, join_windows(text.windows, outputs), chosen)
+                yield found if threshold is None else [entity for entity in found if entity.score > threshold]
 
-        return self._respond(texts, read, respond, batch_size)
+        answers = self._respond(inputs, read, respond, batch_size)
+        return next(answers) if alone else answers
+
+    def _encode_text(self, value: object, where: str, *, truncation: bool) -> tuple[str, OffsetEncoding, None]:
+        text = check_text(value, where)
+        if truncation:
+            return text, self._model.encode(text, truncation=True, where=where), None
+        return text, self._model.tokenizer.encode_text(text), None
+
+    def _encode_words(
+        self, value: object, where: str, *, truncation: bool
+    ) -> tuple[str, OffsetEncoding, Sequence[tuple[int, int]]]:
+        """Encode every word by itself, with what stands around a text around all of them."""
+        if not isinstance(value, (list, tuple)):
+            raise TextError(f"{where} must be a list of words, found {type(value).__name__}: {value!r:.60}")
+        words = [check_text(word, f"word {number} of {where}") for number, word in enumerate(value)]
+        empty = self._model.tokenizer.encode_text("")
+        around = len(empty.ids) // 2
+        ids: list[int] = []
+        tokens: list[str] = []
+        places: list[tuple[int, int]] = []
+        for number, word in enumerate(words):
+            encoding = self._model.tokenizer.encode_text(word)
+            inside = [index for index, text in enumerate(encoding.sequence_ids) if text is not None]
+            ids += [encoding.ids[index] for index in inside]
+            tokens += [encoding.tokens[index] for index in inside]
+            places += [(number, number + 1)] * len(inside)
+        if truncation:
+            kept = max(0, min(self.max_length, self._model.tokenizer.model_max_length) - len(empty.ids))
+            del ids[kept:], tokens[kept:], places[kept:]
+        text, spans = join_words(words)
+        encoded = _InWords(
+            ids=[*empty.ids[:around], *ids, *empty.ids[around:]],
+            type_ids=[0] * (len(empty.ids) + len(ids)),
+            sequence_ids=[*[None] * around, *[0] * len(ids), *[None] * (len(empty.ids) - around)],
+            tokens=[*empty.tokens[:around], *tokens, *empty.tokens[around:]],
+            offsets=[*[(0, 0)] * around, *places, *[(0, 0)] * (len(empty.ids) - around)],
+        )
+        return text, encoded, spans
 
     def _check_width(self, logits: NDArray[np.float32]) -> None:
         if logits.shape[1:] != (len(self.labels),):
@@ -197,16 +304,14 @@ class TokenClassifier(Pipeline):
                 f"the graph gave {logits.shape[1:]} logits for a token, and there are {len(self.labels)} labels"
             )
 
-    def _answer(
-        self, text: str, encoding: OffsetEncoding, logits: NDArray[np.float32], aggregation: str
-    ) -> list[Entity]:
-        units = self._units(encoding, logits.astype(np.float64), aggregation)
+    def _answer(self, text: _Text, logits: NDArray[np.float32], aggregation: Aggregation) -> list[Entity]:
+        units = self._units(text.encoding, logits.astype(np.float64), aggregation)
         labels = [self.labels[unit.label] for unit in units]
         if aggregation == "none":
             return [_entity(text, label, [unit]) for label, unit in zip(labels, units, strict=True)]
         return [_entity(text, name, units[first:end]) for name, first, end in self.scheme.join(labels)]
 
-    def _units(self, encoding: OffsetEncoding, logits: NDArray[np.float64], aggregation: str) -> list[_Unit]:
+    def _units(self, encoding: OffsetEncoding, logits: NDArray[np.float64], aggregation: Aggregation) -> list[_Unit]:
         scores = softmax(logits) if self.crf is None else self.crf.marginals(logits)
         labels = scores.argmax(axis=-1) if self.crf is None else self.crf.best_labels(logits)
         units = []
@@ -218,22 +323,28 @@ class TokenClassifier(Pipeline):
         return units
 
 
-def _entity(text: str, label: str, units: Sequence[_Unit]) -> Entity:
+def _entity(text: _Text, label: str, units: Sequence[_Unit]) -> Entity:
     start, end = units[0].start, units[-1].end
     score = sum(unit.score for unit in units) / len(units)
-    return Entity(label=label, score=score, start=start, end=end, text=text[start:end])
+    first, last = (start, end) if text.words is None else (text.words[start][0], text.words[end - 1][1])
+    return Entity(label=label, score=score, start=start, end=end, text=text.text[first:last])
 
 
 def _words(encoding: OffsetEncoding, *, joined: bool) -> list[list[int]]:
     """Collect the indices of the text's tokens, those of a word together where words are to be joined."""
     offsets, tokens = encoding.offsets, encoding.tokens
+    in_words = isinstance(encoding, _InWords)
     words: list[list[int]] = []
     for index, text in enumerate(encoding.sequence_ids):
         if text is None:
             continue
-        continues = joined and tokens[index].startswith("##")
-        # the tokens of a word stand side by side in the text
-        if words and continues and offsets[words[-1][-1]][1] == offsets[index][0]:
+        last = offsets[words[-1][-1]] if words else None
+        if in_words:
+            continues = offsets[index] == last
+        else:
+            # the tokens of a word stand side by side in the text
+            continues = joined and tokens[index].startswith("##") and last is not None and last[1] == offsets[index][0]
+        if continues:
             words[-1].append(index)
         else:
             words.append([index])

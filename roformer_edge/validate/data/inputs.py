@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import DatasetError, OptionError, advice
 from roformer_edge.runtime.inference import OffsetEncoding
+from roformer_edge.runtime.texts import join_words
 from roformer_edge.runtime.windows import room_for
 from roformer_edge.tasks import Task, get_task, input_rows
 from roformer_edge.validate.data.fields import BY_NAME, INPUTS, FieldNames, looks_like_input
@@ -20,9 +21,6 @@ from roformer_edge.validate.data.lines import Line, Skip, listed, read_lines
 Inputs = Mapping[str, Any]
 # a text for the tokenizer, with its pair or without
 TextRow = tuple[str, str | None]
-
-# letters of scripts that write no spaces between words begin here (CJK radicals)
-_IDEOGRAPHS = 0x2E80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,23 +187,3 @@ def text_or_pair(inputs: Inputs) -> str | tuple[str, str]:
     """Return what a pipeline of texts takes: the text, or a tuple of text and pair."""
     text: str = inputs["text"]
     return (text, inputs["text_pair"]) if "text_pair" in inputs else text
-
-
-def join_words(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """Join words to the text that they stand in; return it with the characters ``(start, end)`` of each.
-
-    Chinese is written without spaces; between two words of an alphabet or of digits stands one, unless all words are
-    single characters, in which case the data set was cut into characters.
-    """
-    spaced = any(len(word) > 1 for word in words)
-    text, places = "", []
-    for word in words:
-        if spaced and _is_letter(text[-1:]) and _is_letter(word[:1]):
-            text += " "
-        places.append((len(text), len(text) + len(word)))
-        text += word
-    return text, places
-
-
-def _is_letter(character: str) -> bool:
-    return character.isalnum() and ord(character) < _IDEOGRAPHS

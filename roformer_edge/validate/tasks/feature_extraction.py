@@ -17,6 +17,7 @@ from roformer_edge.validate.data.lines import Line
 from roformer_edge.validate.differences import DifferenceHistogram, difference_histogram, output_sample, row_cosines
 from roformer_edge.validate.excerpts import Excerpt, cut
 from roformer_edge.validate.format import decimal, significant
+from roformer_edge.validate.language import translate, translate_phrases
 from roformer_edge.validate.metrics import Metric, Ratio, spearman
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Distribution, Scatter, Section
@@ -171,6 +172,17 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
         """Count how many examples have the same nearest neighbours."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="nearest neighbour")
 
+    def written(self, examples: Sequence[Example], answers: Sequence[Vectors]) -> list[str]:
+        """Write the nearest other text of every text; of a pair both, a bar between them."""
+        texts = [text for example in examples for text in example.inputs.values()]
+        nearest = iter(_nearest(np.concatenate(answers)).tolist())
+        found = [["–" if (at := next(nearest)) < 0 else texts[at] for _ in answer] for answer in answers]
+        return [" | ".join(one) for one in found]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Vectors]) -> list[str]:
+        """Write the gold similarities, where there are any."""
+        return ["" if example.gold is None else f"{example.gold:g}" for example in examples]
+
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Vectors], candidate: Sequence[Vectors]
     ) -> Shown:
@@ -217,21 +229,28 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
         assert isinstance(detail, VectorDetail)
         return [
             Section(
-                title="How far the similarities moved",
-                lede=f"Cosines of the vectors of two texts, among {detail.pool:,} texts; a vector is "
-                f"{detail.pooling}. The worst vector keeps a cosine of "
-                f"{decimal(detail.worst_cosine, 4)} with the reference’s.",
+                title=translate("How far the similarities moved"),
+                lede=translate(
+                    "Cosines of the vectors of two texts, among {number} texts; a vector is {pooling}. The worst "
+                    "vector keeps a cosine of {cosine} with the reference’s.",
+                    number=f"{detail.pool:,}",
+                    pooling=translate_phrases(detail.pooling),
+                    cosine=decimal(detail.worst_cosine, 4),
+                ),
                 blocks=(
                     Distribution(
                         histogram=detail.differences,
-                        title="Differences of similarities, candidate minus reference",
-                        caption="Candidate minus reference, pairs of texts",
+                        title=translate("Differences of similarities, candidate minus reference"),
+                        caption=translate("Candidate minus reference, pairs of texts"),
                     ),
                     Scatter(
                         pairs=detail.sample,
-                        title="Similarities of the candidate over those of the reference",
-                        caption=f"Candidate (up) over reference (across), {len(detail.sample):,} pairs of texts, the "
-                        "largest moves among them; equal on the diagonal",
+                        title=translate("Similarities of the candidate over those of the reference"),
+                        caption=translate(
+                            "Candidate (up) over reference (across), {number} pairs of texts, the largest moves among "
+                            "them; equal on the diagonal",
+                            number=f"{len(detail.sample):,}",
+                        ),
                     ),
                 ),
             )
@@ -285,6 +304,19 @@ def compare_neighbours(reference: Vectors, candidate: Vectors) -> Nearness:
         ranks=ranks,
         same_nearest=same,
     )
+
+
+def _nearest(vectors: Vectors) -> NDArray[np.intp]:
+    """Find the nearest other text of each, among the pool; -1 where there is no other."""
+    units, pool = _units(vectors), _pool(len(vectors))
+    found = np.full(len(units), -1, dtype=np.intp)
+    for start in range(0, len(units), _TOGETHER):
+        similar = units[start : start + _TOGETHER] @ units[pool].T
+        similar[pool[np.newaxis, :] == np.arange(start, start + len(similar))[:, np.newaxis]] = -np.inf
+        best = similar.argmax(axis=1)
+        known = np.isfinite(similar[np.arange(len(similar)), best])
+        found[start : start + len(similar)] = np.where(known, pool[best], -1)
+    return found
 
 
 def _rank_correlation(first: Floats, second: Floats) -> float:

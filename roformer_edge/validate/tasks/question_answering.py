@@ -15,6 +15,7 @@ from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.data.inputs import Inputs, Problem
 from roformer_edge.validate.data.lines import Line, kind
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Ratio
 from roformer_edge.validate.sections import Section, Table
 from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Shown, StatisticRows
@@ -87,6 +88,7 @@ class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     gold_fields = ("answers",)
     noun = "question"
     layout = "stack"
+    calibrated = True
     detail: ClassVar[type[Detail]] = AnswerDetail
     metrics = (
         Ratio(name="F1", numerator=lambda rows: rows[:, F1]),
@@ -156,6 +158,21 @@ class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
             margin=np.where(same, 0.0, [ours.score for ours, _ in pairs]),
         )
 
+    def confidences(
+        self, examples: Sequence[Example], answers: Sequence[FoundAnswer]
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Tell the probability of every answer, and whether it is a gold answer exactly."""
+        exact = self.statistics(examples, answers, answers)[:, EXACT] > 0
+        return np.clip([answer.score for answer in answers], 0.0, 1.0), exact
+
+    def written(self, examples: Sequence[Example], answers: Sequence[FoundAnswer]) -> list[str]:
+        """Write the answers."""
+        return [answer.text for answer in answers]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[FoundAnswer]) -> list[str]:
+        """Write all gold answers of each question."""
+        return [" / ".join(dict.fromkeys(GoldAnswer(*gold).text for gold in example.gold)) for example in examples]
+
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[FoundAnswer], candidate: Sequence[FoundAnswer]
     ) -> Shown:
@@ -197,13 +214,21 @@ class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
         detail = report.detail
         assert isinstance(detail, AnswerDetail)
         both, starts, ends = detail.moved
-        moved = f"Of the answers that changed, {both:,} begin and end elsewhere, {starts:,} begin elsewhere only, "
-        rows = tuple((row.right, row.reference, row.candidate) for row in detail.counts)
+        moved = translate("No answer changed.")
+        if both + starts + ends:
+            moved = translate(
+                "Of the answers that changed, {both} begin and end elsewhere, {starts} begin elsewhere only, {ends} "
+                "end elsewhere only.",
+                both=f"{both:,}",
+                starts=f"{starts:,}",
+                ends=f"{ends:,}",
+            )
+        rows = tuple((translate(row.right), row.reference, row.candidate) for row in detail.counts)
         return [
             Section(
-                title="How right the answers are",
-                lede=f"{moved}{ends:,} end elsewhere only." if both + starts + ends else "No answer changed.",
-                blocks=(Table(head=("right", "reference", "candidate"), rows=rows),),
+                title=translate("How right the answers are"),
+                lede=moved,
+                blocks=(Table(head=tuple(map(translate, ("right", "reference", "candidate"))), rows=rows),),
             )
         ]
 

@@ -22,6 +22,7 @@ from roformer_edge.validate.differences import (
 )
 from roformer_edge.validate.excerpts import Excerpt
 from roformer_edge.validate.format import significant
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Metric, Ratio, pearson, spearman
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Scatter, Section
@@ -125,6 +126,14 @@ class RegressionMeasure(Measure[float, Logits]):
         """Count how many values differ by less than a hundredth of the range of the gold numbers."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="value to 1 % of the range")
 
+    def written(self, examples: Sequence[Example], answers: Sequence[Logits]) -> list[str]:
+        """Write the numbers, to four significant digits."""
+        return [f"{value:.4g}" for value in _values(answers)]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Logits]) -> list[str]:
+        """Write the gold numbers."""
+        return [f"{value:.4g}" for value in _gold(examples)]
+
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
     ) -> Shown:
@@ -154,12 +163,15 @@ class RegressionMeasure(Measure[float, Logits]):
         detail = report.detail
         assert isinstance(detail, RegressionDetail)
         against_gold = Section(
-            title="Against the gold values",
+            title=translate("Against the gold values"),
             blocks=(
                 Scatter(
                     pairs=detail.gold,
-                    title="Values of the candidate over gold values",
-                    caption=f"Candidate (up) over gold (across), {len(detail.gold):,} texts, the worst among them",
+                    title=translate("Values of the candidate over gold values"),
+                    caption=translate(
+                        "Candidate (up) over gold (across), {number} texts, the worst among them",
+                        number=f"{len(detail.gold):,}",
+                    ),
                 ),
             ),
         )

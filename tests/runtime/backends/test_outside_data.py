@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from roformer_edge.bundle.pack import pack_directory
-from roformer_edge.errors import BackendError, BundleIntegrityError, RoformerEdgeError
+from roformer_edge.errors import BackendError, BundleIntegrityError, RoFormerEdgeError
 from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx
 from roformer_edge.runtime.loading import load
 from tests.tiny_runtime import graph, write_runnable
@@ -167,7 +167,7 @@ def test_what_is_no_model(tmp_path):
         path = tmp_path / "model.onnx"
         path.write_bytes(content)
         for model in (content, path):
-            with pytest.raises(RoformerEdgeError):
+            with pytest.raises(RoFormerEdgeError):
                 refuse_outside_onnx(model, "no model")
     with pytest.raises(BackendError, match="cannot read"):
         refuse_outside_onnx(tmp_path / "nowhere", "no model")

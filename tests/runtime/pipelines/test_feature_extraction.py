@@ -62,3 +62,26 @@ def test_lists_iterators_and_bad_input(built: Real) -> None:
     assert built.pipeline("好" * 39, truncation=True).shape == (40, 32)
     with pytest.raises(OptionError, match="batch_size"):
         built.pipeline("今天", batch_size=0)
+
+
+@pytest.mark.parametrize("pooling", [None, "mean", "first"])
+def test_vectors_are_the_pooled_states_as_one_array(built: Real, pooling: str | None) -> None:
+    found = built.pipeline.vectors(TEXTS, pooling=pooling)
+    assert found.shape == (len(TEXTS), 32)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, built.pipeline(list(TEXTS), pooling=pooling or "mean"))
+    np.testing.assert_array_equal(built.pipeline.vectors(iter(TEXTS), pooling=pooling), found)
+    unit = built.pipeline.vectors(TEXTS, pooling=pooling, normalize=True)
+    np.testing.assert_allclose(unit, found / np.linalg.norm(found, axis=1, keepdims=True), rtol=1e-6)
+    np.testing.assert_array_equal(built.pipeline(TEXTS[0], pooling=pooling or "mean", normalize=True), unit[0])
+
+
+def test_vectors_of_no_texts_have_the_width(built: Real) -> None:
+    assert built.pipeline.vectors([]).shape == (0, 32)
+    with pytest.raises(TextError, match="found str"):
+        built.pipeline.vectors("今天")
+
+
+def test_states_of_all_tokens_are_not_normalised(built: Real) -> None:
+    with pytest.raises(OptionError, match="normalize must be left out for the states of all tokens"):
+        built.pipeline("今天", normalize=True)

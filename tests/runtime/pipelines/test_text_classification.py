@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roformer_edge.errors import BackendError, TextError
+from roformer_edge.errors import BackendError, OptionError, TextError
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.pipelines.text_classification import SCORES, Classification, TextClassifier
@@ -112,3 +112,32 @@ def test_what_the_session_reports_is_visible(classify: TextClassifier) -> None:
     assert classify.max_length == 64
     assert classify.labels == LABELS
     assert classify.problem_type == "single_label_classification"
+
+
+def test_a_threshold_gives_the_set_of_labels_over_it() -> None:
+    classify = fixed([3.0, -1.0, 0.5, 0.0], problem_type="multi_label_classification")
+    expected = [(LABELS[0], 3.0), (LABELS[2], 0.5)]
+    answer = classify("好", threshold=0.5)
+    assert [(one.label, one.score) for one in answer] == [
+        (label, pytest.approx(1 / (1 + np.exp(-logit)))) for label, logit in expected
+    ]
+    assert [one.label for one in classify("好", threshold=0.5, top_k=1)] == [LABELS[0]]
+    assert classify("好", threshold=0.99) == []
+    assert [len(one) for one in classify(["好", "灯"], threshold=0.5)] == [2, 2]
+    assert [len(one) for one in classify(iter(["好"]), threshold=0.0)] == [4]
+
+
+def test_a_threshold_is_over_the_softmax_where_labels_exclude_each_other() -> None:
+    classify = fixed([2.0, 1.0, 0.0, 0.0])
+    assert [one.label for one in classify("好", threshold=0.2)] == [LABELS[0], LABELS[1]]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, "0.5", float("nan")])
+def test_a_threshold_that_no_score_is_over_is_refused(threshold: object) -> None:
+    with pytest.raises(OptionError, match="threshold must be a number from 0 to 1"):
+        fixed([1.0, 2.0])("好", threshold=threshold)
+
+
+def test_a_regression_has_no_threshold() -> None:
+    with pytest.raises(OptionError, match="left out for a regression"):
+        fixed([1.0], problem_type="regression", id2label={0: "stars"})("好", threshold=0.5)

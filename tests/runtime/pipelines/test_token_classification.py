@@ -226,3 +226,75 @@ def test_bad_strides_and_models_without_room() -> None:
     assert narrow("") == []
     with pytest.raises(TextTooLongError, match=r"the text has 3 tokens, .*takes 2"):
         narrow("好")
+
+
+WORDS = ["我", "今天", "在", "abc", "天气", "12"]
+
+
+def test_words_are_encoded_as_the_tokenizer_encodes_words(built: Real) -> None:
+    row = TOKENIZER(WORDS, is_split_into_words=True)
+    logits = built.torch(row["input_ids"]).logits[0].numpy().astype(float)
+    scores = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    places = row.word_ids()
+    firsts = [places.index(number) for number in range(len(WORDS))]
+    found = built.pipeline(WORDS, is_split_into_words=True, aggregation="none")
+    assert [(one.start, one.end, one.text) for one in found] == [(n, n + 1, word) for n, word in enumerate(WORDS)]
+    assert [one.label for one in found] == [BIO[scores[first].argmax()] for first in firsts]
+    assert [one.score for one in found] == pytest.approx([scores[first].max() for first in firsts], abs=1e-4)
+    mean = built.pipeline(WORDS, is_split_into_words=True, aggregation="mean")
+    means = [
+        scores[[index for index, place in enumerate(places) if place == n]].mean(axis=0) for n in range(len(WORDS))
+    ]
+    joined = built.pipeline.scheme.join([BIO[row.argmax()] for row in means])
+    assert [(one.label, one.start, one.end) for one in mean] == joined
+
+
+def test_entities_of_words_count_words() -> None:
+    find = scripted(["B-PER", "I-PER", "O", "O", "B-LOC", "O"])
+    words = list(SIX)
+    assert find(words, is_split_into_words=True) == [
+        Entity(label="PER", score=pytest.approx(1.0), start=0, end=2, text="我你"),
+        Entity(label="LOC", score=pytest.approx(1.0), start=4, end=5, text="灯"),
+    ]
+    expected = [find(words, is_split_into_words=True)] * 2
+    assert find([words, words], is_split_into_words=True) == expected
+    assert list(find(iter([words, tuple(words)]), is_split_into_words=True)) == expected
+
+
+def test_words_without_tokens_are_no_entities_and_count_all_the_same() -> None:
+    find = scripted(["B-PER", "I-PER", "O", "O", "O", "O"])
+    words = ["", "我", " ", "你", "他的灯好"]
+    assert [(one.start, one.end, one.text) for one in find(words, is_split_into_words=True)] == [(1, 4, "我 你")]
+    assert [one.start for one in find(words, is_split_into_words=True, aggregation="none")] == [1, 3, 4]
+
+
+def test_many_words_are_read_in_windows_or_cut(built: Real) -> None:
+    words = ["今天", "天气", "好", "我"] * 20
+    found = built.pipeline(words, is_split_into_words=True, aggregation="none")
+    assert [one.start for one in found] == list(range(80))
+    cut = built.pipeline(words, is_split_into_words=True, aggregation="none", truncation=True)
+    row = TOKENIZER(words, is_split_into_words=True, truncation=True, max_length=40)
+    assert [one.start for one in cut] == sorted({place for place in row.word_ids() if place is not None})
+
+
+def test_no_words_hold_no_entities(built: Real) -> None:
+    assert built.pipeline([], is_split_into_words=True) == []
+    assert built.pipeline([[], ["今天"]], is_split_into_words=True)[0] == []
+
+
+def test_what_are_no_words_is_refused(built: Real) -> None:
+    with pytest.raises(TextError, match="text 0 must be a list of words, found str: '今天'"):
+        list(built.pipeline(iter(["今天"]), is_split_into_words=True))
+    with pytest.raises(TextError, match="word 1 of text 1 must be a str, found int: 3"):
+        built.pipeline([["今天"], ["好", 3]], is_split_into_words=True)
+    with pytest.raises(OptionError, match="aggregation must be first, mean or none for words"):
+        built.pipeline(["今天"], is_split_into_words=True, aggregation="simple")
+
+
+def test_a_threshold_leaves_entities_out() -> None:
+    find = scripted(["B-PER", "I-PER", "O", "O", "B-LOC", "O"], weight=2.0)
+    (score,) = {round(one.score, 6) for one in find(SIX)}
+    assert len(find(SIX, threshold=score - 0.01)) == 2
+    assert find(SIX, threshold=score + 0.01) == []
+    with pytest.raises(OptionError, match="threshold"):
+        find(SIX, threshold=2)

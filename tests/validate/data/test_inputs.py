@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roformer_edge.errors import DatasetError, OptionError, UnknownNameError
+from roformer_edge.runtime.texts import join_words
 from roformer_edge.tasks import TASKS
 from roformer_edge.validate.data.fields import FieldNames
-from roformer_edge.validate.data.inputs import join_words, read_inputs
+from roformer_edge.validate.data.inputs import read_inputs
 from tests.tiny_checkpoint import write_lines
 
 
