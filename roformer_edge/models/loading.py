@@ -12,6 +12,7 @@ from typing import Any
 from roformer_edge.checkpoint.finding import find_checkpoint
 from roformer_edge.checkpoint.loading import Checkpoint, load_architecture
 from roformer_edge.checkpoint.names import shapes_of
+from roformer_edge.checkpoint.settings import NOT_KEPT
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import OptionError, UnsupportedModelError
 from roformer_edge.hub import inside, take_options
@@ -61,6 +62,7 @@ class Opened:
         checkpoint: The open files.
         dtype: The name of the type that the model's weights are to have.
         device: Where it is to lie, or ``None`` where it is made.
+        generation: The content of ``generation_config.json``.
         info: What was missing, not used and of another shape, as ``output_loading_info`` returns it; ``None`` where
             that was not asked for.
     """
@@ -68,7 +70,8 @@ class Opened:
     checkpoint: Checkpoint
     dtype: str = _FULL
     device: Any = None
-    info: dict[str, list[Any]] | None = field(default=None)
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    info: dict[str, list[Any]] | None = None
 
 
 def open_model(
@@ -79,6 +82,7 @@ def open_model(
     new_head: bool | None = None,
     ignore_weights: Sequence[str] = (),
     revision: str | None = None,
+    keeps_generation: bool = False,
     **options: Any,
 ) -> Opened:
     """Open a checkpoint for a class of models, with the options of transformers' ``from_pretrained``.
@@ -93,6 +97,7 @@ def open_model(
             without a warning. ``False``: both are errors.
         ignore_weights: Shell-style patterns of names of stored tensors to leave out.
         revision: A branch, tag or commit of a name.
+        keeps_generation: The class has a place for the settings of generation, so that none need be said.
         **options: Those of transformers, and fields of the config to replace.
 
     Raises:
@@ -115,8 +120,9 @@ def open_model(
     replaced = options.pop("ignore_mismatched_sizes", False)
     hub = take_options(options)
     folder = str(inside(directory, options.pop("subfolder", None)))
+    files = find_checkpoint(folder, revision, hub)
     checkpoint = load_architecture(
-        find_checkpoint(folder, revision, hub),
+        files,
         architecture,
         config=as_config(config),
         changes=options,
@@ -125,7 +131,8 @@ def open_model(
     )
     new = [name for name in shapes_of(checkpoint.config, architecture) if name not in checkpoint.arrays]
     for note in checkpoint.notes:
-        warnings.warn(note, stacklevel=3)
+        if not (keeps_generation and note.startswith(NOT_KEPT)):
+            warnings.warn(note, stacklevel=3)
     if new and not new_head:
         warnings.warn(
             f"{architecture} from {directory}: weights that are not stored, or in another shape, are new and random: "
@@ -136,6 +143,7 @@ def open_model(
         checkpoint=checkpoint,
         dtype=_type_named(dtype, checkpoint),
         device=device,
+        generation=files.generation,
         info=_info(checkpoint, new) if wanted_info else None,
     )
 

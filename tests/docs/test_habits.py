@@ -18,7 +18,7 @@ def rows() -> list[list[str]]:
     return [row for row in cells if row[0] != "habit"]
 
 
-def tests_in(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     """Names of the tests of a file, those of classes with the class before them."""
     found = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -31,7 +31,7 @@ def tests_in(path: Path) -> set[str]:
 
 def names_a_test(cell: str) -> bool:
     path, _, name = cell.partition("::")
-    return (ROOT / path).is_file() and name in tests_in(ROOT / path)
+    return (ROOT / path).is_file() and name in names_in(ROOT / path)
 
 
 def test_the_table_is_whole():

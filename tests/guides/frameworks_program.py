@@ -39,7 +39,7 @@ def make_checkpoints(folder: Path, kind: str) -> None:
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CHARACTERS]
     (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
     config = transformers.RoFormerConfig(
-        vocab_size=len(tokens), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
+        vocab_size=len(tokens), hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=48,
         max_position_embeddings=64, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, initializer_range=0.1,
     )  # fmt: skip
     prefix = {"keras": "TF", "flax": "Flax"}[kind]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roformer_edge.beams import BeamOptions, Beams
+from roformer_edge.checkpoint.settings import GENERATION_NAME
 from roformer_edge.config import GENERATION_DEFAULTS, RoFormerConfig
 from roformer_edge.errors import TextTooLongError
 from roformer_edge.models.generation_options import GenerationConfig, resolve
 from roformer_edge.models.stopping import new_tokens, stop_tokens
 from roformer_edge.models.torch.outputs import DictOutput
 from roformer_edge.sampling import Sampling, repeating
+from roformer_edge.temporary import replace_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,14 +211,33 @@ class GenerationMixin:
         """The options that :meth:`generate` takes where a call does not give them; those of the config at first."""
         held: GenerationConfig | None = self.__dict__.get("_generation_config")
         if held is None:
-            extra = {name: value for name, value in self.config.extra.items() if name in GENERATION_DEFAULTS}
-            ids = {"pad_token_id": self.config.pad_token_id, "eos_token_id": self.config.extra.get("eos_token_id")}
-            held = self.__dict__["_generation_config"] = GenerationConfig(**extra, **ids)
+            held = self.__dict__["_generation_config"] = self._settings({})
         return held
 
     @generation_config.setter
     def generation_config(self, value: Any) -> None:
         self.__dict__["_generation_config"] = value
+
+    def _settings(self, stored: Mapping[str, Any]) -> GenerationConfig:
+        """Make the options of what a file says, and else the config."""
+        older = {name: value for name, value in self.config.extra.items() if name in GENERATION_DEFAULTS}
+        ids = {"pad_token_id": self.config.pad_token_id, "eos_token_id": self.config.extra.get("eos_token_id")}
+        return GenerationConfig(**{**older, **ids, **stored})
+
+    def take_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take the content of ``generation_config.json``: options of :meth:`generate` where a call gives none."""
+        self.generation_config = self._settings(settings)
+
+    def save_settings(self, directory: Path) -> None:
+        """Write ``generation_config.json``, where an option is not what the config and the defaults say anyway."""
+        held = self.generation_config.to_dict()
+        usual = self._settings({}).to_dict()
+        differing = {name: value for name, value in held.items() if value is not None and value != usual.get(name)}
+        path = directory / GENERATION_NAME
+        if differing:
+            replace_file(path, (json.dumps(differing, indent=2, sort_keys=True) + "\n").encode())
+        else:
+            path.unlink(missing_ok=True)
 
     def prepare_inputs_for_generation(
         self,
@@ -284,8 +307,6 @@ class GenerationMixin:
         assert given is not None
         ids = given.long()
         found = resolve(self.generation_config if generation_config is None else generation_config, options)
-        if "eos_token_id" in options and options["eos_token_id"] is not None:
-            found["eos_token_id"] = options["eos_token_id"]
         mask = torch.ones_like(ids) if attention_mask is None else attention_mask
         types = torch.zeros_like(ids) if token_type_ids is None else token_type_ids
         count = new_tokens(ids.shape[1], found["max_new_tokens"], found["max_length"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -106,6 +107,12 @@ class ModelInterface(nn.Module):
     def can_generate(cls) -> bool:
         """Return whether there is a method :meth:`generate`."""
         return hasattr(cls, "generate")
+
+    def take_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take what a checkpoint says of the generation of text; a model that generates none has no use for it."""
+
+    def save_settings(self, directory: Path) -> None:
+        """Write what :meth:`take_settings` took."""
 
     def add_model_tags(self, tags: Any) -> None:
         """Take no notice: tags stand in the cards of a model hub."""

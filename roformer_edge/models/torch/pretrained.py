@@ -88,10 +88,13 @@ class RoFormerPreTrainedModel(ModelInterface):
             new_head=new_head,
             ignore_weights=ignore_weights,
             revision=revision,
+            keeps_generation=cls.can_generate(),
             **options,
         )
         with opened.checkpoint as checkpoint:
             model = cls.from_arrays(checkpoint.config, checkpoint.arrays, attention=attention)
+        if model.can_generate():
+            model.take_settings(opened.generation)
         model.to(device=best_device(opened.device), dtype=getattr(torch, opened.dtype))
         return model if opened.info is None else (model, opened.info)  # type: ignore[return-value]  # as asked
 
@@ -160,7 +163,9 @@ class RoFormerPreTrainedModel(ModelInterface):
             return Path(save_directory)
         state = self.state_dict() if state_dict is None else state_dict
         arrays = {name: state[own].detach().float().cpu().numpy() for name, own in self._own_names().items()}
-        return save_checkpoint(save_directory, self.config, self.architecture, arrays, max_shard_size=max_shard_size)
+        folder = save_checkpoint(save_directory, self.config, self.architecture, arrays, max_shard_size=max_shard_size)
+        self.save_settings(folder)
+        return folder
 
     def extend_positions(self, length: int) -> None:
         """Let the model read ``length`` tokens: the rotary table grows by its formula, the weights stay.

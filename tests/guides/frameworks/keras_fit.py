@@ -45,7 +45,8 @@ def token_classification():
 
 def question_answering():
     model = TFRoFormerForQuestionAnswering.from_pretrained(f"{folder}/QuestionAnswering")
-    questions = dict(tokenizer(["什么好看", "什么坏了"] * 2, texts, padding=True, return_tensors="np"))
+    contexts = ["这个公园很好看", "我们去北京公园", "音乐真的很好听", "今天东西真坏了"]
+    questions = dict(tokenizer(["什么好看", "什么坏了"] * 2, contexts, padding=True, return_tensors="np"))
     return train(model, questions, {"start_positions": np.array([6, 7, 8, 6]), "end_positions": np.array([7, 9, 8, 7])})
 
 
@@ -63,7 +64,7 @@ def masked_language_modeling():
 
 def multiple_choice():
     model = TFRoFormerForMultipleChoice.from_pretrained(f"{folder}/MultipleChoice")
-    pairs = tokenizer(["明天我们", "这个"] * 4, ["去公园", "坏了"] * 4, padding=True, return_tensors="np")
+    pairs = tokenizer(["明天我们", "这个东西"] * 4, ["去公园", "很不好"] * 4, padding=True, return_tensors="np")
     return train(model, {name: values.reshape(4, 2, -1) for name, values in pairs.items()}, np.array([0, 1, 0, 1]))
 
 
