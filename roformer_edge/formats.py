@@ -111,6 +111,8 @@ _ROWS = (
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 # what is made where none is asked for
 DEFAULT_FORMAT: Literal["onnx"] = "onnx"
+# for type checkers; a test compares it with the table
+FormatName = Literal["onnx", "tflite"]
 
 
 def get_format(name: str) -> Format:

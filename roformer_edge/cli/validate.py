@@ -114,12 +114,25 @@ def _check_files(args: argparse.Namespace) -> None:
             raise OptionError("--language", args.language, "left out without --report: it is that of the page")
     if args.junit is not None and args.max_drop is None and not args.gate:
         raise OptionError("--junit", args.junit, "left out without --max-drop or --gate: there is nothing to fail")
+    _check_distinct(args)
     for bundle in (*args.bundles, *([args.reference] if is_bundle(args.reference) else [])):
         if args.report is not None:
             check_report(args.report, bundle)
         for name, mark in (("junit", junit.MARK), ("answers", answers.MARK)):
             if (path := getattr(args, name)) is not None:
                 check_file(name, path, bundle, mark)
+
+
+def _check_distinct(args: argparse.Namespace) -> None:
+    """Refuse two files of one name, of which the second would fail when all the work is done."""
+    from roformer_edge.errors import OptionError
+    from roformer_edge.validate.render import RENDERERS
+
+    taken = {} if args.report is None else {args.report / row.file_name: "--report" for row in RENDERERS.values()}
+    names = {path.resolve(): option for path, option in taken.items()}
+    for option, path in (("--junit", args.junit), ("--answers", args.answers)):
+        if path is not None and (other := names.setdefault(path.resolve(), option)) != option:
+            raise OptionError(option, str(path), f"another file than that of {other}")
 
 
 def _options(args: argparse.Namespace) -> CompareOptions:

@@ -12,11 +12,12 @@ from roformer_edge.config import MOST_POSITIONS
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, UnknownNameError, advice
-from roformer_edge.formats import DEFAULT_FORMAT, get_format
+from roformer_edge.formats import DEFAULT_FORMAT, FormatName, get_format
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.recipe import AUTO, SCHEMES
 from roformer_edge.records import to_values
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
+from roformer_edge.tasks import TaskName
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.gates import parse_gate
 from roformer_edge.validate.language import checked_language
@@ -25,17 +26,7 @@ from roformer_edge.validate.report import Report, checked_budget
 if TYPE_CHECKING:  # needs the export extra
     from roformer_edge.deploy.search import Searched
 
-# The names of the tables, for type checkers: what is in no table is an error when the options are made or used.
-TaskName = Literal[
-    "feature-extraction",
-    "fill-mask",
-    "text-generation",
-    "text-classification",
-    "token-classification",
-    "question-answering",
-    "multiple-choice",
-]
-FormatName = Literal["onnx", "tflite"]
+# for type checkers: what is in no table is an error when the options are made or used
 PresetName = Literal["x86", "x86-vnni", "arm", "auto"]
 ObserverName = Literal["minmax", "percentile", "mse"]
 TokenizerName = Literal["auto", "slow", "fast", "bert", "plain"]
@@ -254,6 +245,7 @@ class Deployment:
             "bytes": manifest.total_bytes,
             "parity": to_values(manifest.parity),
             "measured": manifest.measured and to_values(manifest.measured),
+            "gates": [] if self.report is None else to_values(self.report.all_gates),
             "notes": list(manifest.notes),
             "warnings": list(self.warnings),
             "search": self.searched and to_values(self.searched),
