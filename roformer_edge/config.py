@@ -331,11 +331,14 @@ class RoFormerConfig(ConfigAttributes):
         Args:
             directory: A directory, or the name of a model on a hub.
             revision: A branch, tag or commit of a name.
-            **changes: Fields to replace.
+            **changes: Fields to replace; and of the options of transformers ``cache_dir``, ``force_download``,
+                ``local_files_only``, ``token``, ``subfolder``, and those that change nothing here.
         """
-        from roformer_edge.hub import local_directory
+        from roformer_edge.hub import inside, local_directory, take_options
 
-        path = local_directory(directory, revision=revision) / CONFIG_NAME
+        options = take_options(changes)
+        source = inside(directory, changes.pop("subfolder", None))
+        path = local_directory(source, revision=revision, options=options) / CONFIG_NAME
         return cls.from_values(read_object(path), str(path)).replace(**changes)
 
     def to_dict(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class ConfigAttributes:
             raise AttributeError(f"{name} of a config cannot be set; it follows from the fields, or is a method")
         else:
             self._say_unknown([name])
-            self.__dict__["extra"] = {**self.__dict__["extra"], name: value}
+            self.__dict__["extra"] = {**self.__dict__["extra"], name: _plain(name, value)}
 
     def __getattr__(self, name: str) -> Any:
         extra = self.__dict__.get("extra", {})
@@ -119,6 +119,7 @@ def keep_others(kind: type[T]) -> type[T]:
         others = {name: values.pop(name) for name in list(values) if name not in _fields(kind)}
         if others:
             self._say_unknown(list(others))
+            others = {name: _plain(name, value) for name, value in others.items()}
             others = {**values.pop("extra", {}), **others}
             values["extra"] = others
         made(self, **values)
@@ -129,3 +130,8 @@ def keep_others(kind: type[T]) -> type[T]:
 
 def _fields(kind: Any) -> tuple[str, ...]:
     return tuple(item.name for item in dataclasses.fields(kind))
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as JSON holds it: a type of torch by its name."""
+    return str(value).rpartition(".")[2] if name in ("dtype", "torch_dtype") and value is not None else value

@@ -48,6 +48,15 @@ class TestAttributes:
         assert config.output_attentions
         assert RoFormerConfig.from_dict(config.to_dict()).bos_token_id == 101
 
+    def test_a_type_is_kept_by_its_name(self):
+        class Dtype:
+            def __str__(self):
+                return "torch.float16"
+
+        config = RoFormerConfig(torch_dtype=Dtype())
+        config.dtype = Dtype()
+        assert json.loads(config.to_json_string())["torch_dtype"] == config.dtype == "float16"
+
     def test_an_unknown_name_is_kept_and_said(self):
         config = RoFormerConfig()
         with pytest.warns(UserWarning, match=r"no field 'problem_typ' \(did you mean problem_type\?\)"):
