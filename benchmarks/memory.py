@@ -1,4 +1,4 @@
-"""Memory on a device and at the desk: int8 bundles of both formats as they answer, and TFLite as it is deployed.
+"""Memory and start on a device, and memory at the desk: int8 bundles as they answer, and TFLite as it is deployed.
 
     python -m benchmarks.memory [--shapes small base] [--rounds 5]
 
@@ -7,7 +7,8 @@ the embeddings are touched as texts touch them. The figures are those of the ker
 the end, how much of it belongs to the process alone (the rest are pages of files, which the system can take back), and
 the most there ever was. A deployment is a tree of processes: of their resident memory the largest sum counts, looked at
 a hundred times a second, with pages that they share twice; or that of one of them, where it was larger in between.
-Figures are medians.
+Figures are medians. ``first_answer_s`` counts from the start of the process; ``with packed weights`` is the second and
+later starts with a weight cache, and the bare engine imports numpy and LiteRT, opens the same model and runs it once.
 """
 
 from __future__ import annotations
@@ -30,20 +31,23 @@ from roformer_edge.formats import FORMATS
 
 LENGTHS = (16, 64, 128, 256, 512)
 RECIPE = "int8-dynamic"
+# about those of the text
+TOKENS = 20
 TEXT = "这家酒店的服务很周到，只是房间小了一点，下次还会再来。"
 PAUSE = 0.01
 # of a row, where it has them
-KEYS = ("resident_mb", "own_mb", "peak_mb", "seconds", "processor_s")
+KEYS = ("first_answer_s", "resident_mb", "own_mb", "peak_mb", "seconds", "processor_s")
 
-# bundle, text, lengths, size of the vocabulary
+# when the process was started, bundle, folder of packed weights or nothing, text, lengths, size of the vocabulary
 CHILD = """
-import json, sys
+import json, sys, time
 from pathlib import Path
-import numpy as np
 import roformer_edge
-bundle, text, lengths, vocabulary = json.loads(sys.argv[1])
-pipeline = roformer_edge.load(bundle, threads=1)
+started, bundle, packed, text, lengths, vocabulary = json.loads(sys.argv[1])
+pipeline = roformer_edge.load(bundle, threads=1, weight_cache=packed or False)
 pipeline(text)
+first = time.time() - started
+import numpy as np
 for length in lengths:
     ids = np.random.default_rng(length).integers(1, vocabulary, (1, length))
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
@@ -52,7 +56,19 @@ for length in lengths:
 lines = Path("/proc/self/smaps_rollup").read_text() + Path("/proc/self/status").read_text()
 wanted = {"Rss:": "resident_mb", "Anonymous:": "own_mb", "VmHWM:": "peak_mb"}
 fields = (line.split() for line in lines.splitlines())
-print(json.dumps({wanted[words[0]]: int(words[1]) * 1024 / 1e6 for words in fields if words and words[0] in wanted}))
+found = {wanted[words[0]]: int(words[1]) * 1024 / 1e6 for words in fields if words and words[0] in wanted}
+print(json.dumps({"first_answer_s": first, **found}))
+"""
+# when the process was started, bundle, number of tokens
+BARE = """
+import json, sys, time
+started, bundle, length = json.loads(sys.argv[1])
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+runner = Interpreter(model_path=bundle + "/model.tflite", num_threads=1).get_signature_runner("default")
+ids = np.ones((1, length), np.int32)
+runner(input_ids=ids, attention_mask=ids, token_type_ids=0 * ids)
+print(json.dumps({"first_answer_s": time.time() - started}))
 """
 
 
@@ -61,12 +77,16 @@ def main() -> None:
     rows = []
     for shape in args.shapes:
         # in turns
-        found: dict[str, list[dict]] = {form: [] for form in FORMATS}
-        for _ in range(args.rounds):
-            for form, runs in found.items():
-                request = json.dumps([str(ours(shape, RECIPE, form)), TEXT, LENGTHS, VOCAB_SIZE])
-                runs.append(json.loads(run([sys.executable, "-c", CHILD, request]).splitlines()[-1]))
-        rows += [summary(shape, f"{form} answers", runs) for form, runs in found.items()]
+        with tempfile.TemporaryDirectory(dir=CACHE) as packed:
+            ways = {f"{form} answers": (form, "") for form in FORMATS} | {"with packed weights": ("tflite", packed)}
+            found: dict[str, list[dict]] = {what: [] for what in (*ways, "bare engine")}
+            # one more round than counts, which packs the weights and brings the files into memory
+            for _ in range(args.rounds + 1):
+                for what, (form, cache) in ways.items():
+                    asked = (str(ours(shape, RECIPE, form)), cache, TEXT, LENGTHS, VOCAB_SIZE)
+                    found[what].append(ask(CHILD, *asked))
+                found["bare engine"].append(ask(BARE, str(ours(shape, RECIPE, "tflite")), TOKENS))
+        rows += [summary(shape, what, runs[1:]) for what, runs in found.items()]
         rows.append(summary(shape, "tflite is deployed", [deploy(shape) for _ in range(args.rounds)]))
     settings = {"recipe": RECIPE, "threads": 1, "rounds": args.rounds, "lengths": list(LENGTHS)}
     print(record.write("memory", settings, rows, args.out))
@@ -78,6 +98,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="folder for the result (default: benchmarks/results)")
     return parser.parse_args()
+
+
+def ask(program: str, *request: object) -> dict[str, float]:
+    """Run a program in a fresh process and read the figures that it prints."""
+    command = [sys.executable, "-c", program, json.dumps([time.time(), *request])]
+    figures: dict[str, float] = json.loads(run(command).splitlines()[-1])
+    return figures
 
 
 def deploy(shape: str) -> dict[str, float]:
@@ -113,7 +140,12 @@ def resident_bytes(pid: int) -> int:
 
 
 def summary(shape: str, what: str, found: list[dict]) -> dict:
-    figures = {key: round(statistics.median(one[key] for one in found), 1) if key in found[0] else "" for key in KEYS}
+    figures = {
+        key: round(statistics.median(one[key] for one in found), 3 if key == "first_answer_s" else 1)
+        if key in found[0]
+        else ""
+        for key in KEYS
+    }
     row = {"shape": shape, "what": what, **figures}
     print(*row.values(), flush=True)
     return row

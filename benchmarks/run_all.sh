@@ -4,6 +4,7 @@
 #   benchmarks/run_all.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
+scripts/make_env.sh oracle
 scripts/make_env.sh peers
 python=.venv-oracle/bin/python
 "$python" -m benchmarks.artifacts
@@ -20,4 +21,6 @@ for name in "${names[@]}"; do
   echo "== $name"
   "$python" -m "benchmarks.$name"
 done
+echo "== peers"
+.venv-peers/bin/python -m benchmarks.peers
 "$python" -m benchmarks.table

@@ -111,17 +111,37 @@ def latency_tables(rows: list[Row]) -> str:
     return "\n\n".join(tables)
 
 
-def latency_figures(rows: list[Row]) -> str:
-    """Both shapes on one thread: our int8 beside theirs."""
-    engines = ("roformer-edge int8-dynamic", "optimum int8 dynamic", "transformers eager fp32")
-    chosen = [row for row in rows if row["threads"] == 1 and row["engine"] in engines]
-    lengths = sorted({row["length"] for row in chosen})
-    lines = [
-        [f"{shape}, {engine}", *(f"{row['median_ms']:.1f}" for row in sorted(group, key=lambda row: row["length"]))]
-        for (shape, engine), group in groups(chosen, "shape", "engine").items()
+def peers_tables(rows: list[Row]) -> str:
+    """A table for each shape and number of threads: fastest run, and how much longer the fastest of theirs takes."""
+    return "\n\n".join(
+        f"{shape}, {threads} thread{'s' if threads > 1 else ''}: fastest run in ms\n\n{peers_table(group)}"
+        for (shape, threads), group in groups(rows, "shape", "threads").items()
+    )
+
+
+def peers_figures(rows: list[Row]) -> str:
+    """Both shapes on one thread."""
+    title = "int8, one text, one thread, fastest run in ms, by number of tokens, and the mean of real requests"
+    return "\n\n".join(
+        f"{title}, {shape}:\n\n{peers_table(group)}"
+        for (shape, threads), group in groups(rows, "shape", "threads").items()
+        if threads == 1
+    )
+
+
+def peers_table(rows: list[Row]) -> str:
+    inputs = [name for (name,) in groups(rows, "input")]
+    times = {
+        engine: {row["input"]: row["wall_ms"] for row in group} for (engine,), group in groups(rows, "engine").items()
+    }
+    lines = [[engine, *(f"{of[name]:.2f}" if name in of else "" for name in inputs)] for engine, of in times.items()]
+    ours = [of for engine, of in times.items() if engine.startswith("roformer-edge")]
+    others = [of for engine, of in times.items() if not engine.startswith("roformer-edge")]
+    quickest = [
+        [min((of[name] for of in side if name in of), default=None) for name in inputs] for side in (others, ours)
     ]
-    title = "Latency of one text in ms, one thread, by number of tokens (median):"
-    return f"{title}\n\n{markdown(('', *lengths), lines)}"
+    ratios = [f"{theirs / mine:.2f}" if theirs and mine else "" for theirs, mine in zip(*quickest, strict=True)]
+    return markdown(("", *inputs), [*lines, ["fastest of theirs : fastest of ours", *ratios]])
 
 
 def cold_start_figures(rows: list[Row]) -> str:
@@ -203,10 +223,14 @@ def replace_between_markers(path: Path, text: str) -> None:
 
 
 # benchmark -> its tables in results/README.md; any other is printed row by row
-TABLES: dict[str, Callable[[list[Row]], str]] = {"latency": latency_tables, "accuracy": accuracy_tables}
+TABLES: dict[str, Callable[[list[Row]], str]] = {
+    "latency": latency_tables,
+    "peers": peers_tables,
+    "accuracy": accuracy_tables,
+}
 # benchmark -> its part of the README, in this order
 FIGURES: dict[str, Callable[[list[Row]], str]] = {
-    "latency": latency_figures,
+    "peers": peers_figures,
     "cold_start": cold_start_figures,
     "deploy": deploy_figures,
     "sizes": sizes_figures,

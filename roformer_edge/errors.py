@@ -22,7 +22,7 @@
     ├── BackendError                the inference engine refused the model, a provider or a delegate
     ├── OutputError                 a file or folder that cannot be written: the disk is full, for one
     ├── ComparisonError             a validation that would mean nothing: other labels, answers that are not finite
-    └── BudgetExceededError         the measured accuracy drop is larger than the budget
+    └── BudgetExceededError         the measured accuracy drop is larger than the budget, or a gate is broken
 
 A message says what was asked, what was found, what is allowed and what to do. The command line prints it in one
 line and exits with the ``exit_code`` of the class.
@@ -238,6 +238,6 @@ class ComparisonError(RoFormerEdgeError, ValueError):
 
 
 class BudgetExceededError(RoFormerEdgeError):
-    """The measured accuracy drop is larger than the budget; the command line exits with 3."""
+    """The measured accuracy drop is larger than the budget, or a gate is broken; the command line exits with 3."""
 
     exit_code = 3

@@ -1,4 +1,4 @@
-"""How many threads suit this process: the physical cores that it may use, and no more than its quota of time."""
+"""What this process runs on: how many cores it may use, and what kind of processor they are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 _CPUS = Path("/sys/devices/system/cpu")
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
+_CPUINFO = Path("/proc/cpuinfo")
+# what Linux calls the list of instruction sets, on x86 and on ARM
+_FLAGS = ("flags", "Features")
 
 
 def usable_cores(cpus: Path = _CPUS, cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUP) -> int:
@@ -27,6 +30,20 @@ def usable_cores(cpus: Path = _CPUS, cgroups: Path = _CGROUPS, own: Path = _OWN_
     cores = {_siblings(cpus, number) for number in allowed}
     quota = _quota(cgroups, own)
     return max(1, len(cores) if quota is None else min(len(cores), math.ceil(quota)))
+
+
+def processor_kind(cpuinfo: Path = _CPUINFO) -> str:
+    """Name the architecture and, on Linux, the instruction sets: what code and weights are chosen by.
+
+    Args:
+        cpuinfo: The file in which Linux lists the processor's flags.
+    """
+    import hashlib
+    import platform  # neither is wanted by a process that only counts its cores
+
+    flags = (line.partition(":")[2] for line in _read(cpuinfo).splitlines() if line.partition(":")[0].strip() in _FLAGS)
+    known = " ".join(sorted(next(flags, platform.processor()).split()))
+    return f"{platform.machine()} {hashlib.sha256(known.encode()).hexdigest()[:16]}"
 
 
 def _siblings(cpus: Path, number: int) -> str:

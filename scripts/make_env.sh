@@ -2,7 +2,7 @@
 # Makes an environment that is not the package's own, beside it in the project's root. Quick when it is made already.
 #
 #   scripts/make_env.sh oracle        .venv-oracle: transformers 4.57.6 on PyTorch, what the tests compare with
-#   scripts/make_env.sh peers         the same: optimum-onnx, what the benchmarks compare with, lives well beside it
+#   scripts/make_env.sh peers         .venv-peers: litert-torch, ai-edge-quantizer and optimum-onnx, for one benchmark
 #   scripts/make_env.sh frameworks    .venv-frameworks: TensorFlow and Flax, and transformers' own models in both
 #   scripts/make_env.sh tflite        .venv-tflite: tflite-runtime 2.14, the last of its name, which old devices have
 #
@@ -20,8 +20,7 @@ fail() {
 }
 
 case "${1:-}" in
-  oracle | peers) name=oracle ;;
-  frameworks | tflite) name=$1 ;;
+  oracle | peers | frameworks | tflite) name=$1 ;;
   *) echo "usage: $0 oracle|peers|frameworks|tflite" >&2; exit 2 ;;
 esac
 

@@ -1,7 +1,7 @@
 """``roformer-edge``: finds the command, runs it, and turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 something is wrong with the input or the environment; 2 wrong usage; 3 the accuracy budget is
-broken; 130 interrupted; 141 the reader of the output went away.
+Exit codes: 0 done; 1 something is wrong with the input or the environment; 2 wrong usage; 3 the accuracy budget or
+a gate is broken; 130 interrupted; 141 the reader of the output went away.
 """
 
 from __future__ import annotations
@@ -108,6 +108,7 @@ _FLAGS = {
     "truncation": "--truncate",
     "evaluation": "--eval",
     "slices": "--slice",
+    "gates": "--gate",
     "index_dtype": "--inputs",
 }
 

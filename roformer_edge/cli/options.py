@@ -140,6 +140,8 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help="refuse to write the bundle (exit code 3) when the metric drops by more percentage points",
     )
+    add_gates(group)
+    add_baseline(group)
     group.add_argument(
         "--max-size",
         type=float,
@@ -147,6 +149,28 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
         help=f"with --recipe {AUTO}: refuse (exit code 3) a model file of more megabytes",
     )
     group.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
+
+
+def add_gates(parser: argparse._ActionsContainer) -> None:
+    """Add what a build stops on besides the budget."""
+    parser.add_argument(
+        "--gate",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help="exit with 3 where a figure is beyond its limit, such as 'macro_f1 drop <= 0.5', 'latency p50 <= 1.2x' or "
+        "'size <= 20MB'; may be given more than once",
+    )
+
+
+def add_baseline(parser: argparse._ActionsContainer) -> None:
+    """Add the earlier report that is compared with."""
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="a report.json of an earlier run on the same data: the report says what became better and what worse",
+    )
 
 
 def add_slices(parser: argparse._ActionsContainer) -> None:
@@ -209,6 +233,8 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         fields=field_names(args),
         slices=tuple(args.slice),
         max_drop=args.max_drop,
+        gates=tuple(args.gate),
+        baseline=args.baseline,
         max_size=args.max_size,
         report=args.report,
         truncation=args.truncate,

@@ -21,6 +21,7 @@ from roformer_edge.runtime.inference import EncodedRow, encode_within, padded_fe
 from roformer_edge.runtime.windows import cut_windows
 from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
 from roformer_edge.validate.data.inputs import TextRow, find_row_problem, read_rows
+from roformer_edge.validate.gates import resolve_gates
 from roformer_edge.validate.tasks import measure_of_model
 
 if TYPE_CHECKING:
@@ -138,11 +139,13 @@ def labelled_examples(options: DeployOptions, *models: SourceModel) -> tuple[Exa
 
     Raises:
         DatasetError: A line cannot be used, or is too long for a model.
+        OptionError, UnknownNameError: A gate that cannot be judged.
     """
     if options.evaluation is None:
         return ()
     measure = measure_of_model(models[0].task.name, models[0].config)
     examples = tuple(read_examples(options.evaluation, measure, options.fields))
+    resolve_gates(options.gates, measure, examples)
     limit, truncation = models[0].config.max_position_embeddings, options.truncation
     for tokenizer in dict.fromkeys(model.tokenizer for model in models):
         check_inputs(examples, partial(measure.find_problem, tokenizer, limit, truncation=truncation))

@@ -27,13 +27,15 @@ from roformer_edge.runtime.pipelines.base import Pipeline
 from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.runtime.session import Session
 from roformer_edge.temporary import TemporaryPath
+from roformer_edge.validate.baseline import check_baseline
 from roformer_edge.validate.data.examples import HELD_OUT, Example, halves
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening
 from roformer_edge.validate.render import check_report, write_report
-from roformer_edge.validate.report import Report, check_budget
+from roformer_edge.validate.report import Report, check_budget, read_report
 from roformer_edge.validate.runner import compare
+from roformer_edge.validate.tasks import measure_of_model
 from roformer_edge.validate.torch_session import TorchSession
 
 if TYPE_CHECKING:  # needs the export extra
@@ -78,6 +80,7 @@ def deploy_checkpoint(
         return _deploy_packed(source, Path(out), options, progress)
     if options.report is not None:
         check_report(options.report, out)
+    baseline = None if options.baseline is None else read_report(options.baseline)
     row = get_format(options.format)
     export = export_options_of(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
@@ -92,6 +95,8 @@ def deploy_checkpoint(
             tuned: tuple[Example, ...] = ()
             if options.recipe == AUTO:
                 tuned, examples = halves(examples)
+            if baseline is not None:
+                check_baseline(baseline, measure_of_model(original.task.name, original.config), examples)
             reference, answers = _reference(original, model, options, progress, measured=bool(examples))
             searched: Searched | None = None
             if tuned and reference is not None:
@@ -133,7 +138,7 @@ def deploy_checkpoint(
                         predictor_of_source(original, reference, _THREADS, truncation=options.truncation),
                         predictor_of_bundle(pipeline, model.config, written, opening, str(out)),
                     )
-                    report = compare(*sides, examples, _compare_options(options, model), progress)
+                    report = compare(*sides, examples, _compare_options(options, model, baseline), progress)
         if report is not None:
             _keep_budget(report, options.report, searched)
             manifest = manifest.replace(measured=measured_loss(report))
@@ -193,7 +198,9 @@ def _keep_budget(report: Report, folder: Path | None, searched: Searched | None)
     try:
         check_budget(report)
     except BudgetExceededError as broken:
-        error = broken if searched is None else BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
+        error = broken
+        if searched is not None and not report.within_budget:
+            error = BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
         if folder is not None:
             try:
                 write_report(report, folder)
@@ -221,11 +228,13 @@ def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> t
         raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
 
 
-def _compare_options(options: DeployOptions, model: SourceModel) -> CompareOptions:
+def _compare_options(options: DeployOptions, model: SourceModel, baseline: Report | None) -> CompareOptions:
     name = str(options.evaluation)
     return CompareOptions(
         task=model.task.name,
         data_name=f"{name}, {HELD_OUT}" if options.recipe == AUTO else name,
         max_drop=options.max_drop,
         slices=options.slices,
+        gates=options.gates,
+        baseline=baseline,
     )

@@ -18,6 +18,7 @@ from roformer_edge.quantize.recipe import AUTO, SCHEMES
 from roformer_edge.records import to_values
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+from roformer_edge.validate.gates import parse_gate
 from roformer_edge.validate.report import Report, checked_budget
 
 if TYPE_CHECKING:  # needs the export extra
@@ -76,6 +77,8 @@ class DeployOptions:
         fields: Which key of either file is which field.
         slices: What to cut the evaluation data by, in the report: ``"length"``, or keys of the data.
         max_drop: Largest loss of the task's metric allowed, in percentage points.
+        baseline: The ``report.json`` of an earlier deployment or validation on the same data, to compare with.
+        gates: What is asked of figures, such as ``"macro_f1 drop <= 0.5"``; see ``validate.gates``.
         max_size: Largest model file that ``auto`` may end in, in megabytes (of a million bytes).
         report: Folder for the report's files.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
@@ -108,6 +111,8 @@ class DeployOptions:
     fields: FieldNames = BY_NAME
     slices: tuple[str, ...] = ()
     max_drop: float | None = None
+    gates: tuple[str, ...] = ()
+    baseline: Path | None = None
     max_size: float | None = None
     report: Path | None = None
     truncation: bool = False
@@ -142,6 +147,8 @@ class DeployOptions:
             raise UnknownNameError("pooling", str(self.pooling), (TOKENS, POOLER, *POOLINGS))
         if self.max_drop is not None:
             checked_budget(self.max_drop)
+        for gate in self.gates:
+            parse_gate(gate)
         self._refuse_without_effect()
         self._check_search()
 
@@ -167,7 +174,7 @@ class DeployOptions:
         evaluation = advice(python="evaluation", command="--eval")
         calibration = advice(python="calibration", command="--calibration")
         if self.evaluation is None:
-            for name in ("max_drop", "report", "slices"):
+            for name in ("max_drop", "gates", "baseline", "report", "slices"):
                 if getattr(self, name) not in (None, ()):
                     raise OptionError(name, getattr(self, name), f"left out without labelled data ({evaluation})")
         if self.calibration is None:

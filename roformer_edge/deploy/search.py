@@ -29,9 +29,9 @@ from roformer_edge.runtime.session import Session
 from roformer_edge.scopes import Scope, scopes_of
 from roformer_edge.validate.data.examples import Example, spread_sample
 from roformer_edge.validate.format import counted, size
+from roformer_edge.validate.gates import beside_limit
 from roformer_edge.validate.openers import predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
-from roformer_edge.validate.report import points_beside
 from roformer_edge.validate.scoring import Standard, standard_of
 
 # Examples that whole models are judged by, at most: more of them cost time at each of some dozens of trials.
@@ -196,5 +196,5 @@ def _nearest(searched: Searched) -> str:
 def _told(step: Step, budget: Budget) -> str:
     mixed = f" with {counted(len(step.exceptions), 'exception')}" if step.exceptions else ""
     outcome = step.outcome
-    drop = points_beside(outcome.drop, budget.max_drop)
+    drop = beside_limit(outcome.drop, budget.max_drop)
     return f"{step.recipe}{mixed}, {size(outcome.bytes)}, which drops by {drop} points ({outcome.high:.2f} with it)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         arena: bool
         spinning: bool
         optimization: Optimization
+        weight_cache: bool | str | Path
 
 
 @overload
@@ -95,6 +97,7 @@ def load(
     arena: bool = True,
     spinning: bool = True,
     optimization: Optimization = "all",
+    weight_cache: bool | str | Path = False,
 ) -> Pipeline:
     """Load a bundle, ready to answer.
 
@@ -116,6 +119,9 @@ def load(
         arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
         spinning: Let threads wait busily for each other within a run; switch it off where cores are shared.
         optimization: How much the engine may rewrite the graph: ``none``, ``basic``, ``extended`` or ``all``.
+        weight_cache: Keep the weights as the engine packs them for the next start, in this folder, or with ``True`` in
+            the user's cache folder (:func:`~roformer_edge.runtime.weight_cache.weight_cache_folder`). LiteRT can; it
+            prints some lines about itself to standard error then. The folder may be deleted at any time.
 
     Raises:
         BundleError: The bundle cannot be read, is malformed, or was altered.
@@ -124,6 +130,8 @@ def load(
         UnknownNameError: The bundle is for a task or in a format that this version does not run.
         OptionError: The bundle is for another task than ``task``, or an option is out of range.
     """
+    if weight_cache is not False and not verify:
+        raise OptionError("weight_cache", weight_cache, "left out with verify=False: the weights must be the model's")
     options = SessionOptions(
         threads=threads,
         delegates=None if delegate is None else _wishes(delegate),
@@ -137,6 +145,11 @@ def load(
         if task not in (None, opened.manifest.task):
             raise OptionError("task", task, f"{opened.manifest.task!r}, which {opened.path} is for, or left out")
         row = get_format(opened.manifest.format)
+        if weight_cache is not False:
+            folder = None if weight_cache is True else weight_cache
+            from roformer_edge.runtime.weight_cache import WeightCache
+
+            options = replace(options, weight_cache=WeightCache(folder, opened.entry("model").sha256))
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("model")
         words = Background(lambda: _read_words(opened))
@@ -163,7 +176,10 @@ def load(
             arena=arena,
             spinning=spinning,
             optimization=optimization,
+            weight_cache=weight_cache,
         )
+        if options.weight_cache is not None:
+            options.weight_cache.keep()
     survive_forks(loaded)
     return loaded
 

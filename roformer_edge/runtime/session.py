@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from roformer_edge.runtime.weight_cache import WeightCache
+
 # how much of the graph an engine may rewrite when it loads it
 Optimization = Literal["none", "basic", "extended", "all"]
 OPTIMIZATIONS: tuple[Optimization, ...] = get_args(Optimization)
@@ -34,6 +36,7 @@ class SessionOptions:
         spinning: Let threads wait busily for each other within a run; between runs they sleep. Switch it off where
             other programs want the same cores.
         optimization: One of ``OPTIMIZATIONS``.
+        weight_cache: Where weights as the engine packs them are kept for its next start.
 
     Raises:
         UnknownNameError: ``optimization`` is none of them.
@@ -46,6 +49,7 @@ class SessionOptions:
     arena: bool = True
     spinning: bool = True
     optimization: Optimization = "all"
+    weight_cache: WeightCache | None = None
 
     def __post_init__(self) -> None:
         if self.optimization not in OPTIMIZATIONS:

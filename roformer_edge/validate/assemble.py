@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ import numpy as np
 
 from roformer_edge._version import __version__
 from roformer_edge.bundle.manifest import creation_time
+from roformer_edge.validate.baseline import AnsweredExample, compare_with
+from roformer_edge.validate.calibration import Calibration, reliability
 from roformer_edge.validate.changes import changed_examples, find_effects
 from roformer_edge.validate.data.examples import Example, digest_of
+from roformer_edge.validate.gates import judge, resolve_gates
 from roformer_edge.validate.metrics import Metric
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
@@ -43,7 +47,7 @@ from roformer_edge.validate.statistics import (
     paired_bootstrap,
     wilson_interval,
 )
-from roformer_edge.validate.tasks.measure import Measure, StatisticRows
+from roformer_edge.validate.tasks.measure import Comparison, Measure, StatisticRows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
         Side(name=_without_folders(side.name), facts=side.facts, memory=memory, batch_size=batch_size)
         for side, memory, batch_size in zip(measured.sides, measured.memory, batch_sizes, strict=True)
     )
-    return Report(
+    report = Report(
         schema_version=SCHEMA_VERSION,
         task=measure.task,
         measure=measure.name,
@@ -96,10 +100,52 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
             EffectCount(effect=effect, count=int(member.sum())) for effect, member in find_effects(comparison).items()
         ),
         changes=changed_examples(measure, examples, measured.answers, comparison, options.listed),
+        answers=_answered(measured, comparison),
+        calibration=_calibration(measured),
         detail=measure.make_detail(examples, ours, theirs, options.seed),
         budget=None if options.max_drop is None else float(options.max_drop),
+        gates=(),
+        since=None,
         provenance=_provenance(),
     )
+    if options.baseline is not None:
+        since = compare_with(options.baseline, report, examples, measure, options.listed)
+        report = dataclasses.replace(report, since=since)
+    gates = resolve_gates(options.gates, measure, examples)
+    return dataclasses.replace(report, gates=tuple(judge(gate, subject, report) for gate, subject in gates))
+
+
+def _answered(measured: Measured, comparison: Comparison) -> tuple[AnsweredExample, ...]:
+    measure, examples = measured.measure, measured.examples
+    ours, theirs = measured.answers
+    columns = (measure.written_gold(examples, ours), measure.written(examples, ours), measure.written(examples, theirs))
+    return tuple(
+        AnsweredExample(
+            number=row + 1,
+            line=example.line,
+            id=example.id,
+            gold=_whole(gold),
+            reference=_whole(first),
+            candidate=_whole(second),
+            reference_score=float(comparison.scores[0][row]),
+            candidate_score=float(comparison.scores[1][row]),
+            difference=float(comparison.difference[row]),
+        )
+        for row, (example, gold, first, second) in enumerate(zip(examples, *columns, strict=True))
+    )
+
+
+def _whole(text: str) -> str:
+    # JSON can write half of a surrogate pair, which no report may hold
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _calibration(measured: Measured) -> Calibration | None:
+    measure = measured.measure
+    if not measure.calibrated:
+        return None
+    ours, theirs = (reliability(*measure.confidences(measured.examples, side)) for side in measured.answers)
+    return Calibration(reference=ours, candidate=theirs)
 
 
 def _without_folders(name: str) -> str:

@@ -10,17 +10,10 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def signed(value: float, digits: int = 2) -> str:
-    """Write a change with its sign; no sign where it rounds to 0."""
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return f"{'+' if value > 0 else MINUS}{text}"
-
-
 def decimal(value: float, digits: int = 2) -> str:
-    """Write a number with a fixed number of decimals and a proper minus."""
-    return signed(value, digits).removeprefix("+")
+    """Write a number with a fixed number of decimals and a proper minus; without one where it rounds to 0."""
+    text = f"{abs(value):.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and float(text) else text
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -65,6 +58,21 @@ def valued(value: float, unit: str) -> str:
     return percent(value) if unit == "percent" else significant(value)
 
 
+def in_unit(value: float, unit: str) -> str:
+    """Write a figure or a cost in its unit: a share, bytes, milliseconds, or any other number."""
+    if unit == "bytes":
+        return size(int(value))
+    return milliseconds(value) if unit == "milliseconds" else valued(value, unit)
+
+
+def drop_in_unit(value: float, unit: str) -> str:
+    """Write what was lost, in points of shares and else in the unit; a gain has a minus."""
+    if unit == "percent":
+        return f"{decimal(value)} points"
+    text = in_unit(abs(value), unit)
+    return f"{MINUS}{text}" if value < 0 else text
+
+
 def both(reference: float, candidate: float, unit: str = "percent") -> str:
     """Write a figure of both sides in its unit, without its sign; once where both look the same."""
     ours, theirs = (
@@ -73,9 +81,6 @@ def both(reference: float, candidate: float, unit: str = "percent") -> str:
     return ours if ours == theirs else f"{ours} → {theirs}"
 
 
-def change(value: float, unit: str) -> str:
-    """Write a change of a figure in its unit, with its sign."""
-    if unit == "percent":
-        return f"{signed(value)} points"
-    text = significant(abs(value))
-    return text if value == 0 else f"{'+' if value > 0 else MINUS}{text}"
+def drop_of_part(value: float, unit: str) -> str:
+    """Write what was lost of a figure in a table of many: points of shares with one decimal; a gain has a minus."""
+    return decimal(value, 1) if unit == "percent" else drop_in_unit(value, unit)

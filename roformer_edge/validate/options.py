@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from roformer_edge.errors import ComparisonError
-from roformer_edge.validate.report import checked_budget
+from roformer_edge.validate.gates import parse_gate
+from roformer_edge.validate.report import Report, checked_budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,12 @@ class CompareOptions:
         watched: Inputs that a fresh process answers while its memory is watched; 0 leaves memory out.
         listed: Largest number of listed examples of each effect.
         slices: What to cut the data by: ``"length"``, or keys of the data.
+        baseline: An earlier report on the same data, to compare the candidate with; see ``report.read_report``.
+        gates: What is asked of figures, such as ``"macro_f1 drop <= 0.5"``; see :mod:`~roformer_edge.validate.gates`.
 
     Raises:
         ComparisonError: A value is out of its range.
+        OptionError: A gate is not written as one.
     """
 
     task: str
@@ -48,6 +52,8 @@ class CompareOptions:
     watched: int = 20
     listed: int = 20
     slices: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    baseline: Report | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "reference_batch_size", "resamples", "timing_rounds"):
@@ -60,3 +66,5 @@ class CompareOptions:
             raise ComparisonError(f"confidence must lie between 0 and 1, found {self.confidence}")
         if self.max_drop is not None:
             checked_budget(self.max_drop)
+        for gate in self.gates:
+            parse_gate(gate)

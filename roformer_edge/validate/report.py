@@ -13,19 +13,23 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from roformer_edge.errors import BudgetExceededError, ComparisonError
-from roformer_edge.records import read_record, to_values
+from roformer_edge.errors import BudgetExceededError, ComparisonError, shown
+from roformer_edge.records import parse_object, read_record, to_values
+from roformer_edge.validate.baseline import AnsweredExample, Since
+from roformer_edge.validate.calibration import Calibration
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.format import valued
+from roformer_edge.validate.gates import GateResult, beside_limit, key_of
 from roformer_edge.validate.metrics import Unit
 from roformer_edge.validate.predictors import Facts
 from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Agreement, Detail, Effect
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +141,14 @@ class Latency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TimedInput:
+    """The times of all runs of one input, in milliseconds, in the order in which they were taken."""
+
+    reference: tuple[float, ...]
+    candidate: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Timing:
     """Both sides timed on the same inputs, in turn.
 
@@ -144,6 +156,7 @@ class Timing:
         reference, candidate: Percentiles over inputs; of each input, the fastest of ``rounds`` runs.
         ratio: Median over inputs of the candidate's time divided by the reference's.
         inputs, rounds, warm_up: How many inputs were timed how often, after how many untimed ones.
+        runs: Every time that was taken, of one input after the other, spread over the data.
     """
 
     reference: Latency
@@ -152,6 +165,7 @@ class Timing:
     inputs: int
     rounds: int
     warm_up: int
+    runs: tuple[TimedInput, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +210,12 @@ class Report:
         slices: The figures on parts of the data, where that was asked for.
         effects: How many examples changed in which way.
         changes: The examples worth reading, worst first within each effect.
+        answers: Both sides' answers to all examples, in the order of the data.
+        calibration: Whether probabilities say how often answers are right, where answers come with some.
         detail: What is particular to the task.
         budget: Largest drop of the first figure allowed, in points, or ``None`` where no budget was set.
+        gates: What was asked of other figures, and whether it holds.
+        since: What changed since an earlier report, where there is one.
     """
 
     schema_version: int
@@ -214,8 +232,12 @@ class Report:
     timing: Timing | None
     effects: tuple[EffectCount, ...]
     changes: tuple[ChangedExample, ...]
+    answers: tuple[AnsweredExample, ...]
+    calibration: Calibration | None
     detail: Detail
     budget: float | None
+    gates: tuple[GateResult, ...]
+    since: Since | None
     provenance: ReportProvenance
 
     @property
@@ -224,9 +246,31 @@ class Report:
         return self.figures[0]
 
     @property
-    def passed(self) -> bool | None:
+    def within_budget(self) -> bool | None:
         """Whether the drop is within the budget; ``None`` where no budget was set."""
         return None if self.budget is None else self.gated.drop <= self.budget
+
+    @property
+    def all_gates(self) -> tuple[GateResult, ...]:
+        """The budget, where there is one, as the gate that it is, and then the others."""
+        if self.budget is None:
+            return self.gates
+        budget = GateResult(
+            figure=f"{key_of(self.gated.name)} drop",
+            operator="<=",
+            limit=self.budget,
+            unit="points" if self.gated.unit == "percent" else "",
+            found=self.gated.drop,
+            passed=self.gated.drop <= self.budget,
+            note="",
+        )
+        return (budget, *self.gates)
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the budget and all gates hold; ``None`` where there are none."""
+        gates = self.all_gates
+        return all(gate.passed for gate in gates) if gates else None
 
     def figure(self, name: str) -> Figure:
         """Return the figure of a name.
@@ -258,7 +302,9 @@ class Report:
         """
         version = values.get("schema_version") if isinstance(values, Mapping) else None
         if version != SCHEMA_VERSION:
-            raise ComparisonError(f"not a report of schema {SCHEMA_VERSION}: schema_version is {version!r}")
+            raise ComparisonError(
+                f"not a report of schema {SCHEMA_VERSION}: schema_version is {shown(repr(version), 40)}"
+            )
         measure = values.get("measure")
         if measure not in MEASURES:
             raise ComparisonError(f"not a report: report.measure is {measure!r}, expected one of {', '.join(MEASURES)}")
@@ -268,8 +314,32 @@ class Report:
         return dataclasses.replace(common, detail=detail)
 
 
+def read_report(path: str | Path) -> Report:
+    """Read the ``report.json`` that a comparison wrote.
+
+    Raises:
+        ComparisonError: It cannot be read, or is no report of this schema.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ComparisonError(f"cannot read the report {path}: {error.strerror or error}") from None
+    values = parse_object(data, str(path), ComparisonError)
+    if "candidates" in values and "schema_version" not in values:
+        raise ComparisonError(f"{path} is about several candidates; give the report of one, in its candidate-1 or so")
+    if values.get("schema_version") in range(SCHEMA_VERSION):
+        raise ComparisonError(
+            f"{path} was written by an older version, as schema {values['schema_version']}; this one reads schema "
+            f"{SCHEMA_VERSION}: measure again"
+        )
+    try:
+        return Report.from_dict(values)
+    except ComparisonError as error:
+        raise ComparisonError(f"{path}: {error}") from None
+
+
 def check_budget(report: Report, max_drop: float | None = None) -> None:
-    """Stop where the candidate lost more than it may.
+    """Stop where the candidate lost more than it may, or a gate does not hold.
 
     The point estimate is what is gated; the confidence interval is reported beside it, in the error too, and tells
     how far a larger data set could move it.
@@ -280,18 +350,22 @@ def check_budget(report: Report, max_drop: float | None = None) -> None:
 
     Raises:
         BudgetExceededError: The drop is larger; the message has both figures, the drop, its interval and the budget.
+            Or a gate does not hold; the message has what was asked and what was found.
         ComparisonError: ``max_drop`` is not a finite number of at least 0.
     """
     budget = report.budget if max_drop is None else checked_budget(max_drop)
     figure = report.gated
-    if budget is None or figure.drop <= budget:
-        return
-    raise BudgetExceededError(
-        f"{figure.name} dropped by {points_beside(figure.drop, budget)} points, more than the {budget:g} allowed: "
-        f"reference {valued(figure.reference, figure.unit)}, candidate {valued(figure.candidate, figure.unit)} "
-        f"on {report.data.examples} examples ({100 * report.uncertainty.confidence:g} % confidence interval of the "
-        f"drop {figure.drop_interval.low:.2f} to {figure.drop_interval.high:.2f})"
-    )
+    broken = [f"the gate {gate.text} is broken: {gate.answer}" for gate in report.gates if not gate.passed]
+    if budget is not None and figure.drop > budget:
+        broken.insert(
+            0,
+            f"{figure.name} dropped by {beside_limit(figure.drop, budget)} points, more than the {budget:g} allowed: "
+            f"reference {valued(figure.reference, figure.unit)}, candidate {valued(figure.candidate, figure.unit)} "
+            f"on {report.data.examples} examples ({100 * report.uncertainty.confidence:g} % confidence interval of the "
+            f"drop {figure.drop_interval.low:.2f} to {figure.drop_interval.high:.2f})",
+        )
+    if broken:
+        raise BudgetExceededError("; ".join(broken))
 
 
 def checked_budget(max_drop: float) -> float:
@@ -305,12 +379,3 @@ def checked_budget(max_drop: float) -> float:
             f"the largest drop allowed must be a finite number of points, 0 or more; found {max_drop}"
         )
     return float(max_drop)
-
-
-def points_beside(points: float, budget: float | None) -> str:
-    """Write ``points`` with two decimals, or with as many as it takes not to look equal to a budget that it exceeds."""
-    for digits in (2, 3, 4, 6):
-        text = f"{points:.{digits}f}"
-        if budget is None or (float(text) > budget) == (points > budget):
-            return text
-    return repr(points)

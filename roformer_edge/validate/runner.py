@@ -8,8 +8,10 @@ from typing import Any
 from roformer_edge.errors import ComparisonError
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.validate.assemble import Measured, assemble_report
+from roformer_edge.validate.baseline import check_baseline
 from roformer_edge.validate.data.examples import Example, spread_sample
 from roformer_edge.validate.data.inputs import Inputs
+from roformer_edge.validate.gates import check_measurable, resolve_gates
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.report import Report
@@ -53,7 +55,8 @@ def compare_all(
         ComparisonError: No example, examples that no side can answer, sides that differ in their labels, or
             answers that are no answers to the task.
         TextError: A text that one side cannot encode.
-        UnknownNameError: No such task.
+        UnknownNameError: No such task, or a gate on a figure that it does not have.
+        OptionError: A gate in the wrong direction or unit.
     """
     measure = measure_of(options.task, reference.labels, reference.problem_type)
     for candidate in candidates:
@@ -62,6 +65,10 @@ def compare_all(
     if not examples:
         raise ComparisonError("there is no example to compare on")
     measure.check_examples(reference, examples)
+    check_baseline(options.baseline, measure, examples)
+    measured = [name for name, asked in (("latency", options.timed), ("memory", options.watched)) if asked]
+    for candidate in candidates:
+        check_measurable(resolve_gates(options.gates, measure, examples), reference, candidate, measured)
     inputs = [example.inputs for example in examples]
     timed, watched = spread_sample(inputs, options.timed), spread_sample(inputs, options.watched)
     sides = (reference, *candidates)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from roformer_edge.validate.calibration import Calibration
 from roformer_edge.validate.differences import DifferenceHistogram
 from roformer_edge.validate.excerpts import Excerpt
 
@@ -51,6 +52,11 @@ class Breakdown:
     columns: tuple[str, ...] = ()
     higher_is_better: bool = True
 
+    def drop(self, part: Part) -> float:
+        """Compute what the candidate lost on a part: in points of shares, positive for a loss."""
+        lost = (part.reference - part.candidate) * (100 if self.unit == "percent" else 1)
+        return lost if self.higher_is_better else -lost
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -59,11 +65,13 @@ class Table:
     Attributes:
         head: Names of the columns.
         rows: Cells: strings and excerpts are data, whole numbers are counts.
+        written: How many of the last columns hold numbers that are written out already.
     """
 
     kind: ClassVar[str] = "table"
     head: tuple[str, ...]
     rows: tuple[tuple[str | int | Excerpt, ...], ...]
+    written: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +109,17 @@ class Scatter:
     caption: str
 
 
-Block = Breakdown | Table | Confusion | Distribution | Scatter
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """Shares of right answers over the probabilities that they were given with, of both sides."""
+
+    kind: ClassVar[str] = "curves"
+    calibration: Calibration
+    title: str
+    caption: str
+
+
+Block = Breakdown | Table | Confusion | Distribution | Scatter | Curves
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ WITHOUT_TESTS = {
     "deploy/inputs.py": "tests/deploy/test_journey.py and its neighbours see each of its functions",
     "deploy/sensitivity.py": "tests/deploy/test_search.py has the model with one terrible part",
     "export/trial.py": "tests/deploy/test_search.py tries real artifacts of both formats",
+    "runtime/backends/litert_compiled.py": "tests/runtime/test_weight_cache.py starts every task with it",
     "validate/scoring.py": "tests/deploy/test_search.py finds drops and errors that the report states too",
     "export/artifact.py": "protocols, and options that are checked where they have an effect",
     "validate/sections.py": "records of what a page shows, without a line that computes",

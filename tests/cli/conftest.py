@@ -34,8 +34,9 @@ class Outcome:
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Run a command and return its outcome."""
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Run a command and return its outcome, as if no build server were there."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
     def run(*arguments: object) -> Outcome:
         code = main([str(argument) for argument in arguments])

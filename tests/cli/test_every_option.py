@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from roformer_edge.cli.main import COMMANDS, parser_of
+from roformer_edge.cli.main import COMMANDS, main, parser_of
 from roformer_edge.demo.journey import Demo
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
@@ -61,6 +61,8 @@ VALIDATED = {
     "--eval": (["{checkpoint}"], [], ["--eval", "{data}"]),
     "--slice": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--slice", "length"]),
     "--max-drop": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--max-drop", "90"]),
+    "--gate": (["{checkpoint}", "--eval", "{data}"], [], ["--gate", "size <= 20MB"]),
+    "--baseline": (["{checkpoint}", "--eval", "{data}"], [], ["--baseline", "{earlier}"]),
     "--max-size": (
         ["{checkpoint}", "--recipe", "auto", "--eval", "{data}", "--max-drop", "100"],
         [],
@@ -135,7 +137,24 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
             [],
             ["--max-drop", "90"],
         ),
+        "--gate": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--gate", "size <= 20MB"]),
+        "--baseline": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"],
+            [],
+            ["--baseline", "{earlier}"],
+        ),
         "--report": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--report", "{report}"]),
+        "--junit": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}", "--gate", "size <= 20MB"],
+            [],
+            ["--junit", "{junit}"],
+        ),
+        "--answers": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--answers", "{answers}"]),
+        "--annotations": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}", "--gate", "size <= 20MB"],
+            [],
+            ["--annotations", "github"],
+        ),
         "--limit": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--limit", "3"]),
         "--batch-size": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--batch-size", "0"]),
         "--threads": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--threads", "0"]),
@@ -196,6 +215,13 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
 NEEDED = {"deploy": ["--out", "{out}"], "export": ["--out", "{out}"], "quantize": ["--out", "{out}"]}
 
 
+def measured(checkpoint: Path, bundle: Path, data: Path, folder: Path) -> Path:
+    """A report of an earlier run."""
+    words = ["validate", bundle, "--reference", checkpoint, "--data", data, "--report", folder]
+    assert main([str(word) for word in words]) == 0
+    return folder / "report.json"
+
+
 def options_of(parser: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, str]]:
     """Every option and argument of a command, and of the commands below it."""
     for action in parser._actions:
@@ -236,6 +262,7 @@ def places(checkpoint: Path, bundle: Path, data: Path, tmp_path_factory: pytest.
         "features": bundle_of("feature-extraction", folder / "features", "fp32", id2label=labels),
         "writer": bundle_of("text-generation", folder / "writer", "fp32", id2label=labels),
         "data": data,
+        "earlier": measured(checkpoint, bundle, data, folder / "earlier"),
         "other_data": labelled(folder / "other.jsonl", repeat=2),
         "long": write_lines(folder / "long.jsonl", [*rows, {"text": TEXTS[0] * 9, "label": "开"}]),
         "renamed": write_lines(
@@ -274,7 +301,10 @@ def test_something_is_otherwise_with_the_option(
         folder = tmp_path / "made"
         folder.mkdir()
         monkeypatch.chdir(folder)
-        known = {**places, **{name: folder / name for name in ("out", "elsewhere", "report", "there")}}
+        known = {
+            **places,
+            **{name: folder / name for name in ("out", "elsewhere", "report", "there", "junit", "answers")},
+        }
         shutil.copytree(places["bundle"], known["there"])
         archive = shutil.copy(places["archive"], folder / "archive.rfe")
         known["archive"] = Path(archive)

@@ -159,3 +159,87 @@ def test_how_the_reference_is_read_is_checked(cli, checkpoint, bundle, data, wor
 def test_how_a_bundle_is_read_cannot_be_chosen(cli, bundle, data, words):
     validate = ("validate", bundle, "--reference", bundle, "--data", data)
     assert f"{words[0]} must be left out for a bundle" in cli(*validate, *words).error
+
+
+def test_gates_are_told_one_a_line_and_end_with_three(cli, checkpoint, bundle, data, tmp_path):
+    words = ("validate", bundle, "--reference", checkpoint, "--data", data, "--gate", "size <= 20MB")
+    held = cli(*words, "--gate", "latency p50 <= 900x")
+    assert held.code == 0, held.err
+    lines = [line for line in held.out.splitlines() if line.startswith("gate ")]
+    assert [line.split(";")[0] for line in lines] == [
+        "gate holds: size <= 20 MB",
+        "gate holds: latency p50 <= 900x",
+    ]
+    broken = cli(*words, "--gate", "size <= 1kB", "--json", "--report", tmp_path / "report")
+    assert broken.code == 3
+    assert "the gate size <= 1 kB is broken" in broken.error
+    found = json.loads(broken.out)
+    assert found["passed"] is False
+    assert [gate["passed"] for gate in found["gates"]] == [True, False]
+    assert "1 of 2 gates broken" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("gate", "says"),
+    [("exact_match drop <= 1", "unknown figure for a gate on text-classification"), ("size < 1MB", "--gate must be")],
+)
+def test_a_gate_that_cannot_be_judged_is_an_error_and_no_verdict(cli, checkpoint, bundle, data, tmp_path, gate, says):
+    outcome = cli("validate", bundle, "--reference", checkpoint, "--data", data, "--gate", gate)
+    assert outcome.code == 1
+    assert says in outcome.error
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "b", "--eval", data, "--gate", gate)
+    assert outcome.code == 1
+    assert says in outcome.error
+    assert not (tmp_path / "b").exists()
+
+
+def test_deploy_writes_no_bundle_that_breaks_a_gate(cli, checkpoint, data, tmp_path):
+    words = ("deploy", checkpoint, "--out", tmp_path / "b", "--eval", data)
+    outcome = cli(*words, "--gate", "size <= 1kB", "--report", tmp_path / "r")
+    assert outcome.code == 3
+    assert "the gate size <= 1 kB is broken" in outcome.error
+    assert leftovers(tmp_path) == ["r"]
+    assert cli(*words, "--gate", "size <= 20MB").code == 0
+    assert (
+        "--gate must be left out without labelled data (--eval)"
+        in cli("deploy", checkpoint, "--out", tmp_path / "c", "--gate", "size <= 20MB").error
+    )
+
+
+def test_files_for_build_servers_and_spreadsheets(cli, checkpoint, bundle, data, tmp_path, monkeypatch):
+    words = ("validate", bundle, "--reference", checkpoint, "--data", data)
+    junit, answers = tmp_path / "junit.xml", tmp_path / "answers.csv"
+    asked = ("--gate", "size <= 1kB", "--junit", junit, "--answers", answers, "--annotations", "github", "--json")
+    outcome = cli(*words, *asked)
+    assert outcome.code == 3
+    assert json.loads(outcome.out)["report"] == [str(junit), str(answers)]
+    assert "::error title=Gate broken::" in outcome.err.splitlines()[0]
+    assert 'failures="1"' in junit.read_text(encoding="utf-8")
+    assert len(answers.read_text(encoding="utf-8-sig").splitlines()) == len(TEXTS) + 1
+    assert "--junit must be left out without --max-drop or --gate" in cli(*words, "--junit", junit).error
+    assert "unknown form of annotations" in cli(*words, "--annotations", "gitlab").error
+    (tmp_path / "thesis.csv").write_text("mine", encoding="utf-8")
+    assert "will not be replaced" in cli(*words, "--answers", tmp_path / "thesis.csv").error
+    inside = cli(*words, "--answers", bundle / "x.csv").error
+    assert "--answers must be a file outside of the bundle" in inside
+
+
+def test_what_changed_since_an_earlier_run(cli, checkpoint, bundle, data, tmp_path):
+    words = ("validate", bundle, "--reference", checkpoint, "--data", data)
+    assert cli(*words, "--report", tmp_path / "old").code == 0
+    old = tmp_path / "old" / "report.json"
+    again = cli(*words, "--baseline", old, "--json")
+    assert again.code == 0, again.err
+    since = json.loads(again.out)["since"]
+    assert since["answers"] == {"broke": 0, "fixed": 0, "moved": 0}
+    assert {figure["name"]: figure["drop"] for figure in since["figures"]}["accuracy"] == 0
+    assert "was measured on other data" in cli(*words, "--limit", "3", "--baseline", old).error
+    assert "cannot read the report" in cli(*words, "--baseline", tmp_path / "none.json").error
+    deployed = ("deploy", checkpoint, "--out", tmp_path / "b", "--eval", data)
+    told = cli(*deployed, "--baseline", old)
+    assert told.code == 0, told.err
+    assert "No answer changed." in told.out
+    other = write_lines(tmp_path / "other.jsonl", [{"text": TEXTS[0], "label": LABELS[0]}])
+    refused = cli("deploy", checkpoint, "--out", tmp_path / "c", "--eval", other, "--baseline", old)
+    assert "was measured on other data" in refused.error
+    assert not (tmp_path / "c").exists()

@@ -42,7 +42,7 @@ NOT_RUN = {
     "make test": "is this very run",
     "pip install": "installs from an index",
     "benchmarks/run_all.sh": "half an hour on a quiet machine",
-    "scripts/make_env.sh peers": "installs from an index",
+    "scripts/make_env.sh": "installs from an index",
     ".venv-oracle/bin/python -m benchmarks.": "needs the environment of the peers, and minutes",
     "python examples/finetuning/torch_text_classification.py": "trains for minutes; tests/examples runs it shortened",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,8 +96,10 @@ def real(task: str, folder: Path, *, limits: Limits | None = None, **changes: ob
     return Real(pipeline, model)
 
 
-def bundle_of(task: str, folder: Path, recipe: str, **changes: object) -> Path:
-    """A bundle of a random model, made as a user makes one."""
+def bundle_of(
+    task: str, folder: Path, recipe: str, deployed: Mapping[str, Any] | None = None, **changes: object
+) -> Path:
+    """A bundle of a random model, made as a user makes one, with other options of deploying if any."""
     row = get_task(task)
     torch.manual_seed(5)
     model = getattr(heads, row.model_class)(config(is_decoder=row.causal, hidden_size=64, **changes))
@@ -105,4 +107,5 @@ def bundle_of(task: str, folder: Path, recipe: str, **changes: object) -> Path:
         torch.nn.init.normal_(parameter, std=0.2)
     model.save_pretrained(folder / "checkpoint")
     TOKENIZER.save_pretrained(folder / "checkpoint")
-    return deploy_checkpoint(folder / "checkpoint", folder / "bundle", DeployOptions(task=task, recipe=recipe)).bundle
+    options = DeployOptions(task=task, recipe=recipe, **deployed or {})
+    return deploy_checkpoint(folder / "checkpoint", folder / "bundle", options).bundle

@@ -71,6 +71,7 @@ class LayerInputs(NamedTuple):
     encoder_states: Tensor | None
     encoder_mask: Tensor | None
     want_weights: bool
+    want_cache: bool
     linear: bool
 
 

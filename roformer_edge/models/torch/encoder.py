@@ -132,10 +132,10 @@ class RoFormerIntermediate(nn.Module):
 
 
 class LayerOutput(NamedTuple):
-    """States ``[B, S, H]``, keys and values, and the attention weights that were asked for."""
+    """States ``[B, S, H]``, and those of keys and values and the attention weights that were asked for."""
 
     states: Tensor
-    cache: LayerCache
+    cache: LayerCache | None
     weights: Tensor | None
     cross_weights: Tensor | None
 
@@ -161,7 +161,9 @@ class RoFormerLayer(nn.Module):
         if shared.encoder_states is not None:
             states, cross_weights, pair = self.crossattention(states, head_mask, cached_cross or None, shared, True)
             cache += pair
-        return LayerOutput(self._feed_forward(states), cache, weights, cross_weights)
+        # two more arrays a layer, which a text of 512 tokens would carry to its last layer for nothing
+        kept = cache if shared.want_cache else None
+        return LayerOutput(self._feed_forward(states), kept, weights, cross_weights)
 
     def _feed_forward(self, states: Tensor) -> Tensor:
         """Apply it to ``chunk_size_feed_forward`` tokens at a time, where set: the same numbers in less memory."""
@@ -263,6 +265,7 @@ class RoFormerModel(RoFormerPreTrainedModel):
             encoder_states=self._checked_source(encoder_hidden_states),
             encoder_mask=self._encoder_mask(encoder_attention_mask, states.dtype),
             want_weights=output_attentions,
+            want_cache=self._caches(use_cache),
             linear=self.linear,
         )
         layers = self.encoder(states, self._head_masks(head_mask, states.dtype), past_key_values, shared)
@@ -270,7 +273,7 @@ class RoFormerModel(RoFormerPreTrainedModel):
         all_states = flag(output_hidden_states, self.config.output_hidden_states)
         output: EncoderOutput[Tensor] = EncoderOutput(
             last_hidden_state=layers[-1].states,
-            past_key_values=tuple(layer.cache for layer in layers) if self._caches(use_cache) else None,
+            past_key_values=tuple(layer.cache for layer in layers if layer.cache) or None,
             hidden_states=(states, *(layer.states for layer in layers)) if all_states else None,
             attentions=_weights(layer.weights for layer in layers) if output_attentions else None,
             cross_attentions=_weights(layer.cross_weights for layer in layers) if output_attentions and cross else None,

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import BackendError, MissingDependencyError, UnknownNameError, advice
-from roformer_edge.processors import usable_cores
+from roformer_edge.processors import processor_kind, usable_cores
 from roformer_edge.runtime.backends.tflite_check import check_tflite
 from roformer_edge.runtime.delegates import (
     BUILTIN,
@@ -33,6 +33,9 @@ from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.mapped_file import MappedFile, let_go_of_pages, mappings_of
 from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.signatures import DEFAULT, PAST, POSITIONS, PRESENT, Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from roformer_edge.runtime.weight_cache import WeightCache
 
 # package -> the module that holds its interpreter, and its distribution; the first that is installed runs the model
 ENGINES = {
@@ -90,6 +93,7 @@ class LiteRTSession:
         self._mapped = None if isinstance(model, bytes) else MappedFile(Path(model))
         self._mappings: tuple[tuple[int, int], ...] | None = None
         self._tokens_of_pages = 0
+        self._compiled = False
         self._source = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         self._interpreter: Any
         used, refused = self._open(options.delegates or (CPU,))
@@ -100,6 +104,8 @@ class LiteRTSession:
             self.signatures = {key: _signature(runner) for key, runner in self._runners.items()}
         except _ENGINE_ERRORS as error:  # names in a damaged file are no text, or of nothing
             raise BackendError(f"{self._name} cannot read the model's signatures: {one_line(error)}") from None
+        if options.weight_cache is not None:
+            refused += self._take_packed_weights(options.weight_cache, used)
         self._report = BackendReport(
             engine=package,
             version=version,
@@ -144,6 +150,38 @@ class LiteRTSession:
             if self._mapped is not None:
                 self._mapped.close()
 
+    def _take_packed_weights(self, cache: WeightCache, used: str) -> list[str]:
+        """Let the engine's other interface compute, with weights packed before; or return the reason why not."""
+        from roformer_edge.runtime.backends.litert_compiled import CompiledModel
+
+        reason = self._why_not_packed(used)
+        if reason is None and self._mapped is not None:
+            try:
+                weights = cache.open(f"{self._name} {processor_kind()}")
+                compiled = CompiledModel(self._mapped.path, weights, self._threads)
+                self._runners = compiled.runners()
+            except OSError as error:
+                reason = f"cannot write to {cache.folder}: {error.strerror or error}"
+            except _ENGINE_ERRORS as error:
+                cache.discard()
+                reason = f"{self._name} refuses it: {one_line(error)}"
+            else:
+                self._interpreter, self._compiled = compiled, True
+        return [] if reason is None else [f"weight_cache: {reason}"]
+
+    def _why_not_packed(self, used: str) -> str | None:
+        from roformer_edge.runtime.backends.litert_compiled import packs_weights
+
+        if used not in (CPU, XNNPACK):
+            return f"{used} packs none that could be kept"
+        if not packs_weights(self._package):
+            return f"{self._name} cannot start with packed weights; ai-edge-litert 2.3 or newer can"
+        if any(spec.name.startswith(f"{PAST}.") for one in self.signatures.values() for spec in one.inputs):
+            return "with it the engine takes no empty cache of keys and values, which generation begins with"
+        if self._mapped is None:
+            return "the model was loaded from an archive into memory; load the unpacked bundle"
+        return None
+
     def _let_go(self, tokens: int) -> None:
         """Take pages of the mapped file out of memory that are not needed again.
 
@@ -155,7 +193,7 @@ class LiteRTSession:
         self._tokens_of_pages += tokens
         if self._mappings is None:
             # without a delegate every run reads all of it
-            self._mappings = mappings_of(self._mapped.path) if _partitions(self._interpreter) else ()
+            self._mappings = mappings_of(self._mapped.path) if self._compiled or _partitions(self._interpreter) else ()
         elif self._tokens_of_pages < _TOKENS_OF_PAGES:
             return
         # the interpreter is there, and with it what it has mapped

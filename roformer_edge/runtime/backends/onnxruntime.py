@@ -88,6 +88,7 @@ class OnnxRuntimeSession:
             fallbacks=(
                 *(f"{name}: not in this build of onnxruntime" for name in missing),
                 *(f"{name}: could not be started" for name in idle),
+                *(("weight_cache: onnxruntime has none",) if options.weight_cache else ()),
             ),
             threads=options.threads,
         )

@@ -137,6 +137,40 @@ def write_reports(reports: Sequence[Report], folder: str | Path, forms: Sequence
     return _write(Path(folder), {row.file_name: row.overview(reports) for row in map(RENDERERS.__getitem__, forms)})
 
 
+def check_file(option: str, path: str | Path, bundle: str | Path, mark: str) -> None:
+    """Refuse, before any work, a file beside the report that could not be written, or that would replace another one.
+
+    Args:
+        option: The name of the option that asks for it.
+        path: The file.
+        bundle: A bundle or checkpoint, in which it must not lie.
+        mark: A text that stands in every file of its form.
+
+    Raises:
+        OptionError, OutputError: See :func:`check_report`.
+    """
+    place = Path(path).resolve()
+    if Path(bundle).resolve() in (place, *place.parents):
+        raise OptionError(option, str(path), "a file outside of the bundle")
+    _refuse_others(place, place, (mark,))
+    with TemporaryPath(place) as temporary:
+        write_file(temporary.path, (), place)
+
+
+def write_beside(path: str | Path, text: str, mark: str, encoding: str = "utf-8") -> Path:
+    """Write a file beside the report under a temporary name that is then changed; an older one of its form is replaced.
+
+    Raises:
+        OutputError: It cannot be written, or something else is there.
+    """
+    place = Path(path)
+    with TemporaryPath(place) as temporary:
+        _refuse_others(place, place, (mark,))
+        write_file(temporary.path, (text.encode(encoding),), place)
+        temporary.publish(lambda older: _refuse_others(place, older, (mark,)))
+    return place
+
+
 def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     contents = {folder / name: text.encode("utf-8") for name, text in texts.items()}
     with ExitStack() as stack:
@@ -156,10 +190,13 @@ def _check_ours(path: Path, place: Path) -> None:
         path: Where a report is to be.
         place: Where what is there lies.
     """
+    _refuse_others(path, place, next(row.marks for row in RENDERERS.values() if row.file_name == path.name))
+
+
+def _refuse_others(path: Path, place: Path, marks: Sequence[str]) -> None:
     if place.exists() and not place.is_file():
         raise OutputError(f"cannot write {path}: something that is no file is there")
-    marks = next(row.marks for row in RENDERERS.values() if row.file_name == path.name)
     with writable(path):
         content = place.read_bytes() if place.exists() else b""
     if content and not any(mark.encode() in content for mark in marks):
-        raise OutputError(f"{path} is no report, so it will not be replaced; choose another folder for the report")
+        raise OutputError(f"{path} is no report, so it will not be replaced; choose another place for the report")

@@ -20,14 +20,19 @@ from roformer_edge.validate.excerpts import Excerpt, Mark
 from roformer_edge.validate.render import svg
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
+    SINCE_HEADINGS,
     capital,
     confused_pairs,
+    differences_words,
     effect_headings,
+    gate_lines,
     headlines,
     interval_words,
     judged,
     p_value,
     shown_of,
+    since_lines,
+    since_words,
     task_sections,
     verdict,
 )
@@ -61,6 +66,8 @@ def to_html(report: Report) -> str:
             report=report,
             verdict=verdict(report),
             headlines=headlines(report),
+            gates=gate_lines(report),
+            since=report.since,
             sections=task_sections(report),
             groups=[group for group in groups if group.rows],
             layout=measure.layout,
@@ -107,12 +114,15 @@ def _environment() -> Environment:
     environment.globals.update(
         counted=formats.counted,
         valued=formats.valued,
-        change_of=formats.change,
-        signed=formats.signed,
+        drop_of_part=formats.drop_of_part,
         interval_words=interval_words,
         p_value=p_value,
         confused_pairs=lambda confusion: confused_pairs(confusion, PAIRS_SHOWN),
         pieces=pieces,
+        since_lines=since_lines,
+        since_words=since_words,
+        differences_words=differences_words,
+        since_headings=SINCE_HEADINGS,
         shade=shade,
         figure_scale=figure_scale,
         breakdown_scale=breakdown_scale,
@@ -172,8 +182,8 @@ def breakdown_scale(block: Breakdown) -> svg.Scale:
     return svg.Scale.around([*values, *([90, 100] if factor == 100 else [])], most=4)
 
 
-def tone(change: float, *, higher_is_better: bool = True) -> str:
-    """Name the class of a change: a loss, a gain, or neither where it rounds to 0."""
-    if f"{abs(change):.1f}" == "0.0":
+def tone(drop: float) -> str:
+    """Name the class of a drop: a loss, a gain, or neither where it rounds to 0."""
+    if f"{abs(drop):.1f}" == "0.0":
         return "dim"
-    return "loss-text" if (change < 0) == higher_is_better else "gain-text"
+    return "loss-text" if drop > 0 else "gain-text"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from roformer_edge.records import to_values
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.report import Report
 
@@ -26,6 +27,7 @@ def overview_json(reports: Sequence[Report]) -> str:
             "passed": report.passed,
             "figures": {figure.name: figure.candidate for figure in report.figures},
             "drop": report.gated.drop,
+            "gates": to_values(report.all_gates),
             "report": f"{column.folder}/report.json",
         }
         for column, report in zip(words.candidates, reports, strict=True)

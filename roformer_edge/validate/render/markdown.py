@@ -9,32 +9,36 @@ from roformer_edge.escape import as_markdown, clipped
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.excerpts import Excerpt
 from roformer_edge.validate.format import (
-    change,
     counted,
     decimal,
+    drop_of_part,
     milliseconds,
     moment,
-    signed,
     significant,
     size,
     valued,
 )
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
+    SINCE_HEADINGS,
     capital,
     confused_pairs,
+    differences_words,
     effect_headings,
+    gate_lines,
     headlines,
     interval_words,
     judged,
     p_value,
     shown_of,
+    since_lines,
+    since_words,
     task_sections,
     title,
     verdict,
 )
 from roformer_edge.validate.report import Report, Side
-from roformer_edge.validate.sections import Breakdown, Confusion, Distribution, Scatter, Section, Table
+from roformer_edge.validate.sections import Breakdown, Confusion, Curves, Distribution, Scatter, Section, Table
 
 _SIGNS = {"passed": "✓", "failed": "✗", "open": "–"}
 _MARKS = {True: "✓", False: "✗", None: ""}
@@ -53,6 +57,8 @@ def to_markdown(report: Report) -> str:
             ("", "reference", "candidate", "change"),
             [(row.label, row.reference, row.candidate, as_markdown(row.remark)) for row in headlines(report)],
         ),
+        *_gates(report),
+        *_since(report),
         *_figures(report),
         *(part for section in task_sections(report) for part in _section(section)),
         *_examples(report),
@@ -94,6 +100,41 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 3)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
+def _gates(report: Report) -> list[str]:
+    rows = [
+        (f"{_MARKS[state == 'holds']} {state}", as_markdown(asked), as_markdown(found))
+        for state, asked, found in gate_lines(report)
+    ]
+    return ["## Gates", _table(("", "gate", "found"), rows, numbers=1)] if rows else []
+
+
+def _since(report: Report) -> list[str]:
+    since = report.since
+    if since is None:
+        return []
+    rows = [(row.name, row.earlier, row.now, row.drop, row.verdict) for row in since_lines(since)]
+    parts = [
+        "## Since the earlier report",
+        as_markdown(since_words(since)),
+        as_markdown(differences_words(since), 2000),
+    ]
+    parts.append(_table(("", "earlier", "now", "drop", ""), rows, numbers=4))
+    for effect, heading in SINCE_HEADINGS.items():
+        changed = [
+            (
+                f"{row.line or row.number}{f' ({as_markdown(row.id, 40)})' if row.id else ''}",
+                " · ".join(as_markdown(clipped(passage.text, 200)) for passage in row.asked),
+                *(as_markdown(text) for text in (row.gold, row.earlier, row.now)),
+            )
+            for row in since.changes
+            if row.effect == effect
+        ]
+        if changed:
+            head = ("line", "asked", "gold", "earlier", "now")
+            parts += [f"### {heading}", _table(head, changed, numbers=0)]
+    return [part for part in parts if part]
+
+
 def _figures(report: Report) -> list[str]:
     rows = [
         (
@@ -129,7 +170,7 @@ def _figures(report: Report) -> list[str]:
 
 
 def _section(section: Section) -> list[str]:
-    parts = [f"## {section.title}", *([as_markdown(section.lede, 400)] if section.lede else [])]
+    parts = [f"## {section.title}", *([as_markdown(section.lede, 1000)] if section.lede else [])]
     return parts + [text for block in section.blocks if (text := _BLOCKS[block.kind](block))]
 
 
@@ -144,20 +185,19 @@ def _breakdown(block: Breakdown) -> str:
             f"{part.count:,}",
             cell(part.reference),
             cell(part.candidate),
-            signed(100 * (part.candidate - part.reference), 1)
-            if block.unit == "percent"
-            else change(part.candidate - part.reference, block.unit),
+            drop_of_part(block.drop(part), block.unit),
             *part.more,
         )
         for part in block.parts
     ]
-    head = (block.noun, block.counted, f"{block.figure}{unit}: reference", "candidate", "change", *block.columns)
+    head = (block.noun, block.counted, f"{block.figure}{unit}: reference", "candidate", "drop", *block.columns)
     return _table(tuple(map(as_markdown, head)), rows, numbers=len(head) - 1)
 
 
 def _plain_table(block: Table) -> str:
     rows = [[f"{cell:,}" if isinstance(cell, int) else _excerpt(cell) for cell in row] for row in block.rows]
     numbers = sum(isinstance(cell, int) for cell in block.rows[0]) if block.rows else 0
+    numbers += block.written
     return _table(block.head, rows, numbers=numbers)
 
 
@@ -169,7 +209,7 @@ def _confusion(block: Confusion) -> str:
     return _table(("gold", "answer", "reference", "candidate"), rows, numbers=2)
 
 
-def _nothing(_block: Distribution | Scatter) -> str:
+def _nothing(_block: Distribution | Scatter | Curves) -> str:
     return ""
 
 
@@ -180,6 +220,7 @@ _BLOCKS: dict[str, Callable[[Any], str]] = {
     # charts, whose numbers stand in the sentence above them
     Distribution.kind: _nothing,
     Scatter.kind: _nothing,
+    Curves.kind: _nothing,
 }
 
 

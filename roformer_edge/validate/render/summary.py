@@ -6,24 +6,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from roformer_edge.validate.baseline import Since, SinceEffect
+from roformer_edge.validate.calibration import BINS
 from roformer_edge.validate.format import (
     both,
-    change,
     counted,
     decimal,
+    drop_in_unit,
+    in_unit,
     milliseconds,
+    moment,
     percent,
     significant,
     size,
     valued,
 )
-from roformer_edge.validate.report import Figure, Report, Slice, points_beside
-from roformer_edge.validate.sections import Breakdown, Confusion, Part, Section
+from roformer_edge.validate.gates import beside_limit
+from roformer_edge.validate.report import Figure, Report, Slice
+from roformer_edge.validate.sections import Breakdown, Confusion, Curves, Part, Section, Table
 from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Effect
 
 _HEADED_FIGURES = 2
+# how answers changed since an earlier report -> in words
+SINCE_WORDS: Mapping[SinceEffect, str] = {"broke": "worse", "fixed": "better", "moved": "neither"}
+# ... and as headings
+SINCE_HEADINGS: Mapping[SinceEffect, str] = {
+    "broke": "Answers that became worse",
+    "fixed": "Answers that became better",
+    "moved": "Other answers, as good or bad",
+}
 _SLICED_BESIDE = 2  # figures of a slice that stand beside the gated one
 
 
@@ -54,18 +67,33 @@ def verdict(report: Report) -> Verdict:
         size_of_change = abs(figure.drop)
         if figure.unit == "percent":
             moved = (
-                f"{name} {verb} by {points_beside(size_of_change, report.budget if figure.drop > 0 else None)} points"
+                f"{name} {verb} by {beside_limit(size_of_change, report.budget if figure.drop > 0 else None)} points"
             )
         else:
             moved = f"{name} {verb} by {valued(size_of_change, figure.unit)}"
-    if report.budget is None:
-        return Verdict(state="open", title="No budget set", sentence=f"{moved}.", caution=_caution(report))
+    sentence = f"{moved}." if report.budget is None else f"{moved}; a drop of {report.budget:g} is allowed."
+    gates = report.all_gates
+    broken = [gate for gate in gates if not gate.passed]
+    if not gates:
+        title = "No budget set"
+    elif not report.gates:
+        title = "Over the budget" if broken else "Within the budget"
+    else:
+        title = f"{len(broken)} of {counted(len(gates), 'gate')} broken" if broken else "All gates hold"
+        sentence += "".join(f" Broken: {gate.text}, found {gate.answer}." for gate in broken)
     return Verdict(
-        state="passed" if report.passed else "failed",
-        title="Within the budget" if report.passed else "Over the budget",
-        sentence=f"{moved}; a drop of {report.budget:g} is allowed.",
+        state="open" if not gates else "failed" if broken else "passed",
+        title=title,
+        sentence=sentence,
         caution=_caution(report),
     )
+
+
+def gate_lines(report: Report) -> list[tuple[str, str, str]]:
+    """Put every gate into a line: whether it holds, what was asked, what was found; nothing of a budget alone."""
+    if not report.gates:
+        return []
+    return [("holds" if gate.passed else "broken", gate.text, gate.answer) for gate in report.all_gates]
 
 
 def _caution(report: Report) -> str:
@@ -83,11 +111,11 @@ def _caution(report: Report) -> str:
     )
     if budget is None:
         return f"{span}."
-    if report.passed and interval.high > budget:
+    if report.within_budget and interval.high > budget:
         return f"{span}: it reaches beyond the budget, so more data could still turn the verdict."
-    if not report.passed and interval.low <= budget:
+    if not report.within_budget and interval.low <= budget:
         return f"{span}: it reaches into the budget, so more data could still turn the verdict."
-    return f"{span}: all of it {'within' if report.passed else 'over'} the budget."
+    return f"{span}: all of it {'within' if report.within_budget else 'over'} the budget."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +158,7 @@ def figure_headline(figure: Figure) -> Headline:
         label=capital(figure.name),
         reference=valued(figure.reference, figure.unit),
         candidate=valued(figure.candidate, figure.unit),
-        change=change(figure.change, figure.unit),
+        change=f"drop {drop_in_unit(figure.drop, figure.unit)}" if figure.drop else "no drop",
     )
 
 
@@ -178,6 +206,47 @@ def _times(before: float | None, after: float | None, better: str, worse: str) -
     return f"{factor:.2f}× {better if after < before else worse}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class SinceLine:
+    """One figure of the candidate, earlier and now, and what became of it: ``"better"``, ``"worse"`` or ``"equal"``."""
+
+    name: str
+    earlier: str
+    now: str
+    drop: str
+    verdict: Literal["better", "worse", "equal"]
+
+
+def since_lines(since: Since) -> list[SinceLine]:
+    """Put every figure that an earlier report has, too, into a line."""
+    return [
+        SinceLine(
+            name=capital(figure.name),
+            earlier=in_unit(figure.earlier, figure.unit),
+            now=in_unit(figure.now, figure.unit),
+            drop=drop_in_unit(figure.drop, figure.unit),
+            verdict="worse" if figure.drop > 0 else "better" if figure.drop < 0 else "equal",
+        )
+        for figure in since.figures
+    ]
+
+
+def since_words(since: Since) -> str:
+    """Say what is compared with what, and how many answers changed."""
+    counts = [f"{since.count(effect):,} {word}" for effect, word in SINCE_WORDS.items()]
+    changed = sum(row.count for row in since.counts)
+    answers = f"{counted(changed, 'answer')} changed: {', '.join(counts)}" if changed else "No answer changed"
+    return f"Since {since.name} ({since.recipe}, {moment(since.created)}). {answers}."
+
+
+def differences_words(since: Since) -> str:
+    """Say what else differs between the two measurements; nothing where nothing does."""
+    if not since.differences:
+        return ""
+    listed = "; ".join(f"{what}: {before}, now {now}" for what, before, now in since.differences)
+    return f"What else differs: {listed}."
+
+
 def effect_headings(report: Report) -> Mapping[Effect, str]:
     """Tell how headings put each effect, in the order in which they are shown."""
     return MEASURES[report.measure].effects
@@ -191,8 +260,39 @@ def shown_of(report: Report, effect: Effect) -> str:
 
 
 def task_sections(report: Report) -> Sequence[Section]:
-    """List what is particular to the task, then the slices."""
-    return [*MEASURES[report.measure].sections(report), *slice_sections(report)]
+    """List what is particular to the task, then the calibration and the slices."""
+    return [*MEASURES[report.measure].sections(report), *calibration_sections(report), *slice_sections(report)]
+
+
+def calibration_sections(report: Report) -> list[Section]:
+    """Show whether probabilities say how often answers are right, where there are any."""
+    found = report.calibration
+    if found is None:
+        return []
+    sides = (("reference", found.reference), ("candidate", found.candidate))
+    return [
+        Section(
+            title="Calibration",
+            lede="Whether answers are right as often as their probability says. The expected calibration error (ECE) "
+            f"is the mean distance between the two, over {BINS} bins of probability: 0 is best.",
+            blocks=(
+                Table(
+                    head=("", "ECE", "mean probability", "right"),
+                    rows=tuple(
+                        (who, percent(side.ece), percent(side.confidence), percent(side.accuracy))
+                        for who, side in sides
+                    ),
+                    written=3,
+                ),
+                Curves(
+                    calibration=found,
+                    title="Reliability of both sides",
+                    caption="Share of right answers (up) over their probability (across), larger dots for more "
+                    f"answers, {found.reference.answers:,} of each side; below the diagonal a side is too sure",
+                ),
+            ),
+        )
+    ]
 
 
 def slice_sections(report: Report) -> list[Section]:

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from roformer_edge.escape import as_html
+from roformer_edge.validate.calibration import Calibration
 from roformer_edge.validate.differences import DifferenceHistogram
-from roformer_edge.validate.format import MINUS, decimal, significant
+from roformer_edge.validate.format import MINUS, decimal, percent, significant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,5 +204,50 @@ def scatter_chart(pairs: Sequence[tuple[float, float]], title: str, key: str) ->
     )
 
 
+def reliability_chart(calibration: Calibration, title: str, key: str) -> str:
+    """Draw the share of right answers over their probability, both from 0 to 1, in a square with its diagonal."""
+    parts = [_across(tick) for tick in (0.25, 0.5, 0.75)]
+    parts.append('<line class="diagonal" x1="0" y1="100%" x2="100%" y2="0"/>')
+    for css, side in (("ref", calibration.reference), ("cand", calibration.candidate)):
+        places = [(100 * row.confidence, 100 - 100 * row.accuracy, row.count) for row in side.bins]
+        for (x1, y1, _), (x2, y2, _) in itertools.pairwise(places):
+            parts.append(f'<line class="curve {css}" x1="{x1:.2f}%" y1="{y1:.2f}%" x2="{x2:.2f}%" y2="{y2:.2f}%"/>')
+        for x, y, count in places:
+            radius = 2.5 + 4 * math.sqrt(count / side.answers)
+            parts.append(f'<circle class="{css}" cx="{x:.2f}%" cy="{y:.2f}%" r="{radius:.1f}"/>')
+    spoken = "; ".join(
+        f"{who} {percent(side.ece)}"
+        for who, side in (("reference", calibration.reference), ("candidate", calibration.candidate))
+    )
+    return figure(
+        "".join(parts),
+        height=340,
+        title=title,
+        description=f"Expected calibration error: {spoken}.",
+        key=key,
+        css="square",
+    )
+
+
+def _across(tick: float) -> str:
+    """Draw both grid lines of a share, with their labels."""
+    at, text = 100 * tick, f"{100 * tick:g}"
+    return (
+        f'<line class="grid" x1="{at:g}%" y1="0" x2="{at:g}%" y2="100%"/>'
+        f'<line class="grid" x1="0" y1="{100 - at:g}%" x2="100%" y2="{100 - at:g}%"/>'
+        f'<text class="tick halo" x="{at:g}%" y="100%" dy="-5" text-anchor="middle">{text} %</text>'
+        f'<text class="tick halo" x="5" y="{100 - at:g}%" dy="4">{text} %</text>'
+    )
+
+
 # what templates may draw
-CHARTS = (drop_chart, interval_track, dumbbell_track, axis_track, bar_track, histogram_chart, scatter_chart)
+CHARTS = (
+    drop_chart,
+    interval_track,
+    dumbbell_track,
+    axis_track,
+    bar_track,
+    histogram_chart,
+    scatter_chart,
+    reliability_chart,
+)

@@ -7,17 +7,28 @@ import unicodedata
 from collections.abc import Sequence
 
 from roformer_edge.escape import visible
-from roformer_edge.validate.format import change, counted, signed, significant
+from roformer_edge.validate.format import counted, drop_of_part, significant
 from roformer_edge.validate.render.overview import overview
-from roformer_edge.validate.render.summary import capital, figure_headline, headlines, task_sections, title, verdict
+from roformer_edge.validate.render.summary import (
+    capital,
+    differences_words,
+    figure_headline,
+    gate_lines,
+    headlines,
+    since_lines,
+    since_words,
+    task_sections,
+    title,
+    verdict,
+)
 from roformer_edge.validate.report import Report
 from roformer_edge.validate.sections import Breakdown, Part
 
 COLUMNS = 100
 
 _PARTS_SHOWN = 5
-# unit -> the smallest change that its digits show
-_SEEN = {"percent": 0.0005, "number": 0.0}
+# unit -> the smallest drop that its digits show
+_SEEN = {"percent": 0.05, "number": 0.0}
 # terminals that speak no Unicode still print the table
 _PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "’": "'", "…": "~", "→": ">"})
 
@@ -40,6 +51,8 @@ def summary_table(report: Report) -> str:
         "",
         *textwrap.wrap(f"{words.title}. {words.sentence}", COLUMNS),
         *textwrap.wrap(words.caution, COLUMNS),
+        *_gates(report),
+        *_since(report),
     ]
     return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
 
@@ -63,7 +76,32 @@ def overview_table(reports: Sequence[Report]) -> str:
     for one in columns:
         text = f"{one.title}, {one.name}, {one.made}: {one.verdict.title}. {one.verdict.sentence} {one.verdict.caution}"
         parts += ["", *textwrap.wrap(visible(text), COLUMNS)]
+    for one, report in zip(columns, reports, strict=True):
+        parts += [f"{one.title}: {line}" for line in _gates(report)]
+    for one, report in zip(columns, reports, strict=True):
+        lines = _since(report)
+        parts += [*lines[:1], f"{one.title}:", *lines[1:]] if lines else []
     return "".join(f"{line.rstrip()}\n" for line in parts).translate(_PLAIN)
+
+
+def _gates(report: Report) -> list[str]:
+    """Return one line for each gate."""
+    return [f"gate {state}: {asked}; found {found}" for state, asked, found in gate_lines(report)]
+
+
+def _since(report: Report) -> list[str]:
+    """Return what became better and what worse since an earlier report."""
+    since = report.since
+    if since is None:
+        return []
+    rows = [("", "earlier", "now", "drop", "")]
+    rows += [(fit(row.name, 34), row.earlier, row.now, row.drop, row.verdict) for row in since_lines(since)]
+    words = [line for text in (since_words(since), differences_words(since)) for line in _wrapped(text)]
+    return ["", *words, *aligned(rows, "<>>><")]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(visible(text), COLUMNS)
 
 
 def _breakdowns(report: Report) -> list[Breakdown]:
@@ -73,10 +111,9 @@ def _breakdowns(report: Report) -> list[Breakdown]:
 
 def _losses(block: Breakdown) -> list[str]:
     """Return the parts that lost most."""
-    sign = 1 if block.higher_is_better else -1
     losses = sorted(
-        (part for part in block.parts if sign * (part.candidate - part.reference) < -_SEEN[block.unit]),
-        key=lambda part: (sign * (part.candidate - part.reference), part.name),
+        (part for part in block.parts if block.drop(part) > _SEEN[block.unit]),
+        key=lambda part: (-block.drop(part), part.name),
     )[:_PARTS_SHOWN]
     if not losses:
         return []
@@ -84,16 +121,15 @@ def _losses(block: Breakdown) -> list[str]:
     head = fit(capital(f"{block.figure} of what lost most, by {block.noun}{unit}"), 50)
     return [
         "",
-        *aligned([(head, "reference", "candidate", "change"), *(_loss(block, part) for part in losses)], "<>><"),
+        *aligned([(head, "reference", "candidate", "drop"), *(_loss(block, part) for part in losses)], "<>><"),
     ]
 
 
 def _loss(block: Breakdown, part: Part) -> tuple[str, ...]:
-    name, moved = fit(part.name, 40), part.candidate - part.reference
+    name, drop = fit(part.name, 40), drop_of_part(block.drop(part), block.unit)
     if block.unit == "percent":
-        points = f"{signed(100 * moved, 1)} points"
-        return name, f"{100 * part.reference:.1f}", f"{100 * part.candidate:.1f}", points
-    return name, significant(part.reference), significant(part.candidate), change(moved, block.unit)
+        return name, f"{100 * part.reference:.1f}", f"{100 * part.candidate:.1f}", f"{drop} points"
+    return name, significant(part.reference), significant(part.candidate), drop
 
 
 def aligned(rows: Sequence[Sequence[str]], align: str) -> list[str]:

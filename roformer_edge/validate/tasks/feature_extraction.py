@@ -171,6 +171,17 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
         """Count how many examples have the same nearest neighbours."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="nearest neighbour")
 
+    def written(self, examples: Sequence[Example], answers: Sequence[Vectors]) -> list[str]:
+        """Write the nearest other text of every text; of a pair both, a bar between them."""
+        texts = [text for example in examples for text in example.inputs.values()]
+        nearest = iter(_nearest(np.concatenate(answers)).tolist())
+        found = [["–" if (at := next(nearest)) < 0 else texts[at] for _ in answer] for answer in answers]
+        return [" | ".join(one) for one in found]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Vectors]) -> list[str]:
+        """Write the gold similarities, where there are any."""
+        return ["" if example.gold is None else f"{example.gold:g}" for example in examples]
+
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Vectors], candidate: Sequence[Vectors]
     ) -> Shown:
@@ -285,6 +296,19 @@ def compare_neighbours(reference: Vectors, candidate: Vectors) -> Nearness:
         ranks=ranks,
         same_nearest=same,
     )
+
+
+def _nearest(vectors: Vectors) -> NDArray[np.intp]:
+    """Find the nearest other text of each, among the pool; -1 where there is no other."""
+    units, pool = _units(vectors), _pool(len(vectors))
+    found = np.full(len(units), -1, dtype=np.intp)
+    for start in range(0, len(units), _TOGETHER):
+        similar = units[start : start + _TOGETHER] @ units[pool].T
+        similar[pool[np.newaxis, :] == np.arange(start, start + len(similar))[:, np.newaxis]] = -np.inf
+        best = similar.argmax(axis=1)
+        known = np.isfinite(similar[np.arange(len(similar)), best])
+        found[start : start + len(similar)] = np.where(known, pool[best], -1)
+    return found
 
 
 def _rank_correlation(first: Floats, second: Floats) -> float:

@@ -166,6 +166,14 @@ class LanguageModel(Measure[Any, TokenGuesses]):
         ]
         return Agreement(equal=sum(ours == theirs for ours, theirs in pairs), total=len(pairs), noun=self.guessed)
 
+    def written(self, examples: Sequence[Example], answers: Sequence[TokenGuesses]) -> list[str]:
+        """Write the tokens that were guessed."""
+        return [" ".join(answer.best) for answer in answers]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[TokenGuesses]) -> list[str]:
+        """Write the tokens that stand there."""
+        return [" ".join(answer.expected) for answer in reference]
+
     def make_detail(
         self,
         examples: Sequence[Example],

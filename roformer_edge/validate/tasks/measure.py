@@ -118,6 +118,7 @@ class Measure(ABC, Generic[Gold, Answer]):
         moved: What ``Comparison.difference`` is, as a column's name.
         layout: How changed examples are listed: ``"table"`` for short answers, ``"stack"`` for marked texts.
         effects: How headings put the ways in which answers change, in the order in which they are shown.
+        calibrated: Whether answers come with the probability that they are right, and are right or wrong.
     """
 
     task: ClassVar[str]
@@ -129,6 +130,7 @@ class Measure(ABC, Generic[Gold, Answer]):
     moved: ClassVar[str] = "Moved by"
     layout: ClassVar[Literal["table", "stack"]] = "table"
     effects: ClassVar[Mapping[Effect, str]] = BETTER_OR_WORSE
+    calibrated: ClassVar[bool] = False
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
         self.labels = tuple(labels)
@@ -242,7 +244,19 @@ class Measure(ABC, Generic[Gold, Answer]):
         """Count how many answers are the same."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same))
 
+    def confidences(self, examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Tell the probability of every answer that can be right, and whether it is; only where ``calibrated``."""
+        raise NotImplementedError(self.name)
+
     # showing
+
+    @abstractmethod
+    def written(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[str]:
+        """Write the answers of one side as whole texts: equal texts are equal answers."""
+
+    @abstractmethod
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Answer]) -> list[str]:
+        """Write the right answers in the same way; empty where there are none."""
 
     @abstractmethod
     def show(

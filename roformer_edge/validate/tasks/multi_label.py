@@ -72,6 +72,7 @@ class MultiLabelMeasure(Measure[tuple[str, ...], Logits]):
     task = "text-classification"
     gold_fields = ("labels",)
     variant = "multi-label"
+    calibrated = True
     detail: ClassVar[type[Detail]] = MultiLabelDetail
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
@@ -170,6 +171,22 @@ class MultiLabelMeasure(Measure[tuple[str, ...], Logits]):
             difference=np.abs(theirs.astype(np.float64) - ours).max(axis=1),
             margin=np.where(first != second, np.abs(ours), 0).max(axis=1).astype(np.float64),
         )
+
+    def confidences(self, examples: Sequence[Example], answers: Sequence[Logits]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Tell the probability of every decision for or against a label, and whether it is right."""
+        surer = np.abs(np.asarray(answers, dtype=np.float64)).ravel()
+        return 1 / (1 + np.exp(-surer)), (_chosen(answers) == self._flags(examples)).ravel()
+
+    def written(self, examples: Sequence[Example], answers: Sequence[Logits]) -> list[str]:
+        """Write the names of the labels."""
+        return [self._names(flags) for flags in _chosen(answers)]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Logits]) -> list[str]:
+        """Write the names of the right labels."""
+        return [self._names(flags) for flags in self._flags(examples)]
+
+    def _names(self, flags: Flags) -> str:
+        return ", ".join(label for label, flag in zip(self.labels, flags, strict=True) if flag)
 
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]

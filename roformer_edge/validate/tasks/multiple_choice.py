@@ -68,6 +68,7 @@ class ChoiceMeasure(Measure[int, Probabilities]):
     gold_fields = ("label",)
     noun = "question"
     effects = RIGHT_OR_WRONG
+    calibrated = True
     detail: ClassVar[type[Detail]] = ChoiceDetail
     metrics = (Ratio(name="accuracy", numerator=lambda rows: rows[:, 0], right_answers=True),)
 
@@ -132,6 +133,22 @@ class ChoiceMeasure(Measure[int, Probabilities]):
             difference=np.array([np.abs(ours - theirs).max() for ours, theirs in pairs]),
             margin=np.array([ours.max() - ours[theirs.argmax()] for ours, theirs in pairs]),
         )
+
+    def confidences(
+        self, examples: Sequence[Example], answers: Sequence[Probabilities]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Tell the probability of every choice that was made, and whether it is right."""
+        surest = np.array([answer.max() for answer in answers], dtype=np.float64)
+        return np.clip(surest, 0.0, 1.0), self.statistics(examples, answers, answers)[:, 0] > 0
+
+    def written(self, examples: Sequence[Example], answers: Sequence[Probabilities]) -> list[str]:
+        """Write the choices that were made, with their letters."""
+        pairs = zip(examples, answers, strict=True)
+        return [_whole(example.inputs["choices"], int(answer.argmax())) for example, answer in pairs]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Probabilities]) -> list[str]:
+        """Write the right choices."""
+        return [_whole(example.inputs["choices"], example.gold) for example in examples]
 
     def show(
         self,
@@ -242,4 +259,8 @@ def _letter(index: int) -> str:
 
 
 def _lettered(choices: Sequence[str], index: int) -> str:
-    return cut(f"{_letter(index)}. {choices[index]}")
+    return cut(_whole(choices, index))
+
+
+def _whole(choices: Sequence[str], index: int) -> str:
+    return f"{_letter(index)}. {choices[index]}"

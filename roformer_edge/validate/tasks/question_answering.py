@@ -87,6 +87,7 @@ class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
     gold_fields = ("answers",)
     noun = "question"
     layout = "stack"
+    calibrated = True
     detail: ClassVar[type[Detail]] = AnswerDetail
     metrics = (
         Ratio(name="F1", numerator=lambda rows: rows[:, F1]),
@@ -155,6 +156,21 @@ class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
             difference=np.array([abs(ours.score - theirs.score) for ours, theirs in pairs]),
             margin=np.where(same, 0.0, [ours.score for ours, _ in pairs]),
         )
+
+    def confidences(
+        self, examples: Sequence[Example], answers: Sequence[FoundAnswer]
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Tell the probability of every answer, and whether it is a gold answer exactly."""
+        exact = self.statistics(examples, answers, answers)[:, EXACT] > 0
+        return np.clip([answer.score for answer in answers], 0.0, 1.0), exact
+
+    def written(self, examples: Sequence[Example], answers: Sequence[FoundAnswer]) -> list[str]:
+        """Write the answers."""
+        return [answer.text for answer in answers]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[FoundAnswer]) -> list[str]:
+        """Write all gold answers of each question."""
+        return [" / ".join(dict.fromkeys(GoldAnswer(*gold).text for gold in example.gold)) for example in examples]
 
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[FoundAnswer], candidate: Sequence[FoundAnswer]

@@ -125,6 +125,14 @@ class RegressionMeasure(Measure[float, Logits]):
         """Count how many values differ by less than a hundredth of the range of the gold numbers."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="value to 1 % of the range")
 
+    def written(self, examples: Sequence[Example], answers: Sequence[Logits]) -> list[str]:
+        """Write the numbers, to four significant digits."""
+        return [f"{value:.4g}" for value in _values(answers)]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Logits]) -> list[str]:
+        """Write the gold numbers."""
+        return [f"{value:.4g}" for value in _gold(examples)]
+
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
     ) -> Shown:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge.errors import ComparisonError
+from roformer_edge.escape import clipped
 from roformer_edge.scores import softmax
 from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.data.inputs import Inputs, text_or_pair
@@ -49,6 +50,7 @@ Floats = NDArray[np.float64]
 # columns of a row of statistics: the index of the gold label, and that of the answer
 GOLD, ANSWER = 0, 1
 _CONFUSED_SHOWN = 15
+_NEVER_RIGHT_SHOWN = 12
 
 
 def _right(rows: StatisticRows) -> Indices:
@@ -105,6 +107,7 @@ class SingleLabelMeasure(Measure[str, Logits]):
     gold_fields = ("label",)
     detail: ClassVar[type[Detail]] = ClassificationDetail
     effects = RIGHT_OR_WRONG
+    calibrated = True
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
         super().__init__(labels)
@@ -169,6 +172,19 @@ class SingleLabelMeasure(Measure[str, Logits]):
             difference=np.abs(theirs.astype(np.float64) - ours).max(axis=1),
             margin=(ours[rows, first] - ours[rows, second]).astype(np.float64),
         )
+
+    def confidences(self, examples: Sequence[Example], answers: Sequence[Logits]) -> tuple[Floats, NDArray[np.bool_]]:
+        """Tell the probability of every label that was chosen, and whether it is right."""
+        logits = np.asarray(answers, dtype=np.float64)
+        return softmax(logits).max(axis=1), logits.argmax(axis=1) == self._gold(examples)
+
+    def written(self, examples: Sequence[Example], answers: Sequence[Logits]) -> list[str]:
+        """Write the names of the labels."""
+        return [self.labels[best] for best in np.asarray(answers).argmax(axis=1)]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[Logits]) -> list[str]:
+        """Write the names of the right labels."""
+        return [example.gold for example in examples]
 
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[Logits], candidate: Sequence[Logits]
@@ -264,7 +280,7 @@ def label_section(
     rows.sort(key=lambda row: (row[1].f1 - row[0].f1, row[1].f1, row[0].label))
     lost = [ours.label for ours, theirs in rows if ours.support and not ours.f1 and not theirs.f1]
     lacking = f" {absent} more occur neither in the data nor in the answers." if absent else ""
-    unknown = f" Never right on either side: {len(lost)}." if lost else ""
+    unknown = f" F1 is 0 on both sides, never right on either, of: {_listed(lost)}." if lost else ""
     return Section(
         title=f"{noun.capitalize()} by {noun}",
         lede=f"F1 of each {noun}, the largest loss first.{lacking}{unknown}",
@@ -290,6 +306,12 @@ def label_section(
             ),
         ),
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(clipped(name, 40) for name in names[:_NEVER_RIGHT_SHOWN])
+    more = len(names) - _NEVER_RIGHT_SHOWN
+    return shown if more <= 0 else f"{shown} and {more} more"
 
 
 def logits_section(

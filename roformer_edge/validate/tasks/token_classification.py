@@ -207,6 +207,16 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
         """Count how many texts have the same entities on both sides."""
         return Agreement(equal=int(comparison.same.sum()), total=len(comparison.same), noun="entities")
 
+    def written(self, examples: Sequence[Example], answers: Sequence[TaggedText]) -> list[str]:
+        """Write the entities of each text with their places."""
+        return [
+            _written(example.inputs["text"], answer.entities) for example, answer in zip(examples, answers, strict=True)
+        ]
+
+    def written_gold(self, examples: Sequence[Example], reference: Sequence[TaggedText]) -> list[str]:
+        """Write the gold entities of each text."""
+        return [_written(example.inputs["text"], example.gold.entities) for example in examples]
+
     def show(
         self, row: int, examples: Sequence[Example], reference: Sequence[TaggedText], candidate: Sequence[TaggedText]
     ) -> Shown:
@@ -249,6 +259,12 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
                 blocks=(Table(head=("entity", "reference", "candidate"), rows=rows),),
             ),
         ]
+
+
+def _written(text: str, entities: Spans) -> str:
+    """Write entities as ``PER[0:2] 李白; LOC[3:5] 长安``, in the order of the text."""
+    ordered = sorted(set(entities), key=lambda span: (span[1], span[2], span[0]))
+    return "; ".join(f"{name}[{start}:{end}] {text[start:end]}" for name, start, end in ordered)
 
 
 def entity_f1(found: Sequence[set[Span]], gold: Sequence[set[Span]]) -> float:

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roformer_edge.validate.render.html import to_html
-from roformer_edge.validate.render.svg import Scale, bar_track, drop_chart, dumbbell_track, scatter_chart
+from roformer_edge.validate.render.svg import (
+    Scale,
+    bar_track,
+    drop_chart,
+    dumbbell_track,
+    reliability_chart,
+    scatter_chart,
+)
 from tests.validate.render.reading import Page
 from tests.validate.render.shapes import SHAPES
 
@@ -102,3 +109,13 @@ def test_equal_pairs_lie_on_the_diagonal():
 def test_names_of_charts_are_escaped():
     assert "<b>" not in scatter_chart([(0, 1)], "<b>", "s")
     assert "&lt;b&gt;" in drop_chart(0, 0, 0, None, "<b>")
+
+
+def test_a_reliability_curve_joins_the_bins_of_each_side(small_report):
+    drawn = reliability_chart(small_report.calibration, "Reliability <&>", "k")
+    for css, side in (("ref", small_report.calibration.reference), ("cand", small_report.calibration.candidate)):
+        dots = re.findall(rf'<circle class="{css}" cx="([\d.]+)%" cy="([\d.]+)%"', drawn)
+        wanted = [(100 * row.confidence, 100 - 100 * row.accuracy) for row in side.bins]
+        assert [(float(x), float(y)) for x, y in dots] == [pytest.approx(pair, abs=0.01) for pair in wanted]
+        assert drawn.count(f'class="curve {css}"') == len(wanted) - 1
+    assert "Reliability &lt;&amp;&gt;" in drawn
