@@ -31,6 +31,6 @@ def answer(question: Question) -> list[list[Answer]]:
     """A list of the best labels for each text. FastAPI calls it in threads, which may share a pipeline."""
     try:
         found = classify(question.texts, top_k=question.top_k)
-    except roformer_edge.RoformerEdgeError as error:  # such as a text that is too long
+    except roformer_edge.RoFormerEdgeError as error:  # such as a text that is too long
         raise HTTPException(422, str(error)) from None
     return [[Answer(label=one.label, score=one.score) for one in best] for best in found]

@@ -6,8 +6,6 @@ python examples/04_search.py [QUERY ...]
 import json
 import sys
 
-import numpy as np
-
 import roformer_edge
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
 
@@ -16,18 +14,10 @@ with embedded_checkpoint() as checkpoint, embedded_evaluation() as evaluation:
     bundle = roformer_edge.deploy_checkpoint(checkpoint, "out/examples/encoder", options).bundle
     sentences = [json.loads(line)["text"] for line in evaluation.read_text("utf-8").splitlines()]
 
-embed = roformer_edge.load(bundle)
-
-
-def vectors(texts: list[str]) -> np.ndarray:
-    """One row of length 1 a text, so that a product of two is their cosine."""
-    rows = np.stack(embed(texts))
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-index = vectors(sentences)
-for query in sys.argv[1:] or ["客厅太暗了，开灯", "出门要带伞吗"]:
-    cosines = index @ vectors([query])[0]
+embed = roformer_edge.load(bundle, task="feature-extraction")
+index = embed.vectors(sentences)  # float32 [sentences, width]
+queries = sys.argv[1:] or ["客厅太暗了，开灯", "出门要带伞吗"]
+for query, hits in zip(queries, roformer_edge.search(embed.vectors(queries), index, top_k=3), strict=True):
     print(query)
-    for place in np.argsort(-cosines)[:3]:
-        print(f"  {cosines[place]:.3f}  {sentences[place]}")
+    for hit in hits:
+        print(f"  {hit.score:.3f}  {sentences[hit.index]}")

@@ -1,8 +1,9 @@
-"""Photographs the report of ``make demo`` for the README, in a headless Chromium: writes docs/pictures/report.png.
+"""Makes the picture in the README, docs/pictures/report.png: the top of the report of the demo's ONNX bundle.
 
-    make demo && python scripts/picture.py
+    .venv/bin/python scripts/picture.py
 
-Make the report on a machine that has nothing else to do: its latencies are in the picture.
+The report is made here as ``roformer-edge demo`` makes it, but without latencies, so that no busy machine stands in the
+picture. Needs a Chromium, which takes the picture without a window.
 """
 
 from __future__ import annotations
@@ -13,33 +14,56 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-REPORT = ROOT / "out" / "demo" / "report" / "candidate-1" / "report.html"
-PICTURE = ROOT / "docs" / "pictures" / "report.png"
-# down to the end of its first two cards, in CSS pixels
-SIZE = "1100,985"
+from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
+from roformer_edge.demo.journey import MAX_DROP, RECIPE, TASK
+from roformer_edge.deploy.journey import deploy_checkpoint
+from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.deploy.reference import open_reference
+from roformer_edge.validate.data.examples import read_examples
+from roformer_edge.validate.openers import open_predictor
+from roformer_edge.validate.options import CompareOptions
+from roformer_edge.validate.render import write_reports
+from roformer_edge.validate.runner import compare
+from roformer_edge.validate.tasks import measure_of
+
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "report.png"
+# down to the end of the row of figures, in CSS pixels
+SIZE = "1100,510"
 MOST_BYTES = 150_000
 
 
 def main() -> None:
-    report = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else REPORT
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("picture: no chromium and no google-chrome was found")
-    if not report.is_file():
-        sys.exit(f"picture: {report} is not there; run make demo first, or name another report.html")
-    with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "report.png"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_report(folder)
+        picture = folder / "report.png"
         flags = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
         places = (f"--user-data-dir={folder}/profile", f"--window-size={SIZE}", f"--screenshot={picture}")
-        command = [browser, *flags, *places, report.as_uri()]
+        command = [browser, *flags, *places, (folder / "report" / "report.html").as_uri()]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         size = picture.stat().st_size
         if size > MOST_BYTES:
             sys.exit(f"picture: {size:,} bytes are more than the {MOST_BYTES:,} that a README should load")
         PICTURE.parent.mkdir(exist_ok=True)
         shutil.copyfile(picture, PICTURE)
-    print(f"{PICTURE.relative_to(ROOT)}: {size:,} bytes")
+    print(f"{PICTURE}: {size:,} bytes")
+
+
+def write_report(folder: Path) -> None:
+    """Deploy the embedded checkpoint and put the bundle beside it."""
+    with (
+        embedded_checkpoint() as checkpoint,
+        embedded_evaluation() as data,
+        open_reference(checkpoint, TASK) as reference,
+    ):
+        bundle = deploy_checkpoint(checkpoint, folder / "onnx", DeployOptions(task=TASK, recipe=RECIPE)).bundle
+        examples = tuple(read_examples(data, measure_of(TASK, reference.labels, reference.problem_type)))
+        options = CompareOptions(task=TASK, data_name=data.name, max_drop=MAX_DROP, timed=0)
+        report = compare(reference, open_predictor(bundle), examples, options)
+        write_reports([report], folder / "report")
 
 
 if __name__ == "__main__":

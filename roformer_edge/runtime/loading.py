@@ -167,8 +167,6 @@ def load(
         if self_test or (self_test is None and doubts):
             loaded.self_test = _run_self_test(opened, row, loaded, doubts)
         loaded.notes = doubts
-        if options.weight_cache is not None:
-            options.weight_cache.keep()
         loaded.origin = _origin_of(
             opened,
             threads=threads,
@@ -180,6 +178,8 @@ def load(
             optimization=optimization,
             weight_cache=weight_cache,
         )
+        if options.weight_cache is not None:
+            options.weight_cache.keep()
     survive_forks(loaded)
     return loaded
 

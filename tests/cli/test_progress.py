@@ -54,6 +54,19 @@ def test_steps_that_come_too_fast_are_left_out_but_for_the_last(clock: list[floa
     assert shown == [*range(1, 100, 10), 100]
 
 
+def test_a_long_stage_says_how_much_of_it_is_left(clock: list[float]) -> None:
+    stream = Terminal()
+    line = ProgressLine(stream)
+    clock[0] += 1000  # what went before does not count
+    line.stage("search")
+    for done, seconds in ((1, 9), (2, 3), (10, 48), (20, 60), (20, 1)):
+        clock[0] += seconds
+        line.step(done, 20)
+    shown = [text.partition("] ")[2] for text in lines(stream)[1:]]
+    # 12 s for 2 of 20, then 60 s for 10
+    assert shown == ["1/20", "2/20, about 2 min left", "10/20, about 60 s left", "20/20", "20/20"]
+
+
 def test_the_line_is_cleared_after_an_error() -> None:
     stream = Terminal()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import os
 import pickle
@@ -495,6 +496,13 @@ def test_what_is_pickled_is_the_bundle_as_it_was(own: Path, monkeypatch: pytest.
     rewrite_manifest(own, {**values, "notes": ["another"]})
     with pytest.raises(BundleIntegrityError, match="it is another bundle, or was altered"):
         pickle.loads(pickled)
+
+
+def test_what_is_pickled_has_every_option_of_load(runnable: Path) -> None:
+    options = {name for name, one in inspect.signature(load).parameters.items() if one.kind is one.KEYWORD_ONLY}
+    with load(runnable) as classify:
+        again, _ = classify.__reduce__()
+    assert again.keywords.keys() == options - {"task"}
 
 
 def test_a_pipeline_without_a_bundle_says_so() -> None:

@@ -351,8 +351,8 @@ class _Model:
         made = schema.SignatureDefT()
         made.signatureKey = graph.name
         made.subgraphIndex = index
-        made.inputs = [schema.TensorMapT(*pair) for pair in zip(graph.inputs, subgraph.inputs, strict=True)]
-        made.outputs = [schema.TensorMapT(*pair) for pair in zip(graph.outputs, subgraph.outputs, strict=True)]
+        made.inputs = [_named(*pair) for pair in zip(graph.inputs, subgraph.inputs, strict=True)]
+        made.outputs = [_named(*pair) for pair in zip(graph.outputs, subgraph.outputs, strict=True)]
         return made
 
     def _tensor(self, tensor: Tensor) -> schema.TensorT:
@@ -400,7 +400,14 @@ class _Model:
         return made
 
     def _metadata(self, name: str, blob: bytes) -> schema.MetadataT:
-        return schema.MetadataT(name, self._buffer(f"metadata/{name}", np.frombuffer(blob, np.uint8)))
+        number = self._buffer(f"metadata/{name}", np.frombuffer(blob, np.uint8))
+        return _with_fields(schema.MetadataT(), {"name": name, "buffer": number})
+
+
+def _named(name: str, tensor: int) -> schema.TensorMapT:
+    """Give a tensor its name in a signature."""
+    # field by field: the classes of ai-edge-litert 1.4 take no arguments
+    return _with_fields(schema.TensorMapT(), {"name": name, "tensorIndex": tensor})
 
 
 class _SharedQuantization(schema.QuantizationParametersT):  # type: ignore[misc] # generated code is not typed
