@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli.options import add_baseline, add_gates, add_json, add_reading, add_revision, add_slices
-from roformer_edge.cli.output import print_json, say, say_lines, tell
+from roformer_edge.cli.output import print_json, remark, say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.records import to_values
@@ -165,7 +165,7 @@ def _compare(
                 check_inputs(examples, side.find_problem)
         reports = compare_all(reference, candidates, examples, options, progress)
     for note in reference.notes:
-        tell(f"note: {note}")
+        remark(f"note: {note}")
     return reports, examples
 
 
