@@ -143,6 +143,7 @@ def write_careful_recipe(folder: Path) -> None:
 
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
     "docs/examples.md": link_trained,
+    "docs/command-line.md": deploy_demo,
     "docs/python.md": deploy_demo,
     "docs/runtime.md": deploy_every_task,
     "docs/validation.md": deploy_demo,
