@@ -62,7 +62,7 @@ class TestTorch:
 
 
 def test_one_line_of_a_script_is_another():
-    scripts = sorted(HERE.glob("torch/*.py")) + sorted(HERE.glob("frameworks/*.py"))
+    scripts = sorted(HERE.glob("trainer/*.py")) + sorted(HERE.glob("frameworks/*.py"))
     assert {script.stem for script in scripts} == {*KERAS, "keras_fit", "flax_optax"}
     for script in scripts:
         lines = script.read_text(encoding="utf-8").splitlines()

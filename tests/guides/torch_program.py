@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     make_checkpoint(folder / "base")
     report = {}
-    for script in sorted((HERE / "torch").glob("*.py")):
+    for script in sorted((HERE / "trainer").glob("*.py")):
         source = script.read_text(encoding="utf-8")
         report[script.stem] = {
             name: run(script, text, folder / "base", folder / f"{script.stem} {name}")
