@@ -74,6 +74,14 @@ class GenerationConfig:
     def __init__(self, **options: Any) -> None:
         self.__dict__ |= {**DEFAULTS, **options}
 
+    def __getattr__(self, name: str) -> Any:
+        """Return the neutral value of an option of transformers that is not set."""
+        if name in REFUSED:
+            return REFUSED[name][0]
+        if name in WITHOUT_EFFECT:
+            return None
+        raise AttributeError(f"{type(self).__name__} has no option {name!r}")
+
     def update(self, **options: Any) -> dict[str, Any]:
         """Set several; none is left over."""
         self.__dict__ |= options

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import warnings
 from pathlib import Path
@@ -21,9 +20,9 @@ warnings.filterwarnings("ignore")
 
 import numpy as np  # noqa: E402
 import transformers  # noqa: E402
+from exchange import with_our_classes  # noqa: E402
 
 HERE = Path(__file__).parent
-IMPORT = re.compile(r"^from transformers import (?=\(\n    (?:TF|Flax)RoFormer)", re.MULTILINE)
 SCRIPTS = {"keras": "keras_fit.py", "flax": "flax_optax.py"}
 TASKS = {
     "keras": ("SequenceClassification", "TokenClassification", "QuestionAnswering", "CausalLM", "MaskedLM",
@@ -61,8 +60,7 @@ def main(folder: Path, kind: str, whose: str) -> None:
     script = HERE / "frameworks" / SCRIPTS[kind]
     source = script.read_text(encoding="utf-8")
     if whose == "ours":
-        source, count = IMPORT.subn("from roformer_edge import ", source)
-        assert count == 1
+        source = with_our_classes(source)
     sys.argv = [str(script), str(folder / kind), str(folder / f"{kind} {whose}")]
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(source, str(script), "exec"), names)  # a script of this folder

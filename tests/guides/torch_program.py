@@ -9,7 +9,6 @@ the predictions. With our classes one line of the script is another: the import 
 from __future__ import annotations
 
 import json
-import re
 import sys
 import warnings
 from pathlib import Path
@@ -18,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from exchange import with_our_classes
 
 import roformer_edge
 
 HERE = Path(__file__).parent
-IMPORT = re.compile(r"^from transformers import (?=RoFormer)", re.MULTILINE)
 CHARACTERS = "明天音乐非常好听我们去公园不喜欢这个东西真的很今北京上海也看坏了哪里什么时候，。"
 WORDS = ["公园", "音乐", "我们", "明天", "今天", "北京", "上海", "东西", "喜欢", "非常", "真的", "好看", "哪里", "什么"]
 
@@ -68,13 +67,11 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     make_checkpoint(folder / "base")
     report = {}
-    for script in sorted((HERE / "torch").glob("*.py")):
+    for script in sorted((HERE / "trainer").glob("*.py")):
         source = script.read_text(encoding="utf-8")
-        changed, count = IMPORT.subn("from roformer_edge import ", source)
-        assert count == 1, script
         report[script.stem] = {
             name: run(script, text, folder / "base", folder / f"{script.stem} {name}")
-            for name, text in (("theirs", source), ("ours", changed))
+            for name, text in (("theirs", source), ("ours", with_our_classes(source)))
         }
     print(json.dumps({"version": transformers.__version__, "ours": roformer_edge.__file__, "guides": report}))
 

@@ -50,6 +50,9 @@ def test_a_config_is_set_and_read():
     assert resolve(config, {}) == {**DEFAULTS, "do_sample": True, "temperature": 0.5, "top_k": 3}
     assert GenerationConfig(**config.to_dict()).to_dict() == config.to_dict()
     assert "temperature" in repr(config)
+    assert (config.bos_token_id, config.typical_p, config.bad_words_ids) == (None, 1.0, None)
+    with pytest.raises(AttributeError, match="has no option 'num_beam'"):
+        _ = config.num_beam
 
 
 @pytest.mark.oracle
