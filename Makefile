@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint envs/hub.txt
 
-.PHONY: demo test android android-check web web-check ports fuzz endurance check lint types imports faults clean
+.PHONY: demo test android android-check web web-check ports fuzz endurance check lint types imports faults wheels site clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -69,11 +69,11 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt envs/hub.txt
-	$(PIP) --editable '.[export,tflite,validate]'
+	$(PIP) --editable roformer_edge_demo/ --editable '.[export,tflite,validate]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt envs/hub.txt
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable roformer_edge_demo/ --editable '.[dev]'
 	touch $@ $(VENV)/.demo
 
 .venv-oracle/.made: envs/oracle.txt constraints.txt scripts/make_env.sh
@@ -90,5 +90,18 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt envs/hub.txt
 	PYTHON=$(PYTHON) scripts/make_env.sh tflite || test $$? -eq 3
 	test ! -f .venv-tflite/.recipe || touch $@
 
+# dist/roformer_edge-*.whl, which a device installs, and dist/roformer_edge_demo-*.whl with the embedded checkpoint
+wheels: $(VENV)/.made
+	rm -rf build dist roformer_edge_demo/build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist . ./roformer_edge_demo
+
+# the documentation as a site, out/site/index.html, built strictly and without a connection
+site: .venv-docs/.made
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+
+.venv-docs/.made: envs/docs.txt scripts/make_env.sh
+	PYTHON=$(PYTHON) scripts/make_env.sh docs
+	touch $@
+
 clean:
-	rm -rf .venv .venv-oracle .venv-frameworks .venv-tflite .cache out build dist *.egg-info
+	rm -rf .venv .venv-oracle .venv-frameworks .venv-tflite .venv-docs .cache out build dist *.egg-info

@@ -1,4 +1,4 @@
-"""Turns ``benchmarks/results/*.json`` into tables: ``results/README.md``, docs/accuracy.md, and figures in the README.
+"""Turns ``benchmarks/results/*.json`` into tables: ``results/README.md``, docs/accuracy.md, figures in both READMEs.
 
     python -m benchmarks.table
 
@@ -16,7 +16,36 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 ACCURACY_PAGE = ROOT / "docs" / "accuracy.md"
-BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
+# the README of another language -> its words for those of the figures, the longest first
+TRANSLATIONS = {
+    "README.zh.md": {
+        "From the start of a process to its first answer (median), and the memory of that process at its peak:": (
+            "从进程启动到给出第一个答案的时间（中位数），以及该进程的内存峰值："
+        ),
+        "From a checkpoint to an int8 model, compared with PyTorch on the way (median):": (
+            "从检查点到 int8 模型，途中与 PyTorch 对照（中位数）："
+        ),
+        "int8, one text, one thread, fastest run in ms, by number of tokens, and the mean of real requests, ": (
+            "int8，单条文本，单线程，最快一次（毫秒），按 token 数；以及真实请求的平均值，"
+        ),
+        "| texts | texts in 128 |": "| 真实文本 | 真实文本，填充到 128 |",
+        "fastest of theirs : fastest of ours": "对方最快 : 我方最快",
+        "Size of the model file in MB:": "模型文件大小（MB）：",
+        "base shape, 12 layers of 768": "base 尺寸，12 层 × 768",
+        "model file, MB": "模型文件，MB",
+        "64 tokens on one thread, ms": "64 个 token，单线程，毫秒",
+        "process start to first answer, s": "进程启动到第一个答案，秒",
+        "memory at the peak, MB": "内存峰值，MB",
+        "checkpoint to int8 model, s": "检查点到 int8 模型，秒",
+        ". Measured on ": "。测量环境：",
+        "Measured on ": "测量环境：",
+        ". [All results](benchmarks/results/README.md).": "。[全部结果](benchmarks/results/README.md)。",
+        "MB at the peak": "内存峰值，MB",
+        "| seconds |": "| 秒 |",
+        " cores (": " 核（",
+        "), 20": "），20",
+    },
+}
 Row = dict[str, Any]
 # recipe -> largest drop in points, smallest agreement in percent that it is to keep on every model
 ACCURACY_BOUNDS = {"int8-dynamic": (0.3, 99.0), "int8-static": (0.7, 98.0)}
@@ -36,7 +65,35 @@ def main() -> None:
     parts = [figures(results[name]["rows"]) for name, figures in FIGURES.items() if name in results]
     if parts:
         parts.append(f"{machine_of(results)} [All results](benchmarks/results/README.md).")
-        replace_between_markers(args.readme, "\n\n".join(parts))
+        for name in (args.readme.name, *TRANSLATIONS):
+            page, words = args.readme.with_name(name), TRANSLATIONS.get(name, {})
+            replace_between_markers(page, translated("\n\n".join(parts), words))
+            replace_between_markers(page, translated(summary(results), words), "summary")
+
+
+def summary(results: dict[str, Any]) -> str:
+    """The base shape in one table: int8 here, int8 of optimum, float32 of transformers."""
+    found = {
+        (row.get("artifact") or row.get("program") or row.get("engine"), key): row[key]
+        for name in ("sizes", "latency", "peers", "cold_start", "deploy")
+        for row in results.get(name, {"rows": []})["rows"]
+        if row["shape"] == "base" and row.get("threads", 1) == 1
+        if row.get("length", 64) == 64 and row.get("input", "64 tokens") == "64 tokens"
+        for key in row
+    }
+    lines = [
+        [title, *(f"{found[side]:{digits}}" if side in found else "–" for side in sides)]
+        for title, digits, sides in SUMMARY
+    ]
+    engines = ("roformer-edge int8 ONNX", "optimum int8", "transformers fp32")
+    return markdown(("base shape, 12 layers of 768", *engines), lines)
+
+
+def translated(text: str, words: dict[str, str]) -> str:
+    """Put the words of another language in the place of ours."""
+    for ours, theirs in words.items():
+        text = text.replace(ours, theirs)
+    return text
 
 
 def section(name: str, result: dict[str, Any]) -> str:
@@ -214,12 +271,13 @@ def accuracy_verdicts(rows: list[Row]) -> str:
     return "\n".join(sentences)
 
 
-def replace_between_markers(path: Path, text: str) -> None:
-    before, begin, rest = path.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+def replace_between_markers(path: Path, text: str, name: str = "figures") -> None:
+    first, last = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, begin, rest = path.read_text("utf-8").partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise SystemExit(f"{path} has no {BEGIN} ... {END} to write the figures between")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", "utf-8")
+        raise SystemExit(f"{path} has no {first} ... {last} to write the figures between")
+    path.write_text(f"{before}{first}\n{text}\n{last}{after}", "utf-8")
 
 
 # benchmark -> its tables in results/README.md; any other is printed row by row
@@ -228,6 +286,27 @@ TABLES: dict[str, Callable[[list[Row]], str]] = {
     "peers": peers_tables,
     "accuracy": accuracy_tables,
 }
+# a line of the summary -> its digits, and what stands in it of each side: the name there, and the key
+OURS, OPTIMUM, TRANSFORMERS = (
+    "roformer-edge int8-dynamic",
+    "optimum pipeline int8 dynamic",
+    "transformers pipeline fp32",
+)
+SUMMARY = (
+    ("model file, MB", ".1f", ((OURS, "model_mb"), ("optimum int8 dynamic", "model_mb"), ("", ""))),
+    (
+        "64 tokens on one thread, ms",
+        ".1f",
+        (("roformer-edge ONNX", "wall_ms"), ("optimum-onnx", "wall_ms"), ("transformers eager fp32", "min_ms")),
+    ),
+    ("process start to first answer, s", ".2f", tuple((name, "median_s") for name in (OURS, OPTIMUM, TRANSFORMERS))),
+    ("memory at the peak, MB", ".0f", tuple((name, "peak_mb") for name in (OURS, OPTIMUM, TRANSFORMERS))),
+    (
+        "checkpoint to int8 model, s",
+        ".1f",
+        (("roformer-edge deploy", "median_s"), ("optimum export and quantise", "median_s"), ("", "")),
+    ),
+)
 # benchmark -> its part of the README, in this order
 FIGURES: dict[str, Callable[[list[Row]], str]] = {
     "peers": peers_figures,

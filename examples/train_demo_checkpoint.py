@@ -1,6 +1,6 @@
 """Train the checkpoint that ships with roformer-edge: a small RoFormer that understands requests to a home assistant.
 
-    python examples/train_demo_checkpoint.py --data ../shared/data --out roformer_edge/demo/data/checkpoint
+    python examples/train_demo_checkpoint.py --data ../shared/data --out roformer_edge_demo/checkpoint
 
 Steps: build a vocabulary from the training texts; warm up as a masked language model on Common Voice sentences;
 fine-tune on sentences sampled from the templates of Home Assistant and on spoken requests of our own
@@ -52,7 +52,7 @@ from roformer_edge.tokenizer import RoFormerTokenizer
 from roformer_edge.tokenizer.segment import WordSegmenter
 
 HERE = Path(__file__).resolve().parent
-EVALUATION = HERE.parent / "roformer_edge" / "demo" / "data" / "evaluation.jsonl"
+EVALUATION = HERE.parent / "roformer_edge_demo" / "evaluation.jsonl"
 POSITIONS = 512
 IGNORED = -100
 

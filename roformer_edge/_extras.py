@@ -22,6 +22,7 @@ EXTRA_OF = {
     "rjieba": "rjieba",
     "jinja2": "validate",
     "huggingface_hub": "hub",
+    "roformer_edge_demo": "demo",
 }
 
 

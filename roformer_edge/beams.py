@@ -54,11 +54,13 @@ class Finished:
         score: See :class:`BeamOptions`.
         ids: Its tokens, without the one that ended it.
         ended: Whether a stop token did.
+        stop: That token.
     """
 
     score: float
     ids: tuple[int, ...]
     ended: bool
+    stop: int | None = None
 
 
 class Beams:
@@ -119,7 +121,7 @@ class Beams:
             elif rank < width and not (full and self._options.early_stopping is True):
                 ended = token in self._stops
                 score /= length**self._options.length_penalty
-                found.append(Finished(score, ids[:-1] if ended else ids, ended))
+                found.append(Finished(score, ids[:-1], True, token) if ended else Finished(score, ids, False))
         self.finished = sorted(found, key=lambda one: -one.score)[:width]
         goes_on = goes_on[:width]
         if self._is_over(goes_on[0][0] if goes_on else -np.inf, length):

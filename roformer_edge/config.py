@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from roformer_edge.config_attributes import ABSENT, ConfigAttributes, keep_others
 from roformer_edge.errors import ConfigError, UnknownNameError, UnsupportedModelError, VocabularyError, shown
 from roformer_edge.lfs import is_pointer, pointer_message
 from roformer_edge.records import parse_json
@@ -109,14 +110,18 @@ GENERATION_DEFAULTS: Mapping[str, object] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class RoFormerConfig:
+@keep_others
+@dataclass(kw_only=True)
+class RoFormerConfig(ConfigAttributes):
     """The shape and the arithmetic of a RoFormer, with the defaults of transformers 4.57.
 
     Field names are those of ``config.json``. ``embedding_size`` is ``hidden_size`` where not given. ``id2label`` maps
     every class index to its name; ``num_labels`` and ``label2id`` can be given in its place or beside it, and all three
     are there afterwards. ``pruned_heads`` maps a layer to the attention heads that were cut out of it. ``extra`` holds
-    the keys that this class has no field for, so that writing a config back loses nothing.
+    the keys that this class has no field for, so that writing a config back loses nothing; they are attributes too.
+
+    A field can be set (``config.problem_type = "regression"``), with the checks of a new config; the labels follow
+    whichever of their three fields is set.
 
     RoFormerV2 is ``norm_type="rms_norm"`` with ``use_bias=False``: norms without weight and bias, a language-model head
     of the word embeddings alone, and linear layers of the encoder without bias. transformers ignores both keys.
@@ -158,6 +163,9 @@ class RoFormerConfig:
     id2label: Mapping[int, str] = field(default=None)  # type: ignore[arg-type]
     label2id: Mapping[str, int] = field(default=None)  # type: ignore[arg-type]
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    _known_keys = frozenset((*WITHOUT_EFFECT, *GENERATION_DEFAULTS))
+    _defaults: ClassVar[Mapping[str, object]] = {**GENERATION_DEFAULTS, **ABSENT}
 
     def __post_init__(self) -> None:
         labels = _reconcile_labels(self.num_labels, self.id2label, self.label2id)
@@ -323,11 +331,14 @@ class RoFormerConfig:
         Args:
             directory: A directory, or the name of a model on a hub.
             revision: A branch, tag or commit of a name.
-            **changes: Fields to replace.
+            **changes: Fields to replace; and of the options of transformers ``cache_dir``, ``force_download``,
+                ``local_files_only``, ``token``, ``subfolder``, and those that change nothing here.
         """
-        from roformer_edge.hub import local_directory
+        from roformer_edge.hub import inside, local_directory, take_options
 
-        path = local_directory(directory, revision=revision) / CONFIG_NAME
+        options = take_options(changes)
+        source = inside(directory, changes.pop("subfolder", None))
+        path = local_directory(source, revision=revision, options=options) / CONFIG_NAME
         return cls.from_values(read_object(path), str(path)).replace(**changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -365,23 +376,24 @@ class RoFormerConfig:
         """Return a copy with some fields changed.
 
         The names and the number of labels follow whichever of them is given, and embeddings that are as wide as the
-        states follow ``hidden_size``. ``output_attentions``, ``output_hidden_states`` and ``return_dict`` may be given
-        too.
+        states follow ``hidden_size``. Known keys of ``extra``, such as ``output_attentions`` or ``eos_token_id``, may
+        be given too.
 
         Raises:
             UnknownNameError: There is no such field.
         """
         fields = [item.name for item in dataclasses.fields(self)]
+        beside = [name for name in changes if name in self._known_keys]
         for name in changes:
-            if name not in (*fields, *_FLAGS):
+            if name not in (*fields, *beside):
                 raise UnknownNameError("config field", name, (*fields, *_FLAGS))
         if changes.keys() & _LABELS:
             changes = dict.fromkeys(_LABELS) | changes
         if "hidden_size" in changes and not self.has_projection:
             changes = {"embedding_size": None} | changes
-        flags = {name: changes.pop(name) for name in _FLAGS if name in changes}
-        if flags:
-            changes["extra"] = {**changes.get("extra", self.extra), **flags}
+        if beside:
+            others = {name: changes.pop(name) for name in beside}
+            changes["extra"] = {**changes.get("extra", self.extra), **others}
         return dataclasses.replace(self, **changes)
 
 

@@ -32,6 +32,7 @@ class Format(NamedTuple):
         newer: Scheme of a recipe -> package -> the lowest version that computes it, where that is newer than what a
             runtime names.
         tools: Packages that a builder needs besides the engine; their versions are recorded in the bundle.
+        rounds_outputs: Schemes of products whose results are rounded to integers too, as their inputs are.
         presets: Whether integer types are chosen for the processor that a bundle is for.
         label_file: Whether readers of the format look for the labels in a file of their own.
         session: Options of the engine that the answers of new bundles depend on, as text; a bundle keeps them.
@@ -46,6 +47,7 @@ class Format(NamedTuple):
     runtimes: Mapping[str, Mapping[str, str]]
     newer: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     tools: tuple[str, ...] = ()
+    rounds_outputs: tuple[str, ...] = ()
     presets: bool = False
     label_file: bool = False
     session: Mapping[str, str] = MappingProxyType({})
@@ -101,6 +103,7 @@ _ROWS = (
             "litert-2": {"ai-edge-litert": "1.4"},
             "tflite-2.14": {"tflite-runtime": "2.14", "ai-edge-litert": "1.4", "tensorflow": "2.19"},
         },
+        rounds_outputs=("int8-static",),
         label_file=True,
     ),
 )
@@ -108,6 +111,8 @@ _ROWS = (
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 # what is made where none is asked for
 DEFAULT_FORMAT: Literal["onnx"] = "onnx"
+# for type checkers; a test compares it with the table
+FormatName = Literal["onnx", "tflite"]
 
 
 def get_format(name: str) -> Format:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from roformer_edge.errors import UnknownNameError
 from roformer_edge.signatures import Signature, TensorSpec
@@ -169,6 +169,16 @@ _ROWS = (
 )
 
 TASKS: dict[str, Task] = {row.name: row for row in _ROWS}
+# for type checkers; a test compares it with the table
+TaskName = Literal[
+    "feature-extraction",
+    "fill-mask",
+    "text-generation",
+    "text-classification",
+    "token-classification",
+    "question-answering",
+    "multiple-choice",
+]
 
 
 def get_task(name: str) -> Task:

@@ -187,7 +187,7 @@ def main(pattern: str = "") -> int:
 def _try(fault: Fault) -> str:
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         copy = Path(folder)
-        for name in ("roformer_edge", "tests", "docs", "examples", "scripts", "benchmarks"):
+        for name in ("roformer_edge", "roformer_edge_demo", "tests", "docs", "examples", "scripts", "benchmarks"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         for path in (*ROOT.glob("*.toml"), *ROOT.glob("*.md"), *ROOT.glob("*.txt"), ROOT / "Makefile"):
             shutil.copy(path, copy)

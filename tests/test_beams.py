@@ -78,7 +78,8 @@ def test_one_beam_is_the_likeliest_token_each_time(seed: int) -> None:
         ids = (*ids, int(language.logits(ids).argmax()))
     (found,) = search(language, BeamOptions(early_stopping=True), 6).finished
     ended = ids[-1] == STOP
-    assert found == Finished(pytest.approx(language.score(ids) / len(ids)), ids[:-1] if ended else ids, ended)
+    score = pytest.approx(language.score(ids) / len(ids))
+    assert found == (Finished(score, ids[:-1], True, STOP) if ended else Finished(score, ids, False))
 
 
 @settings(deadline=None, max_examples=40)

@@ -14,7 +14,7 @@ import pytest
 from roformer_edge import hub as hub_module
 from roformer_edge.checkpoint.finding import _weights_among
 from roformer_edge.errors import CheckpointError, MissingDependencyError, OptionError
-from roformer_edge.hub import local_directory
+from roformer_edge.hub import HubOptions, inside, local_directory, take_options
 from tests.hub_server import Hub, commit_of, serve
 from tests.tiny_checkpoint import TOKENS, write_checkpoint
 
@@ -172,6 +172,45 @@ def test_paths_stay_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert local_directory(path) == Path(path)
     with pytest.raises(OptionError, match="revision must be left out for a path"):
         local_directory("owner/tiny", revision="v2")
+
+
+def test_options_of_transformers_are_taken() -> None:
+    options = {"cache_dir": "a", "use_auth_token": "b", "trust_remote_code": True, "proxies": None, "num_labels": 3}
+    assert take_options(options) == HubOptions(cache_dir="a", token="b")
+    assert options == {"num_labels": 3}
+    with pytest.raises(OptionError, match="set HTTPS_PROXY"):
+        take_options({"proxies": {"https": "a"}})
+
+
+def test_a_folder_inside(tmp_path: Path) -> None:
+    assert inside(tmp_path, "a") == tmp_path / "a"
+    assert inside("owner/none", None) == "owner/none"
+    with pytest.raises(OptionError, match="subfolder must be left out for a name"):
+        inside("owner/none", "a")
+
+
+OPTIONS = """
+import sys, warnings
+warnings.simplefilter("error")
+from roformer_edge import RoFormerConfig, RoFormerForSequenceClassification, RoFormerTokenizer
+how = {"cache_dir": sys.argv[1], "revision": "v2", "token": None, "trust_remote_code": False, "use_auth_token": None}
+how["local_files_only"] = sys.argv[2] == "local"
+for kind in (RoFormerConfig, RoFormerTokenizer, RoFormerForSequenceClassification):
+    kind.from_pretrained("owner/tiny", **how)
+print("loaded")
+"""
+
+
+def test_a_cache_elsewhere_without_asking_the_hub(run: Run, server: Hub, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    assert "cannot be had from the model hub: local_files_only is set" in run("-c", OPTIONS, elsewhere, "local").stderr
+    found = run("-c", OPTIONS, elsewhere, "ask")
+    assert found.returncode == 0, found.stderr
+    assert any(elsewhere.rglob("model.safetensors"))
+    assert not any((tmp_path / "cache").rglob("model.safetensors"))
+    server.asked.clear()
+    assert run("-c", OPTIONS, elsewhere, "local").stdout == "loaded\n"
+    assert not server.asked
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

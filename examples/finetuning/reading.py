@@ -56,10 +56,18 @@ def read_options(description: str, *, epochs: int) -> Options:
 
 
 def read_rows(options: Options, folder: str, split: str) -> list[Row]:
-    """The rows of one split, such as ``read_rows(options, "qa/cmrc2018", "train")``."""
+    """The rows of one split, such as ``read_rows(options, "qa/cmrc2018", "train")``.
+
+    Where ``shipped_data.py`` made the data, they are its requests of the same kind.
+    """
     path = options.data / folder / f"{split}.jsonl"
     if not path.exists():
-        sys.exit(f"{path} is not there; say with --data or ROFORMER_EDGE_DATA where the data lies (docs/examples.md)")
+        path = options.data / Path(folder).parent / "requests" / f"{split}.jsonl"
+    if not path.exists():
+        sys.exit(
+            f"{options.data} has no {folder}: say with --data or ROFORMER_EDGE_DATA where the data lies, or make some"
+            " with python examples/finetuning/shipped_data.py and say --data .cache/requests"
+        )
     # not splitlines: a text may hold other line separators
     lines = path.read_text(encoding="utf-8").split("\n")[: options.examples]
     return [json.loads(line) for line in lines if line]

@@ -14,7 +14,7 @@ from roformer_edge import RoFormerConfig, RoFormerForCausalLM
 torch.manual_seed(0)
 options = reading.read_options(__doc__, epochs=2)
 rows = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
-train, test = ([row for row in split if row["genre"].startswith("tang")] for split in rows)
+train, test = ([row for row in split if row.get("genre", "tang").startswith("tang")] for split in rows)
 
 tokenizer = reading.new_tokenizer((row["text"] for row in train), character=20)
 config = RoFormerConfig(
@@ -27,7 +27,7 @@ torch_training.train(model, arrays.continued(tokenizer, poems), epochs=options.e
 model.save_pretrained(options.out)
 tokenizer.save_pretrained(options.out)
 
-start = tokenizer("明月", return_tensors="pt")["input_ids"][:, :-1]  # without [SEP], which ends a poem
+start = tokenizer(test[0]["text"][:2], return_tensors="pt")["input_ids"][:, :-1]  # without [SEP], which ends a poem
 print(tokenizer.decode(model.generate(start, max_new_tokens=30)[0], skip_special_tokens=True))
 data = arrays.continued(tokenizer, arrays.texts(tokenizer, test, 64))
 found, expected = torch_training.predict(model, data)[:, :-1], data["labels"][:, 1:]

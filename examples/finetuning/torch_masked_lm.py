@@ -14,7 +14,7 @@ from roformer_edge import RoFormerConfig, RoFormerForMaskedLM
 torch.manual_seed(0)
 options = reading.read_options(__doc__, epochs=1)
 rows = (reading.read_rows(options, "text/chinese_poetry", split) for split in ("train", "test"))
-train, test = ([row for row in split if row["genre"].startswith("tang")] for split in rows)
+train, test = ([row for row in split if row.get("genre", "tang").startswith("tang")] for split in rows)
 
 tokenizer = reading.new_tokenizer((row["text"] for row in train), character=20)
 sizes = reading.SMALL | {"embedding_size": 64, "initializer_range": 0.02, "hidden_dropout_prob": 0.0}

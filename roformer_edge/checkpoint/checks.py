@@ -21,12 +21,18 @@ from roformer_edge.checkpoint.names import (
 from roformer_edge.checkpoint.rotary_table import fit_rotary_table, rotary_table
 from roformer_edge.checkpoint.tensors import StoredTensors
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.errors import CheckpointError, advice, shown
+from roformer_edge.errors import CheckpointError, UnknownNameError, advice, shown
 
 # A stored rotary table may carry the rounding of bfloat16, the coarsest type a checkpoint is kept in.
 _TABLE_TOLERANCE = 2.0**-8
 
-_NEW_HEAD = ", or start a new head: from_pretrained(..., new_head=True)"
+_NEW_HEAD = (
+    ", or start a new head: from_pretrained(..., new_head=True), or ignore_mismatched_sizes=True for these alone"
+)
+
+# What is asked of a head. "stored": all of it is there. "may_miss": all of it, or nothing. "may_differ": the same, and
+# tensors of another shape are left out. "may_be_new": the same, and a tensor of another shape leaves all of it out.
+HEADS = ("stored", "may_miss", "may_differ", "may_be_new")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +63,7 @@ class Wanted:
         return f"{POOLER}.weight" in self.shapes
 
 
-def list_wanted(
-    where: Path, config: RoFormerConfig, architecture: str, stored: Shapes, *, head_may_miss: bool
-) -> Wanted:
+def list_wanted(where: Path, config: RoFormerConfig, architecture: str, stored: Shapes, *, head: str) -> Wanted:
     """List what a model is made of.
 
     Args:
@@ -67,11 +71,14 @@ def list_wanted(
         config: The architecture.
         architecture: The model class.
         stored: Canonical name -> shape of every stored tensor.
-        head_may_miss: Leave the head out where nothing of it is stored, or it has another shape.
+        head: One of ``HEADS``.
 
     Raises:
         CheckpointError: The config asks for more layers than there are weights.
+        UnknownNameError: There is no such demand on a head.
     """
+    if head not in HEADS:
+        raise UnknownNameError("demand on a head", head, HEADS)
     # each layer has several, so a typing error in the config ends here and not in a list of a billion names
     if config.num_hidden_layers > len(stored):
         raise CheckpointError(
@@ -79,10 +86,12 @@ def list_wanted(
             "(num_hidden_layers)"
         )
     expected = shapes_of(config, architecture)
-    head = [name for name in expected if not name.startswith(PREFIX)]
-    misshapen = any(name in stored and stored[name] != expected[name] for name in head)
-    if head_may_miss and (misshapen or not any(name in stored for name in head)):
-        expected = {name: shape for name, shape in expected.items() if name.startswith(PREFIX)}
+    of_head = [name for name in expected if not name.startswith(PREFIX)]
+    misshapen = [name for name in of_head if name in stored and stored[name] != expected[name]]
+    left_out = misshapen if head == "may_differ" else []
+    if (head != "stored" and not any(name in stored for name in of_head)) or (head == "may_be_new" and misshapen):
+        left_out = of_head
+    expected = {name: shape for name, shape in expected.items() if name not in left_out}
     expected[ROTARY_TABLE] = (config.max_position_embeddings, config.head_size)
     pooler = pooler_shapes(config)
     expected |= pooler if all(stored.get(name) == shape for name, shape in pooler.items()) else {}

@@ -33,7 +33,7 @@ from roformer_edge.checkpoint.torch_pickle import open_torch
 from roformer_edge.checkpoint.weight_file import WeightFile, foreign_reader
 from roformer_edge.config import CONFIG_NAME, RoFormerConfig
 from roformer_edge.errors import CheckpointError, UnsupportedModelError, advice, shown
-from roformer_edge.hub import local_directory
+from roformer_edge.hub import DEFAULT_OPTIONS, HubOptions, local_directory
 from roformer_edge.lfs import find_pointer, pointer_message
 from roformer_edge.records import parse_object
 from roformer_edge.sentence import TOKENS
@@ -239,7 +239,9 @@ class CheckpointFiles:
         return read_config_values(self.directory if own else self.base)
 
 
-def find_checkpoint(path: str | Path, revision: str | None = None) -> CheckpointFiles:
+def find_checkpoint(
+    path: str | Path, revision: str | None = None, options: HubOptions = DEFAULT_OPTIONS
+) -> CheckpointFiles:
     """Find the checkpoint that a path or a name means.
 
     Args:
@@ -247,12 +249,13 @@ def find_checkpoint(path: str | Path, revision: str | None = None) -> Checkpoint
             (``models--owner--name``), whose snapshot is then taken, or one above that holds one model only; or the name
             of a model, ``owner/name``, which is then downloaded.
         revision: A branch, tag or commit of a name.
+        options: How a name is downloaded.
 
     Raises:
         CheckpointError: There is nothing, a file, or more than one model.
         MissingDependencyError: A name, and ``huggingface_hub`` is not installed.
     """
-    path = local_directory(path, _weights_among, revision=revision)
+    path = local_directory(path, _weights_among, revision=revision, options=options)
     if path.is_file():
         raise CheckpointError(f"{path} is a file; give the directory that it lies in, with {CONFIG_NAME} beside it")
     if not path.is_dir():

@@ -59,6 +59,7 @@ class Checkpoint:
         unused: Canonical names of stored tensors that the architecture has no place for, such as other heads.
         notes: What is worth saying aloud: sentences on keys and tensors that are not used, and on contradictions
             between config and weights, with what counts.
+        dtype: The type that the word embeddings are stored in.
         crf: The transitions between labels, where a token classifier has them.
         sentence: How one vector of a text is made of its states, where that is asked for or the checkpoint's own word;
             the weights of its layers are in ``arrays``.
@@ -70,6 +71,7 @@ class Checkpoint:
     source_directory: Path
     unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    dtype: str = "float32"
     crf: Crf | None = field(default=None, compare=False)
     sentence: SentenceHead | None = None
 
@@ -144,7 +146,7 @@ def load_architecture(
     *,
     config: RoFormerConfig | None = None,
     changes: Mapping[str, Any] | None = None,
-    head_may_miss: bool = False,
+    head: str = "stored",
     ignore_weights: Sequence[str] = (),
     pooling: str | None = TOKENS,
 ) -> Checkpoint:
@@ -155,8 +157,8 @@ def load_architecture(
         architecture: The model class, such as ``"RoFormerForMaskedLM"``.
         config: Used instead of the directory's ``config.json``.
         changes: Fields of the config to replace.
-        head_may_miss: Accept a checkpoint without any of the head's weights, or with one of another shape;
-            ``arrays`` then lacks them.
+        head: What is asked of the head, one of :data:`~roformer_edge.checkpoint.checks.HEADS`; what is left out of it
+            ``arrays`` lacks.
         ignore_weights: What :func:`load_checkpoint` takes.
         pooling: What :func:`load_checkpoint` takes.
     """
@@ -181,10 +183,10 @@ def load_architecture(
         config = notes.take(fit_parts(config, stored))
         config = notes.take(fit_prefix(config, architecture, stored))
         config = notes.take(fit_epsilon(config, opened))
-        if stated is not None and not head_may_miss:
+        if stated is not None and head in ("stored", "may_miss"):
             config = notes.take(fit_labels(config, stated, architecture, stored))
         refuse_unmerged(stored, files.base)
-        wanted = list_wanted(files.base, config, architecture, stored, head_may_miss=head_may_miss)
+        wanted = list_wanted(files.base, config, architecture, stored, head=head)
         check_tensors(wanted, stored)
         tensors.check_single(list(wanted.shapes))
         notes.add(check_rotary_table(wanted, tensors, asked="max_position_embeddings" in changes))
@@ -200,6 +202,7 @@ def load_architecture(
         source_directory=files.directory,
         unused=tuple(sorted({*unused, *ignored})),
         notes=tuple(notes.sentences),
+        dtype=tensors.dtype(WORD_EMBEDDINGS),
         crf=crf,
         sentence=layers.head,
     )

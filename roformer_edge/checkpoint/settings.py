@@ -40,6 +40,8 @@ _WITHOUT_EFFECT = {
     "prompt_lookup_num_tokens": "of drafts from the prompt",
     "remove_invalid_values": "values that are not finite are refused",
 }
+# how the sentence on settings begins that a model has no place for
+NOT_KEPT = "settings of generation that are not kept (give them in the call)"
 _KEYS_SHOWN = 8
 # What is neutral beside the defaults that older files kept in config.json.
 _NEUTRAL = {
@@ -126,7 +128,7 @@ def apply_generation(config: RoFormerConfig, generation: Mapping[str, Any]) -> t
     if not differing:
         return config, []
     settings = ", ".join(f"{shown(key)} {shown(asked[key], 30)}" for key in differing)
-    return config, [f"settings of generation that are not kept (give them in the call): {settings}"]
+    return config, [f"{NOT_KEPT}: {settings}"]
 
 
 def _from_paddlenlp(values: Mapping[str, Any]) -> dict[str, Any]:

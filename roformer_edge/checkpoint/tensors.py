@@ -42,6 +42,11 @@ class StoredTensors:
         array = file.read(stored)
         return array if self._adapter is None else self._adapter.merge(name, array)
 
+    def dtype(self, name: str) -> str:
+        """Return the type that a tensor is stored in."""
+        file, stored = self._places[name][0]
+        return file.dtype(stored)
+
     def leave_out(self, patterns: Sequence[str]) -> list[str]:
         """Forget the tensors whose canonical names match shell-style patterns, and list them.
 

@@ -83,6 +83,10 @@ class WeightFile:
         tensor = self._opened()[name]
         return tensor.shape[::-1] if tensor.transposed else tensor.shape
 
+    def dtype(self, name: str) -> str:
+        """Return the type that a tensor is stored in: one of ``FLOATS``, or what the format calls it."""
+        return self._opened()[name].dtype
+
     def read(self, name: str) -> Array:
         """Read a tensor as a float32 array of its own, matrices ``[out, in]``.
 

@@ -149,6 +149,7 @@ def add_validation(parser: argparse.ArgumentParser) -> None:
         help=f"with --recipe {AUTO}: refuse (exit code 3) a model file of more megabytes",
     )
     group.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
+    add_language(group)
 
 
 def add_gates(parser: argparse._ActionsContainer) -> None:
@@ -161,6 +162,11 @@ def add_gates(parser: argparse._ActionsContainer) -> None:
         help="exit with 3 where a figure is beyond its limit, such as 'macro_f1 drop <= 0.5', 'latency p50 <= 1.2x' or "
         "'size <= 20MB'; may be given more than once",
     )
+
+
+def add_language(parser: argparse._ActionsContainer) -> None:
+    """Add the language of the page."""
+    parser.add_argument("--language", metavar="NAME", help="of report.html: en or zh (default: en)")
 
 
 def add_baseline(parser: argparse._ActionsContainer) -> None:
@@ -235,6 +241,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         max_drop=args.max_drop,
         gates=tuple(args.gate),
         baseline=args.baseline,
+        language=args.language,
         max_size=args.max_size,
         report=args.report,
         truncation=args.truncate,

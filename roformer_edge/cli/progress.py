@@ -14,12 +14,15 @@ _PAUSE = 0.1
 # seconds between two looks at the clock, and those from which on it is shown
 _TICK = 1.0
 _LONG = 2.0
+# seconds of a stage before which its steps tell nothing about the rest of it
+_EARLY = 10.0
 
 
 class ProgressLine:
     """A :class:`~roformer_edge.progress.ProgressListener` that shows ``stage  [######      ] 12/300`` on a terminal.
 
-    From the third second of a stage on the line has a clock, which goes on between steps. It shows nothing when the
+    From the third second of a stage on the line has a clock, which goes on between steps; after some more an
+    estimate of what is left of the stage follows. It shows nothing when the
     stream is no terminal, or where ``--quiet`` was asked for.
     Use it as a context manager: leaving clears the line.
 
@@ -38,6 +41,7 @@ class ProgressLine:
         self._written = ""
         self._began = time.monotonic()
         self._last = 0.0
+        self._began = time.monotonic()
 
     def __enter__(self) -> ProgressLine:
         if self._shown:
@@ -70,7 +74,8 @@ class ProgressLine:
         with self._lock:
             if total:
                 filled = _WIDTH * done // total
-                self._show(f"{self._stage:<12} [{'#' * filled}{' ' * (_WIDTH - filled)}] {done}/{total}")
+                bar = f"[{'#' * filled}{' ' * (_WIDTH - filled)}]"
+                self._show(f"{self._stage:<12} {bar} {done}/{total}{self._left(now - self._began, done, total)}")
             else:
                 self._show(f"{self._stage:<12} {done}")
 
@@ -86,7 +91,7 @@ class ProgressLine:
 
     def _timed(self) -> str:
         seconds = time.monotonic() - self._began
-        return f"{self._line}  {seconds:.0f} s" if self._line and seconds >= _LONG else self._line
+        return f"{self._line} ({seconds:.0f} s)" if self._line and seconds >= _LONG else self._line
 
     def _tick(self) -> None:
         while not self._ended.wait(_TICK):
@@ -94,6 +99,14 @@ class ProgressLine:
                 line = self._timed()
                 if line not in (self._written, self._line):
                     self._write(line)
+
+    @staticmethod
+    def _left(spent: float, done: int, total: int) -> str:
+        """Estimate the time that the rest of a stage takes, from what its steps took so far."""
+        if spent < _EARLY or not 0 < done < total:
+            return ""
+        seconds = spent / done * (total - done)
+        return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"
 
     def _write(self, line: str) -> None:
         if self._shown:

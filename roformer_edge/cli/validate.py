@@ -9,7 +9,15 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.options import add_baseline, add_gates, add_json, add_reading, add_revision, add_slices
+from roformer_edge.cli.options import (
+    add_baseline,
+    add_gates,
+    add_json,
+    add_language,
+    add_reading,
+    add_revision,
+    add_slices,
+)
 from roformer_edge.cli.output import print_json, remark, say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_fields, field_names
@@ -52,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gates(parser)
     add_baseline(parser)
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.json, report.md and report.html here")
+    add_language(parser)
     parser.add_argument(
         "--junit", type=Path, metavar="FILE", help="write JUnit XML with a test for each gate, for build servers"
     )
@@ -92,20 +101,38 @@ def _check_files(args: argparse.Namespace) -> None:
     """Refuse, before any work, what could not be written, and tests without anything to be tested."""
     from roformer_edge.bundle.reader import is_bundle
     from roformer_edge.errors import OptionError
+    from roformer_edge.validate.language import checked_language
     from roformer_edge.validate.render import answers, check_file, check_report, junit
     from roformer_edge.validate.render.annotations import checked_annotations
 
     if args.limit is not None and args.limit < 1:
         raise OptionError("--limit", args.limit)
     checked_annotations(args.annotations)
+    if args.language is not None:
+        checked_language(args.language)
+        if args.report is None:
+            raise OptionError("--language", args.language, "left out without --report: it is that of the page")
     if args.junit is not None and args.max_drop is None and not args.gate:
         raise OptionError("--junit", args.junit, "left out without --max-drop or --gate: there is nothing to fail")
+    _check_distinct(args)
     for bundle in (*args.bundles, *([args.reference] if is_bundle(args.reference) else [])):
         if args.report is not None:
             check_report(args.report, bundle)
         for name, mark in (("junit", junit.MARK), ("answers", answers.MARK)):
             if (path := getattr(args, name)) is not None:
                 check_file(name, path, bundle, mark)
+
+
+def _check_distinct(args: argparse.Namespace) -> None:
+    """Refuse two files of one name, of which the second would fail when all the work is done."""
+    from roformer_edge.errors import OptionError
+    from roformer_edge.validate.render import RENDERERS
+
+    taken = {} if args.report is None else {args.report / row.file_name: "--report" for row in RENDERERS.values()}
+    names = {path.resolve(): option for path, option in taken.items()}
+    for option, path in (("--junit", args.junit), ("--answers", args.answers)):
+        if path is not None and (other := names.setdefault(path.resolve(), option)) != option:
+            raise OptionError(option, str(path), f"another file than that of {other}")
 
 
 def _options(args: argparse.Namespace) -> CompareOptions:
@@ -173,10 +200,11 @@ def _write_files(
     args: argparse.Namespace, reports: Sequence[Report], examples: Sequence[Example], files: list[str]
 ) -> None:
     """Write what was asked for, and put the names of what was written into ``files``."""
+    from roformer_edge.validate.language import ENGLISH
     from roformer_edge.validate.render import answers, junit, write_beside, write_reports
 
     if args.report is not None:
-        files += map(str, write_reports(reports, args.report))
+        files += map(str, write_reports(reports, args.report, language=args.language or ENGLISH))
     if args.junit is not None:
         files.append(str(write_beside(args.junit, junit.to_junit(reports), junit.MARK)))
     if args.answers is not None:

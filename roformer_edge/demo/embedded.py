@@ -1,4 +1,4 @@
-"""The files that travel with the package, as paths that work from a wheel, an editable install or an archive."""
+"""The files of the distribution ``roformer-edge-demo``, as paths that work from a wheel, a clone or an archive."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from roformer_edge._extras import require
 from roformer_edge.temporary import scratch_folder
 
-PACKAGE = "roformer_edge.demo"
+PACKAGE = "roformer_edge_demo"
+PURPOSE = "for the embedded checkpoint and its evaluation set"
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json", "README.md")
 
 
@@ -18,8 +20,12 @@ def embedded_checkpoint() -> Iterator[Path]:
     """Open a directory with the embedded checkpoint; it may be gone once the context is left.
 
     Source: trained by ``examples/train_demo_checkpoint.py``; its README.md says on what, and how well it does.
+
+    Raises:
+        MissingDependencyError: ``roformer-edge-demo`` is not installed.
     """
-    folder = files(PACKAGE) / "data" / "checkpoint"
+    require(PACKAGE, PURPOSE)
+    folder = files(PACKAGE) / "checkpoint"
     if isinstance(folder, Path):
         yield folder
         return
@@ -32,6 +38,11 @@ def embedded_checkpoint() -> Iterator[Path]:
 
 @contextmanager
 def embedded_evaluation() -> Iterator[Path]:
-    """Open the evaluation set: JSON Lines, eight sentences a label or more, written by hand."""
-    with as_file(files(PACKAGE) / "data" / "evaluation.jsonl") as path:
+    """Open the evaluation set: JSON Lines, eight sentences a label or more, written by hand.
+
+    Raises:
+        MissingDependencyError: ``roformer-edge-demo`` is not installed.
+    """
+    require(PACKAGE, PURPOSE)
+    with as_file(files(PACKAGE) / "evaluation.jsonl") as path:
         yield path

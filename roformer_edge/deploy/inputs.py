@@ -16,7 +16,18 @@ from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import OptionError, advice
 from roformer_edge.formats import get_format
 from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
-from roformer_edge.quantize.recipe import AUTO, FLOAT, RECIPES, SCHEMES, STATIC, Settings, open_recipe, preset_matters
+from roformer_edge.quantize.recipe import (
+    AUTO,
+    DYNAMIC,
+    FLOAT,
+    RECIPES,
+    SCHEMES,
+    STATIC,
+    Recipe,
+    Settings,
+    open_recipe,
+    preset_matters,
+)
 from roformer_edge.runtime.inference import EncodedRow, encode_within, padded_feeds
 from roformer_edge.runtime.windows import cut_windows
 from roformer_edge.validate.data.examples import Example, check_inputs, read_examples
@@ -90,7 +101,7 @@ def export_options_of(options: DeployOptions) -> ExportOptions:
         schemes = {rule.scheme for one in RECIPES.values() for rule in one.rules}
     else:
         recipe, settings = open_recipe(options.recipe)
-        recipe = recipe.with_float(options.keep_float, "asked for")
+        recipe = built_in_recipes(options).get(options.recipe, recipe.with_float(options.keep_float, "asked for"))
         schemes = {rule.scheme for rule in recipe.rules}
         _check_runtime(options, schemes)
     _refuse_without_effect(options, settings, schemes)
@@ -102,6 +113,16 @@ def export_options_of(options: DeployOptions) -> ExportOptions:
         runtime=options.runtime,
         lengths=options.lengths,
     )
+
+
+def built_in_recipes(options: DeployOptions) -> dict[str, Recipe]:
+    """Return the built-in recipes by name, as they suit the format and what was asked for."""
+    rounding = get_format(options.format).rounds_outputs
+    exact = not options.schemes or DYNAMIC in options.schemes
+    return {
+        name: (recipe.with_exact_logits(rounding) if exact else recipe).with_float(options.keep_float, "asked for")
+        for name, recipe in RECIPES.items()
+    }
 
 
 def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: set[str]) -> None:

@@ -30,6 +30,7 @@ from roformer_edge.runtime.session import Session
 from roformer_edge.temporary import TemporaryPath
 from roformer_edge.validate.baseline import check_baseline
 from roformer_edge.validate.data.examples import HELD_OUT, Example, halves
+from roformer_edge.validate.language import ENGLISH
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Opening
@@ -141,7 +142,7 @@ def deploy_checkpoint(
                     )
                     report = compare(*sides, examples, _compare_options(options, model, baseline), progress)
         if report is not None:
-            _keep_budget(report, options.report, searched)
+            _keep_budget(report, options, searched)
             manifest = manifest.replace(measured=measured_loss(report))
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
@@ -150,7 +151,7 @@ def deploy_checkpoint(
             bundle=bundle,
             manifest=manifest,
             report=report,
-            report_files=_report_files(report, options.report, bundle),
+            report_files=_report_files(report, options, bundle),
             warnings=exported.warnings,
             searched=searched,
         )
@@ -205,7 +206,7 @@ def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool)
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
 
 
-def _keep_budget(report: Report, folder: Path | None, searched: Searched | None) -> None:
+def _keep_budget(report: Report, options: DeployOptions, searched: Searched | None) -> None:
     """Refuse what lost too much; its report says why, and is then all that is written."""
     try:
         check_budget(report)
@@ -213,9 +214,9 @@ def _keep_budget(report: Report, folder: Path | None, searched: Searched | None)
         error = broken
         if searched is not None and not report.within_budget:
             error = BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
-        if folder is not None:
+        if options.report is not None:
             try:
-                write_report(report, folder)
+                write_report(report, options.report, language=options.language or ENGLISH)
             except OutputError as why:
                 raise BudgetExceededError(f"{error}; {why}") from None
         raise error from None
@@ -230,12 +231,12 @@ def _on_the_other_half(searched: Searched) -> str:
     )
 
 
-def _report_files(report: Report | None, folder: Path | None, bundle: Path) -> tuple[Path, ...]:
+def _report_files(report: Report | None, options: DeployOptions, bundle: Path) -> tuple[Path, ...]:
     """Write the report of a finished bundle, where one is wanted."""
-    if report is None or folder is None:
+    if report is None or options.report is None:
         return ()
     try:
-        return tuple(write_report(report, folder))
+        return tuple(write_report(report, options.report, language=options.language or ENGLISH))
     except OutputError as error:
         raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
 

@@ -12,29 +12,21 @@ from roformer_edge.config import MOST_POSITIONS
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, UnknownNameError, advice
-from roformer_edge.formats import DEFAULT_FORMAT, get_format
+from roformer_edge.formats import DEFAULT_FORMAT, FormatName, get_format
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.recipe import AUTO, SCHEMES
 from roformer_edge.records import to_values
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
+from roformer_edge.tasks import TaskName
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
 from roformer_edge.validate.gates import parse_gate
+from roformer_edge.validate.language import checked_language
 from roformer_edge.validate.report import Report, checked_budget
 
 if TYPE_CHECKING:  # needs the export extra
     from roformer_edge.deploy.search import Searched
 
-# The names of the tables, for type checkers: what is in no table is an error when the options are made or used.
-TaskName = Literal[
-    "feature-extraction",
-    "fill-mask",
-    "text-generation",
-    "text-classification",
-    "token-classification",
-    "question-answering",
-    "multiple-choice",
-]
-FormatName = Literal["onnx", "tflite"]
+# for type checkers: what is in no table is an error when the options are made or used
 PresetName = Literal["x86", "x86-vnni", "arm", "auto"]
 ObserverName = Literal["minmax", "percentile", "mse"]
 TokenizerName = Literal["auto", "slow", "fast", "bert", "plain"]
@@ -81,6 +73,7 @@ class DeployOptions:
         gates: What is asked of figures, such as ``"macro_f1 drop <= 0.5"``; see ``validate.gates``.
         max_size: Largest model file that ``auto`` may end in, in megabytes (of a million bytes).
         report: Folder for the report's files.
+        language: The language of its page, a key of ``validate.language.LANGUAGES``; ``None`` for English.
         truncation: Cut texts that are longer than the model allows, instead of refusing them.
         overwrite: Replace a bundle that is there already.
         ignore_weights: Shell-style patterns of names of the checkpoint's tensors to leave out though they may change
@@ -115,6 +108,7 @@ class DeployOptions:
     baseline: Path | None = None
     max_size: float | None = None
     report: Path | None = None
+    language: str | None = None
     truncation: bool = False
     overwrite: bool = False
     ignore_weights: tuple[str, ...] = ()
@@ -149,6 +143,11 @@ class DeployOptions:
             checked_budget(self.max_drop)
         for gate in self.gates:
             parse_gate(gate)
+        if self.language is not None:
+            checked_language(self.language)
+            if self.report is None:
+                report = advice(python="report", command="--report")
+                raise OptionError("language", self.language, f"left out without a report ({report})")
         self._refuse_without_effect()
         self._check_search()
 
@@ -246,6 +245,7 @@ class Deployment:
             "bytes": manifest.total_bytes,
             "parity": to_values(manifest.parity),
             "measured": manifest.measured and to_values(manifest.measured),
+            "gates": [] if self.report is None else to_values(self.report.all_gates),
             "notes": list(manifest.notes),
             "warnings": list(self.warnings),
             "search": self.searched and to_values(self.searched),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from roformer_edge.deploy.inputs import built_in_recipes
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.deploy.reference import predictor_of_source
 from roformer_edge.deploy.source import SourceModel
@@ -17,7 +18,6 @@ from roformer_edge.formats import get_format, resolve
 from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.recipe import (
     AUTO,
-    RECIPES,
     ROWS,
     SCHEMES,
     STATIC,
@@ -98,7 +98,7 @@ def search_recipe(work: SearchWork, tuned: Sequence[Example], progress: Progress
     """
     options, scopes = work.options, work.scopes
     assert options.max_drop is not None  # which the options demand
-    recipes = {name: recipe.with_float(options.keep_float, "asked for") for name, recipe in RECIPES.items()}
+    recipes = built_in_recipes(options)
     decided = affordable(recipes, scopes, allowed_schemes(work))
     standard = standard_of_work(work, spread_sample(tuned, MOST_TUNED), progress)
     trials = trials_of(work, standard, list(decided.values()), progress)

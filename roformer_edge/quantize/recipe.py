@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -135,6 +135,16 @@ class Recipe:
         extra = tuple(Rule(pattern=pattern, scheme=FLOAT, reason=reason) for pattern in patterns)
         return Recipe(name=self.name, rules=self.rules + extra) if extra else self
 
+    def with_exact_logits(self, rounding: Collection[str]) -> Recipe:
+        """Copy the recipe, with the logits over a vocabulary left in floating point.
+
+        Args:
+            rounding: Schemes whose results are rounded to integers.
+        """
+        decoder = [rule.scheme for rule in self.rules if rule.matches("head.decoder")]
+        rounded = decoder and decoder[-1] in rounding
+        return Recipe(name=self.name, rules=(*self.rules, _EXACT_LOGITS)) if rounded else self
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
@@ -170,6 +180,12 @@ _KEPT = (
     Rule(pattern="embeddings.type", scheme=FLOAT, reason="a few rows: nothing to save"),
     Rule(pattern="head.output", scheme=FLOAT, reason="makes the logits: its rounding error would be the answer's"),
     Rule(pattern="sentence.*", scheme=FLOAT, reason="makes the vector: its rounding error would be the answer's"),
+)
+_EXACT_LOGITS = Rule(
+    pattern="head.decoder",
+    scheme=DYNAMIC,
+    reason="makes one logit for every token of the vocabulary, and the format rounds the results of int8-static to "
+    "256 steps",
 )
 _ROWS = Rule(pattern="embeddings.word", scheme=ROWS)
 _INT4_ROWS = Rule(pattern="embeddings.word", scheme=INT4_ROWS)
@@ -260,7 +276,7 @@ def resolve(recipe: Recipe, scopes: Iterable[Scope]) -> dict[str, Decision]:
     scopes = tuple(scopes)
     names = {scope.name for scope in scopes}
     # the built-in patterns name parts that some models lack; a pattern of the user's that fits nothing is a typo
-    built_in = RECIPES[recipe.name].rules if recipe.name in RECIPES else ()
+    built_in = (*RECIPES[recipe.name].rules, _EXACT_LOGITS) if recipe.name in RECIPES else ()
     for rule in recipe.rules:
         if rule not in built_in and not any(map(rule.matches, names)):
             raise RecipeError(

@@ -246,6 +246,21 @@ class Tokenizer:
         self._backend.refresh()
         self._memo = _Memo(self._backend)
 
+    @property
+    def __class__(self) -> Any:
+        from roformer_edge.resemblance import resembling
+
+        return resembling(type(self), "transformers.tokenization_utils_base", "PreTrainedTokenizerBase")
+
+    @__class__.setter
+    def __class__(self, kind: type) -> None:
+        object.__setattr__(self, "__class__", kind)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from roformer_edge.resemblance import blank  # pickle's own way compares classes by __class__
+
+        return blank, (type(self),), self.__getstate__()
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_memo"}
 
@@ -750,14 +765,16 @@ class Tokenizer:
             directory: Holds ``vocab.txt`` or ``tokenizer.json``, and what else ``save_pretrained`` writes, as far as
                 it is there; or the name of a model on a hub.
             revision: A branch, tag or commit of a name.
-            options: Arguments of the class that win over what the directory says.
+            options: Arguments of the class that win over what the directory says; and of the options of transformers
+                ``cache_dir``, ``force_download``, ``local_files_only``, ``token``, ``subfolder``, and those that change
+                nothing here, such as ``use_fast``.
 
         Raises:
             VocabularyError: A file is missing or malformed, or says what cannot be followed.
         """
         from roformer_edge.tokenizer.files import here, read_directory
 
-        return read_directory(here(directory, revision), cls, options)
+        return read_directory(here(directory, revision, options), cls, options)
 
     def save_pretrained(self, directory: str | os.PathLike[str]) -> tuple[str, ...]:
         """Write a directory that :meth:`from_pretrained` and transformers read; return the paths of its files."""

@@ -413,14 +413,22 @@ def _note_unknown(name: str, keys: set[str], notes: list[str]) -> None:
         notes.append(f"{name}: keys that are not known here have no effect: {listed}{more}")
 
 
-def here(directory: str | os.PathLike[str], revision: str | None = None) -> str:
-    """Return a directory as it is, or the one that a name on a model hub is downloaded to."""
-    path = os.fspath(directory)
-    if os.path.exists(path) and revision is None:  # noqa: PTH110 - as a bundle's tokenizer, which starts without pathlib
-        return path
-    from roformer_edge.hub import local_directory
+def here(directory: str | os.PathLike[str], revision: str | None = None, options: dict[str, Any] | None = None) -> str:
+    """Return a directory as it is, or the one that a name on a model hub is downloaded to.
 
-    return os.fspath(local_directory(path, revision=revision))
+    Args:
+        directory: A directory or a name.
+        revision: A branch, tag or commit of a name.
+        options: Those of ``from_pretrained``; what says how a model is had is taken out of them.
+    """
+    path = os.fspath(directory)
+    if os.path.exists(path) and revision is None and not options:  # noqa: PTH110 - without pathlib, which takes long
+        return path
+    from roformer_edge.hub import inside, local_directory, take_options
+
+    options = {} if options is None else options
+    how = take_options(options)
+    return os.fspath(local_directory(inside(path, options.pop("subfolder", None)), revision=revision, options=how))
 
 
 def _folder(directory: str | os.PathLike[str]) -> str:

@@ -6,9 +6,13 @@ predictors  what a side of the comparison is: any function that answers inputs
 openers     a bundle or a checkpoint as a side             open_predictor
 metrics     figures as functions of rows of statistics
 statistics  their intervals: one paired bootstrap for all
+calibration whether probabilities say how often answers are right
 timing      latency side by side, memory in a fresh process
 runner      both sides and the examples -> Report          compare
-report      the result as pure data, and the gate          Report, check_budget
+report      the result as pure data, and its verdict       Report, check_budget, read_report
+gates       what a build stops on, on any figure
+baseline    what changed since an earlier report
+language    words of the page in another language, from messages
 sections    what a task's page shows, said without a form
 render      Report -> JSON, Markdown, HTML, terminal       write_report, summary_table
 """

@@ -136,6 +136,10 @@ def check_baseline(baseline: Report | None, measure: Measure[Any, Any], examples
             f"{data.sha256[:12]}; this is {counted(len(examples), 'example')}, sha256 {digest[:12]}. Inputs, gold "
             "answers and their order must be the same"
         )
+    if len(baseline.answers) != len(examples):
+        raise ComparisonError(
+            f"the baseline holds {len(baseline.answers)} answers to {len(examples)} examples: it was altered"
+        )
 
 
 def compare_with(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from roformer_edge.validate.language import count, translate
+
 MINUS = "\N{MINUS SIGN}"
 
 
 def percent(share: float) -> str:
     """Write a share in [0, 1] in percent."""
-    return f"{100 * share:.2f} %"
+    return translate("{number} %", number=f"{100 * share:.2f}")
 
 
 def decimal(value: float, digits: int = 2) -> str:
@@ -40,17 +42,20 @@ def size(count: int) -> str:
 
 def milliseconds(value: float) -> str:
     """Write a time, three significant digits."""
-    return f"{significant(value)} ms"
+    return translate("{number} ms", number=significant(value))
 
 
 def counted(number: int, noun: str) -> str:
     """Write ``1 text``, ``1,200 texts``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return count(number, noun)
 
 
 def moment(created: str) -> str:
-    """Write ``2026-01-31T23:59:59Z`` as a person writes it, to the minute."""
-    return f"{created[:10]} {created[11:16]} UTC"
+    """Write ``2026-01-31T23:59:59Z`` as a person writes it, to the minute; in Chinese ``2026年1月31日 23:59``."""
+    year, month, day = created[:4], created[5:7], created[8:10]
+    # in Chinese dates are written without zeros in front
+    values = {"year": year, "month": month.lstrip("0"), "day": day.lstrip("0"), "time": created[11:16]}
+    return translate("{date} {time} UTC", date=created[:10], **values)
 
 
 def valued(value: float, unit: str) -> str:
@@ -68,7 +73,7 @@ def in_unit(value: float, unit: str) -> str:
 def drop_in_unit(value: float, unit: str) -> str:
     """Write what was lost, in points of shares and else in the unit; a gain has a minus."""
     if unit == "percent":
-        return f"{decimal(value)} points"
+        return translate("{number} points", number=decimal(value))
     text = in_unit(abs(value), unit)
     return f"{MINUS}{text}" if value < 0 else text
 

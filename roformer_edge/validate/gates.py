@@ -48,7 +48,7 @@ class Gate:
         figure: What is measured, in words with single spaces; names are joined by underscores.
         operator: Which side of the limit is allowed; the limit itself is.
         limit: The limit, in ``unit``.
-        unit: As it was written; may be empty.
+        unit: The unit as it was written; may be empty.
     """
 
     figure: str
@@ -207,7 +207,7 @@ def check_measurable(
     """Refuse gates on what the sides do not have or what is not going to be measured.
 
     Args:
-        gates: From :func:`resolve_gates`.
+        gates: What :func:`resolve_gates` gave.
         reference, candidate: The sides.
         measured: What is going to be: of ``"latency"`` and ``"memory"``.
 
@@ -230,7 +230,7 @@ def checked_subject(gate: Gate, subjects: Mapping[str, Subject], measure: str) -
 
     Args:
         gate: The gate.
-        subjects: From :func:`subjects_of`.
+        subjects: What :func:`subjects_of` gave.
         measure: The name of the measure, for messages.
 
     Raises:

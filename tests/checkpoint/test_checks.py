@@ -67,7 +67,7 @@ def test_a_bare_encoder(checkpoint_directory):
 
 def test_the_head_may_miss_when_it_is_to_be_trained(checkpoint_directory):
     directory = checkpoint_directory(architecture="RoFormerModel")
-    arrays = load_architecture(directory, TASK.model_class, head_may_miss=True).arrays
+    arrays = load_architecture(directory, TASK.model_class, head="may_be_new").arrays
     assert WORDS in arrays
     assert "classifier.dense.weight" not in arrays
 
@@ -75,7 +75,7 @@ def test_the_head_may_miss_when_it_is_to_be_trained(checkpoint_directory):
 def test_half_a_head_is_an_error_even_then(checkpoint_directory):
     directory = checkpoint_directory(lambda arrays: arrays.pop("classifier.dense.bias"))
     with pytest.raises(CheckpointError, match=r"classifier\.dense\.bias missing"):
-        load_architecture(directory, TASK.model_class, head_may_miss=True)
+        load_architecture(directory, TASK.model_class, head="may_be_new")
 
 
 def test_another_position_embedding(checkpoint_directory):

@@ -109,7 +109,7 @@ class TestLabels:
         directory = edit(checkpoint_directory(), "id2label", "label2id")
         with pytest.raises(CheckpointError, match=r"expected \[5, 16\]"):
             load_architecture(directory, CLASSIFIER, changes={"num_labels": 5})
-        checkpoint = load_architecture(directory, CLASSIFIER, changes={"num_labels": 5}, head_may_miss=True)
+        checkpoint = load_architecture(directory, CLASSIFIER, changes={"num_labels": 5}, head="may_be_new")
         assert checkpoint.config.num_labels == 5
 
     def test_other_heads_have_no_labels(self, checkpoint_directory):

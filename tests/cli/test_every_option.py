@@ -69,6 +69,7 @@ VALIDATED = {
         ["--max-size", "0.001"],
     ),
     "--report": (["{checkpoint}", "--eval", "{data}"], [], ["--report", "{report}"]),
+    "--language": (["{checkpoint}", "--eval", "{data}", "--report", "{report}"], [], ["--language", "zh"]),
 }
 MEASURED = ["{checkpoint}", "--data", "{data}"]
 SENSITIVITY = {
@@ -147,6 +148,11 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
             ["--baseline", "{earlier}"],
         ),
         "--report": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--report", "{report}"]),
+        "--language": (
+            ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}", "--report", "{report}"],
+            [],
+            ["--language", "zh"],
+        ),
         "--junit": (
             ["{bundle}", "--reference", "{checkpoint}", "--data", "{data}", "--gate", "size <= 20MB"],
             [],
@@ -358,6 +364,7 @@ def contents(folder: Path) -> dict[str, str]:
             content = path.read_bytes()
             if path.parent.name == "report":
                 told = json.loads(content) if path.suffix == ".json" else {}
-                content = repr([told.get(key) for key in ("slices", "budget", "figures")]).encode()
+                written = re.findall(rb'<html lang="[^"]*"', content)
+                content = repr(([told.get(key) for key in ("slices", "budget", "figures")], written)).encode()
             found[str(path.relative_to(folder))] = hashlib.sha256(content).hexdigest()
     return found

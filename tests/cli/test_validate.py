@@ -218,6 +218,10 @@ def test_files_for_build_servers_and_spreadsheets(cli, checkpoint, bundle, data,
     assert len(answers.read_text(encoding="utf-8-sig").splitlines()) == len(TEXTS) + 1
     assert "--junit must be left out without --max-drop or --gate" in cli(*words, "--junit", junit).error
     assert "unknown form of annotations" in cli(*words, "--annotations", "gitlab").error
+    twice = cli(*words, "--gate", "size <= 9MB", "--junit", tmp_path / "x", "--answers", tmp_path / "x").error
+    assert "--answers must be another file than that of --junit" in twice
+    report = cli(*words, "--report", tmp_path / "r", "--answers", tmp_path / "r" / "report.md").error
+    assert "--answers must be another file than that of --report" in report
     (tmp_path / "thesis.csv").write_text("mine", encoding="utf-8")
     assert "will not be replaced" in cli(*words, "--answers", tmp_path / "thesis.csv").error
     inside = cli(*words, "--answers", bundle / "x.csv").error

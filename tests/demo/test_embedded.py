@@ -124,7 +124,7 @@ def test_is_read_from_an_archive_too(monkeypatch, tmp_path, checkpoint):
     archive = tmp_path / "package.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for name in CHECKPOINT_FILES:
-            packed.write(checkpoint / name, f"data/checkpoint/{name}")
+            packed.write(checkpoint / name, f"checkpoint/{name}")
     monkeypatch.setattr(embedded, "files", lambda _: zipfile.Path(archive))
     with embedded_checkpoint() as copy:
         assert copy != checkpoint

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from roformer_edge import formats, tasks
 from roformer_edge.deploy import options
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import OptionError, UnknownNameError
@@ -24,8 +25,8 @@ NAMES = FieldNames.parse("text=premise")
 @pytest.mark.parametrize(
     ("names", "table"),
     [
-        (options.TaskName, TASKS),
-        (options.FormatName, FORMATS),
+        (tasks.TaskName, TASKS),
+        (formats.FormatName, FORMATS),
         (options.PresetName, (*PRESETS, AUTO)),
         (options.ObserverName, OBSERVERS),
         (options.TokenizerName, ("auto", *MODES)),

@@ -14,9 +14,10 @@ from roformer_edge.cli.main import main
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import OptionError
+from roformer_edge.models.torch.heads import RoFormerForMaskedLM
 from roformer_edge.runtime.loading import load
 from tests.conftest import ROOT
-from tests.tiny_checkpoint import TEXTS, write_checkpoint, write_lines
+from tests.tiny_checkpoint import TEXTS, tiny_config, write_checkpoint, write_lines, write_vocabulary
 
 BLOCKS = re.compile(r"^```(json|bash)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -103,3 +104,24 @@ def test_a_text_has_the_same_answer_in_4_bits_in_any_company(checkpoint: Path, t
         alone = [pipeline.logits([text])[0] for text in TEXTS]
         np.testing.assert_array_equal(pipeline.logits(TEXTS), alone)
         np.testing.assert_array_equal(pipeline.logits(TEXTS[::-1] * 2)[: len(TEXTS)], alone[::-1])
+
+
+def test_tflite_keeps_the_logits_of_a_static_language_model_in_floating_point(tmp_path: Path) -> None:
+    """It rounds the results of static products: 256 steps would be all that a vocabulary is told apart by."""
+    RoFormerForMaskedLM(tiny_config(num_hidden_layers=1)).save_pretrained(tmp_path / "checkpoint")
+    write_vocabulary(tmp_path / "checkpoint")
+    texts = write_lines(tmp_path / "texts.jsonl", [{"text": text} for text in TEXTS])
+
+    def deploy(name: str, **changes: object) -> dict[str, str]:
+        options = {"task": "fill-mask", "calibration": texts, "recipe": "int8-static", **changes}
+        made = deploy_checkpoint(tmp_path / "checkpoint", tmp_path / name, DeployOptions(**options))
+        decisions = json.loads((made.bundle / "recipe.json").read_text())["decisions"]
+        return {row["scope"]: row["scheme"] for row in decisions}
+
+    tflite, onnx = deploy("tflite", format="tflite"), deploy("onnx")
+    assert {scope for scope in onnx if onnx[scope] != tflite[scope]} == {"head.decoder"}
+    assert (onnx["head.decoder"], tflite["head.decoder"]) == ("int8-static", "int8-dynamic")
+    assert deploy("again", format="tflite", recipe=str(tmp_path / "tflite" / "recipe.json")) == tflite
+    assert (tmp_path / "tflite" / "model.tflite").read_bytes() == (tmp_path / "again" / "model.tflite").read_bytes()
+    # what is asked for wins
+    assert deploy("float", format="tflite", keep_float=("head.*",))["head.decoder"] == "float32"

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import roformer_edge
 from roformer_edge.bundle.crf import read_crf
@@ -22,6 +24,7 @@ from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.bundle.self_test_vectors import SelfTest
 from roformer_edge.bundle.sentence import read_sentence, sentence_bytes
 from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.cli.main import parser_of
 from roformer_edge.demo.embedded import embedded_checkpoint, embedded_evaluation
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
@@ -33,18 +36,24 @@ from tests.conftest import ROOT
 from tests.runtime.tiny_tasks import bundle_of
 from tests.tiny_bundle import manifest
 
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+# tests/docs/test_readme.py holds the blocks of README.zh.md to those of README.md
+PAGES = [page for page in sorted(ROOT.glob("*.md")) if page.name != "README.zh.md"]
+PAGES += [ROOT / "examples" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 # a line of a shell block that is not run here -> why; the files that it names must exist all the same
 NOT_RUN = {
     "make demo": "installs from an index; what it calls is tests/demo",
     "make test": "is this very run",
+    "make wheels": "builds and installs with what an index has; tests/packaging looks into the wheels",
     "pip install": "installs from an index",
     "benchmarks/run_all.sh": "half an hour on a quiet machine",
     "scripts/make_env.sh": "installs from an index",
     ".venv-oracle/bin/python -m benchmarks.": "needs the environment of the peers, and minutes",
-    "python examples/finetuning/torch_text_classification.py": "trains for minutes; tests/examples runs it shortened",
+    "python examples/finetuning/torch_": "trains for minutes; tests/examples runs it shortened",
+    "python examples/finetuning/shipped_data.py": "writes into the clone; tests/examples runs it elsewhere",
+    "uvicorn": "serves until it is stopped; tests/examples asks the service",
+    "python examples/0": "deploys what was trained; tests/examples runs it",
 }
 
 # where docs/runtime.md says that a bundle of each task lies
@@ -141,7 +150,13 @@ def write_careful_recipe(folder: Path) -> None:
     (folder / "careful.json").write_text(block.text, encoding="utf-8")
 
 
+def deploy_intent_and_names(folder: Path) -> None:
+    deploy_demo(folder)
+    bundle_of("token-classification", folder / "made", "fp32").rename(folder / "dist" / "names")
+
+
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
+    "docs/start/app.md": deploy_intent_and_names,
     "docs/examples.md": link_trained,
     "docs/command-line.md": deploy_demo,
     "docs/python.md": deploy_demo,
@@ -289,7 +304,17 @@ def read_recipe(text: str, folder: Path) -> None:
     assert settings.preset == "arm"
 
 
+def read_workflow(text: str, _: Path) -> None:
+    """The commands of a workflow are commands of this package, with options that they have."""
+    steps = yaml.safe_load(text)["jobs"]["accuracy"]["steps"]
+    typed = [shlex.split(step["run"]) for step in steps if step.get("run", "").startswith("roformer-edge ")]
+    assert [command for _, command, *_ in typed] == ["deploy", "validate"]
+    for _, command, *arguments in typed:
+        parser_of(command).parse_args(arguments)
+
+
 READERS |= {
+    "In CI": read_workflow,
     "Recipes": read_recipe,
     "selftest.json": read_self_test,
     "crf.json": read_transitions,
@@ -300,7 +325,7 @@ READERS |= {
 
 def test_every_block_says_its_language() -> None:
     assert len(BLOCKS) > 20
-    assert {block.language for block in BLOCKS} == {*RUN, "text", "json", "jsonl"}
+    assert {block.language for block in BLOCKS} == {*RUN, "text", "json", "jsonl", "yaml"}
     for page in PAGES:
         fences = [line for line in page.read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("```")]
         assert len(fences) == 2 * len(blocks_of(page)), f"{page.name} has a fence that this test does not see"

@@ -110,7 +110,7 @@ class Framework:
             "names": sorted(arrays) == sorted(copies),
             "encoder kept": max(far(array, arrays[name]) for name, array in encoder.items()),
             "labels": started.config.num_labels,
-            "no head": refusal(lambda: kind.from_pretrained(bare)),
+            "no head": refusal(lambda: kind.from_pretrained(bare, new_head=False)),
             "unknown field": refusal(lambda: kind.from_pretrained(source, hidden_drop=0.3)),
         }
 

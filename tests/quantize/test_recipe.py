@@ -15,6 +15,7 @@ from roformer_edge.quantize.recipe import (
     FLOAT,
     RECIPES,
     ROWS,
+    STATIC,
     Recipe,
     Rule,
     Settings,
@@ -53,6 +54,20 @@ def test_digests_of_recipes_are_pinned() -> None:
         "int8-dynamic": "601a6b06a26b2233",
         "int8-static": "c3eb6797dd439832",
     }
+
+
+def test_logits_over_a_vocabulary_stay_exact_where_results_are_rounded() -> None:
+    static, dynamic = RECIPES["int8-static"], RECIPES["int8-dynamic"]
+    assert static.with_exact_logits(()) is static
+    assert dynamic.with_exact_logits((STATIC,)) is dynamic
+    scopes = scopes_of(RoFormerConfig(num_hidden_layers=1), get_task("fill-mask"))
+    before, after = (resolve(recipe, scopes) for recipe in (static, static.with_exact_logits((STATIC,))))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"head.decoder"}
+    assert (before["head.decoder"].scheme, after["head.decoder"].scheme) == (STATIC, DYNAMIC)
+    assert "256 steps" in after["head.decoder"].reason
+    # a model without a vocabulary at its end has no such part, which is no slip of the pen
+    assert resolve(static.with_exact_logits((STATIC,)), SCOPES) == resolve(static, SCOPES)
 
 
 def test_a_reason_may_be_left_out(tmp_path: Path) -> None:

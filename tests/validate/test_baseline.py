@@ -118,6 +118,9 @@ def test_other_data_and_other_tasks_are_refused_before_any_side_answers(small_re
         compare(*sides, example_rows()[:7], options)
     with pytest.raises(ComparisonError, match="other data"):
         compare(*sides, example_rows()[::-1], options)
+    altered = dataclasses.replace(small_report, answers=small_report.answers[1:])
+    with pytest.raises(ComparisonError, match="holds 7 answers to 8 examples: it was altered"):
+        compare(*sides, example_rows(), dataclasses.replace(UNTIMED, baseline=altered))
     stranger = dataclasses.replace(small_report, task="fill-mask", measure="fill-mask")
     with pytest.raises(ComparisonError, match="a report on fill-mask, and text-classification is measured"):
         compare(*sides, example_rows(), dataclasses.replace(UNTIMED, baseline=stranger))

@@ -275,6 +275,7 @@ class _Model:
         self._buffers: list[np.ndarray] = [np.empty(0, np.uint8)]
         self._numbers: dict[str, int] = {}
         self._quantizations: dict[int, _SharedQuantization] = {}
+        self._zero_points: dict[tuple[int, int], int] = {}  # (value, count) -> where the list stands
         self._model = schema.ModelT()
         self._model.version = _SCHEMA_VERSION
         self._model.description = description
@@ -350,8 +351,8 @@ class _Model:
         made = schema.SignatureDefT()
         made.signatureKey = graph.name
         made.subgraphIndex = index
-        made.inputs = [schema.TensorMapT(*pair) for pair in zip(graph.inputs, subgraph.inputs, strict=True)]
-        made.outputs = [schema.TensorMapT(*pair) for pair in zip(graph.outputs, subgraph.outputs, strict=True)]
+        made.inputs = [_named(*pair) for pair in zip(graph.inputs, subgraph.inputs, strict=True)]
+        made.outputs = [_named(*pair) for pair in zip(graph.outputs, subgraph.outputs, strict=True)]
         return made
 
     def _tensor(self, tensor: Tensor) -> schema.TensorT:
@@ -368,7 +369,7 @@ class _Model:
         return made
 
     def _quantization(self, quantization: Quantization) -> _SharedQuantization:
-        return self._quantizations.setdefault(id(quantization), _SharedQuantization(quantization))
+        return self._quantizations.setdefault(id(quantization), _SharedQuantization(quantization, self._zero_points))
 
     def _buffer(self, name: str, array: np.ndarray) -> int:
         if name not in self._numbers:
@@ -399,22 +400,40 @@ class _Model:
         return made
 
     def _metadata(self, name: str, blob: bytes) -> schema.MetadataT:
-        return schema.MetadataT(name, self._buffer(f"metadata/{name}", np.frombuffer(blob, np.uint8)))
+        number = self._buffer(f"metadata/{name}", np.frombuffer(blob, np.uint8))
+        return _with_fields(schema.MetadataT(), {"name": name, "buffer": number})
+
+
+def _named(name: str, tensor: int) -> schema.TensorMapT:
+    """Give a tensor its name in a signature."""
+    # field by field: the classes of ai-edge-litert 1.4 take no arguments
+    return _with_fields(schema.TensorMapT(), {"name": name, "tensorIndex": tensor})
 
 
 class _SharedQuantization(schema.QuantizationParametersT):  # type: ignore[misc] # generated code is not typed
-    """Is written once, whatever number of tensors have it: the scales of an embedding table are long."""
+    """Is written once, whatever number of tensors have it: the scales of an embedding table are long.
 
-    def __init__(self, quantization: Quantization) -> None:
+    Engines want as many zero points as scales, at 8 bytes each: equal lists of them are written once.
+    """
+
+    def __init__(self, quantization: Quantization, zero_points: dict[tuple[int, int], int]) -> None:
         super().__init__()
         self.scale = np.atleast_1d(quantization.scale).astype(np.float32)
-        self.zeroPoint = np.full(self.scale.shape, quantization.zero_point, np.int64)
         self.quantizedDimension = quantization.axis
+        self._zero_point, self._zero_points = quantization.zero_point, zero_points
         self._offset: int | None = None
 
     def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the generated code's name
         if self._offset is None:
-            self._offset = super().Pack(builder)
+            wanted = (self._zero_point, len(self.scale))
+            if wanted not in self._zero_points:
+                self._zero_points[wanted] = builder.CreateNumpyVector(np.full(wanted[1], wanted[0], np.int64))
+            scale = builder.CreateNumpyVector(self.scale)
+            schema.QuantizationParametersStart(builder)
+            schema.QuantizationParametersAddScale(builder, scale)
+            schema.QuantizationParametersAddZeroPoint(builder, self._zero_points[wanted])
+            schema.QuantizationParametersAddQuantizedDimension(builder, self.quantizedDimension)
+            self._offset = schema.QuantizationParametersEnd(builder)
         return self._offset
 
 

@@ -115,8 +115,18 @@ def _widened_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
 
 
 def _int8_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
-    rows = graph.constant(f"{table.scope}/weight", lambda: _integer_rows(f"{table.scope}/weight", table.rows))
-    return _with_errors(graph, ids, _look_up(graph, ids, rows, table.scope, _ROW_SCALES_LOOKUP), table)
+    """Look up rows of 8 bits.
+
+    A scale of the engine's own takes 12 bytes: 4 of its own and 8 of a zero point. Only a product needs these.
+    """
+    name = table.scope
+    if table.shared:
+        rows = graph.constant(f"{name}/weight", lambda: _integer_rows(f"{name}/weight", table.rows))
+        return _with_errors(graph, ids, _look_up(graph, ids, rows, name, _ROW_SCALES_LOOKUP), table)
+    rows, scales = _unit_scale(graph, f"{name}/weight", table.rows, columns=1)
+    picked = _look_up(graph, ids, rows, name, _ROW_SCALES_LOOKUP)
+    scale = _look_up(graph, ids, scales, f"{name}.scale", _FLOAT_LOOKUP)
+    return _with_errors(graph, ids, binary(graph, "MUL", name, picked, scale), table)
 
 
 def _with_errors(graph: Graph, ids: Tensor, x: Tensor, table: Table) -> Tensor:
@@ -139,10 +149,7 @@ def _with_errors(graph: Graph, ids: Tensor, x: Tensor, table: Table) -> Tensor:
 
 
 def _int4_rows(graph: Graph, ids: Tensor, table: Table) -> Tensor:
-    """Look up rows of 4 bits whose scale is 1 as far as the engine knows, and the scales of their blocks.
-
-    A scale of the engine's own takes 12 bytes, and there would be as many of them as blocks.
-    """
+    """Look up rows of 4 bits whose scale is 1 as far as the engine knows, and the scales of their blocks."""
     name, width = table.scope, table.rows.shape[1]
     if table.shared:  # what a product multiplies by has one scale a row
         rows = graph.constant(f"{name}/weight", lambda: _int4_weight(f"{name}/weight", table.rows))
@@ -308,12 +315,15 @@ def _int4_constant(name: str, blocks: BlockTensor, quantization: Quantization) -
     return Constant(name=name, array=packed, shape=shape, dtype="int4", quantization=quantization)
 
 
-def _unit_scale(graph: Graph, name: str, weight: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
-    """Read int8 rows whose scale is 1 as far as the engine knows, and their scales ``[rows]``."""
+def _unit_scale(
+    graph: Graph, name: str, weight: NDArray[np.float32], *, columns: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Read int8 rows whose scale is 1 as far as the engine knows; and the scales, ``[rows]`` or ``[rows, columns]``."""
 
     def make() -> Constant:
         rows = quantize_weight(weight, 0)
-        graph.constants.get(f"{name}_scale", lambda: plain(f"{name}_scale", rows.scale))
+        scales = rows.scale if columns is None else rows.scale.reshape(-1, columns)
+        graph.constants.get(f"{name}_scale", lambda: plain(f"{name}_scale", scales))
         return Constant(name=name, array=rows.values, shape=weight.shape, dtype="int8", quantization=_UNIT)
 
     return graph.constant(name, make), graph.constant(f"{name}_scale")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -12,14 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import UnsupportedModelError
 from roformer_edge.models.flax.attention import Array
 from roformer_edge.models.flax.parameter_tree import from_tree, to_tree
+from roformer_edge.models.loading import float32_only, open_model
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -53,45 +51,51 @@ class FlaxRoFormerPreTrainedModel:
         directory: str | Path,
         *,
         config: RoFormerConfig | None = None,
-        new_head: bool = False,
+        new_head: bool | None = None,
         seed: int = 0,
         ignore_weights: Sequence[str] = (),
         revision: str | None = None,
-        **changes: Any,
+        **options: Any,
     ) -> Self:
         """Load a checkpoint directory of any framework.
 
         Args:
             directory: See :func:`~roformer_edge.checkpoint.finding.find_checkpoint`.
-            config: Used instead of the directory's, for instance with the labels of a new task.
-            new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
-                another number of labels; without it that is an error.
+            config: Used instead of the directory's, for instance with the labels of a new task; one of transformers,
+                or a path, too.
+            new_head: ``None``: a head that is not stored starts at random, with a warning that lists its weights.
+                ``True``: so does one of another shape, without a warning. ``False``: both are errors.
             seed: Seed of the random numbers of that head.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
             revision: A branch, tag or commit, where the directory is the name of a model on a hub.
-            **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
+            **options: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``; and options
+                of transformers: ``ignore_mismatched_sizes`` (weights of another shape in the head start at random),
+                ``output_loading_info`` (return a pair: the model, and what was missing and not used),
+                ``cache_dir``, ``force_download``, ``local_files_only``, ``token``, ``subfolder``. What changes nothing
+                here is taken, and what is not followed refused by its name: see :mod:`roformer_edge.models.loading`.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
-        checkpoint = load_architecture(
-            find_checkpoint(directory, revision),
+        opened = open_model(
+            directory,
             cls.architecture,
             config=config,
-            changes=changes,
-            head_may_miss=new_head,
+            new_head=new_head,
             ignore_weights=ignore_weights,
+            revision=revision,
+            **options,
         )
-        for note in checkpoint.notes:
-            warnings.warn(note, stacklevel=2)
-        own = shapes_of(checkpoint.config, cls.architecture)
-        with checkpoint:
+        float32_only(opened, "Flax", "cast model.params with jax.tree.map")
+        own = shapes_of(opened.checkpoint.config, cls.architecture)
+        with opened.checkpoint as checkpoint:
             arrays = {name: array for name, array in checkpoint.arrays.items() if name in own}
         head = own.keys() - arrays.keys()
         if head:
             drawn = cls(checkpoint.config, seed=seed).canonical_arrays()
             arrays |= {name: drawn[name] for name in head}
-        return cls(checkpoint.config, params=to_tree(arrays, bare=cls.architecture == "RoFormerModel"))
+        model = cls(checkpoint.config, params=to_tree(arrays, bare=cls.architecture == "RoFormerModel"))
+        return model if opened.info is None else (model, opened.info)  # type: ignore[return-value]  # as asked
 
     def save_pretrained(self, directory: str | Path, params: Params | None = None) -> Path:
         """Write ``config.json`` and ``model.safetensors``, which every framework here and transformers' torch read.

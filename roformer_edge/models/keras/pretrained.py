@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,12 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.models.keras.attention import Cache, LayerInputs, Tensor, VariableRegistry, additive_mask
 from roformer_edge.models.keras.encoder import RoFormerEncoder
+from roformer_edge.models.loading import float32_only, open_model
 from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, flag
 
 if TYPE_CHECKING:
@@ -210,37 +208,43 @@ class TFRoFormerPreTrainedModel(keras.Model):
         directory: str | Path,
         *,
         config: RoFormerConfig | None = None,
-        new_head: bool = False,
+        new_head: bool | None = None,
         ignore_weights: Sequence[str] = (),
         revision: str | None = None,
-        **changes: Any,
+        **options: Any,
     ) -> Self:
         """Load a checkpoint directory of any framework.
 
         Args:
             directory: See :func:`~roformer_edge.checkpoint.finding.find_checkpoint`.
-            config: Used instead of the directory's, for instance with the labels of a new task.
-            new_head: Keep a random head where the checkpoint has none, or one of another shape, such as one for
-                another number of labels; without it that is an error.
+            config: Used instead of the directory's, for instance with the labels of a new task; one of transformers,
+                or a path, too.
+            new_head: ``None``: a head that is not stored starts at random, with a warning that lists its weights.
+                ``True``: so does one of another shape, without a warning. ``False``: both are errors.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
             revision: A branch, tag or commit, where the directory is the name of a model on a hub.
-            **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
+            **options: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``; and options
+                of transformers: ``ignore_mismatched_sizes`` (weights of another shape in the head start at random),
+                ``output_loading_info`` (return a pair: the model, and what was missing and not used),
+                ``cache_dir``, ``force_download``, ``local_files_only``, ``token``, ``subfolder``. What changes nothing
+                here is taken, and what is not followed refused by its name: see :mod:`roformer_edge.models.loading`.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
-        checkpoint = load_architecture(
-            find_checkpoint(directory, revision),
+        opened = open_model(
+            directory,
             cls.architecture,
             config=config,
-            changes=changes,
-            head_may_miss=new_head,
+            new_head=new_head,
             ignore_weights=ignore_weights,
+            revision=revision,
+            **options,
         )
-        for note in checkpoint.notes:
-            warnings.warn(note, stacklevel=2)
-        with checkpoint:
-            return cls.from_arrays(checkpoint.config, checkpoint.arrays)
+        float32_only(opened, "Keras", "set a policy of keras.mixed_precision, such as mixed_float16")
+        with opened.checkpoint as checkpoint:
+            model = cls.from_arrays(checkpoint.config, checkpoint.arrays)
+        return model if opened.info is None else (model, opened.info)  # type: ignore[return-value]  # as asked
 
     @classmethod
     def from_arrays(cls, config: RoFormerConfig, arrays: Mapping[str, Any]) -> Self:

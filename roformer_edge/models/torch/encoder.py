@@ -29,7 +29,8 @@ from roformer_edge.models.torch.attention import (
     linear,
     norm,
 )
-from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel, answer
+from roformer_edge.models.torch.outputs import answer
+from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel
 
 ATTENTIONS = ("softmax", "linear")
 

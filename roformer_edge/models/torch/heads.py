@@ -6,6 +6,7 @@ Parameter names and the order of arguments are those of Hugging Face; letters fo
 from __future__ import annotations
 
 import warnings
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,8 @@ from roformer_edge.models.torch import losses
 from roformer_edge.models.torch.attention import Cache
 from roformer_edge.models.torch.encoder import ACTIVATIONS, RoFormerModel
 from roformer_edge.models.torch.generation import GenerationMixin
-from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel, answer
+from roformer_edge.models.torch.outputs import answer
+from roformer_edge.models.torch.pretrained import RoFormerPreTrainedModel
 
 __all__ = [
     "RoFormerForCausalLM",
@@ -184,14 +186,15 @@ class RoFormerForCausalLM(GenerationMixin, _LanguageModel):
     """Every token from the tokens before it; logits ``[B, S, V]``. Causal only with ``is_decoder`` in the config."""
 
     architecture = "RoFormerForCausalLM"
+    accepts_loss_kwargs: ClassVar[bool] = True
 
     def add_head(self, config: RoFormerConfig) -> None:
         super().add_head(config)
         if not config.is_decoder:
             warnings.warn("RoFormerForCausalLM sees the future unless its config has is_decoder=True", stacklevel=3)
 
-    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return losses.next_token_loss(logits, labels)
+    def loss(self, logits: Tensor, labels: Tensor, count: Tensor | int | None = None) -> Tensor:
+        return losses.next_token_loss(logits, labels, count)
 
     def forward(  # type: ignore[override]  # the original's order of arguments
         self,
@@ -208,7 +211,13 @@ class RoFormerForCausalLM(GenerationMixin, _LanguageModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> LogitsOutput[Tensor] | tuple[object, ...]:
+        """Compute as the other heads do.
+
+        With ``num_items_in_batch`` the loss is the sum over the labels, divided by it: Trainer says so how many labels
+        all the batches of a step have together.
+        """
         encoded = self.roformer(
             input_ids,
             attention_mask,
@@ -224,7 +233,7 @@ class RoFormerForCausalLM(GenerationMixin, _LanguageModel):
             return_dict=True,
         )
         logits = self.head(encoded.last_hidden_state)
-        loss = None if labels is None else self.loss(logits, labels)
+        loss = None if labels is None else self.loss(logits, labels, num_items_in_batch)
         return answer(_with_logits(encoded, logits, loss), return_dict, self.config)
 
 

@@ -36,9 +36,19 @@ def sequence_loss(logits: Tensor, labels: Tensor, problem_type: str | None) -> T
     return cross_entropy(logits, labels)
 
 
-def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Compare each position's ``[B, S, V]`` logits with the label of the position after it."""
-    return cross_entropy(logits[:, :-1].float(), labels[:, 1:])
+def next_token_loss(logits: Tensor, labels: Tensor, count: Tensor | int | None = None) -> Tensor:
+    """Compare each position's ``[B, S, V]`` logits with the label of the position after it.
+
+    Args:
+        logits: ``[B, S, V]``.
+        labels: ``[B, S]``.
+        count: Divide the sum by it; ``None``: by the number of labels that count.
+    """
+    before, after = logits[:, :-1].float(), labels[:, 1:]
+    if count is None:
+        return cross_entropy(before, after)
+    total = F.cross_entropy(before.flatten(0, -2), after.flatten().long(), ignore_index=IGNORED, reduction="sum")
+    return total / count
 
 
 def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:

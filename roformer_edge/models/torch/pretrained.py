@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from roformer_edge.checkpoint.finding import find_checkpoint
-from roformer_edge.checkpoint.loading import load_architecture
-from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE, WORD_EMBEDDINGS
+from roformer_edge.checkpoint.names import PREFIX, ROTARY_TABLE
 from roformer_edge.checkpoint.rotary_table import fit_rotary_table
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.outputs import EncoderOutput, LogitsOutput, ModelOutput, SentenceOutput, SpanOutput
+from roformer_edge.errors import UnsupportedModelError
+from roformer_edge.models.loading import open_model
+from roformer_edge.models.torch.interface import ModelInterface, best_device
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-Output = TypeVar("Output", bound=ModelOutput)
-
-# torch.export knows no classes but those that it was told of
-for _output in (EncoderOutput, LogitsOutput, SpanOutput, SentenceOutput):
-    torch.export.register_dataclass(_output, serialized_type_name=f"roformer_edge.{_output.__name__}")
-
-
-def answer(output: Output, return_dict: bool | None, config: RoFormerConfig) -> Output | tuple[Any, ...]:
-    """Return a model's output as the call or the config asks for it; ``torch.jit.trace`` knows nothing but tuples."""
-    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return output.as_asked(False if return_dict is None and traced else return_dict, config)
 
 
 class _NoInitialisation(TorchFunctionMode):
@@ -48,12 +34,12 @@ class _NoInitialisation(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-class RoFormerPreTrainedModel(nn.Module):
+class RoFormerPreTrainedModel(ModelInterface):
     """Base of the torch models.
 
     Attributes:
         architecture: The class's name in ``config.json``.
-        config: The architecture's numbers; never changed in place.
+        config: The architecture's numbers; a headed model and its encoder share them.
     """
 
     architecture: ClassVar[str]
@@ -68,39 +54,49 @@ class RoFormerPreTrainedModel(nn.Module):
         directory: str | Path,
         *,
         config: RoFormerConfig | None = None,
-        new_head: bool = False,
+        new_head: bool | None = None,
         attention: str = "softmax",
         ignore_weights: Sequence[str] = (),
         revision: str | None = None,
-        **changes: Any,
+        **options: Any,
     ) -> Self:
         """Load a Hugging Face checkpoint directory, in evaluation mode.
 
         Args:
             directory: See :func:`~roformer_edge.checkpoint.finding.find_checkpoint`.
-            config: Used instead of the directory's, for instance with the labels of a new task.
-            new_head: Start with a random head where the checkpoint has none, or one of another shape, such as one for
-                another number of labels; without it that is an error.
+            config: Used instead of the directory's, for instance with the labels of a new task; one of transformers,
+                or a path, too.
+            new_head: ``None``: a head that is not stored starts at random, with a warning that lists its weights.
+                ``True``: so does one of another shape, without a warning. ``False``: both are errors.
             attention: ``"softmax"``, or ``"linear"``: see :mod:`roformer_edge.models.torch.linear_attention`.
             ignore_weights: Shell-style patterns of names of stored tensors to leave out though they may change answers.
             revision: A branch, tag or commit, where the directory is the name of a model on a hub.
-            **changes: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``.
+            **options: Fields of the config to replace, such as ``num_labels`` or ``hidden_dropout_prob``; and options
+                of transformers: ``ignore_mismatched_sizes`` (weights of another shape in the head start at random),
+                ``output_loading_info`` (return a pair: the model, and what was missing and not used), ``dtype`` or
+                ``torch_dtype``, ``device_map`` of one device or ``"auto"``,
+                ``cache_dir``, ``force_download``, ``local_files_only``, ``token``, ``subfolder``. What changes nothing
+                here is taken, and what is not followed refused by its name: see :mod:`roformer_edge.models.loading`.
 
         Raises:
             CheckpointError: Missing, unexpected or mis-shaped weights, or a file that cannot be trusted.
         """
-        checkpoint = load_architecture(
-            find_checkpoint(directory, revision),
+        opened = open_model(
+            directory,
             cls.architecture,
             config=config,
-            changes=changes,
-            head_may_miss=new_head,
+            new_head=new_head,
             ignore_weights=ignore_weights,
+            revision=revision,
+            keeps_generation=cls.can_generate(),
+            **options,
         )
-        for note in checkpoint.notes:
-            warnings.warn(note, stacklevel=2)
-        with checkpoint:
-            return cls.from_arrays(checkpoint.config, checkpoint.arrays, attention=attention)
+        with opened.checkpoint as checkpoint:
+            model = cls.from_arrays(checkpoint.config, checkpoint.arrays, attention=attention)
+        if model.can_generate():
+            model.take_settings(opened.generation)
+        model.to(device=best_device(opened.device), dtype=getattr(torch, opened.dtype))
+        return model if opened.info is None else (model, opened.info)  # type: ignore[return-value]  # as asked
 
     @classmethod
     def from_arrays(cls, config: RoFormerConfig, arrays: Mapping[str, object], *, attention: str = "softmax") -> Self:
@@ -127,16 +123,49 @@ class RoFormerPreTrainedModel(nn.Module):
                 module.to_empty(device="cpu", recurse=False)
                 self._initialise(module)
 
-    def save_pretrained(self, directory: str | Path) -> Path:
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        is_main_process: bool = True,
+        state_dict: Mapping[str, Tensor] | None = None,
+        *,
+        max_shard_size: int | str | None = None,
+        safe_serialization: bool = True,
+        push_to_hub: bool = False,
+        **options: Any,
+    ) -> Path:
         """Write ``config.json`` and ``model.safetensors`` (float32), which transformers reads too.
 
+        Args:
+            save_directory: Made where absent.
+            is_main_process: Write at all; of several processes one does.
+            state_dict: Written instead of the model's own weights.
+            max_shard_size: Split the weights into files of so many bytes at most, or ``"5GB"``; ``None``: one file.
+            safe_serialization: Must be true: weights are written as safetensors.
+            push_to_hub: Must be false.
+            **options: Without effect: ``save_function``, ``variant``, ``token``, ``save_peft_format``.
+
         Returns:
-            The directory, made where absent.
+            The directory.
+
+        Raises:
+            UnsupportedModelError: An option that is not followed.
+            CheckpointError: The weights are not those of the config, or cannot be written.
         """
-        names = self._own_names()
-        state = self.state_dict()
-        arrays = {name: state[own].float().cpu().numpy() for name, own in names.items()}
-        return save_checkpoint(directory, self.config, self.architecture, arrays)
+        if not safe_serialization:
+            raise UnsupportedModelError(
+                "safe_serialization=False is not followed: weights are written as safetensors, which transformers "
+                "reads; for a pickle use torch.save(model.state_dict(), FILE)"
+            )
+        if push_to_hub:
+            self.push_to_hub()
+        if not is_main_process:
+            return Path(save_directory)
+        state = self.state_dict() if state_dict is None else state_dict
+        arrays = {name: state[own].detach().float().cpu().numpy() for name, own in self._own_names().items()}
+        folder = save_checkpoint(save_directory, self.config, self.architecture, arrays, max_shard_size=max_shard_size)
+        self.save_settings(folder)
+        return folder
 
     def extend_positions(self, length: int) -> None:
         """Let the model read ``length`` tokens: the rotary table grows by its formula, the weights stay.
@@ -153,28 +182,6 @@ class RoFormerPreTrainedModel(nn.Module):
             for owner in self.modules():
                 if isinstance(owner, RoFormerPreTrainedModel):
                     owner.config = config
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights lie, and the inputs have to."""
-        return self.get_input_embeddings().weight.device
-
-    def get_input_embeddings(self) -> nn.Embedding:
-        """Return the word embeddings."""
-        module = self.get_submodule(self._own_names()[WORD_EMBEDDINGS].removesuffix(".weight"))
-        assert isinstance(module, nn.Embedding)
-        return module
-
-    def gradient_checkpointing_enable(self) -> None:
-        """Recompute each layer in the backward pass instead of keeping its activations."""
-        self._set_checkpointing(True)
-
-    def gradient_checkpointing_disable(self) -> None:
-        """Keep activations again."""
-        self._set_checkpointing(False)
-
-    def tie_weights(self) -> None:
-        """Make shared parameters one again; the language-model heads override it."""
 
     def initialise_weights(self) -> None:
         """Draw random weights as the original starts training with."""
@@ -200,8 +207,3 @@ class RoFormerPreTrainedModel(nn.Module):
         bare = self.architecture == "RoFormerModel"
         names = self.state_dict().keys()
         return {(PREFIX + name if bare else name): name for name in names if name != "cls.predictions.decoder.bias"}
-
-    def _set_checkpointing(self, value: bool) -> None:
-        for module in self.modules():
-            if hasattr(module, "gradient_checkpointing"):
-                setattr(module, "gradient_checkpointing", value)  # noqa: B010  # only encoders have it

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roformer_edge.config import RoFormerConfig
-from roformer_edge.models.outputs import SentenceOutput
 from roformer_edge.models.torch.encoder import ACTIVATIONS, RoFormerModel
+from roformer_edge.models.torch.outputs import TorchSentenceOutput
 from roformer_edge.sentence import LAYER_NORM_EPSILON, SentenceHead, Step
 
 
@@ -41,7 +41,7 @@ class RoFormerSentenceModel(nn.Module):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         output_hidden_states: bool | None = None,
-    ) -> SentenceOutput[Tensor]:
+    ) -> TorchSentenceOutput:
         """Make vectors ``[B, width]`` of texts ``[B, S]``, padded on the right."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         encoded = self.roformer(
@@ -50,7 +50,7 @@ class RoFormerSentenceModel(nn.Module):
         x = encoded.last_hidden_state
         for step in self.steps:
             x = step(x, mask)
-        return SentenceOutput(sentence_embedding=x, hidden_states=encoded.hidden_states)
+        return TorchSentenceOutput(sentence_embedding=x, hidden_states=encoded.hidden_states)
 
 
 class _Pooling(nn.Module):

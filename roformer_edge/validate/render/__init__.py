@@ -7,14 +7,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from roformer_edge._extras import require
 from roformer_edge.errors import OptionError, OutputError, UnknownNameError
 from roformer_edge.temporary import TemporaryPath, writable, write_file
+from roformer_edge.validate.language import ENGLISH, speaking
 from roformer_edge.validate.render.json import overview_json, to_json
 from roformer_edge.validate.render.markdown import overview_markdown, to_markdown
 from roformer_edge.validate.render.overview import folder_of
 from roformer_edge.validate.report import Report
+
+T = TypeVar("T")
 
 
 def _to_html(report: Report) -> str:
@@ -41,6 +45,7 @@ class Renderer:
         overview: Makes what stands above the reports of several candidates.
         marks: Texts that hardly stand in files of other forms, and at least one of them in every file of this form.
         needs: The package that this needs beside numpy.
+        translated: Whether this is for people who may read it in another language than English.
     """
 
     file_name: str
@@ -48,6 +53,7 @@ class Renderer:
     overview: Callable[[Sequence[Report]], str]
     marks: tuple[str, ...]
     needs: str | None = None
+    translated: bool = False
 
 
 RENDERERS = {
@@ -64,8 +70,9 @@ RENDERERS = {
         file_name="report.html",
         render=_to_html,
         overview=_overview_html,
-        marks=('<p class="eyebrow">Validation',),
+        marks=('<p class="eyebrow">Validation', '<p class="eyebrow">验证'),
         needs="jinja2",
+        translated=True,
     ),
 }
 
@@ -96,7 +103,9 @@ def check_report(folder: str | Path, bundle: str | Path, forms: Sequence[str] = 
             write_file(temporary.path, (), place)
 
 
-def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tuple(RENDERERS)) -> list[Path]:
+def write_report(
+    report: Report, folder: str | Path, forms: Sequence[str] = tuple(RENDERERS), *, language: str = ENGLISH
+) -> list[Path]:
     """Write the report in some forms, each to a temporary file that is then renamed; older reports are replaced,
     and nothing else.
 
@@ -104,6 +113,7 @@ def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tupl
         report: What to write.
         folder: Made where absent.
         forms: Keys of ``RENDERERS``; all of them by default.
+        language: The language of the page, a key of ``language.LANGUAGES``.
 
     Returns:
         The files, in the order of ``forms``.
@@ -113,16 +123,20 @@ def write_report(report: Report, folder: str | Path, forms: Sequence[str] = tupl
             is left.
         MissingDependencyError: A form needs a package that is not installed.
     """
-    return _write(Path(folder), {row.file_name: row.render(report) for row in map(RENDERERS.__getitem__, forms)})
+    rows = list(map(RENDERERS.__getitem__, forms))
+    return _write(Path(folder), {row.file_name: _said(row, row.render, report, language) for row in rows})
 
 
-def write_reports(reports: Sequence[Report], folder: str | Path, forms: Sequence[str] = tuple(RENDERERS)) -> list[Path]:
+def write_reports(
+    reports: Sequence[Report], folder: str | Path, forms: Sequence[str] = tuple(RENDERERS), *, language: str = ENGLISH
+) -> list[Path]:
     """Write the reports of several candidates, each in a folder of its own, and what puts them side by side.
 
     Args:
         reports: One report at least, from ``runner.compare_all``; one alone is written like :func:`write_report`.
         folder: Made where absent.
         forms: Keys of ``RENDERERS``; all of them by default.
+        language: The language of the pages, a key of ``language.LANGUAGES``.
 
     Returns:
         The files in ``folder`` itself, in the order of ``forms``.
@@ -131,10 +145,16 @@ def write_reports(reports: Sequence[Report], folder: str | Path, forms: Sequence
         OutputError, MissingDependencyError: See :func:`write_report`.
     """
     if len(reports) == 1:
-        return write_report(reports[0], folder, forms)
+        return write_report(reports[0], folder, forms, language=language)
     for number, report in enumerate(reports, start=1):
-        write_report(report, Path(folder) / folder_of(number), forms)
-    return _write(Path(folder), {row.file_name: row.overview(reports) for row in map(RENDERERS.__getitem__, forms)})
+        write_report(report, Path(folder) / folder_of(number), forms, language=language)
+    rows = list(map(RENDERERS.__getitem__, forms))
+    return _write(Path(folder), {row.file_name: _said(row, row.overview, reports, language) for row in rows})
+
+
+def _said(row: Renderer, render: Callable[[T], str], found: T, language: str) -> str:
+    with speaking(language if row.translated else ENGLISH):
+        return render(found)
 
 
 def check_file(option: str, path: str | Path, bundle: str | Path, mark: str) -> None:

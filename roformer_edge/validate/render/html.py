@@ -17,6 +17,7 @@ from roformer_edge.escape import JOINTS, clipped, visible
 from roformer_edge.validate import format as formats
 from roformer_edge.validate.changes import ChangedExample
 from roformer_edge.validate.excerpts import Excerpt, Mark
+from roformer_edge.validate.language import language_tag, translate, translate_stored
 from roformer_edge.validate.render import svg
 from roformer_edge.validate.render.overview import overview
 from roformer_edge.validate.render.summary import (
@@ -53,7 +54,7 @@ def to_html(report: Report) -> str:
     groups = [
         ExampleGroup(
             effect=effect,
-            heading=heading,
+            heading=translate(heading),
             number=shown_of(report, effect),
             rows=[row for row in report.changes if row.effect == effect],
         )
@@ -71,7 +72,7 @@ def to_html(report: Report) -> str:
             sections=task_sections(report),
             groups=[group for group in groups if group.rows],
             layout=measure.layout,
-            moved=measure.moved,
+            moved=translate(measure.moved),
             judged=judged(report),
         )
     )
@@ -119,6 +120,9 @@ def _environment() -> Environment:
         p_value=p_value,
         confused_pairs=lambda confusion: confused_pairs(confusion, PAIRS_SHOWN),
         pieces=pieces,
+        t=translate,
+        stored=translate_stored,
+        language_tag=language_tag,
         since_lines=since_lines,
         since_words=since_words,
         differences_words=differences_words,

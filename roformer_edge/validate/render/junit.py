@@ -10,14 +10,15 @@ from roformer_edge.escape import clipped, visible
 from roformer_edge.validate.render.summary import title
 from roformer_edge.validate.report import Report
 
-MARK = '<testsuites name="roformer-edge validate"'
+_NAME = "roformer-edge"
+MARK = f'<testsuites name="{_NAME}"'
 # what XML 1.0 cannot hold beside what ``visible`` replaces
 _NO_XML = re.compile("[\ufffe\uffff]")
 
 
 def to_junit(reports: Sequence[Report]) -> str:
     """Render a suite for each candidate and a test for each gate, the budget among them; figures are its properties."""
-    suites = ElementTree.Element("testsuites", {"name": "roformer-edge validate", **_counts(reports)})
+    suites = ElementTree.Element("testsuites", {"name": _NAME, **_counts(reports)})
     for report in reports:
         suite = ElementTree.SubElement(
             suites, "testsuite", name=_text(title(report)), timestamp=report.provenance.created.removesuffix("Z")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roformer_edge.validate.format import counted, moment
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.render.summary import Headline, Verdict, headlines, verdict
-from roformer_edge.validate.report import Report
+from roformer_edge.validate.report import Report, Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,10 @@ def folder_of(number: int) -> str:
     return f"candidate-{number}"
 
 
+def _made(side: Side) -> str:
+    return translate("{recipe} on {engine}", recipe=translate(side.facts.recipe), engine=translate(side.facts.engine))
+
+
 def overview(reports: Sequence[Report]) -> Overview:
     """Put reports side by side.
 
@@ -77,15 +82,25 @@ def overview(reports: Sequence[Report]) -> Overview:
     first = reports[0]
     columns = [headlines(report) for report in reports]
     return Overview(
-        title=f"{counted(len(reports), 'candidate')} against {first.reference.name}",
-        lede=f"{counted(first.data.examples, 'example')}, {first.measure}, {first.data.name}, "
-        f"{moment(first.provenance.created)}",
-        reference=f"{first.reference.facts.recipe} on {first.reference.facts.engine}",
+        title=translate(
+            "{candidate} against {reference}",
+            candidate=counted(len(reports), "candidate"),
+            reference=first.reference.name,
+        ),
+        lede=translate(", ").join(
+            (
+                counted(first.data.examples, "example"),
+                translate(first.measure),
+                first.data.name,
+                moment(first.provenance.created),
+            )
+        ),
+        reference=_made(first.reference),
         candidates=tuple(
             Candidate(
-                title=f"candidate {number}",
+                title=translate("candidate {number}", number=number),
                 name=report.candidate.name,
-                made=f"{report.candidate.facts.recipe} on {report.candidate.facts.engine}",
+                made=_made(report.candidate),
                 folder=folder_of(number),
                 verdict=verdict(report),
             )

@@ -21,17 +21,17 @@ from roformer_edge.validate.format import (
     size,
     valued,
 )
-from roformer_edge.validate.gates import beside_limit
+from roformer_edge.validate.gates import TIMES, GateResult, beside_limit
+from roformer_edge.validate.language import translate, translate_stored
 from roformer_edge.validate.report import Figure, Report, Slice
 from roformer_edge.validate.sections import Breakdown, Confusion, Curves, Part, Section, Table
+from roformer_edge.validate.slices import ABSENT, LENGTH
 from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Effect
 
 _HEADED_FIGURES = 2
-# how answers changed since an earlier report -> in words
-SINCE_WORDS: Mapping[SinceEffect, str] = {"broke": "worse", "fixed": "better", "moved": "neither"}
-# ... and as headings
+# how answers changed since an earlier report -> headings
 SINCE_HEADINGS: Mapping[SinceEffect, str] = {
     "broke": "Answers that became worse",
     "fixed": "Answers that became better",
@@ -60,27 +60,31 @@ class Verdict:
 def verdict(report: Report) -> Verdict:
     """Put the verdict of the report into words."""
     figure = report.gated
-    name = capital(figure.name)
-    moved = f"{name} did not change"
+    name = capital(translate(figure.name))
+    moved = translate("{name} did not change", name=name)
     if figure.drop:
-        verb = "dropped" if figure.change < 0 else "rose"
         size_of_change = abs(figure.drop)
+        amount = valued(size_of_change, figure.unit)
         if figure.unit == "percent":
-            moved = (
-                f"{name} {verb} by {beside_limit(size_of_change, report.budget if figure.drop > 0 else None)} points"
-            )
-        else:
-            moved = f"{name} {verb} by {valued(size_of_change, figure.unit)}"
-    sentence = f"{moved}." if report.budget is None else f"{moved}; a drop of {report.budget:g} is allowed."
+            number = beside_limit(size_of_change, report.budget if figure.drop > 0 else None)
+            amount = translate("{number} points", number=number)
+        verb = "{name} dropped by {amount}" if figure.change < 0 else "{name} rose by {amount}"
+        moved = translate(verb, name=name, amount=amount)
+    sentence = translate("{moved}.", moved=moved)
+    if report.budget is not None:
+        sentence = translate("{moved}; a drop of {budget} is allowed.", moved=moved, budget=f"{report.budget:g}")
     gates = report.all_gates
     broken = [gate for gate in gates if not gate.passed]
     if not gates:
-        title = "No budget set"
+        title = translate("No budget set")
     elif not report.gates:
-        title = "Over the budget" if broken else "Within the budget"
+        title = translate("Over the budget") if broken else translate("Within the budget")
     else:
-        title = f"{len(broken)} of {counted(len(gates), 'gate')} broken" if broken else "All gates hold"
-        sentence += "".join(f" Broken: {gate.text}, found {gate.answer}." for gate in broken)
+        title = translate("All gates hold")
+        if broken:
+            title = translate("{broken} of {gates} broken", broken=len(broken), gates=counted(len(gates), "gate"))
+        told = " Broken: {asked}, found {found}."
+        sentence += "".join(translate(told, asked=gate.text, found=_found(gate)) for gate in broken)
     return Verdict(
         state="open" if not gates else "failed" if broken else "passed",
         title=title,
@@ -93,7 +97,16 @@ def gate_lines(report: Report) -> list[tuple[str, str, str]]:
     """Put every gate into a line: whether it holds, what was asked, what was found; nothing of a budget alone."""
     if not report.gates:
         return []
-    return [("holds" if gate.passed else "broken", gate.text, gate.answer) for gate in report.all_gates]
+    return [("holds" if gate.passed else "fails", gate.text, _found(gate)) for gate in report.all_gates]
+
+
+def _found(gate: GateResult) -> str:
+    """Say what was found, in the language of the page."""
+    if gate.found is None:
+        return translate_stored(gate.note)
+    if gate.unit == TIMES:
+        return gate.answer
+    return translate(f"{{number}} {gate.unit}".rstrip(), number=beside_limit(gate.found, gate.limit))
 
 
 def _caution(report: Report) -> str:
@@ -102,20 +115,31 @@ def _caution(report: Report) -> str:
     examples = counted(report.data.examples, "example")
     if not report.effect_count("broke") + report.effect_count("fixed"):
         if figure.paired is None:
-            return f"No answer became better or worse on {examples}."
+            return translate("No answer became better or worse on {examples}.", examples=examples)
         unseen = min(100.0, 300 / report.data.examples)  # the rule of three
-        return f"No verdict changed. On {examples}, a drop of up to {significant(unseen, 2)} points could go unseen."
-    span = (
-        f"The {100 * report.uncertainty.confidence:g} % interval of the drop on {examples} is "
-        f"{decimal(interval.low)} to {decimal(interval.high)} points"
+        return translate(
+            "No verdict changed. On {examples}, a drop of up to {points} points could go unseen.",
+            examples=examples,
+            points=significant(unseen, 2),
+        )
+    span = translate(
+        "The {confidence} % interval of the drop on {examples} is {low} to {high} points",
+        confidence=f"{100 * report.uncertainty.confidence:g}",
+        examples=examples,
+        low=decimal(interval.low),
+        high=decimal(interval.high),
     )
     if budget is None:
-        return f"{span}."
+        return translate("{span}.", span=span)
     if report.within_budget and interval.high > budget:
-        return f"{span}: it reaches beyond the budget, so more data could still turn the verdict."
-    if not report.within_budget and interval.low <= budget:
-        return f"{span}: it reaches into the budget, so more data could still turn the verdict."
-    return f"{span}: all of it {'within' if report.within_budget else 'over'} the budget."
+        end = "{span}: it reaches beyond the budget, so more data could still turn the verdict."
+    elif not report.within_budget and interval.low <= budget:
+        end = "{span}: it reaches into the budget, so more data could still turn the verdict."
+    elif report.within_budget:
+        end = "{span}: all of it within the budget."
+    else:
+        end = "{span}: all of it over the budget."
+    return translate(end, span=span)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +156,8 @@ class Headline:
     def remark(self) -> str:
         """Change and note together."""
         known = self.change if self.change != "–" or not self.note else ""
-        return f"{known} ({self.note})" if known and self.note else known or self.note
+        both = translate("{value} ({note})", value=known, note=self.note)
+        return both if known and self.note else known or self.note
 
 
 def headlines(report: Report) -> tuple[Headline, ...]:
@@ -141,10 +166,14 @@ def headlines(report: Report) -> tuple[Headline, ...]:
     return (
         *(figure_headline(figure) for figure in report.figures[:_HEADED_FIGURES]),
         Headline(
-            label=f"Same {agreement.noun}",
+            label=translate(f"Same {agreement.noun}"),
             reference="–",
             candidate=percent(agreement.share),
-            change=f"{agreement.total - agreement.equal:,} of {agreement.total:,} differ",
+            change=translate(
+                "{number} of {total} differ",
+                number=f"{agreement.total - agreement.equal:,}",
+                total=f"{agreement.total:,}",
+            ),
         ),
         _size(report),
         _latency(report),
@@ -155,10 +184,12 @@ def headlines(report: Report) -> tuple[Headline, ...]:
 def figure_headline(figure: Figure) -> Headline:
     """Put a figure of both sides and its change into words."""
     return Headline(
-        label=capital(figure.name),
+        label=capital(translate(figure.name)),
         reference=valued(figure.reference, figure.unit),
         candidate=valued(figure.candidate, figure.unit),
-        change=f"drop {drop_in_unit(figure.drop, figure.unit)}" if figure.drop else "no drop",
+        change=translate("drop {amount}", amount=drop_in_unit(figure.drop, figure.unit))
+        if figure.drop
+        else translate("no drop"),
     )
 
 
@@ -166,34 +197,40 @@ def _size(report: Report) -> Headline:
     ours, theirs = report.reference.facts.model_bytes, report.candidate.facts.model_bytes
     whole = report.candidate.facts.bytes
     return Headline(
-        label="Model size",
+        label=translate("Model size"),
         reference="–" if ours is None else size(ours),
         candidate="–" if theirs is None else size(theirs),
-        change=_times(ours, theirs, "smaller", "larger"),
-        note="no files" if whole is None else f"all files {size(whole)}",
+        change=_times(ours, theirs, "{factor}× smaller", "{factor}× larger"),
+        note=translate("no files") if whole is None else translate("all files {size}", size=size(whole)),
     )
 
 
 def _latency(report: Report) -> Headline:
     if report.timing is None:
-        return Headline(label="Latency, median", reference="–", candidate="–", change="–", note="not measured")
+        return Headline(
+            label=translate("Latency, median"),
+            reference="–",
+            candidate="–",
+            change="–",
+            note=translate("not measured"),
+        )
     ours, theirs = report.timing.reference.p50, report.timing.candidate.p50
     return Headline(
-        label="Latency, median",
+        label=translate("Latency, median"),
         reference=milliseconds(ours),
         candidate=milliseconds(theirs),
-        change=_times(ours, theirs, "faster", "slower"),
+        change=_times(ours, theirs, "{factor}× faster", "{factor}× slower"),
     )
 
 
 def _memory(report: Report) -> Headline:
     ours, theirs = report.reference.memory.peak, report.candidate.memory.peak
     return Headline(
-        label="Peak memory",
+        label=translate("Peak memory"),
         reference="–" if ours is None else size(ours),
         candidate="–" if theirs is None else size(theirs),
-        change=_times(ours, theirs, "less", "more"),
-        note="" if theirs is not None else report.candidate.memory.note,
+        change=_times(ours, theirs, "{factor}× less", "{factor}× more"),
+        note="" if theirs is not None else translate_stored(report.candidate.memory.note),
     )
 
 
@@ -202,8 +239,8 @@ def _times(before: float | None, after: float | None, better: str, worse: str) -
         return "–"
     factor = max(before, after) / min(before, after)
     if f"{factor:.2f}" == "1.00":
-        return "equal"
-    return f"{factor:.2f}× {better if after < before else worse}"
+        return translate("equal")
+    return translate(better if after < before else worse, factor=f"{factor:.2f}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +258,7 @@ def since_lines(since: Since) -> list[SinceLine]:
     """Put every figure that an earlier report has, too, into a line."""
     return [
         SinceLine(
-            name=capital(figure.name),
+            name=capital(translate(figure.name)),
             earlier=in_unit(figure.earlier, figure.unit),
             now=in_unit(figure.now, figure.unit),
             drop=drop_in_unit(figure.drop, figure.unit),
@@ -233,18 +270,38 @@ def since_lines(since: Since) -> list[SinceLine]:
 
 def since_words(since: Since) -> str:
     """Say what is compared with what, and how many answers changed."""
-    counts = [f"{since.count(effect):,} {word}" for effect, word in SINCE_WORDS.items()]
+    head = translate(
+        "Since {name} ({recipe}, {created}).",
+        name=since.name,
+        recipe=since.recipe,
+        created=moment(since.created),
+    )
     changed = sum(row.count for row in since.counts)
-    answers = f"{counted(changed, 'answer')} changed: {', '.join(counts)}" if changed else "No answer changed"
-    return f"Since {since.name} ({since.recipe}, {moment(since.created)}). {answers}."
+    if not changed:
+        return head + translate(" No answer changed.")
+    return head + translate(
+        " {answers} changed: {worse} worse, {better} better, {neither} neither.",
+        answers=counted(changed, "answer"),
+        worse=f"{since.count('broke'):,}",
+        better=f"{since.count('fixed'):,}",
+        neither=f"{since.count('moved'):,}",
+    )
 
 
 def differences_words(since: Since) -> str:
     """Say what else differs between the two measurements; nothing where nothing does."""
     if not since.differences:
         return ""
-    listed = "; ".join(f"{what}: {before}, now {now}" for what, before, now in since.differences)
-    return f"What else differs: {listed}."
+    listed = translate("; ").join(
+        translate("{what}: {before}, now {now}", what=translate(what), before=_word(before), now=_word(now))
+        for what, before, now in since.differences
+    )
+    return translate("What else differs: {listed}.", listed=listed)
+
+
+def _word(value: str) -> str:
+    """Say a fact of a side, where it is a word of ours."""
+    return translate(value)
 
 
 def effect_headings(report: Report) -> Mapping[Effect, str]:
@@ -256,7 +313,9 @@ def shown_of(report: Report, effect: Effect) -> str:
     """Tell how many examples of an effect are listed, and of how many; of drifted ones only the listed matter."""
     shown = sum(row.effect == effect for row in report.changes)
     total = shown if effect == "drifted" else report.effect_count(effect)
-    return f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
+    if shown == total:
+        return f"{total:,}"
+    return translate("{shown} of {total}", shown=f"{shown:,}", total=f"{total:,}")
 
 
 def task_sections(report: Report) -> Sequence[Section]:
@@ -272,23 +331,29 @@ def calibration_sections(report: Report) -> list[Section]:
     sides = (("reference", found.reference), ("candidate", found.candidate))
     return [
         Section(
-            title="Calibration",
-            lede="Whether answers are right as often as their probability says. The expected calibration error (ECE) "
-            f"is the mean distance between the two, over {BINS} bins of probability: 0 is best.",
+            title=translate("Calibration"),
+            lede=translate(
+                "Whether answers are right as often as their probability says. The expected calibration error (ECE) is "
+                "the mean distance between the two, over {bins} bins of probability: 0 is best.",
+                bins=BINS,
+            ),
             blocks=(
                 Table(
-                    head=("", "ECE", "mean probability", "right"),
+                    head=("", "ECE", translate("mean probability"), translate("right")),
                     rows=tuple(
-                        (who, percent(side.ece), percent(side.confidence), percent(side.accuracy))
+                        (translate(who), percent(side.ece), percent(side.confidence), percent(side.accuracy))
                         for who, side in sides
                     ),
                     written=3,
                 ),
                 Curves(
                     calibration=found,
-                    title="Reliability of both sides",
-                    caption="Share of right answers (up) over their probability (across), larger dots for more "
-                    f"answers, {found.reference.answers:,} of each side; below the diagonal a side is too sure",
+                    title=translate("Reliability of both sides"),
+                    caption=translate(
+                        "Share of right answers (up) over their probability (across), larger dots for more answers, "
+                        "{number} of each side; below the diagonal a side is too sure",
+                        number=f"{found.reference.answers:,}",
+                    ),
                 ),
             ),
         )
@@ -303,18 +368,18 @@ def slice_sections(report: Report) -> list[Section]:
     figure, others = report.gated, report.figures[1 : 1 + _SLICED_BESIDE]
     return [
         Section(
-            title=f"By {by}",
+            title=translate("By {key}", key=_cut_name(by)),
             blocks=(
                 Breakdown(
-                    noun=by,
-                    counted="examples",
-                    figure=figure.name,
+                    noun=_cut_name(by),
+                    counted=translate("examples"),
+                    figure=translate(figure.name),
                     unit=figure.unit,
                     higher_is_better=figure.higher_is_better,
-                    columns=tuple(other.name for other in others),
+                    columns=tuple(translate(other.name) for other in others),
                     parts=tuple(
                         Part(
-                            name=part.name,
+                            name=_part_name(by, part.name),
                             count=part.examples,
                             reference=part.figures[0].reference,
                             candidate=part.figures[0].candidate,
@@ -332,6 +397,18 @@ def slice_sections(report: Report) -> list[Section]:
     ]
 
 
+def _cut_name(by: str) -> str:
+    """Name what the data was cut by: a word of ours, or a key of the data."""
+    return translate(by) if by == LENGTH else by
+
+
+def _part_name(by: str, name: str) -> str:
+    """Name a part of the data: lengths and what lacks a key in words of ours, else a value of the data."""
+    if by == LENGTH:
+        return translate_stored(name)
+    return translate(name) if name == ABSENT else name
+
+
 def confused_pairs(confusion: Confusion, most: int) -> list[tuple[str, str, int, int]]:
     """Choose the pairs (gold, wrong answer, times by the reference, times by the candidate) that are most frequent."""
     pairs = [
@@ -345,14 +422,16 @@ def confused_pairs(confusion: Confusion, most: int) -> list[tuple[str, str, int,
 
 def title(report: Report) -> str:
     """Candidate against reference, in words."""
-    return f"{report.candidate.name} against {report.reference.name}"
+    return translate(
+        "{candidate} against {reference}", candidate=report.candidate.name, reference=report.reference.name
+    )
 
 
 def interval_words(figure: Figure, low: float, high: float) -> str:
     """Write an interval of a figure, in its unit."""
     if figure.unit == "percent":
-        return f"{100 * low:.1f} to {100 * high:.1f} %"
-    return f"{valued(low, figure.unit)} to {valued(high, figure.unit)}"
+        return translate("{low} to {high} %", low=f"{100 * low:.1f}", high=f"{100 * high:.1f}")
+    return translate("{low} to {high}", low=valued(low, figure.unit), high=valued(high, figure.unit))
 
 
 def judged(report: Report) -> tuple[Figure, PairedCounts] | None:
@@ -362,7 +441,7 @@ def judged(report: Report) -> tuple[Figure, PairedCounts] | None:
 
 def p_value(pairs: PairedCounts) -> str:
     """Write McNemar's p, with four decimals."""
-    return "below 0.0001" if pairs.p_value < 1e-4 else f"{pairs.p_value:.4f}"
+    return translate("below 0.0001") if pairs.p_value < 1e-4 else f"{pairs.p_value:.4f}"
 
 
 def capital(name: str) -> str:

@@ -16,6 +16,7 @@ from roformer_edge.escape import as_html
 from roformer_edge.validate.calibration import Calibration
 from roformer_edge.validate.differences import DifferenceHistogram
 from roformer_edge.validate.format import MINUS, decimal, percent, significant
+from roformer_edge.validate.language import translate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +103,21 @@ def drop_chart(points: float, low: float, high: float, budget: float | None, nam
     if budget is not None:
         parts.insert(0, f'<rect class="allowed" x="0" y="22" width="{scale.at(budget):.2f}%" height="32"/>')
         parts.append(_line(scale.at(budget), 16, scale.at(budget), 54, "budget"))
-        parts.append(_text(scale.at(budget), 11, f"budget {budget:g}", "tick strong"))
+        parts.append(_text(scale.at(budget), 11, translate("budget {budget}", budget=f"{budget:g}"), "tick strong"))
     parts.append(_line(scale.at(0), 22, scale.at(0), 54, "zero"))
     parts.append(_line(scale.at(low), 38, scale.at(high), 38, "range verdict"))
     parts.append(_dot(scale.at(points), 38, "verdict", 7))
     return figure(
         "".join(parts),
         height=78,
-        title=f"Drop in {name}",
-        description=f"Drop {decimal(points)}, interval {decimal(low)} to {decimal(high)}, "
-        + (f"budget {budget:g}." if budget is not None else "no budget."),
+        title=translate("Drop in {name}", name=name),
+        description=translate(
+            "Drop {drop}, interval {low} to {high}, {budget}.",
+            drop=decimal(points),
+            low=decimal(low),
+            high=decimal(high),
+            budget=translate("no budget") if budget is None else translate("budget {budget}", budget=f"{budget:g}"),
+        ),
         key="drop",
     )
 
@@ -171,8 +177,13 @@ def histogram_chart(histogram: DifferenceHistogram, title: str, key: str) -> str
         _line(50, 0, 50, height, "grid") + "".join(bars) + _line(0, height, 100, height, "zero") + axis,
         height=height + 24,
         title=title,
-        description=f"{sum(histogram.counts):,} differences, the largest of {significant(limit)}; "
-        f"the fullest of {bins} bins holds {most:,}.",
+        description=translate(
+            "{number} differences, the largest of {limit}; the fullest of {bins} bins holds {most}.",
+            number=f"{sum(histogram.counts):,}",
+            limit=significant(limit),
+            bins=bins,
+            most=f"{most:,}",
+        ),
         key=key,
     )
 
@@ -198,7 +209,7 @@ def scatter_chart(pairs: Sequence[tuple[float, float]], title: str, key: str) ->
         "".join(parts),
         height=340,
         title=title,
-        description=f"{len(pairs):,} pairs; equal ones lie on the diagonal.",
+        description=translate("{number} pairs; equal ones lie on the diagonal.", number=f"{len(pairs):,}"),
         key=key,
         css="square",
     )
@@ -215,15 +226,16 @@ def reliability_chart(calibration: Calibration, title: str, key: str) -> str:
         for x, y, count in places:
             radius = 2.5 + 4 * math.sqrt(count / side.answers)
             parts.append(f'<circle class="{css}" cx="{x:.2f}%" cy="{y:.2f}%" r="{radius:.1f}"/>')
-    spoken = "; ".join(
-        f"{who} {percent(side.ece)}"
-        for who, side in (("reference", calibration.reference), ("candidate", calibration.candidate))
+    spoken = translate(
+        "Expected calibration error: reference {reference}; candidate {candidate}.",
+        reference=percent(calibration.reference.ece),
+        candidate=percent(calibration.candidate.ece),
     )
     return figure(
         "".join(parts),
         height=340,
         title=title,
-        description=f"Expected calibration error: {spoken}.",
+        description=spoken,
         key=key,
         css="square",
     )
@@ -231,12 +243,12 @@ def reliability_chart(calibration: Calibration, title: str, key: str) -> str:
 
 def _across(tick: float) -> str:
     """Draw both grid lines of a share, with their labels."""
-    at, text = 100 * tick, f"{100 * tick:g}"
+    at, text = 100 * tick, translate("{number} %", number=f"{100 * tick:g}")
     return (
         f'<line class="grid" x1="{at:g}%" y1="0" x2="{at:g}%" y2="100%"/>'
         f'<line class="grid" x1="0" y1="{100 - at:g}%" x2="100%" y2="{100 - at:g}%"/>'
-        f'<text class="tick halo" x="{at:g}%" y="100%" dy="-5" text-anchor="middle">{text} %</text>'
-        f'<text class="tick halo" x="5" y="{100 - at:g}%" dy="4">{text} %</text>'
+        f'<text class="tick halo" x="{at:g}%" y="100%" dy="-5" text-anchor="middle">{text}</text>'
+        f'<text class="tick halo" x="5" y="{100 - at:g}%" dy="4">{text}</text>'
     )
 
 

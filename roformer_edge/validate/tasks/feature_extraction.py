@@ -17,6 +17,7 @@ from roformer_edge.validate.data.lines import Line
 from roformer_edge.validate.differences import DifferenceHistogram, difference_histogram, output_sample, row_cosines
 from roformer_edge.validate.excerpts import Excerpt, cut
 from roformer_edge.validate.format import decimal, significant
+from roformer_edge.validate.language import translate, translate_phrases
 from roformer_edge.validate.metrics import Metric, Ratio, spearman
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Distribution, Scatter, Section
@@ -228,21 +229,28 @@ class SentenceVectorMeasure(Measure["float | None", Vectors]):
         assert isinstance(detail, VectorDetail)
         return [
             Section(
-                title="How far the similarities moved",
-                lede=f"Cosines of the vectors of two texts, among {detail.pool:,} texts; a vector is "
-                f"{detail.pooling}. The worst vector keeps a cosine of "
-                f"{decimal(detail.worst_cosine, 4)} with the reference’s.",
+                title=translate("How far the similarities moved"),
+                lede=translate(
+                    "Cosines of the vectors of two texts, among {number} texts; a vector is {pooling}. The worst "
+                    "vector keeps a cosine of {cosine} with the reference’s.",
+                    number=f"{detail.pool:,}",
+                    pooling=translate_phrases(detail.pooling),
+                    cosine=decimal(detail.worst_cosine, 4),
+                ),
                 blocks=(
                     Distribution(
                         histogram=detail.differences,
-                        title="Differences of similarities, candidate minus reference",
-                        caption="Candidate minus reference, pairs of texts",
+                        title=translate("Differences of similarities, candidate minus reference"),
+                        caption=translate("Candidate minus reference, pairs of texts"),
                     ),
                     Scatter(
                         pairs=detail.sample,
-                        title="Similarities of the candidate over those of the reference",
-                        caption=f"Candidate (up) over reference (across), {len(detail.sample):,} pairs of texts, the "
-                        "largest moves among them; equal on the diagonal",
+                        title=translate("Similarities of the candidate over those of the reference"),
+                        caption=translate(
+                            "Candidate (up) over reference (across), {number} pairs of texts, the largest moves among "
+                            "them; equal on the diagonal",
+                            number=f"{len(detail.sample):,}",
+                        ),
                     ),
                 ),
             )

@@ -13,6 +13,7 @@ from roformer_edge.errors import ComparisonError
 from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.data.lines import Line
 from roformer_edge.validate.differences import DifferenceHistogram, difference_histogram, output_sample
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Metric, Ratio, Weights, ratio
 from roformer_edge.validate.sections import Breakdown, Distribution, Part, Scatter, Section
 from roformer_edge.validate.tasks.measure import Agreement, Comparison, Detail, Measure, StatisticRows
@@ -211,7 +212,7 @@ class LanguageModel(Measure[Any, TokenGuesses]):
         assert isinstance(detail, LanguageModelDetail)
         parts = tuple(
             Part(
-                name=KINDS[row.token_kind],
+                name=translate(KINDS[row.token_kind]),
                 count=row.tokens,
                 reference=row.reference / row.tokens,
                 candidate=row.candidate / row.tokens,
@@ -221,23 +222,33 @@ class LanguageModel(Measure[Any, TokenGuesses]):
         )
         return [
             Section(
-                title="By kind of token",
-                blocks=(Breakdown(noun="token", counted="tokens", figure="accuracy", parts=parts),),
+                title=translate("By kind of token"),
+                blocks=(
+                    Breakdown(
+                        noun=translate("token"),
+                        counted=translate("tokens"),
+                        figure=translate("accuracy"),
+                        parts=parts,
+                    ),
+                ),
             ),
             Section(
-                title="How far the log-probabilities moved",
-                lede="Of the tokens that were to be guessed; natural logarithms.",
+                title=translate("How far the log-probabilities moved"),
+                lede=translate("Of the tokens that were to be guessed; natural logarithms."),
                 blocks=(
                     Distribution(
                         histogram=detail.differences,
-                        title="Differences of log-probabilities, candidate minus reference",
-                        caption="Candidate minus reference, all tokens",
+                        title=translate("Differences of log-probabilities, candidate minus reference"),
+                        caption=translate("Candidate minus reference, all tokens"),
                     ),
                     Scatter(
                         pairs=detail.sample,
-                        title="Log-probabilities of the candidate over those of the reference",
-                        caption=f"Candidate (up) over reference (across), {len(detail.sample):,} tokens, the largest "
-                        "moves among them; equal on the diagonal",
+                        title=translate("Log-probabilities of the candidate over those of the reference"),
+                        caption=translate(
+                            "Candidate (up) over reference (across), {number} tokens, the largest moves among them; "
+                            "equal on the diagonal",
+                            number=f"{len(detail.sample):,}",
+                        ),
                     ),
                 ),
             ),

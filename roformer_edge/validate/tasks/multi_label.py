@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Flags = NDArray[np.int64]
 
-NO_LABEL = "(none)"
+NO_LABEL = "–"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.data.lines import Line, kind, shown
 from roformer_edge.validate.differences import DifferenceHistogram, difference_histogram, output_sample
 from roformer_edge.validate.excerpts import Excerpt, Passage, cut, passages
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Ratio
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Breakdown, Distribution, Part, Scatter, Section
@@ -200,14 +201,14 @@ class ChoiceMeasure(Measure[int, Probabilities]):
         detail = report.detail
         assert isinstance(detail, ChoiceDetail)
         by_position = Section(
-            title="By the position of the right choice",
-            lede="A side that prefers a position chooses it more often than it is right.",
+            title=translate("By the position of the right choice"),
+            lede=translate("A side that prefers a position chooses it more often than it is right."),
             blocks=(
                 Breakdown(
-                    noun="position",
-                    counted="questions",
-                    figure="accuracy",
-                    columns=("chosen by the reference", "by the candidate"),
+                    noun=translate("position"),
+                    counted=translate("questions"),
+                    figure=translate("accuracy"),
+                    columns=(translate("chosen by the reference"), translate("by the candidate")),
                     parts=tuple(
                         Part(
                             name=_letter(row.position - 1),
@@ -222,18 +223,21 @@ class ChoiceMeasure(Measure[int, Probabilities]):
             ),
         )
         moved = Section(
-            title="How far the probabilities moved",
+            title=translate("How far the probabilities moved"),
             blocks=(
                 Distribution(
                     histogram=detail.differences,
-                    title="Differences of probabilities, candidate minus reference",
-                    caption="Candidate minus reference, all choices",
+                    title=translate("Differences of probabilities, candidate minus reference"),
+                    caption=translate("Candidate minus reference, all choices"),
                 ),
                 Scatter(
                     pairs=detail.sample,
-                    title="Probabilities of the candidate over those of the reference",
-                    caption=f"Candidate (up) over reference (across), {len(detail.sample):,} choices, the largest "
-                    "moves among them; equal on the diagonal",
+                    title=translate("Probabilities of the candidate over those of the reference"),
+                    caption=translate(
+                        "Candidate (up) over reference (across), {number} choices, the largest moves among them; equal "
+                        "on the diagonal",
+                        number=f"{len(detail.sample):,}",
+                    ),
                 ),
             ),
         )

@@ -15,6 +15,7 @@ from roformer_edge.validate.data.examples import Example
 from roformer_edge.validate.data.inputs import Inputs, Problem
 from roformer_edge.validate.data.lines import Line, kind
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Ratio
 from roformer_edge.validate.sections import Section, Table
 from roformer_edge.validate.tasks.measure import Comparison, Detail, Measure, Shown, StatisticRows
@@ -213,13 +214,21 @@ class AnswerMeasure(Measure[tuple[GoldAnswer, ...], FoundAnswer]):
         detail = report.detail
         assert isinstance(detail, AnswerDetail)
         both, starts, ends = detail.moved
-        moved = f"Of the answers that changed, {both:,} begin and end elsewhere, {starts:,} begin elsewhere only, "
-        rows = tuple((row.right, row.reference, row.candidate) for row in detail.counts)
+        moved = translate("No answer changed.")
+        if both + starts + ends:
+            moved = translate(
+                "Of the answers that changed, {both} begin and end elsewhere, {starts} begin elsewhere only, {ends} "
+                "end elsewhere only.",
+                both=f"{both:,}",
+                starts=f"{starts:,}",
+                ends=f"{ends:,}",
+            )
+        rows = tuple((translate(row.right), row.reference, row.candidate) for row in detail.counts)
         return [
             Section(
-                title="How right the answers are",
-                lede=f"{moved}{ends:,} end elsewhere only." if both + starts + ends else "No answer changed.",
-                blocks=(Table(head=("right", "reference", "candidate"), rows=rows),),
+                title=translate("How right the answers are"),
+                lede=moved,
+                blocks=(Table(head=tuple(map(translate, ("right", "reference", "candidate"))), rows=rows),),
             )
         ]
 

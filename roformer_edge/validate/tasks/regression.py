@@ -22,6 +22,7 @@ from roformer_edge.validate.differences import (
 )
 from roformer_edge.validate.excerpts import Excerpt
 from roformer_edge.validate.format import significant
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Metric, Ratio, pearson, spearman
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Scatter, Section
@@ -162,12 +163,15 @@ class RegressionMeasure(Measure[float, Logits]):
         detail = report.detail
         assert isinstance(detail, RegressionDetail)
         against_gold = Section(
-            title="Against the gold values",
+            title=translate("Against the gold values"),
             blocks=(
                 Scatter(
                     pairs=detail.gold,
-                    title="Values of the candidate over gold values",
-                    caption=f"Candidate (up) over gold (across), {len(detail.gold):,} texts, the worst among them",
+                    title=translate("Values of the candidate over gold values"),
+                    caption=translate(
+                        "Candidate (up) over gold (across), {number} texts, the worst among them",
+                        number=f"{len(detail.gold):,}",
+                    ),
                 ),
             ),
         )

@@ -26,6 +26,7 @@ from roformer_edge.validate.differences import (
 )
 from roformer_edge.validate.excerpts import Excerpt
 from roformer_edge.validate.format import both, decimal, significant
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Metric, Ratio, Weights, mean_of_occurring, ratio, sum_by_class
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Breakdown, Confusion, Distribution, Part, Scatter, Section, Table
@@ -279,17 +280,20 @@ def label_section(
     absent = len(reference) - len(rows)
     rows.sort(key=lambda row: (row[1].f1 - row[0].f1, row[1].f1, row[0].label))
     lost = [ours.label for ours, theirs in rows if ours.support and not ours.f1 and not theirs.f1]
-    lacking = f" {absent} more occur neither in the data nor in the answers." if absent else ""
-    unknown = f" F1 is 0 on both sides, never right on either, of: {_listed(lost)}." if lost else ""
+    lacking, unknown = "", ""
+    if absent:
+        lacking = translate(" {absent} more occur neither in the data nor in the answers.", absent=absent)
+    if lost:
+        unknown = translate(" F1 is 0 on both sides, never right on either, of: {names}.", names=_listed(lost))
     return Section(
-        title=f"{noun.capitalize()} by {noun}",
-        lede=f"F1 of each {noun}, the largest loss first.{lacking}{unknown}",
+        title=translate(f"{noun.capitalize()} by {noun}"),
+        lede=translate(f"F1 of each {noun}, the largest loss first.") + lacking + unknown,
         blocks=(
             Breakdown(
-                noun=noun,
-                counted=counted,
-                figure="F1",
-                columns=("precision", "recall"),
+                noun=translate(noun),
+                counted=translate(counted),
+                figure=translate("F1"),
+                columns=(translate("precision"), translate("recall")),
                 parts=tuple(
                     Part(
                         name=ours.label,
@@ -309,39 +313,51 @@ def label_section(
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(clipped(name, 40) for name in names[:_NEVER_RIGHT_SHOWN])
+    shown = translate(", ").join(clipped(name, 40) for name in names[:_NEVER_RIGHT_SHOWN])
     more = len(names) - _NEVER_RIGHT_SHOWN
-    return shown if more <= 0 else f"{shown} and {more} more"
+    return shown if more <= 0 else translate("{shown} and {more} more", shown=shown, more=more)
 
 
 def logits_section(
     apart: Distance, differences: DifferenceHistogram, sample: Sequence[tuple[float, float]], noun: str = "logit"
 ) -> Section:
     """Show how far the outputs moved, which are called by ``noun``."""
-    title = f"How far the {noun}s moved"
+    title = translate(f"How far the {noun}s moved")
     if apart.worst == 0:
-        words = f"Not at all: every {noun} of the candidate equals the reference’s, bit for bit."
+        words = translate(f"Not at all: every {noun} of the candidate equals the reference’s, bit for bit.")
         return Section(title=title, lede=words)
-    share = f" ({100 * apart.mean / apart.spread:.1f} % of their spread)" if apart.spread else ""
+    share, cosines = "", ""
+    if apart.spread:
+        share = translate(" ({share} % of their spread)", share=f"{100 * apart.mean / apart.spread:.1f}")
+    if noun == "logit":  # a single value has no direction
+        cosines = translate(
+            " Cosine {mean} on average, {worst} at worst.",
+            mean=decimal(apart.mean_cosine, 4),
+            worst=decimal(apart.worst_cosine, 4),
+        )
+    moved = translate(
+        "By {mean} on average{share} and by {worst} at most.",
+        mean=significant(apart.mean),
+        share=share,
+        worst=significant(apart.worst),
+    )
     return Section(
         title=title,
-        lede=f"By {significant(apart.mean)} on average{share} and by {significant(apart.worst)} at most."
-        + (
-            f" Cosine {decimal(apart.mean_cosine, 4)} on average, {decimal(apart.worst_cosine, 4)} at worst."
-            if noun == "logit"
-            else ""  # a single value has no direction
-        ),
+        lede=moved + cosines,
         blocks=(
             Distribution(
                 histogram=differences,
-                title=f"{noun.capitalize()} differences, candidate minus reference",
-                caption=f"Candidate minus reference, all {noun}s",
+                title=translate(f"{noun.capitalize()} differences, candidate minus reference"),
+                caption=translate(f"Candidate minus reference, all {noun}s"),
             ),
             Scatter(
                 pairs=tuple(sample),
-                title=f"{noun.capitalize()}s of the candidate over {noun}s of the reference",
-                caption=f"Candidate (up) over reference (across), {len(sample):,} {noun}s, the largest moves among "
-                "them; equal on the diagonal",
+                title=translate(f"{noun.capitalize()}s of the candidate over {noun}s of the reference"),
+                caption=translate(
+                    f"Candidate (up) over reference (across), {{number}} {noun}s, the largest moves among them; equal "
+                    "on the diagonal",
+                    number=f"{len(sample):,}",
+                ),
             ),
         ),
     )
@@ -364,8 +380,8 @@ def _confusion(detail: ClassificationDetail) -> Section | None:
         return None
     ours, theirs = (tuple(map(tuple, side.tolist())) for side in sides)
     return Section(
-        title="Confusion",
-        lede="Which gold label got which answer.",
+        title=translate("Confusion"),
+        lede=translate("Which gold label got which answer."),
         blocks=(Confusion(names=tuple(detail.labels[i] for i in occurring), reference=ours, candidate=theirs),),
     )
 
@@ -384,13 +400,15 @@ def _changes(detail: ClassificationDetail) -> Section | None:
     if not total:
         return None
     most = sorted(total.items(), key=lambda item: (-item[1], item[0]))
-    more = f" The {_CONFUSED_SHOWN} most frequent of {len(most)}." if len(most) > _CONFUSED_SHOWN else ""
+    more = ""
+    if len(most) > _CONFUSED_SHOWN:
+        more = translate(" The {shown} most frequent of {total}.", shown=_CONFUSED_SHOWN, total=len(most))
     return Section(
-        title="Changed answers",
-        lede=f"Which answer became which.{more}",
+        title=translate("Changed answers"),
+        lede=translate("Which answer became which.") + more,
         blocks=(
             Table(
-                head=("reference", "candidate", "examples", "broken", "fixed"),
+                head=tuple(map(translate, ("reference", "candidate", "examples", "broken", "fixed"))),
                 rows=tuple(
                     (detail.labels[pair[0]], detail.labels[pair[1]], count, broke[pair], fixed[pair])
                     for pair, count in most[:_CONFUSED_SHOWN]

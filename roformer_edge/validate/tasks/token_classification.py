@@ -18,6 +18,7 @@ from roformer_edge.validate.data.inputs import Inputs
 from roformer_edge.validate.data.labels import label_of
 from roformer_edge.validate.data.lines import Line, kind, listed
 from roformer_edge.validate.excerpts import Excerpt, Mark, around
+from roformer_edge.validate.language import translate
 from roformer_edge.validate.metrics import Ratio, ratio
 from roformer_edge.validate.predictors import Predictor
 from roformer_edge.validate.sections import Section, Table
@@ -34,6 +35,8 @@ Floats = NDArray[np.float64]
 
 # columns of a row of statistics: entities that are right, found and gold; then the same read strictly
 RIGHT, FOUND, GOLD, STRICT = 0, 1, 2, 3
+
+_CONFUSED_SHOWN = 15
 
 # what can be wrong with an entity
 ERRORS = {
@@ -76,6 +79,16 @@ class ErrorCount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KindConfusion:
+    """How often a gold kind got another kind in the same place; an empty name is no entity there at all."""
+
+    gold: str
+    answer: str
+    reference: int
+    candidate: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class EntityDetail(Detail):
     """What is known of a token classification besides its figures.
 
@@ -83,12 +96,14 @@ class EntityDetail(Detail):
         reference, candidate: One row per kind of entity, with the number of gold entities as ``support``.
         answered: Kinds that a side found.
         errors: What was wrong with the entities that are not right.
+        confused: Which kind was taken for which, most frequent first.
     """
 
     reference: tuple[LabelScores, ...]
     candidate: tuple[LabelScores, ...]
     answered: tuple[str, ...]
     errors: tuple[ErrorCount, ...]
+    confused: tuple[KindConfusion, ...]
 
 
 class EntityMeasure(Measure[GoldEntities, TaggedText]):
@@ -243,6 +258,7 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
             candidate=kind_scores(self.kinds, golds, sides[1]),
             answered=tuple(sorted({span[0] for found in sides for spans in found for span in spans})),
             errors=tuple(ErrorCount(error=key, reference=ours[key], candidate=theirs[key]) for key in ERRORS),
+            confused=_confused(golds, sides[0], sides[1]),
         )
 
     @classmethod
@@ -250,14 +266,15 @@ class EntityMeasure(Measure[GoldEntities, TaggedText]):
         """Show F1 kind by kind, and what was wrong."""
         detail = report.detail
         assert isinstance(detail, EntityDetail)
-        rows = tuple((ERRORS[row.error], row.reference, row.candidate) for row in detail.errors)
+        rows = tuple((translate(ERRORS[row.error]), row.reference, row.candidate) for row in detail.errors)
         return [
             label_section(detail.reference, detail.candidate, detail.answered, noun="kind", counted="entities"),
             Section(
-                title="What was wrong",
-                lede="Entities that are not right, and gold entities that nothing overlaps.",
-                blocks=(Table(head=("entity", "reference", "candidate"), rows=rows),),
+                title=translate("What was wrong"),
+                lede=translate("Entities that are not right, and gold entities that nothing overlaps."),
+                blocks=(Table(head=tuple(map(translate, ("entity", "reference", "candidate"))), rows=rows),),
             ),
+            *_confusion_section(detail),
         ]
 
 
@@ -352,6 +369,46 @@ def _count_errors(golds: Sequence[Spans], found: Sequence[Spans]) -> Counter[str
             not any(other[1] < end and start < other[2] for other in spans) for _, start, end in set(gold)
         )
     return counts
+
+
+def _confused(
+    golds: Sequence[Spans], reference: Sequence[Spans], candidate: Sequence[Spans]
+) -> tuple[KindConfusion, ...]:
+    """Count the kinds that were taken for others in the same place, overlooked, or found where there is none."""
+    sides: list[Counter[tuple[str, str]]] = []
+    for found in (reference, candidate):
+        counts: Counter[tuple[str, str]] = Counter()
+        for gold, spans in zip(golds, found, strict=True):
+            for name, start, end in set(gold):
+                here = [other[0] for other in spans if other[1:] == (start, end)]
+                if any(other[1] < end and start < other[2] for other in spans):
+                    counts.update((name, answer) for answer in here if answer != name)
+                else:
+                    counts[name, ""] += 1
+            for name, start, end in set(spans):
+                if not any(other[1] < end and start < other[2] for other in gold):
+                    counts["", name] += 1
+        sides.append(counts)
+    ours, theirs = sides
+    order = sorted(set(ours) | set(theirs), key=lambda pair: (-max(ours[pair], theirs[pair]), -theirs[pair], pair))
+    return tuple(
+        KindConfusion(gold=gold, answer=answer, reference=ours[gold, answer], candidate=theirs[gold, answer])
+        for gold, answer in order
+    )
+
+
+def _confusion_section(detail: EntityDetail) -> list[Section]:
+    if not detail.confused:
+        return []
+    lede = translate("Kinds in the same place, most frequent first; a dash is no entity there.")
+    more = ""
+    if len(detail.confused) > _CONFUSED_SHOWN:
+        more = translate(" The {shown} most frequent of {total}.", shown=_CONFUSED_SHOWN, total=len(detail.confused))
+    rows = tuple(
+        (row.gold or "–", row.answer or "–", row.reference, row.candidate) for row in detail.confused[:_CONFUSED_SHOWN]
+    )
+    head = tuple(map(translate, ("gold", "answer", "reference", "candidate")))
+    return [Section(title=translate("Confusion"), lede=lede + more, blocks=(Table(head=head, rows=rows),))]
 
 
 def _items(line: Line) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -125,6 +127,32 @@ def test_scales_are_written_once() -> None:
         found = tensors(read(content), number)["weight"].Quantization()
         assert found.ScaleAsNumpy().tobytes() == scale.tobytes()
         assert set(found.ZeroPointAsNumpy()) == {0}
+
+
+def test_equal_zero_points_are_written_once() -> None:
+    sizes = []
+    for count in (1, 2, 3):
+        graph = look_up("default", Constants())
+        for number in range(count):
+            name, scale = f"weight.{number}", np.full(4096, number + 1, np.float32)
+            weight = graph.constant(
+                name,
+                lambda name=name, scale=scale: Constant(
+                    name=name,
+                    array=np.zeros((4096, 1), np.int8),
+                    shape=(4096, 1),
+                    dtype="int8",
+                    quantization=Quantization(scale=scale),
+                ),
+            )
+            graph.op("DEQUANTIZE", name, [weight], weight.shape, version=2)
+        content = written(graph)
+        found = tensors(read(content))[f"weight.{count - 1}"].Quantization()
+        assert set(found.ScaleAsNumpy()) == {count}
+        assert found.ZeroPointAsNumpy().tolist() == [0] * 4096
+        sizes.append(len(content))
+    # integers, scales and what describes them; with the zero points of each it would be 32,768 more
+    assert all(after - before < 4096 * (1 + 4) + 1000 for before, after in itertools.pairwise(sizes))
 
 
 def test_an_option_that_the_operator_has_not_is_no_option() -> None:

@@ -140,9 +140,19 @@ def test_a_table_of_4_bits_that_a_product_shares_has_the_scales_of_the_product()
     assert share(run(content, ids=IDS), stored[IDS] @ stored.T) < 0.02
 
 
+@pytest.mark.parametrize(("scheme", "most"), [(ROWS, 4), (INT4_ROWS, 4)])
+def test_a_scale_of_a_row_that_no_product_reads_takes_four_bytes(scheme: str, most: int) -> None:
+    sizes = []
+    for count in (1000, 3000):
+        rows = RANDOM.normal(size=(count, 32)).astype(np.float32)
+        sizes.append(len(lookup(Table(scope="table", ids="ids", rows=rows, scheme=scheme))))
+    numbers = 32 if scheme == ROWS else 16
+    assert numbers + most <= (sizes[1] - sizes[0]) / 2000 < numbers + most + 0.1
+
+
 def test_rows_that_old_engines_would_misread_are_of_a_version_that_they_refuse() -> None:
     table = Table(scope="table", ids="ids", rows=WEIGHT, scheme=ROWS)
-    assert [*operators(read(lookup(table)))] == [("EMBEDDING_LOOKUP", 4)]
+    assert next(iter(operators(read(lookup(table))))) == ("EMBEDDING_LOOKUP", 4)
     assert [name for name, _ in operators(read(lookup(table, OLD)))] == ["GATHER", "CAST", "GATHER", "RESHAPE", "MUL"]
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from roformer_edge.errors import TextTooLongError
+from roformer_edge.errors import TextTooLongError, UnknownNameError, UnsupportedModelError
 from roformer_edge.models.torch.generation import next_tokens, penalise
 from roformer_edge.models.torch.heads import RoFormerForCausalLM
 from roformer_edge.sampling import Sampling
@@ -153,7 +155,7 @@ class TestGenerate:
         assert model.generate(prompts, eos_token_id=()).shape == (1, 23)
 
     def test_misuse(self, model, tiny_config):
-        with pytest.raises(ValueError, match="pad prompts on the left"):
+        with pytest.warns(UserWarning, match="pad prompts on the left"):
             model.generate(torch.tensor([[5, 0]]), torch.tensor([[1, 0]]))
         with pytest.raises(ValueError, match="need a prompt"):
             model.generate(torch.zeros(1, 0, dtype=torch.long))
@@ -161,3 +163,53 @@ class TestGenerate:
             encoder = RoFormerForCausalLM(tiny_config)
         with pytest.raises(ValueError, match="is_decoder=True"):
             encoder.generate(torch.tensor([[5]]))
+
+
+class TestSettings:
+    """Options where a call gives none: of the file, of the config, set."""
+
+    def test_of_a_checkpoint(self, model, tmp_path):
+        model.save_pretrained(tmp_path)
+        assert not (tmp_path / "generation_config.json").exists()
+        settings = {"num_beams": 2, "max_new_tokens": 3, "eos_token_id": [39], "transformers_version": "4.57.6"}
+        (tmp_path / "generation_config.json").write_text(json.dumps(settings))
+        again = RoFormerForCausalLM.from_pretrained(tmp_path)
+        prompts = torch.tensor([[5, 6]])
+        assert again.generation_config.num_beams == 2
+        expected = model.generate(prompts, num_beams=2, max_new_tokens=3, eos_token_id=39)
+        assert again.generate(prompts).tolist() == expected.tolist()
+        assert again.generate(prompts, max_new_tokens=1, num_beams=1).shape == (1, 3)
+        assert again.generate(prompts, max_length=3).shape == (1, 3)
+        again.save_pretrained(tmp_path / "again")
+        assert RoFormerForCausalLM.from_pretrained(tmp_path / "again").generation_config.num_beams == 2
+
+    def test_what_is_not_followed_is_refused(self, model):
+        for options in ({"bad_words_ids": [[3]]}, {"num_beam_groups": 2}, {"stop_strings": "a"}, {"typical_p": 0.3}):
+            with pytest.raises(UnsupportedModelError, match=f"generate does not take {next(iter(options))}="):
+                model.generate(torch.tensor([[5]]), **options)
+        model.generate(torch.tensor([[5]]), bad_words_ids=None, num_beam_groups=1, typical_p=1.0, max_new_tokens=1)
+        with pytest.raises(UnknownNameError, match="unknown option of generate 'max_new_token'"):
+            model.generate(torch.tensor([[5]]), max_new_token=3)
+        model.generation_config.suppress_tokens = [4]
+        with pytest.raises(UnsupportedModelError, match=r"suppress_tokens=.*LogitsProcessor"):
+            model.generate(torch.tensor([[5]]))
+
+    def test_options_that_contradict(self, model):
+        for options, message in (
+            ({"num_beams": 2, "do_sample": True}, "num_beams"),
+            ({"num_return_sequences": 2}, "need do_sample"),
+            ({"num_beams": 2, "num_return_sequences": 3}, "there are 2 beams"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                model.generate(torch.tensor([[5]]), **options)
+        with pytest.raises(ValueError, match="give input_ids, or inputs"):
+            model.generate()
+        ids = torch.tensor([[5]])
+        assert model.generate(inputs=ids).tolist() == model.generate(ids).tolist()
+
+    def test_inputs_of_the_next_token(self, model):
+        ids = torch.tensor([[5, 6, 7]])
+        past = model(ids[:, :2], use_cache=True).past_key_values
+        given = model.prepare_inputs_for_generation(ids, past)
+        assert given["input_ids"].tolist() == [[7]]
+        assert torch.allclose(model(**given).logits[:, -1], model(ids).logits[:, -1], atol=1e-5)

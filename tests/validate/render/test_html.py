@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
 import roformer_edge.validate.render
+from roformer_edge.escape import visible
+from roformer_edge.validate.baseline import Since, SinceCount, SinceExample, SinceFigure
+from roformer_edge.validate.excerpts import Passage
+from roformer_edge.validate.language import LANGUAGES, speaking
 from roformer_edge.validate.render.html import to_html
 from tests.validate.render.reading import Page
-from tests.validate.render.shapes import SHAPES
+from tests.validate.render.shapes import HOSTILE, SHAPES
 
 CSS = (Path(roformer_edge.validate.render.__file__).parent / "templates" / "report.css").read_text(encoding="utf-8")
 
@@ -93,3 +98,38 @@ def test_text_and_marks_stand_out_from_their_ground(theme):
         assert contrast(tone, "card") >= 4.5, tone
     for mark in ("ref", "cand"):
         assert contrast(mark, "card") >= 3, mark
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_an_earlier_report_says_is_not_obeyed_either(small_report, language):
+    """Whoever writes the baseline writes names, answers and differences of it."""
+    texts = tuple(visible(text) for text in HOSTILE[:9])
+    since = Since(
+        name=HOSTILE[0],
+        recipe=HOSTILE[1],
+        created=HOSTILE[2],
+        differences=tuple(("machine", text, text) for text in HOSTILE[:9]),
+        figures=(SinceFigure(name=HOSTILE[0], unit="number", earlier=1.0, now=2.0, drop=1.0),),
+        counts=tuple(SinceCount(effect=effect, count=9) for effect in ("broke", "fixed", "moved")),
+        changes=tuple(
+            SinceExample(
+                number=number,
+                line=number,
+                id=text,
+                effect="broke",
+                asked=(Passage(name=text, text=text), Passage(name="text", text=text)),
+                gold=text,
+                earlier=text,
+                now=text,
+            )
+            for number, text in enumerate(HOSTILE, 1)
+        ),
+    )
+    with speaking(language):
+        source = to_html(dataclasses.replace(small_report, since=since))
+    page = Page(source)
+    assert source.count("<h1>") == 1
+    assert not {tag for tag, _ in page.elements} & {"script", "img"}
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    for text in texts:
+        assert page.text.count(text[:40]) >= 3, text

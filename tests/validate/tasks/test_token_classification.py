@@ -136,6 +136,13 @@ def test_detail_counts_kinds_and_errors(report):
         "invented": (0, 1),
         "missed": (1, 1),
     }
+    # the one that is missed on both sides, the one of another kind, the one where there is none
+    assert [(row.gold, row.answer, row.reference, row.candidate) for row in detail.confused] == [
+        ("", "PER", 0, 1),
+        ("LOC", "", 1, 1),
+        ("PER", "LOC", 0, 1),
+    ]
+    assert "Kinds in the same place" in to_html(report)
     assert Report.from_dict(report.to_dict()) == report
 
 
