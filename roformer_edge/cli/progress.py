@@ -11,19 +11,19 @@ from roformer_edge.cli.output import is_quiet, show_line
 
 _WIDTH = 24
 _PAUSE = 0.1
-# seconds of a stage before which its steps tell nothing about the rest of it
-_EARLY = 10.0
 # seconds between two looks at the clock, and those from which on it is shown
 _TICK = 1.0
 _LONG = 2.0
+# seconds of a stage before which its steps tell nothing about the rest of it
+_EARLY = 10.0
 
 
 class ProgressLine:
     """A :class:`~roformer_edge.progress.ProgressListener` that shows ``stage  [######      ] 12/300`` on a terminal.
 
-    From the third second of a stage on the line has a clock, which goes on between steps, and after some seconds an
-    estimate of what is left of the stage. It shows nothing when the stream is no terminal, or where ``--quiet`` was
-    asked for.
+    From the third second of a stage on the line has a clock, which goes on between steps; after some more an
+    estimate of what is left of the stage follows. It shows nothing when the
+    stream is no terminal, or where ``--quiet`` was asked for.
     Use it as a context manager: leaving clears the line.
 
     Args:
@@ -38,10 +38,10 @@ class ProgressLine:
         self._clock: Thread | None = None
         self._stage = ""
         self._line = ""
-        self._estimate = ""
         self._written = ""
         self._began = time.monotonic()
         self._last = 0.0
+        self._began = time.monotonic()
 
     def __enter__(self) -> ProgressLine:
         if self._shown:
@@ -75,7 +75,7 @@ class ProgressLine:
             if total:
                 filled = _WIDTH * done // total
                 bar = f"[{'#' * filled}{' ' * (_WIDTH - filled)}]"
-                self._show(f"{self._stage:<12} {bar} {done}/{total}", left(now - self._began, done, total))
+                self._show(f"{self._stage:<12} {bar} {done}/{total}{self._left(now - self._began, done, total)}")
             else:
                 self._show(f"{self._stage:<12} {done}")
 
@@ -85,13 +85,13 @@ class ProgressLine:
             if self._written:
                 self._write("")
 
-    def _show(self, line: str, estimate: str = "") -> None:
-        self._line, self._estimate = line, estimate
+    def _show(self, line: str) -> None:
+        self._line = line
         self._write(self._timed())
 
     def _timed(self) -> str:
         seconds = time.monotonic() - self._began
-        return f"{self._line}  {seconds:.0f} s{self._estimate}" if self._line and seconds >= _LONG else self._line
+        return f"{self._line} ({seconds:.0f} s)" if self._line and seconds >= _LONG else self._line
 
     def _tick(self) -> None:
         while not self._ended.wait(_TICK):
@@ -100,16 +100,16 @@ class ProgressLine:
                 if line not in (self._written, self._line):
                     self._write(line)
 
+    @staticmethod
+    def _left(spent: float, done: int, total: int) -> str:
+        """Estimate the time that the rest of a stage takes, from what its steps took so far."""
+        if spent < _EARLY or not 0 < done < total:
+            return ""
+        seconds = spent / done * (total - done)
+        return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"
+
     def _write(self, line: str) -> None:
         if self._shown:
             self._stream.write(f"\r\x1b[K{line}")
             self._stream.flush()
             self._written = line
-
-
-def left(spent: float, done: int, total: int) -> str:
-    """Estimate the time that the rest of a stage takes, from the seconds that its steps took so far."""
-    if spent < _EARLY or not 0 < done < total:
-        return ""
-    seconds = spent / done * (total - done)
-    return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"
