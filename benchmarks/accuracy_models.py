@@ -83,8 +83,8 @@ class Model:
 class Example:
     """A row whose model one of the examples trains, with a smaller encoder of its own.
 
-    Questions and couplets take longer to learn than there is time for with the encoder: after a quarter of an hour it
-    chose lines by chance. The examples begin with embeddings and attention that were computed.
+    What such tasks need takes longer to learn than there is time for: after 400 steps the encoder chose the next line
+    of a poem by chance. The examples begin with attention, or embeddings, that were computed.
 
     Attributes:
         task: Of the product.

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 import roformer_edge
-from benchmarks.accuracy_models import CACHE, MODELS, model, read, train
+from benchmarks.accuracy_models import CACHE, MODELS, Model, model, read, train
 from roformer_edge.checkpoint.loading import load_architecture
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.config import RoFormerConfig
@@ -32,6 +32,8 @@ from roformer_edge.tokenizer import RoFormerTokenizer
 FACTOR = 60.0
 # channel -> how many times as large the layer norms make it
 NORM_CHANNELS = {17: 24.0, 101: 15.0, 202: 9.0}
+# the rows whose models are the encoder, fine-tuned: their channels are those that are named here
+FINE_TUNED = {name: row for name, row in MODELS.items() if isinstance(row, Model)}
 Arrays = dict[str, np.ndarray]
 
 
@@ -100,7 +102,7 @@ def hostile(name: str, variant: str) -> Path:
 
 def _make(name: str, variant: str, folder: Path) -> None:
     change, trained = VARIANTS[variant]
-    row, start = MODELS[name], model(name)
+    row, start = FINE_TUNED[name], model(name)
     checkpoint = load_architecture(start, row.architecture)
     arrays = {key: np.array(array) for key, array in checkpoint.arrays.items()}
     change(arrays, checkpoint.config)
@@ -120,11 +122,11 @@ def _make(name: str, variant: str, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=list(MODELS))
+    parser.add_argument("names", nargs="*", default=list(FINE_TUNED))
     parser.add_argument("--variant", action="append", choices=VARIANTS)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    for name in args.names or MODELS:
+    for name in args.names or FINE_TUNED:
         for variant in args.variant or VARIANTS:
             print(f"{name}.{variant}: {hostile(name, variant)}", flush=True)
 

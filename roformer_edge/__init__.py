@@ -7,169 +7,11 @@ from __future__ import annotations
 
 import os
 
-from roformer_edge._version import __version__
+from roformer_edge._version import __version__ as __version__
 
 # onnxruntime 1.29 and newer writes down what it does, and sends it away, unless it is told before it is imported. Here,
 # and not beside its import, because exporters, benchmarks and the processes they start import it too.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-# the module typing takes as long to import as all of the tokenizer
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from roformer_edge import errors as errors
-    from roformer_edge.bundle.manifest import Manifest
-    from roformer_edge.bundle.reader import Bundle, open_bundle
-    from roformer_edge.config import RoFormerConfig
-    from roformer_edge.deploy.journey import deploy_checkpoint
-    from roformer_edge.deploy.options import Deployment, DeployOptions
-    from roformer_edge.errors import (
-        BackendError,
-        BudgetExceededError,
-        BundleError,
-        BundleFormatError,
-        BundleIntegrityError,
-        CalibrationError,
-        CheckpointError,
-        ComparisonError,
-        ConfigError,
-        DatasetError,
-        ExportError,
-        MissingDependencyError,
-        OptionError,
-        OutputError,
-        ParityError,
-        RecipeError,
-        RoFormerEdgeError,
-        RoformerEdgeError,
-        SelfTestError,
-        TextError,
-        TextTooLongError,
-        UnknownNameError,
-        UnsupportedModelError,
-        VocabularyError,
-    )
-    from roformer_edge.models.flax.heads import (
-        FlaxRoFormerForMaskedLM,
-        FlaxRoFormerForMultipleChoice,
-        FlaxRoFormerForQuestionAnswering,
-        FlaxRoFormerForSequenceClassification,
-        FlaxRoFormerForTokenClassification,
-        FlaxRoFormerModel,
-    )
-    from roformer_edge.models.keras.heads import (
-        TFRoFormerForCausalLM,
-        TFRoFormerForMaskedLM,
-        TFRoFormerForMultipleChoice,
-        TFRoFormerForQuestionAnswering,
-        TFRoFormerForSequenceClassification,
-        TFRoFormerForTokenClassification,
-        TFRoFormerModel,
-    )
-    from roformer_edge.models.torch.heads import (
-        RoFormerForCausalLM,
-        RoFormerForMaskedLM,
-        RoFormerForMultipleChoice,
-        RoFormerForQuestionAnswering,
-        RoFormerForSequenceClassification,
-        RoFormerForTokenClassification,
-        RoFormerModel,
-    )
-    from roformer_edge.runtime.bench import BenchOptions, BenchReport, bench_bundle
-    from roformer_edge.runtime.loading import load
-    from roformer_edge.runtime.pipelines.base import Pipeline
-    from roformer_edge.runtime.pipelines.feature_extraction import FeatureExtractor
-    from roformer_edge.runtime.pipelines.fill_mask import Filled, FillMask
-    from roformer_edge.runtime.pipelines.multiple_choice import Choice, MultipleChoice
-    from roformer_edge.runtime.pipelines.question_answering import Answer, QuestionAnswerer
-    from roformer_edge.runtime.pipelines.text_classification import Classification, TextClassifier
-    from roformer_edge.runtime.pipelines.text_generation import Generated, TextGenerator
-    from roformer_edge.runtime.pipelines.token_classification import Entity, TokenClassifier
-    from roformer_edge.runtime.session import BackendReport
-    from roformer_edge.tokenizer import RoFormerTokenizer, RoFormerTokenizerFast
-    from roformer_edge.validate.report import Report
-    from roformer_edge.vectors import Hit, search, similarity
-
-    __all__ = [
-        "Answer",
-        "BackendError",
-        "BackendReport",
-        "BenchOptions",
-        "BenchReport",
-        "BudgetExceededError",
-        "Bundle",
-        "BundleError",
-        "BundleFormatError",
-        "BundleIntegrityError",
-        "CalibrationError",
-        "CheckpointError",
-        "Choice",
-        "Classification",
-        "ComparisonError",
-        "ConfigError",
-        "DatasetError",
-        "DeployOptions",
-        "Deployment",
-        "Entity",
-        "ExportError",
-        "FeatureExtractor",
-        "FillMask",
-        "Filled",
-        "FlaxRoFormerForMaskedLM",
-        "FlaxRoFormerForMultipleChoice",
-        "FlaxRoFormerForQuestionAnswering",
-        "FlaxRoFormerForSequenceClassification",
-        "FlaxRoFormerForTokenClassification",
-        "FlaxRoFormerModel",
-        "Generated",
-        "Hit",
-        "Manifest",
-        "MissingDependencyError",
-        "MultipleChoice",
-        "OptionError",
-        "OutputError",
-        "ParityError",
-        "Pipeline",
-        "QuestionAnswerer",
-        "RecipeError",
-        "Report",
-        "RoFormerConfig",
-        "RoFormerEdgeError",
-        "RoFormerForCausalLM",
-        "RoFormerForMaskedLM",
-        "RoFormerForMultipleChoice",
-        "RoFormerForQuestionAnswering",
-        "RoFormerForSequenceClassification",
-        "RoFormerForTokenClassification",
-        "RoFormerModel",
-        "RoFormerTokenizer",
-        "RoFormerTokenizerFast",
-        "RoformerEdgeError",
-        "SelfTestError",
-        "TFRoFormerForCausalLM",
-        "TFRoFormerForMaskedLM",
-        "TFRoFormerForMultipleChoice",
-        "TFRoFormerForQuestionAnswering",
-        "TFRoFormerForSequenceClassification",
-        "TFRoFormerForTokenClassification",
-        "TFRoFormerModel",
-        "TextClassifier",
-        "TextError",
-        "TextGenerator",
-        "TextTooLongError",
-        "TokenClassifier",
-        "UnknownNameError",
-        "UnsupportedModelError",
-        "VocabularyError",
-        "__version__",
-        "bench_bundle",
-        "deploy_checkpoint",
-        "load",
-        "open_bundle",
-        "search",
-        "similarity",
-    ]
 
 _HEADS = (
     "Model",
@@ -248,32 +90,33 @@ _NEEDS = {
     "roformer_edge.models.flax.heads": "flax",
 }
 
-if not TYPE_CHECKING:  # type checkers take the imports above; to them an unknown name is an error
 
-    def __getattr__(name: str) -> Any:
-        from importlib import import_module
+def __getattr__(name: str) -> object:
+    from importlib import import_module
 
-        if name in _MODULES:
-            return import_module(f"roformer_edge.{name}")
-        if name == "__all__":
-            return _readable()
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        home = _HOMES[name]
-        if home in _NEEDS:
-            from roformer_edge._extras import require
+    if name in _MODULES:
+        return import_module(f"roformer_edge.{name}")
+    if name == "__all__":
+        return _readable()
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES[name]
+    if home in _NEEDS:
+        from roformer_edge._extras import require
 
-            require(_NEEDS[home], f"for {name}")
-        value = getattr(import_module(home), name)
-        globals()[name] = value
-        return value
+        require(_NEEDS[home], f"for {name}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
 
-    def _readable() -> list[str]:
-        """List the names whose framework is installed: ``import *`` and ``help()`` read every name that is listed."""
-        from roformer_edge._extras import available
 
-        absent = {home for home, package in _NEEDS.items() if not available(package)}
-        return sorted(["__version__", *(name for name, home in _HOMES.items() if home not in absent)])
+def _readable() -> list[str]:
+    """List the names whose framework is installed: ``import *`` and ``help()`` read every name that is listed."""
+    from roformer_edge._extras import available
 
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *_readable()})
+    absent = {home for home, package in _NEEDS.items() if not available(package)}
+    return sorted(["__version__", *(name for name, home in _HOMES.items() if home not in absent)])
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_readable()})

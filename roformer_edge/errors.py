@@ -116,12 +116,13 @@ class UnknownNameError(RoFormerEdgeError, ValueError):
         self.kind = kind
         self.name = name
         self.allowed = tuple(allowed)
-        near = _nearest(name, self.allowed)
+        near = nearest(name, self.allowed)
         meant = f" (did you mean {near}?)" if near else ""
         super().__init__(f"unknown {kind} {shown(repr(name))}; choose one of: {', '.join(self.allowed)}{meant}")
 
 
-def _nearest(name: object, names: Iterable[str]) -> str | None:
+def nearest(name: object, names: Iterable[str]) -> str | None:
+    """Find the name that was probably meant, or ``None``."""
     from difflib import get_close_matches  # which takes a while to import, and errors are rare
 
     found = get_close_matches(str(name)[:200], list(names), n=1, cutoff=0.7)

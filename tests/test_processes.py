@@ -87,7 +87,7 @@ def test_memory_that_was_freed_is_given_back():
         def resident():
             return int(open("/proc/self/statm").read().split()[1]) * 4096
         # a piece in use at the end keeps the allocator from giving back by itself
-        blocks = [bytes(100_000) for _ in range(2000)] + [bytearray(100)]
+        blocks = [bytes(100_000) for _ in range(2000)] + [bytes(100_000)]
         del blocks[:-1]
         before = resident()
         give_back_memory()

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from roformer_edge.cli.output import print_json, say_json
+from roformer_edge.cli.progress import ProgressLine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the action and print its outcome as one JSON line."""
-    return {"show": _show, "verify": _verify, "pack": _pack, "unpack": _unpack}[args.action](args)
+    with ProgressLine() as progress:
+        progress.stage(args.action)
+        return {"show": _show, "verify": _verify, "pack": _pack, "unpack": _unpack}[args.action](args)
 
 
 def _show(args: argparse.Namespace) -> int:

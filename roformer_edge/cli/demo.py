@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli import options
-from roformer_edge.cli.output import print_json, say, say_lines, tell
+from roformer_edge.cli.output import print_json, remark, say, say_lines
 from roformer_edge.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         )
         return 0
     for line in demo.left_out:
-        tell(f"note: left out: {line}")
+        remark(f"note: left out: {line}")
     say_lines(overview_table(demo.reports))
     formats = [deployment.manifest.format for deployment in demo.deployments]
     starts = [

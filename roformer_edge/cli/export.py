@@ -6,7 +6,7 @@ import argparse
 import os
 
 from roformer_edge.cli import options
-from roformer_edge.cli.output import print_json, say, tell
+from roformer_edge.cli.output import print_json, remark, say
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import field_names
 from roformer_edge.errors import OptionError
@@ -69,7 +69,7 @@ def _run_saved_model(args: argparse.Namespace) -> int:
         )
         task = source.task.name
     for note in made.notes:
-        tell(f"note: {note}")
+        remark(f"note: {note}")
     if args.json:
         values = {"saved_model": str(made.directory), "task": task, "format": SAVED_MODEL, "bytes": made.bytes}
         print_json({**values, "parity": to_values(made.parity), "notes": list(made.notes)})

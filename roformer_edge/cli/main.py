@@ -10,6 +10,7 @@ import argparse
 import importlib
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,8 +19,9 @@ from typing import NoReturn
 
 from roformer_edge._version import __version__
 from roformer_edge.cli.interrupts import Interrupts
-from roformer_edge.cli.output import tell
-from roformer_edge.errors import OptionError, RoFormerEdgeError, UnknownNameError, command_line_words, shown
+from roformer_edge.cli.output import quietly, tell
+from roformer_edge.errors import OptionError, RoFormerEdgeError, UnknownNameError, command_line_words, nearest, shown
+from roformer_edge.log import ROOT
 
 # command -> (module, what it does)
 COMMANDS = {
@@ -33,6 +35,7 @@ COMMANDS = {
     "bundle": ("roformer_edge.cli.bundle", "show, verify, pack or unpack a bundle"),
     "tokenize": ("roformer_edge.cli.tokenize", "show the tokens of texts"),
     "demo": ("roformer_edge.cli.demo", "see it work on the embedded checkpoint"),
+    "completion": ("roformer_edge.cli.completion", "a script that completes commands and options in a shell"),
 }
 
 WRONG_USAGE = 2
@@ -47,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             with command_line_words():
                 args = _parse(list(sys.argv[1:] if argv is None else argv))
-                code: int = args.run(args)
+                with quietly(args.quiet):
+                    if args.verbose:
+                        _listen()
+                    code: int = args.run(args)
             sys.stdout.flush()
         except BrokenPipeError:
             # the reader is gone: a flush at exit would fail once more
@@ -69,7 +75,19 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, like every other error; ``--help`` has the usage."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"{self.prog}: error: {shown(message, 400)} (see {self.prog} --help)\n")
+        tell(f"{self.prog}: error: {shown(message, 400)}{self._meant(message)} (see {self.prog} --help)")
+        self.exit(WRONG_USAGE)
+
+    def _meant(self, message: str) -> str:
+        """Name the option or the value that was probably meant."""
+        unknown = re.match(r"unrecognized arguments: .*?(--?[^\s=]+)", message)
+        value = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        found = None
+        if unknown is not None:
+            found = nearest(unknown[1], self._option_string_actions)
+        elif value is not None:
+            found = nearest(value[1], re.findall(r"[\w-]+", value[2]))
+        return "" if found is None else f" (did you mean {found}?)"
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -83,6 +101,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"roformer-edge {__version__}")
     parser.add_argument("command", metavar="COMMAND", help="one of those below")
+    first = "".join(arguments[:1])
+    if first.startswith("-") and not any(option.startswith(first) for option in parser._option_string_actions):
+        parser.error(f"unrecognized arguments: {first}")
     # whatever stands before the command is for all of them; what follows it is the command's own
     name = parser.parse_args(arguments[:1]).command
     if name not in COMMANDS:
@@ -100,7 +121,38 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     module, summary = COMMANDS[name]
     command = _Parser(prog=f"roformer-edge {name}", description=summary[0].upper() + summary[1:] + ".")
     importlib.import_module(module).add_arguments(command)
+    _add_voice(command)
     return command
+
+
+def _add_voice(parser: argparse.ArgumentParser, *, within: bool = False) -> None:
+    """Add how much is said, to a command and to the actions within it."""
+    usual = argparse.SUPPRESS if within else False
+    parser.add_argument("-q", "--quiet", action="store_true", default=usual, help="print answers and errors alone")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        default=usual,
+        help="print on standard error what Python's logging is told",
+    )
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for one in action.choices.values():
+                _add_voice(one, within=True)
+
+
+def _listen() -> None:
+    """Print what the package tells ``logging``, a line each."""
+    import logging
+
+    class Printed(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tell(f"{record.levelname.lower()}: {record.name}: {record.getMessage()}")
+
+    logger = logging.getLogger(ROOT)
+    logger.handlers = [Printed()]
+    logger.setLevel(logging.DEBUG)
 
 
 # option of the package -> what it is called on the command line, where that is not the same with dashes

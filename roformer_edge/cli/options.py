@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roformer_edge.cli.output import print_json, say, say_lines, tell
+from roformer_edge.cli.output import print_json, remark, say, say_lines
 from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import TARGETS, get_target
@@ -221,7 +221,7 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
     chosen = {name: value for name, value in asked.items() if value is not None}
     make: Callable[..., DeployOptions] = DeployOptions
     if args.target is not None:
-        tell(f"note: {get_target(args.target)}")
+        remark(f"note: {get_target(args.target)}")
         make = partial(DeployOptions.for_target, args.target)
     return make(
         **chosen,
@@ -261,9 +261,9 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
     """Say what was made, for people or as one JSON object; what is to be noted goes to standard error."""
     manifest, parity, report = deployment.manifest, deployment.manifest.parity, deployment.report
     for note in manifest.notes:
-        tell(f"note: {note}")
+        remark(f"note: {note}")
     for warning in deployment.warnings:
-        tell(f"warning: {warning}")
+        remark(f"warning: {warning}")
     if as_json:
         print_json(deployment.to_dict())
         return

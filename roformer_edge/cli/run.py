@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roformer_edge.cli.output import print_json, tell
+from roformer_edge.cli.output import print_json, remark
+from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.errors import OptionError, RoFormerEdgeError, TextError
+from roformer_edge.progress import SILENT
 from roformer_edge.runtime.delegates import DELEGATES
 from roformer_edge.tasks import input_rows
 
@@ -25,7 +29,9 @@ if TYPE_CHECKING:
 _OPTIONS = {
     "top_k": "top_k",
     "truncate": "truncation",
+    "threshold": "threshold",
     "pooling": "pooling",
+    "normalize": "normalize",
     "max_new_tokens": "max_new_tokens",
     "num_beams": "num_beams",
     "num_return_sequences": "num_return_sequences",
@@ -52,6 +58,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pooling",
         metavar="NAME",
         help="of feature-extraction: mean or first (default: every token, or the vector that the bundle makes)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="only labels or entities with a larger score, from 0 to 1, as a list; 0.5 for the labels of a text that "
+        "may have several",
+    )
+    parser.add_argument(
+        "--normalize", action="store_true", default=None, help="of feature-extraction: vectors of length 1"
     )
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help="of text-generation (default: 20)")
     parser.add_argument("--num-beams", type=int, metavar="N", help="of text-generation: search with so many beams")
@@ -103,21 +119,34 @@ def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
 
-    with load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test) as pipeline:
+    with ProgressLine() as progress:
+        progress.stage("load")
+        pipeline = load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test)
+    with pipeline:
         task = pipeline.model.task
         options = _options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
-            tell(f"note: {note}")
-        _check_lengths(args, pipeline)
+            remark(f"note: {note}")
         skipped = _Skipped() if args.on_error == "skip" else None
-        questions = read_questions(args, task, skip=skipped)
-        for inputs, answer in _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options):
-            line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
-            plain = _plain(answer)
-            print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+        with nullcontext(SILENT) if _is_typed(args) else ProgressLine() as progress:
+            progress.stage("check")
+            _check_lengths(args, pipeline)
+            progress.stage("answer")
+            questions = read_questions(args, task, skip=skipped)
+            answers = _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options)
+            for number, (inputs, answer) in enumerate(answers, 1):
+                line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
+                plain = _plain(answer)
+                print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+                progress.step(number, None)
     if skipped:
-        tell(f"note: {skipped.count} inputs were skipped")
+        remark(f"note: {skipped.count} inputs were skipped")
     return 0
+
+
+def _is_typed(args: argparse.Namespace) -> bool:
+    """Tell whether somebody types what is asked: nothing may move under the cursor."""
+    return not args.texts and args.input == "-" and sys.stdin.isatty()
 
 
 def _check_lengths(args: argparse.Namespace, pipeline: Pipeline) -> None:
@@ -151,7 +180,7 @@ class _Skipped:
 
     def __call__(self, error: RoFormerEdgeError) -> None:
         self.count += 1
-        tell(f"skipped: {error}")
+        remark(f"skipped: {error}")
 
     def __bool__(self) -> bool:
         return self.count > 0

@@ -9,14 +9,18 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from roformer_edge.cli.output import tell
-from roformer_edge.errors import OptionError, TextError
+from roformer_edge.cli.output import remark
+from roformer_edge.errors import DatasetError, OptionError, TextError
 from roformer_edge.tasks import Task
 
 if TYPE_CHECKING:
     from roformer_edge.validate.data.fields import FieldNames
     from roformer_edge.validate.data.inputs import PlacedInputs
     from roformer_edge.validate.data.lines import Skip
+
+
+# the endings of data files, and what they mean on standard input
+INPUT_FORMATS = ("jsonl", "csv", "tsv", "txt")
 
 
 def add_texts(parser: argparse.ArgumentParser, holds: str) -> None:
@@ -33,6 +37,13 @@ def add_texts(parser: argparse.ArgumentParser, holds: str) -> None:
         metavar="FILE",
         help=f"JSON Lines, CSV, TSV or .txt with {holds}; - is JSON Lines on standard input (default: -)",
     )
+    parser.add_argument(
+        "--input-format",
+        choices=INPUT_FORMATS,
+        help="how the input is written: JSON Lines, a table with a header, or a text a line (default: what the ending "
+        "of the file says, and jsonl on standard input)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON Lines, as is done anyway")
     add_fields(parser)
 
 
@@ -73,20 +84,30 @@ def read_questions(args: argparse.Namespace, task: Task, *, skip: Skip | None = 
         yield from (PlacedInputs(where="", inputs={"text": _checked(text)}) for text in args.texts)
         return
     _prompt(args, {field: ["好", "不好"] if field == "choices" else "你好" for field in task.fields})
-    yield from read_lines(args.input, task.name, field_names(args), skip=skip)
+    try:
+        yield from read_lines(args.input, task.name, field_names(args), skip=skip, form=args.input_format)
+    except DatasetError as error:
+        if args.input == "-" and args.input_format is None and "malformed JSON" in str(error):
+            raise DatasetError(f"{error}; texts are read with --input-format txt, tables with csv or tsv") from None
+        raise
 
 
 def _refuse_file(args: argparse.Namespace) -> None:
     """Refuse options about a file where the texts stand among the arguments."""
-    for option, value, usual in (("--input", args.input, "-"), ("--fields", args.fields, None)):
+    for option, value, usual in (
+        ("--input", args.input, "-"),
+        ("--fields", args.fields, None),
+        ("--input-format", args.input_format, None),
+    ):
         if value != usual:
             raise OptionError(option, value, "left out where texts are given as arguments")
 
 
 def _prompt(args: argparse.Namespace, example: dict[str, Any]) -> None:
     if args.input == "-" and sys.stdin.isatty():
-        shown = json.dumps(example, ensure_ascii=False)
-        tell(f"type JSON Lines such as {shown}, and end with Ctrl-D")
+        kinds = {"txt": "a text a line", "csv": "a table with a header", "tsv": "a table with a header and tabs"}
+        shown = kinds.get(args.input_format, f"JSON Lines such as {json.dumps(example, ensure_ascii=False)}")
+        remark(f"type {shown}, and end with Ctrl-D")
 
 
 def _checked(text: str) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from roformer_edge.cli.options import add_revision
-from roformer_edge.cli.output import print_json, tell
+from roformer_edge.cli.output import print_json, remark
+from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.tasks import TASKS
 
@@ -32,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print tokens, ids, type ids and offsets of every text, or pair of texts, as one JSON line."""
-    tokenizer = _open(args.source, args.tokenizer, args.revision)
+    with ProgressLine() as progress:
+        progress.stage("load")
+        tokenizer = _open(args.source, args.tokenizer, args.revision)
     either = next(task for task in TASKS.values() if "text_pair" in task.optional)  # a text, or two of them
     for placed in read_questions(args, either):
         encoding = tokenizer.encode_text(placed.inputs["text"], placed.inputs.get("text_pair"))
@@ -73,5 +76,5 @@ def _open_checkpoint(source: Path, mode: str, revision: str | None) -> Tokenizer
 
     tokenizer = open_tokenizer(find_checkpoint(local_directory(source, revision=revision)), mode)
     for note in tokenizer.notes:
-        tell(f"note: {note}")
+        remark(f"note: {note}")
     return tokenizer

@@ -18,7 +18,7 @@ from roformer_edge.cli.options import (
     add_revision,
     add_slices,
 )
-from roformer_edge.cli.output import print_json, say, say_lines, tell
+from roformer_edge.cli.output import print_json, remark, say, say_lines, tell
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_fields, field_names
 from roformer_edge.records import to_values
@@ -192,7 +192,7 @@ def _compare(
                 check_inputs(examples, side.find_problem)
         reports = compare_all(reference, candidates, examples, options, progress)
     for note in reference.notes:
-        tell(f"note: {note}")
+        remark(f"note: {note}")
     return reports, examples
 
 

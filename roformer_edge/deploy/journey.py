@@ -20,6 +20,7 @@ from roformer_edge.deploy.reference import open_session, predictor_of_source, pr
 from roformer_edge.deploy.source import SourceModel
 from roformer_edge.errors import BudgetExceededError, OutputError
 from roformer_edge.formats import get_format, resolve
+from roformer_edge.log import Logged, log
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.recipe import AUTO, FLOAT
 from roformer_edge.runtime.loading import load
@@ -76,9 +77,9 @@ def deploy_checkpoint(
     """
     from roformer_edge.export.exporter import export_checkpoint
 
-    options = options or DeployOptions()
     if Path(out).suffix in (ARCHIVE_SUFFIX, MODEL_SUFFIX):
-        return _deploy_packed(source, Path(out), options, progress)
+        return _deploy_packed(source, Path(out), options or DeployOptions(), progress)
+    options, progress = options or DeployOptions(), Logged("deploy", progress)
     if options.report is not None:
         check_report(options.report, out)
     baseline = None if options.baseline is None else read_report(options.baseline)
@@ -145,14 +146,25 @@ def deploy_checkpoint(
             manifest = manifest.replace(measured=measured_loss(report))
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
-    return Deployment(
-        bundle=bundle,
-        manifest=manifest,
-        report=report,
-        report_files=_report_files(report, options, bundle),
-        warnings=exported.warnings,
-        searched=searched,
+    return _logged(
+        Deployment(
+            bundle=bundle,
+            manifest=manifest,
+            report=report,
+            report_files=_report_files(report, options, bundle),
+            warnings=exported.warnings,
+            searched=searched,
+        )
     )
+
+
+def _logged(made: Deployment) -> Deployment:
+    log("deploy", "info", "%r", made)
+    for note in made.manifest.notes:
+        log("deploy", "info", "%s", note)
+    for warning in made.warnings:
+        log("deploy", "warning", "%s", warning)
+    return made
 
 
 def _reference(

@@ -34,7 +34,7 @@ WITHOUT_EFFECT = {
 REFUSED = {
     **dict.fromkeys(
         ("quantization_config", "load_in_8bit", "load_in_4bit"),
-        "train in float, and quantise what is deployed: roformer-edge deploy DIR --recipe int8-dynamic",
+        "train in float, and quantise what is deployed: deploy_checkpoint, DeployOptions(recipe='int8-dynamic')",
     ),
     **dict.fromkeys(
         ("max_memory", "offload_folder", "offload_buffers", "tp_plan", "tp_size", "device_mesh"),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.errors import BackendError, OptionError, TextTooLongError
+from roformer_edge.log import Logged
 from roformer_edge.processes import peak_resident_bytes, run_fresh
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.records import Result
@@ -151,10 +152,13 @@ def bench_bundle(
         BackendError: A fresh process failed.
     """
     options = options or BenchOptions()
+    progress = Logged("bench", progress)
+    progress.stage("read")
     with open_bundle(bundle) as opened:
         manifest, model = opened.manifest, opened.entry("model").bytes
     asked = first_question(manifest, options.text)
     cold = measure_cold_start(bundle, options, asked, progress=progress) if options.cold_starts else None
+    progress.stage("load")
     with load(bundle, threads=options.threads) as pipeline:
         points = measure_latency(pipeline.model, options, progress=progress)
         return BenchReport(

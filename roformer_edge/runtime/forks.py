@@ -6,11 +6,9 @@ its next run or when it is freed. So each pipeline of a child opens its bundle a
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from roformer_edge.errors import BackendError
 from roformer_edge.runtime.session import BackendReport, Session
@@ -21,13 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from roformer_edge.runtime.pipelines.base import Pipeline
-
-_loaded: WeakSet[Pipeline] = WeakSet()
-
-
-def survive_forks(pipeline: Pipeline) -> None:
-    """Give a pipeline that was loaded from a bundle a session of its own in every child of this process."""
-    _loaded.add(pipeline)
 
 
 class SessionAfterFork:
@@ -73,9 +64,9 @@ class SessionAfterFork:
             return self._session
 
 
-def _open_anew() -> None:
-    """Replace the sessions that came along into this process."""
-    for pipeline in _loaded:
+def open_anew(pipelines: Iterable[Pipeline]) -> None:
+    """Give pipelines that came along into this process sessions of its own."""
+    for pipeline in pipelines:
         if not pipeline.closed and pipeline.origin is not None:
             _keep_for_ever(pipeline.model.session)
             pipeline.model.session = SessionAfterFork(_opener(pipeline.origin.again))
@@ -90,7 +81,3 @@ def _keep_for_ever(session: Session) -> None:
     import ctypes
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
-
-
-if hasattr(os, "register_at_fork"):  # there are no forks on Windows
-    os.register_at_fork(after_in_child=_open_anew)

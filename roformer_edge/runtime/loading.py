@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
+from weakref import WeakSet
 
 from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import ROLES
@@ -25,7 +28,6 @@ from roformer_edge.errors import (
 from roformer_edge.formats import Format, get_format, resolve, version_tuple
 from roformer_edge.records import parse_object
 from roformer_edge.runtime.delegates import Wish
-from roformer_edge.runtime.forks import survive_forks
 from roformer_edge.runtime.session import BackendReport, Optimization, Session, SessionOptions
 from roformer_edge.signatures import Signature, TensorSpec, fixed_size
 from roformer_edge.tasks import get_task
@@ -180,8 +182,19 @@ def load(
         )
         if options.weight_cache is not None:
             options.weight_cache.keep()
-    survive_forks(loaded)
+    _loaded.add(loaded)
+    if "logging" in sys.modules:
+        _log_loaded(loaded)
     return loaded
+
+
+def _log_loaded(loaded: Pipeline) -> None:
+    from roformer_edge.log import log
+
+    report = loaded.backend_report()
+    log("runtime", "info", "%r: %s %s computes on %s", loaded, report.engine, report.version, report.used)
+    for line in (*report.fallbacks, *report.notes):
+        log("runtime", "warning", "%s", line)
 
 
 def _origin_of(bundle: Bundle, **options: Any) -> Origin:
@@ -366,6 +379,19 @@ def _make_pipeline(session: Session, tokenizer: Tokenizer, config: RoFormerConfi
     pipeline_class: type[Pipeline] = resolve(PIPELINES[manifest.task])
     return pipeline_class(session, tokenizer, config, limits=limits, **parts)
 
+
+# those of this process, which its children open anew
+_loaded: WeakSet[Pipeline] = WeakSet()
+
+
+def _open_anew() -> None:
+    from roformer_edge.runtime.forks import open_anew
+
+    open_anew(list(_loaded))
+
+
+if hasattr(os, "register_at_fork"):  # there are no forks on Windows
+    os.register_at_fork(after_in_child=_open_anew)
 
 # role of a file that a pipeline is made of -> the task that it is for, and address of what reads it
 PARTS = {

@@ -63,7 +63,7 @@ def test_every_pipeline_and_what_it_answers_with_is_named(task):
 
 def declared() -> list[str]:
     """What a type checker reads as ``__all__``."""
-    tree = ast.parse(Path(roformer_edge.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(roformer_edge.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
     lists = [
         node for node in ast.walk(tree) if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     ]

@@ -14,7 +14,7 @@ import pytest
 
 from roformer_edge._version import __version__
 from roformer_edge.cli import tokenize
-from roformer_edge.cli.main import COMMANDS
+from roformer_edge.cli.main import COMMANDS, parser_of
 from roformer_edge.errors import BudgetExceededError, OptionError, RoFormerEdgeError
 from tests.cli.conftest import in_a_process
 from tests.tiny_checkpoint import TEXTS, write_lines
@@ -55,6 +55,61 @@ def test_wrong_usage_is_one_line_too(cli, capsys, words):
     error = capsys.readouterr().err
     assert re.fullmatch(r"roformer-edge[ a-z]*: error: .+ \(see roformer-edge[ a-z]* --help\)\n", error)
     assert "_numbers" not in error
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["depoly", "x"], "deploy"),
+        (["--verison"], "--version"),
+        (["run", "b", "今天", "--treshold", "0.5"], "--threshold"),
+        (["run", "b", "今天", "--treshold=0.5"], "--threshold"),
+        (["run", "b", "--on-error", "skpi"], "skip"),
+        (["bundle", "verfy", "b"], "verify"),
+        (["completion", "bsh"], "bash"),
+    ],
+)
+def test_a_slip_of_the_finger_is_understood(cli, capsys, words, meant):
+    with pytest.raises(SystemExit) as stop:
+        cli(*words)
+    assert stop.value.code == 2
+    assert f"(did you mean {meant}?)" in capsys.readouterr().err
+
+
+def test_what_looks_like_nothing_is_not_guessed(cli, capsys):
+    with pytest.raises(SystemExit):
+        cli("run", "b", "今天", "--xyzzy")
+    assert "did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_can_be_told_how_much_to_say(name):
+    parser = parser_of(name)
+    nested = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for one in (parser, *(inner for action in nested for inner in action.choices.values())):
+        assert {"-q", "--quiet", "-v", "--verbose"} <= one._option_string_actions.keys()
+
+
+def test_quiet_leaves_answers_and_errors(cli, bundle, data):
+    usual = cli("run", bundle, "今天", "--delegate", "npu,cpu")
+    quiet = cli("run", bundle, "今天", "--delegate", "npu,cpu", "--quiet")
+    assert "note: not used: npu" in usual.err
+    assert (quiet.code, quiet.out, quiet.err) == (0, usual.out, "")
+    assert cli("run", bundle, "今天", "--threads", "0", "-q").error
+    assert cli("bundle", "show", bundle, "-q").code == cli("bundle", "-q", "show", bundle).code == 0
+
+
+def test_verbose_says_what_logging_is_told(bundle):
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "roformer_edge", *map(str, words)]
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+
+    usual, verbose = run("run", bundle, "今天"), run("run", bundle, "今天", "--verbose")
+    assert usual.stderr == ""
+    assert verbose.stdout == usual.stdout
+    assert re.fullmatch(
+        r"info: roformer_edge\.runtime: TextClassifier\(.*onnxruntime .* computes on .*\n", verbose.stderr
+    )
 
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -255,3 +256,62 @@ def test_texts_of_a_file_that_are_too_long_are_counted_before_any_is_answered(cl
     outcome = cli("run", bundle)
     assert "<standard input>:4: the text has 42 tokens" in outcome.error
     assert len(outcome.out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("txt", "今天天气好\n\n好\n"),
+        ("csv", 'text,id\n今天天气好,1\n"好",2\n'),
+        ("tsv", "id\ttext\n1\t今天天气好\n2\t好\n"),
+    ],
+)
+@pytest.mark.parametrize("standard_input", [False, True])
+def test_texts_and_tables_are_read(cli, bundles, tmp_path, monkeypatch, form, content, standard_input) -> None:
+    bundle = bundles["text-classification"]
+    expected = rows(cli("run", bundle, "今天天气好", "好"))
+    if standard_input:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+        outcome = cli("run", bundle, "--input-format", form)
+    else:
+        path = tmp_path / "data.of-another-ending"
+        path.write_text(content, encoding="utf-8")
+        outcome = cli("run", bundle, "--input", path, "--input-format", form, "--json")
+    assert rows(outcome) == expected
+
+
+def test_plain_texts_on_standard_input_are_told_what_to_do(cli, bundles, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("今天\n".encode())))
+    error = cli("run", bundles["text-classification"]).error
+    assert "malformed JSON" in error
+    assert "texts are read with --input-format txt" in error
+
+
+def test_a_threshold_gives_a_list(cli, bundles) -> None:
+    (row,) = rows(cli("run", bundles["text-classification"], "今天", "--threshold", "0.01"))
+    assert [list(answer) for answer in row["answers"]] == [["label", "score"]] * len(row["answers"])
+    assert sum(answer["score"] for answer in row["answers"]) > 0.9
+
+
+def test_vectors_of_length_one(cli, bundles) -> None:
+    (row,) = rows(cli("run", bundles["feature-extraction"], "今天", "--pooling", "mean", "--normalize"))
+    assert sum(value * value for value in row["features"]) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals on Windows")
+def test_a_terminal_sees_that_it_lives_and_a_pipe_sees_answers_only(bundles) -> None:
+    import pty
+    import subprocess
+
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "roformer_edge", "run", str(bundles["text-classification"]), "今天"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=follower, check=True, encoding="utf-8")
+    os.close(follower)
+    shown = os.read(leader, 1 << 16).decode()
+    os.close(leader)
+    stages = [part for part in shown.split("\r\x1b[K") if part.endswith(" ...")]  # of a slow machine with a clock, too
+    assert stages[:2] == ["load ...", "check ..."]
+    assert shown.endswith("\r\x1b[K")
+    assert [list(json.loads(line)) for line in done.stdout.splitlines()] == [["text", "label", "score"]]
+    piped = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")
+    assert (piped.stdout, piped.stderr) == (done.stdout, "")

@@ -38,7 +38,7 @@ def test_texts_that_cannot_be_answered(cli, bundle, tmp_path, text, says):
 
 
 def asked(*texts: str, **options: object) -> argparse.Namespace:
-    return argparse.Namespace(**{"texts": list(texts), "input": "-", "fields": None, **options})
+    return argparse.Namespace(**{"texts": list(texts), "input": "-", "input_format": None, "fields": None, **options})
 
 
 def test_arguments_are_the_texts_and_stand_nowhere():

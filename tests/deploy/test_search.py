@@ -14,6 +14,7 @@ from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.deploy.sensitivity import measure_parts
 from roformer_edge.errors import BudgetExceededError, ComparisonError, DatasetError, OptionError
 from roformer_edge.validate.openers import open_predictor
+from roformer_edge.validate.report import Report
 from tests.tiny_checkpoint import LABELS, WORDS, write_checkpoint, write_lines
 
 BAD = "layer.1.ffn.down"
@@ -83,6 +84,7 @@ def test_what_one_half_chose_is_refused_where_the_other_breaks_the_budget(checkp
         raise BudgetExceededError("accuracy dropped")
 
     monkeypatch.setattr("roformer_edge.deploy.journey.check_budget", broken)
+    monkeypatch.setattr(Report, "within_budget", property(lambda _: False))
     with pytest.raises(BudgetExceededError, match="accuracy dropped; on the 80 examples that the recipe was chosen by"):
         deploy_checkpoint(checkpoint, tmp_path / "out", options(data))
     assert not (tmp_path / "out").exists()

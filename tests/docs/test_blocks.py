@@ -158,6 +158,7 @@ def deploy_intent_and_names(folder: Path) -> None:
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
     "docs/start/app.md": deploy_intent_and_names,
     "docs/examples.md": link_trained,
+    "docs/command-line.md": deploy_demo,
     "docs/python.md": deploy_demo,
     "docs/runtime.md": deploy_every_task,
     "docs/validation.md": deploy_demo,

@@ -9,10 +9,9 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from roformer_edge.bundle.manifest import Manifest, RecipeReference
 from roformer_edge.config import RoFormerConfig
@@ -46,8 +45,7 @@ Respond = Callable[[Sequence[Q], int], Iterable[A]]
 OUTPUT_BUDGET = 1 << 24
 
 
-@dataclass(frozen=True, kw_only=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a pipeline was loaded from.
 
     Attributes:

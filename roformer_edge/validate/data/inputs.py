@@ -45,7 +45,7 @@ class Problem:
 
 
 def read_inputs(
-    path: str | Path, task: str, fields: FieldNames = BY_NAME, *, skip: Skip | None = None
+    path: str | Path, task: str, fields: FieldNames = BY_NAME, *, skip: Skip | None = None, form: str | None = None
 ) -> Iterator[PlacedInputs]:
     """Read what a task answers to, one example a line; labels and remarks are ignored.
 
@@ -54,17 +54,20 @@ def read_inputs(
         task: A name of ``tasks.TASKS``; it decides what a line must hold.
         fields: Which key of the file is which field.
         skip: Told of each line that cannot be used, which is then left out; without it such a line is an error.
+        form: How the file is written, whatever its ending says; see ``read_lines``.
 
     Raises:
         DatasetError: While iterating: a line cannot be used; the message starts with ``path:line:``.
         UnknownNameError: No such task.
     """
     row = get_task(task)
-    return _read_inputs(path, row, fields, skip)
+    return _read_inputs(path, row, fields, skip, form)
 
 
-def _read_inputs(path: str | Path, task: Task, fields: FieldNames, skip: Skip | None) -> Iterator[PlacedInputs]:
-    for line in read_lines(path, fields, skip=skip):
+def _read_inputs(
+    path: str | Path, task: Task, fields: FieldNames, skip: Skip | None, form: str | None
+) -> Iterator[PlacedInputs]:
+    for line in read_lines(path, fields, skip=skip, form=form):
         try:
             yield PlacedInputs(where=line.where, inputs=inputs_of(line, task))
         except DatasetError as error:

@@ -162,7 +162,9 @@ class Line:
         return value
 
 
-def read_lines(path: str | Path, fields: FieldNames = BY_NAME, *, skip: Skip | None = None) -> Iterator[Line]:
+def read_lines(
+    path: str | Path, fields: FieldNames = BY_NAME, *, skip: Skip | None = None, form: str | None = None
+) -> Iterator[Line]:
     """Read the lines of a file, one by one.
 
     Args:
@@ -170,12 +172,15 @@ def read_lines(path: str | Path, fields: FieldNames = BY_NAME, *, skip: Skip | N
             on standard input.
         fields: Which key is which field.
         skip: Told of each line that is malformed, which is then left out; without it such a line is an error.
+        form: A key of ``FORMATS`` without its dot, or ``"jsonl"``, whatever the ending says.
 
     Raises:
         DatasetError: While iterating: the file cannot be read, holds no example, or has a line that is malformed.
     """
     name = "<standard input>" if str(path) == STANDARD_INPUT else str(path)
     ending = "" if str(path) == STANDARD_INPUT else Path(path).suffix.lower()
+    if form is not None:
+        ending = f".{form}"
     read, flat = FORMATS.get(ending, (_read_json_lines, False))
     found = False
     try:
