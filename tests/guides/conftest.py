@@ -48,11 +48,7 @@ def habits(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 @pytest.fixture(scope="session")
-def framework_guides(frameworks_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Framework -> whose -> what its guides gave."""
-    folder = tmp_path_factory.mktemp("framework guides")
-    return {
-        kind: {whose: run_program(frameworks_python, "frameworks_program.py", folder, kind, whose)
-               for whose in ("theirs", "ours")}
-        for kind in ("keras", "flax")
-    }  # fmt: skip
+def flax_guides(frameworks_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Whose -> what the guides with Flax gave."""
+    folder = tmp_path_factory.mktemp("flax guides")
+    return {whose: run_program(frameworks_python, "flax_program.py", folder, whose) for whose in ("theirs", "ours")}

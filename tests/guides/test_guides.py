@@ -14,7 +14,7 @@ pytestmark = pytest.mark.oracle
 
 STEPS = 20
 TOLERANCE = 1e-4
-KERAS = (
+TASKS = (
     "sequence_classification",
     "token_classification",
     "question_answering",
@@ -22,14 +22,19 @@ KERAS = (
     "masked_language_modeling",
     "multiple_choice",
 )
-FLAX = tuple(guide for guide in KERAS if not guide.startswith("causal"))
+FLAX = tuple(guide for guide in TASKS if not guide.startswith("causal"))
 
 
 def assert_near(ours: Any, theirs: Any, tolerance: float = TOLERANCE) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("guide", KERAS)
+def centred(logits: Any) -> Any:
+    """Take off the average: what a bias adds to all of them no loss sees, and Adam moves it by its noise alone."""
+    return np.asarray(logits) - np.mean(logits, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("guide", TASKS)
 class TestTorch:
     def test_losses(self, torch_guides: dict[str, Any], guide: str):
         """Those of every step, of evaluations, and what was measured there."""
@@ -47,7 +52,7 @@ class TestTorch:
         theirs, ours = (torch_guides[guide][whose] for whose in ("theirs", "ours"))
         assert len(ours["predicted"]) == len(theirs["predicted"])
         for one, other in zip(ours["predicted"], theirs["predicted"], strict=True):
-            assert_near(one, other, 1e-3)
+            assert_near(centred(one), centred(other), 1e-3)
         assert ours["more"].keys() == theirs["more"].keys()
         for name, value in theirs["more"].items():
             if isinstance(value, float):
@@ -62,8 +67,8 @@ class TestTorch:
 
 
 def test_one_line_of_a_script_is_another():
-    scripts = sorted(HERE.glob("trainer/*.py")) + sorted(HERE.glob("frameworks/*.py"))
-    assert {script.stem for script in scripts} == {*KERAS, "keras_fit", "flax_optax"}
+    scripts = sorted(HERE.glob("trainer/*.py")) + sorted(HERE.glob("optax_steps/*.py"))
+    assert {script.stem for script in scripts} == {*TASKS, "flax_optax"}
     for script in scripts:
         lines = script.read_text(encoding="utf-8").splitlines()
         changed = with_our_classes("\n".join(lines)).splitlines()
@@ -72,14 +77,13 @@ def test_one_line_of_a_script_is_another():
         assert differing[0][1] == differing[0][0].replace("transformers", "roformer_edge")
 
 
-@pytest.mark.parametrize(("kind", "guide"), [*(("keras", one) for one in KERAS), *(("flax", one) for one in FLAX)])
-def test_losses_in_other_frameworks(framework_guides: dict[str, Any], kind: str, guide: str):
-    """Keras with fit, Flax with optax; what was trained is saved and read again."""
-    found = framework_guides[kind]
-    assert {home.partition(".")[0] for home in found["theirs"]["homes"]} == {"transformers"}
-    assert {home.partition(".")[0] for home in found["ours"]["homes"]} == {"roformer_edge"}
-    theirs, ours = (found[whose]["report"][guide] for whose in ("theirs", "ours"))
+@pytest.mark.parametrize("guide", FLAX)
+def test_losses_with_flax(flax_guides: dict[str, Any], guide: str):
+    """A TrainState, optax and a compiled step; what was trained is saved and read again."""
+    assert {home.partition(".")[0] for home in flax_guides["theirs"]["homes"]} == {"transformers"}
+    assert {home.partition(".")[0] for home in flax_guides["ours"]["homes"]} == {"roformer_edge"}
+    theirs, ours = (flax_guides[whose]["report"][guide] for whose in ("theirs", "ours"))
     assert len(theirs["losses"]) == STEPS
-    assert max(theirs["losses"]) - min(theirs["losses"]) > 0.05
+    assert len(set(theirs["losses"])) == STEPS
     assert_near(ours["losses"], theirs["losses"])
     assert ours["kept"] < 1e-5

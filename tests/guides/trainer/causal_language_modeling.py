@@ -19,6 +19,8 @@ texts = [
 ] * 3
 data = Dataset.from_dict({"text": texts}).train_test_split(test_size=4, seed=0)
 tokenizer = RoFormerTokenizerFast.from_pretrained(folder)
+# before anything pickles the tokenizer, as datasets does: theirs cuts no words afterwards
+inputs = tokenizer("明天我们", return_tensors="pt", add_special_tokens=False)
 block_size = 16
 
 
@@ -62,7 +64,6 @@ perplexity = math.exp(trainer.evaluate()["eval_loss"])
 trainer.save_model()
 predicted = trainer.predict(tokenized["test"].remove_columns("labels")).predictions
 
-inputs = tokenizer("明天我们", return_tensors="pt", add_special_tokens=False)
 model.eval()
 torch.manual_seed(3)
 generated = [
