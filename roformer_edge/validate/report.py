@@ -196,7 +196,7 @@ class EffectCount:
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Report:
     """Reference against candidate on one labelled data set.
 
@@ -288,6 +288,13 @@ class Report:
     def changed_answers(self) -> int:
         """Number of examples with different answers."""
         return sum(row.count for row in self.effects if row.effect != "drifted")
+
+    def __repr__(self) -> str:
+        figure = self.gated
+        return (
+            f"Report(task={self.task!r}, {figure.name!r}: {figure.reference:.4g} -> {figure.candidate:.4g}, "
+            f"drop={figure.drop:.4g}, passed={self.passed})"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values; tuples become lists."""

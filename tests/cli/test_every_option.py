@@ -100,7 +100,7 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "--fields": (["{bundle}", "--input", "{renamed}"], [], ["--fields", "text=satz"]),
         "--input-format": (["{bundle}", "--input", "{data}"], [], ["--input-format", "txt"]),
         "--threshold": (["{bundle}", "今天"], [], ["--threshold", "0.01"]),
-        "--normalize": (["{features}", "今天", "--pooling", "mean"], [], ["--normalize"]),
+        "--normalize": (["{features}", "今天"], [], ["--normalize"]),
         "--threads": (["{bundle}", "今天"], [], ["--threads", "0"]),
         "--delegate": (["{bundle}", "今天"], [], ["--delegate", "npu,cpu"]),
         "--top-k": (["{bundle}", "今天"], [], ["--top-k", "2"]),

@@ -27,6 +27,14 @@ def test_json_gives_the_same_report_back(small_report):
     assert Report.from_dict(json.loads(json.dumps(bare.to_dict()))) == bare
 
 
+def test_a_report_is_shown_by_its_verdict(small_report):
+    figure = small_report.gated
+    assert repr(small_report) == (
+        f"Report(task='text-classification', {figure.name!r}: {figure.reference:.4g} -> {figure.candidate:.4g}, "
+        f"drop={figure.drop:.4g}, passed={small_report.passed})"
+    )
+
+
 def damaged(report: Report, path: tuple, value: object) -> dict:
     values = copy.deepcopy(report.to_dict())
     place = values
