@@ -123,6 +123,7 @@ def test_a_bundle_that_is_rewritten_all_the_time_loads_whole_or_not_at_all(runna
                 loaded += 1
             except (BundleError, BackendError):
                 refused += 1
+                time.sleep(0.02)  # or one damage refuses them all
     finally:
         stop.set()
         writer.join()
