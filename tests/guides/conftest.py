@@ -50,5 +50,14 @@ def habits(oracle_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 @pytest.fixture(scope="session")
 def flax_guides(frameworks_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Whose -> what the guides with Flax gave."""
-    folder = tmp_path_factory.mktemp("flax guides")
-    return {whose: run_program(frameworks_python, "flax_program.py", folder, whose) for whose in ("theirs", "ours")}
+    return _both(frameworks_python, tmp_path_factory.mktemp("flax guides"), "flax")
+
+
+@pytest.fixture(scope="session")
+def keras_guides(frameworks_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Whose -> what the guides with Keras gave."""
+    return _both(frameworks_python, tmp_path_factory.mktemp("keras guides"), "keras")
+
+
+def _both(python: Path, folder: Path, kind: str) -> dict[str, Any]:
+    return {whose: run_program(python, "frameworks_program.py", folder, kind, whose) for whose in ("theirs", "ours")}

@@ -67,8 +67,8 @@ class TestTorch:
 
 
 def test_one_line_of_a_script_is_another():
-    scripts = sorted(HERE.glob("trainer/*.py")) + sorted(HERE.glob("optax_steps/*.py"))
-    assert {script.stem for script in scripts} == {*TASKS, "flax_optax"}
+    scripts = sorted(HERE.glob("trainer/*.py")) + sorted(HERE.glob("frameworks/*.py"))
+    assert {script.stem for script in scripts} == {*TASKS, "flax_optax", "keras_fit"}
     for script in scripts:
         lines = script.read_text(encoding="utf-8").splitlines()
         changed = with_our_classes("\n".join(lines)).splitlines()
@@ -80,10 +80,20 @@ def test_one_line_of_a_script_is_another():
 @pytest.mark.parametrize("guide", FLAX)
 def test_losses_with_flax(flax_guides: dict[str, Any], guide: str):
     """A TrainState, optax and a compiled step; what was trained is saved and read again."""
-    assert {home.partition(".")[0] for home in flax_guides["theirs"]["homes"]} == {"transformers"}
-    assert {home.partition(".")[0] for home in flax_guides["ours"]["homes"]} == {"roformer_edge"}
-    theirs, ours = (flax_guides[whose]["report"][guide] for whose in ("theirs", "ours"))
+    assert_trained_alike(flax_guides, guide)
+
+
+@pytest.mark.parametrize("guide", TASKS)
+def test_losses_with_keras(keras_guides: dict[str, Any], guide: str):
+    """Compiled without a loss, fitted by Adam on a dataset, saved and read again."""
+    assert_trained_alike(keras_guides, guide)
+
+
+def assert_trained_alike(guides: dict[str, Any], guide: str) -> None:
+    assert {home.partition(".")[0] for home in guides["theirs"]["homes"]} == {"transformers"}
+    assert {home.partition(".")[0] for home in guides["ours"]["homes"]} == {"roformer_edge"}
+    theirs, ours = (guides[whose]["report"][guide] for whose in ("theirs", "ours"))
     assert len(theirs["losses"]) == STEPS
-    assert len(set(theirs["losses"])) == STEPS
+    assert len(set(theirs["losses"])) > STEPS // 2  # it learns something
     assert_near(ours["losses"], theirs["losses"])
     assert ours["kept"] < 1e-5

@@ -80,6 +80,15 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def whole(table: Tensor) -> Tensor:
+    """Return a table as it is, with a gradient that is one array, as that of a reshaped one is.
+
+    TensorFlow's gradient of looked up rows lists a row for each token. Where one occurs twice, Adam wants the square of
+    the sum of its rows, and Keras 3 sums their squares.
+    """
+    return ops.reshape(table, table.shape)
+
+
 class RoFormerEmbeddings(NamedLayer):
     """Word plus token-type embedding, normalised: ``[B, S] -> [B, S, E]``. No position enters here."""
 
@@ -96,7 +105,7 @@ class RoFormerEmbeddings(NamedLayer):
 
     def look_up(self, input_ids: Tensor) -> Tensor:
         """Look up ``[B, S] -> [B, S, E]``; as in torch, padding does not train its row."""
-        words = ops.take(self.words, input_ids, axis=0)
+        words = ops.take(whole(self.words), input_ids, axis=0)
         if self._config.pad_token_id is None:
             return words
         padding = ops.expand_dims(ops.equal(input_ids, self._config.pad_token_id), -1)
@@ -106,7 +115,7 @@ class RoFormerEmbeddings(NamedLayer):
         self, input_ids: Tensor | None, token_type_ids: Tensor | None, inputs_embeds: Tensor | None, training: bool
     ) -> Tensor:
         words = self.look_up(input_ids) if inputs_embeds is None else inputs_embeds
-        types = self.types[0] if token_type_ids is None else ops.take(self.types, token_type_ids, axis=0)
+        types = self.types[0] if token_type_ids is None else ops.take(whole(self.types), token_type_ids, axis=0)
         return self.dropout(self.norm(words + types), training=training)
 
 
