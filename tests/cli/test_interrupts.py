@@ -62,7 +62,7 @@ def run(args):
         time.sleep(60)
     finally:
         print("finished:", sys.modules["busy"].finished)
-main._parse = lambda arguments: type("Arguments", (), {"run": run})
+main._parse = lambda arguments: type("Arguments", (), {"run": run, "quiet": False, "verbose": False})
 sys.exit(main.main())
 """
 
@@ -121,7 +121,7 @@ def run(args):
         (place.path / "half").write_text("half")
         print("writing", flush=True)
         time.sleep(60)
-main._parse = lambda arguments: type("Arguments", (), {"run": run})
+main._parse = lambda arguments: type("Arguments", (), {"run": run, "quiet": False, "verbose": False})
 sys.exit(main.main())
 """
 
@@ -154,7 +154,7 @@ def run(args):
     threading.Thread(target=time.sleep, args=(60,)).start()
     print("working", flush=True)
     time.sleep(60)
-main._parse = lambda arguments: type("Arguments", (), {"run": run})
+main._parse = lambda arguments: type("Arguments", (), {"run": run, "quiet": False, "verbose": False})
 sys.exit(main.main())
 """
 
