@@ -16,7 +16,7 @@ from tests.android.bundles import RECIPES, demo_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "demo.jsonl"
-EVALUATION = ROOT / "roformer_edge" / "demo" / "data" / "evaluation.jsonl"
+EVALUATION = ROOT / "roformer_edge_demo" / "evaluation.jsonl"
 
 
 def main() -> None:

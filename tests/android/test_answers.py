@@ -16,7 +16,7 @@ from roformer_edge.bundle.pack import pack_directory
 from tests.android.bundles import RECIPES
 from tests.android.conftest import Runner
 
-EVALUATION = Path(__file__).parents[2] / "roformer_edge" / "demo" / "data" / "evaluation.jsonl"
+EVALUATION = Path(__file__).parents[2] / "roformer_edge_demo" / "evaluation.jsonl"
 GOLDEN = Path(__file__).parents[1] / "golden" / "demo.jsonl"
 
 
