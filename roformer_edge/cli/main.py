@@ -12,8 +12,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -50,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             with command_line_words():
                 args = _parse(list(sys.argv[1:] if argv is None else argv))
-                with quietly(args.quiet):
-                    if args.verbose:
-                        _listen()
+                with quietly(args.quiet), _verbosely(args.verbose):
                     code: int = args.run(args)
             sys.stdout.flush()
         except BrokenPipeError:
@@ -142,8 +140,12 @@ def _add_voice(parser: argparse.ArgumentParser, *, within: bool = False) -> None
                 _add_voice(one, within=True)
 
 
-def _listen() -> None:
-    """Print what the package tells ``logging``, a line each."""
+@contextmanager
+def _verbosely(asked: bool) -> Iterator[None]:
+    """Print what the package tells ``logging``, a line each, where it is asked for, as long as the command runs."""
+    if not asked:
+        yield
+        return
     import logging
 
     class Printed(logging.Handler):
@@ -151,8 +153,14 @@ def _listen() -> None:
             tell(f"{record.levelname.lower()}: {record.name}: {record.getMessage()}")
 
     logger = logging.getLogger(ROOT)
+    before = logger.handlers, logger.level
     logger.handlers = [Printed()]
     logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.handlers = before[0]
+        logger.setLevel(before[1])
 
 
 # option of the package -> what it is called on the command line, where that is not the same with dashes

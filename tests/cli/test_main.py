@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import os
 import re
 import subprocess
@@ -110,6 +111,13 @@ def test_verbose_says_what_logging_is_told(bundle):
     assert re.fullmatch(
         r"info: roformer_edge\.runtime: TextClassifier\(.*onnxruntime .* computes on .*\n", verbose.stderr
     )
+
+
+def test_verbose_leaves_logging_as_it_was(cli, bundle):
+    logger = logging.getLogger("roformer_edge")
+    before = list(logger.handlers), logger.level
+    assert "info: roformer_edge.runtime" in cli("run", bundle, "今天", "--verbose").err
+    assert (logger.handlers, logger.level) == before
 
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
