@@ -47,18 +47,24 @@ if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.token_classification import TokenClassifier
     from roformer_edge.tokenizer.base import Tokenizer
 
+    Verify = bool | Literal["changed"]
+
     class LoadOptions(TypedDict, total=False):
         """The options of :func:`load` that do not change the kind of what it returns."""
 
         threads: int | None
         delegate: Wish | Sequence[Wish] | None
-        verify: bool
+        verify: Verify
         digest: str | None
         self_test: bool | None
         arena: bool
         spinning: bool
         optimization: Optimization
         weight_cache: bool | str | Path
+
+
+# of a start that compares what is new to it
+CHANGED = "changed"
 
 
 @overload
@@ -93,7 +99,7 @@ def load(
     task: str | None = None,
     threads: int | None = None,
     delegate: Wish | Sequence[Wish] | None = None,
-    verify: bool = True,
+    verify: Verify = True,
     digest: str | None = None,
     self_test: bool | None = None,
     arena: bool = True,
@@ -114,7 +120,10 @@ def load(
             engine knows them, or paths of delegate libraries, each alone or in a tuple with a dict of options. By
             default the processor. What was asked for and is not used stands in the ``backend_report`` of what is
             returned.
-        verify: Compare every file with its digest before it is used.
+        verify: Compare every file with its digest before it is used. With ``"changed"`` the model, and packed weights,
+            are compared only where they are not what they were when this user last compared them, by device, inode,
+            size and times: a start then reads what it needs of them. Not on Windows, where it is as with ``True``, nor
+            of an ``.rfe`` archive.
         digest: The digest that the bundle must have, as ``bundle verify`` prints it where the bundle was made.
         self_test: Compare the answers with those recorded in the bundle. ``None`` does where there is a reason: another
             engine than the bundle was made for, an older one, or a delegate other than the processor.
@@ -132,6 +141,8 @@ def load(
         UnknownNameError: The bundle is for a task or in a format that this version does not run.
         OptionError: The bundle is for another task than ``task``, or an option is out of range.
     """
+    if verify not in (True, False, CHANGED):
+        raise OptionError("verify", verify, f"True, False or {CHANGED!r}")
     if weight_cache is not False and not verify:
         raise OptionError("weight_cache", weight_cache, "left out with verify=False: the weights must be the model's")
     options = SessionOptions(
@@ -141,7 +152,12 @@ def load(
         spinning=spinning,
         optimization=optimization,
     )
-    with open_bundle(bundle, verify=verify, digest=digest) as opened:
+    comparisons = None
+    if verify == CHANGED:
+        from roformer_edge.bundle.comparisons import Comparisons
+
+        comparisons = Comparisons()
+    with open_bundle(bundle, verify=bool(verify), digest=digest, comparisons=comparisons) as opened:
         if opened.manifest.task not in PIPELINES:
             raise UnknownNameError("task", opened.manifest.task, PIPELINES)
         if task not in (None, opened.manifest.task):
@@ -151,7 +167,7 @@ def load(
             folder = None if weight_cache is True else weight_cache
             from roformer_edge.runtime.weight_cache import WeightCache
 
-            options = replace(options, weight_cache=WeightCache(folder, opened.entry("model").sha256))
+            options = replace(options, weight_cache=WeightCache(folder, opened.entry("model").sha256, comparisons))
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("model")
         words = Background(lambda: _read_words(opened))
@@ -182,6 +198,8 @@ def load(
         )
         if options.weight_cache is not None:
             options.weight_cache.keep()
+        if comparisons is not None:
+            comparisons.keep()
     _loaded.add(loaded)
     if "logging" in sys.modules:
         _log_loaded(loaded)
