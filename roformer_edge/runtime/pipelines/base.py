@@ -59,6 +59,22 @@ class Origin(NamedTuple):
     again: Callable[[], Pipeline]
 
 
+class Part(Iterator[object]):
+    """Gives inputs that stand in the midst of others, so that messages count them from there.
+
+    Args:
+        inputs: Some of the inputs.
+        first: The number of the first of them.
+    """
+
+    def __init__(self, inputs: Iterable[object], first: int) -> None:
+        self.first = first
+        self._inputs = iter(inputs)
+
+    def __next__(self) -> object:
+        return next(self._inputs)
+
+
 class Pipeline(ABC):
     """Answers one task. Calls from several threads at once are safe.
 
@@ -198,6 +214,16 @@ class Pipeline(ABC):
     ) -> None:
         self.close()
 
+    @classmethod
+    def holds_several(cls, inputs: object, options: Mapping[str, object]) -> bool:
+        """Tell whether a collection holds several inputs and is no input itself.
+
+        Args:
+            inputs: What is asked.
+            options: The options of the call.
+        """
+        return isinstance(inputs, Iterable) and not isinstance(inputs, (str, bytes, Mapping, *cls.single))
+
     # for the pipelines
 
     @classmethod
@@ -254,7 +280,8 @@ class Pipeline(ABC):
 
     def _stream(self, inputs: Iterator[object], read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Iterator[A]:
         """Give the answers in order, window by window."""
-        questions = (read(value, f"{self.noun} {number}") for number, value in enumerate(inputs))
+        first = inputs.first if isinstance(inputs, Part) else 0
+        questions = (read(value, f"{self.noun} {number}") for number, value in enumerate(inputs, first))
         for window in windows(questions, window_size(batch_size)):
             yield from respond(window, batch_size)
 
