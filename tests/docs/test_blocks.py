@@ -33,7 +33,7 @@ from roformer_edge.runtime.loading import PIPELINES
 from roformer_edge.validate.data.examples import read_examples
 from roformer_edge.validate.tasks import measure_of
 from tests.conftest import ROOT
-from tests.runtime.tiny_tasks import bundle_of
+from tests.runtime.tiny_tasks import bundle_of, write_task
 from tests.tiny_bundle import manifest
 
 # tests/docs/test_readme.py holds the blocks of README.zh.md to those of README.md
@@ -52,6 +52,7 @@ NOT_RUN = {
     ".venv-oracle/bin/python -m benchmarks.": "needs the environment of the peers, and minutes",
     "python examples/finetuning/torch_": "trains for minutes; tests/examples runs it shortened",
     "python examples/finetuning/shipped_data.py": "writes into the clone; tests/examples runs it elsewhere",
+    "curl": "asks a service that nobody started",
     "uvicorn": "serves until it is stopped; tests/examples asks the service",
     "python examples/0": "deploys what was trained; tests/examples runs it",
 }
@@ -150,13 +151,13 @@ def write_careful_recipe(folder: Path) -> None:
     (folder / "careful.json").write_text(block.text, encoding="utf-8")
 
 
-def deploy_intent_and_names(folder: Path) -> None:
+def deploy_intent_beside_names(folder: Path) -> None:
     deploy_demo(folder)
-    bundle_of("token-classification", folder / "made", "fp32").rename(folder / "dist" / "names")
+    write_task("token-classification", folder / "names")
 
 
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
-    "docs/start/app.md": deploy_intent_and_names,
+    "docs/start/app.md": deploy_intent_beside_names,
     "docs/examples.md": link_trained,
     "docs/command-line.md": deploy_demo,
     "docs/python.md": deploy_demo,
