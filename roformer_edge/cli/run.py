@@ -18,6 +18,7 @@ from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.errors import OptionError, RoFormerEdgeError, TextError
 from roformer_edge.progress import SILENT
 from roformer_edge.runtime.delegates import DELEGATES
+from roformer_edge.runtime.session import AUTO
 from roformer_edge.tasks import input_rows
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Add how the engine is to run."""
-    parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
+    add_threads(parser)
     parser.add_argument(
         "--delegate",
         type=lambda value: tuple(value.split(",")),
@@ -115,13 +116,30 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add how many threads the engine is to have."""
+    parser.add_argument(
+        "--threads",
+        # what is no number is refused by whoever starts the engine
+        type=lambda value: int(value) if value.lstrip("-").isdecimal() else value,
+        metavar="N",
+        help="of the engine, or auto to measure for a second which number is quickest (default: one a core that may be "
+        "used)",
+    )
+
+
 def notes_on(report: BackendReport) -> list[str]:
     """List what a person should know about the engine, a line each."""
     checked = "" if report.self_test is None else "; its answers are those recorded in the bundle"
     return [
         *(f"not used: {fallback}" for fallback in report.fallbacks),
         *(f"{note}{checked}" for note in report.notes),
+        *([f"{report.threads} threads chosen: {_times(report)}"] if report.thread_times else []),
     ]
+
+
+def _times(report: BackendReport) -> str:
+    return ", ".join(f"{count} took {milliseconds:.2f} ms" for count, milliseconds in report.thread_times)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -130,6 +148,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.workers is not None and args.workers < 1:
         raise OptionError("--workers", args.workers)
+    if args.workers is not None and args.threads == AUTO:
+        raise OptionError("--threads", AUTO, "a number beside --workers, which would measure beside each other")
     with ProgressLine() as progress:
         progress.stage("load")
         pipeline = load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test)

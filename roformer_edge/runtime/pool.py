@@ -37,7 +37,7 @@ from roformer_edge.runtime.inference import DEFAULT_BATCH
 from roformer_edge.runtime.loading import PIPELINES, load
 from roformer_edge.runtime.packing import WINDOW_BATCHES, windows
 from roformer_edge.runtime.pipelines.base import Part, Pipeline, check_count
-from roformer_edge.runtime.session import MOST_THREADS, BackendReport
+from roformer_edge.runtime.session import AUTO, MOST_THREADS, BackendReport
 
 if TYPE_CHECKING:
     from ctypes import c_byte
@@ -105,6 +105,8 @@ class Pool:
         if self.manifest.task not in PIPELINES:
             raise UnknownNameError("task", self.manifest.task, PIPELINES)
         self._pipeline: type[Pipeline] = resolve(PIPELINES[self.manifest.task])
+        if options.get("threads") == AUTO:
+            raise OptionError("threads", AUTO, "a number in a Pool, whose workers would measure beside each other")
         if options.get("threads") is None:
             options["threads"] = max(1, usable_cores() // self.workers)
         context = multiprocessing.get_context("spawn")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -223,6 +224,18 @@ def test_workers_keep_the_order_and_stop_at_a_bad_line(cli, bundles, tmp_path, m
     for wrong in (0, 100_000):
         outcome = cli("run", bundles["text-classification"], "--input", path, "--workers", wrong)
         assert "--workers must be a whole number" in outcome.error
+
+
+def test_the_number_of_threads_is_measured_on_request(cli, bundles, monkeypatch):
+    monkeypatch.setattr("roformer_edge.processors.usable_cores", lambda: 2)
+    monkeypatch.setattr("roformer_edge.runtime.thread_choice.SECONDS", 0.01)
+    outcome = cli("run", bundles["text-classification"], "今天", "--threads", "auto")
+    assert outcome.code == 0
+    assert re.fullmatch(r"note: [12] threads chosen: 1 took \d+\.\d\d ms, 2 took \d+\.\d\d ms\n", outcome.err)
+    outcome = cli("run", bundles["text-classification"], "今天", "--threads", "many")
+    assert "--threads must be a whole number from 1 to 1024, or 'auto', found many" in outcome.error
+    outcome = cli("run", bundles["text-classification"], "今天", "--threads", "auto", "--workers", "2")
+    assert "--threads must be a number beside --workers" in outcome.error
 
 
 def test_workers_speak_the_words_of_the_command_line(cli, bundles):

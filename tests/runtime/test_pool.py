@@ -283,6 +283,7 @@ def test_a_bundle_that_cannot_be_loaded_is_told_at_once(bundle: Path, tmp_path: 
         ({"workers": 0}, "workers must be a whole number of at least 1, found 0"),
         ({"workers": 5000}, "workers must be a whole number from 1 to"),
         ({"workers": 1, "threads": 0}, "threads must be a whole number from 1 to"),
+        ({"workers": 1, "threads": "auto"}, "threads must be a number in a Pool, whose workers would measure beside"),
         ({"workers": 1, "task": "fill-mask"}, "task must be 'text-classification'"),
     ],
 )

@@ -101,6 +101,7 @@ class Pipeline(ABC):
     Attributes:
         notes: What was found when the bundle was loaded, for :meth:`backend_report`.
         self_test: The largest difference from the recorded answers; ``None`` where they were not compared.
+        thread_times: What was measured to choose the number of threads, for :meth:`backend_report`.
         origin: Where it was loaded from; ``None`` where it was made of its parts.
         closed: Whether it was closed.
     """
@@ -127,6 +128,7 @@ class Pipeline(ABC):
         self._types = config.type_vocab_size
         self.notes: tuple[str, ...] = ()
         self.self_test: float | None = None
+        self.thread_times: tuple[tuple[int, float], ...] = ()
         self.origin: Origin | None = None
         self.closed = False
 
@@ -146,8 +148,9 @@ class Pipeline(ABC):
 
     def backend_report(self) -> BackendReport:
         """Tell what computes the graph, and why it is not what was asked for."""
+        report = self._model.session.report
         return dataclasses.replace(
-            self._model.session.report, notes=(*self._model.session.report.notes, *self.notes), self_test=self.self_test
+            report, notes=(*report.notes, *self.notes), self_test=self.self_test, thread_times=self.thread_times
         )
 
     @property
