@@ -245,6 +245,13 @@ def test_the_readme_shows_what_the_embedded_checkpoint_answers(folder: Path) -> 
     assert f"Classification(label={answer.label!r}, score={answer.score:.2f})" == line[1]
 
 
+def test_the_service_of_the_page_is_that_of_the_example() -> None:
+    (block,) = (block for block in blocks_of(ROOT / "docs" / "start" / "app.md") if "FastAPI" in block.text)
+    module = ast.parse((ROOT / "examples" / "03_serve.py").read_text("utf-8"))
+    del module.body[0]  # its docstring
+    assert ast.unparse(ast.parse(block.text)) == ast.unparse(module).replace("out/examples/intent", "dist/intent")
+
+
 READERS: dict[str, Callable[[str, Path], object]] = {}
 
 
