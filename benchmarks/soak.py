@@ -9,6 +9,9 @@ is not the one that the same text had alone before, is an error. Memory is what 
 of the requests is answered, and when all are. Beside the wall time of a request stands the processor time of its
 thread: where other programs want the cores, the one grows and the other does not.
 
+A control does the same with no engine: four threads that hash some bytes for as long as a short text takes. Where its
+requests are spread as widely, it is the machine that spreads them.
+
 The pool and one process answer one list in turns. Memory of the pools is the proportional one of all workers (PSS).
 Everything runs in fresh processes; what is going on is told on standard error.
 """
@@ -16,6 +19,7 @@ Everything runs in fresh processes; what is going on is told on standard error.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import os
@@ -26,6 +30,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +49,6 @@ MIX = {8: 35, 16: 30, 32: 20, 64: 10, 128: 5}
 TEXTS_OF_A_LENGTH = 8
 # texts of the list that a pool and one process answer
 LISTED = 1000
-GROWTH, SPREAD, SPEEDUP = 2.0, 3.0, 1.8
 
 
 def main() -> None:
@@ -59,6 +63,7 @@ def main() -> None:
         for part in ("requests", "pool"):
             loads.append(f"{os.getloadavg()[0]:.1f}")
             rows += [{"part": part, "format": form, **row} for row in in_a_process(part, bundle, args)]
+    rows += [{"part": "requests", "format": "no engine", **row} for row in in_a_process("control", Path(), args)]
     for shape in args.shapes:
         for form, way in (*((form, form) for form in args.formats), ("tflite", "tflite, weight_cache")):
             if form in args.formats:
@@ -154,35 +159,64 @@ def requests_part(bundle: Path, args: argparse.Namespace) -> list[dict[str, Any]
         lengths, weights = zip(*MIX.items(), strict=True)
         # room is made before memory is looked at
         asked = [np.array(random.Random(thread).choices(lengths, weights, k=each)) for thread in range(THREADS)]
-        wall, cpu = np.ones((2, THREADS, each))
-        done, errors = [0] * THREADS, [0] * THREADS
+        chances = [random.Random(100 + thread) for thread in range(THREADS)]
 
-        def ask(thread: int) -> None:
-            chance = random.Random(100 + thread)
-            for number in range(each):
-                text = chance.choice(texts[int(asked[thread][number])])
-                start, busy = time.perf_counter(), time.thread_time()
-                try:
-                    errors[thread] += classify(text) != alone[text]
-                except Exception as error:  # noqa: BLE001 - counted, and shown
-                    errors[thread] += 1
-                    tell(repr(error))
-                wall[thread, number] = time.perf_counter() - start
-                cpu[thread, number] = time.thread_time() - busy
-                done[thread] += 1
+        def ask(thread: int, number: int) -> bool:
+            text = chances[thread].choice(texts[int(asked[thread][number])])
+            return bool(classify(text) == alone[text])
 
-        threads = [threading.Thread(target=ask, args=(thread,)) for thread in range(THREADS)]
-        began, before, shown = time.perf_counter(), None, 0
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            time.sleep(0.02)
-            if before is None and sum(done) >= 0.1 * each * THREADS:
-                before = resident_mb()
-            if 10 * sum(done) >= (shown + 1) * each * THREADS:
-                shown = 10 * sum(done) // (each * THREADS)
-                tell(f"  {10 * shown} % after {time.perf_counter() - began:.0f} s, {resident_mb():.1f} MB")
-        after, seconds = resident_mb(), time.perf_counter() - began
+        wall, cpu, whole = from_threads(ask, each)
+    by_length = [of_length(length, np.concatenate(asked) == length, wall, cpu) for length in lengths]
+    return [whole, *by_length]
+
+
+def control_part(bundle: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Hash bytes from as many threads, outside Python's lock as an engine computes; a row like those of a length."""
+    data = bytes(1 << 20)
+    expected = hashlib.sha256(data).digest()
+    wall, cpu, _ = from_threads(lambda thread, number: hashlib.sha256(data).digest() == expected, args.requests // 10)
+    return [of_length("hash", wall > 0, wall, cpu)]
+
+
+def from_threads(ask: Callable[[int, int], bool], each: int) -> tuple[Any, Any, dict[str, Any]]:
+    """Ask from several threads at once.
+
+    Args:
+        ask: Gets the number of the thread and that of the request; tells whether the answer was right.
+        each: Requests of a thread.
+
+    Returns:
+        Wall time of all requests, processor time of their threads, both in ms, and what is to be said of all together.
+    """
+    import numpy as np
+
+    wall, cpu = np.ones((2, THREADS, each))
+    done, errors = [0] * THREADS, [0] * THREADS
+
+    def work(thread: int) -> None:
+        for number in range(each):
+            start, busy = time.perf_counter(), time.thread_time()
+            try:
+                errors[thread] += not ask(thread, number)
+            except Exception as error:  # noqa: BLE001 - counted, and shown
+                errors[thread] += 1
+                tell(repr(error))
+            cpu[thread, number] = 1000 * (time.thread_time() - busy)
+            wall[thread, number] = 1000 * (time.perf_counter() - start)
+            done[thread] += 1
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(THREADS)]
+    began, before, shown = time.perf_counter(), None, 0
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(0.02)
+        if before is None and 10 * sum(done) >= each * THREADS:
+            before = resident_mb()
+        if 10 * sum(done) >= (shown + 1) * each * THREADS:
+            shown = 10 * sum(done) // (each * THREADS)
+            tell(f"  {10 * shown} % after {time.perf_counter() - began:.0f} s, {resident_mb():.1f} MB")
+    after, seconds = resident_mb(), time.perf_counter() - began
     before = before or after
     whole = {
         "requests": sum(done),
@@ -193,18 +227,16 @@ def requests_part(bundle: Path, args: argparse.Namespace) -> list[dict[str, Any]
         "resident_mb_at_the_end": after,
         "growth_percent": 100 * (after / before - 1),
     }
-    by_length = [of_length(length, np.concatenate(asked), wall.ravel(), cpu.ravel()) for length in lengths]
-    return [whole, *by_length]
+    return wall, cpu, whole
 
 
-def of_length(length: int, asked: Any, wall: Any, cpu: Any) -> dict[str, Any]:
+def of_length(length: object, chosen: Any, wall: Any, cpu: Any) -> dict[str, Any]:
     """Percentiles of the requests of one length."""
     import numpy as np
 
-    chosen = asked == length
     row: dict[str, Any] = {"tokens": length, "requests": int(chosen.sum())}
     for name, times in (("wall", wall), ("thread_cpu", cpu)):
-        p50, p99 = (float(value) for value in np.percentile(1000 * times[chosen], (50, 99)))
+        p50, p99 = (float(value) for value in np.percentile(times.ravel()[chosen.ravel()], (50, 99)))
         row |= {f"{name}_p50_ms": p50, f"{name}_p99_ms": p99, f"{name}_ratio": p99 / p50}
     return row
 
@@ -287,7 +319,13 @@ def packed_memory_part(bundle: Path, args: argparse.Namespace) -> list[dict[str,
         return memory_part(bundle, args, folder)
 
 
-PARTS = {"requests": requests_part, "pool": pool_part, "memory": memory_part, "packed memory": packed_memory_part}
+PARTS = {
+    "requests": requests_part,
+    "control": control_part,
+    "pool": pool_part,
+    "memory": memory_part,
+    "packed memory": packed_memory_part,
+}
 
 if __name__ == "__main__":
     main()
