@@ -109,13 +109,16 @@ class Pool:
             raise OptionError("threads", AUTO, "a number in a Pool, whose workers would measure beside each other")
         if options.get("threads") is None:
             options["threads"] = max(1, usable_cores() // self.workers)
-        context = multiprocessing.get_context("spawn")
-        # one byte in shared memory, and no Event: that has semaphores, which a process that ends at once leaves behind
-        self._stop = context.RawValue("b", 0)
         again = partial(load, str(self.bundle), digest=digest, **options)
-        self._executor = ProcessPoolExecutor(
-            self.workers, context, initializer=_begin, initargs=(again, self._stop, on_command_line())
-        )
+        try:
+            context = multiprocessing.get_context("spawn")
+            # a shared byte, and no Event: that has semaphores, which a process that ends at once leaves behind
+            self._stop = context.RawValue("b", 0)
+            self._executor = ProcessPoolExecutor(
+                self.workers, context, initializer=_begin, initargs=(again, self._stop, on_command_line())
+            )
+        except (OSError, ImportError, NotImplementedError) as error:  # no semaphores, no shared memory
+            raise PoolError(f"this system cannot have worker processes: {error}; load() answers in one") from None
         self.closed = False
         try:
             with _interrupts_kept_back():

@@ -146,6 +146,11 @@ def test_any_number_will_do(pool: Pool, one: Any, inputs: Any) -> None:
     assert list(pool.outcomes(asked)) == one(asked)
 
 
+def test_collections_of_other_kinds_give_lists(pool: Pool, one: Any) -> None:
+    for collection in (np.array(MANY[:3]), dict.fromkeys(MANY[:3]).keys()):
+        assert pool(collection) == one(MANY[:3])
+
+
 def test_what_stands_before_a_bad_input_is_answered_and_counted_from_the_beginning(pool: Pool, one: Any) -> None:
     texts = [*MANY[:75], BAD, *MANY[75:90], "好" * 100, "好"]
     answers = pool(iter(texts))
@@ -290,6 +295,16 @@ def test_a_bundle_that_cannot_be_loaded_is_told_at_once(bundle: Path, tmp_path: 
 def test_options_out_of_range(bundle: Path, options: dict, says: str) -> None:
     with pytest.raises(OptionError, match=says):
         Pool(bundle, **options)
+
+
+@pytest.mark.parametrize("error", [OSError(38, "Function not implemented"), NotImplementedError("no sem_open")])
+def test_a_system_without_processes_says_so(bundle: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("roformer_edge.runtime.pool.ProcessPoolExecutor", refuse)
+    with pytest.raises(PoolError, match=r"this system cannot have worker processes: .*load\(\) answers in one"):
+        Pool(bundle, workers=1)
 
 
 def test_threads_are_shared_out(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
