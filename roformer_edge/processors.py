@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _CPUS = Path("/sys/devices/system/cpu")
@@ -30,6 +32,23 @@ def usable_cores(cpus: Path = _CPUS, cgroups: Path = _CGROUPS, own: Path = _OWN_
     cores = {_siblings(cpus, number) for number in allowed}
     quota = _quota(cgroups, own)
     return max(1, len(cores) if quota is None else min(len(cores), math.ceil(quota)))
+
+
+@contextmanager
+def one_core(asked: bool) -> Iterator[None]:
+    """Keep the calling thread on one core for the time of the block, if that is asked for.
+
+    Moving costs a thread what the caches of its core hold. Where the system has no such call, nothing is done.
+    """
+    if not (asked and hasattr(os, "sched_setaffinity")):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def processor_kind(cpuinfo: Path = _CPUINFO) -> str:

@@ -167,14 +167,15 @@ class ArtifactSession:
 
     Args:
         model: What it is made of.
+        format_name: The format of the artifact; a key of ``formats.FORMATS``.
     """
 
-    def __init__(self, model: SourceModel) -> None:
+    def __init__(self, model: SourceModel, format_name: str = DEFAULT_FORMAT) -> None:
         from roformer_edge.export.artifact import ExportOptions
         from roformer_edge.export.network.weights import Weights
 
         options = ExportOptions(recipe=get_recipe("fp32"), preset=get_preset(SAFE_PRESET))
-        row = get_format(DEFAULT_FORMAT)
+        row = get_format(format_name)
         artifact = resolve(row.builder)(
             Weights(config=model.config, arrays=model.checkpoint.arrays), model.task, options
         )
