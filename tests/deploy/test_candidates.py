@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from roformer_edge.deploy import candidates
-from roformer_edge.deploy.candidates import LeftOut, Selection, Tried, as_card, as_lines, decide, list_candidates, name_of
+from roformer_edge.deploy.candidates import (
+    LeftOut,
+    Selection,
+    Tried,
+    as_card,
+    as_lines,
+    decide,
+    list_candidates,
+    name_of,
+)
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import BudgetExceededError, MissingDependencyError, OptionError
 from roformer_edge.formats import FORMATS, resolve
@@ -49,7 +58,9 @@ def selection(*rows: Tried, max_drop: float | None = None, **changes: Any) -> Se
 
 
 def test_the_quickest_within_the_error_of_the_first_is_chosen() -> None:
-    found = selection(tried("usual", 2.0, 0.1), tried("wild", 0.5, 0.11), tried("good", 1.0, 0.1), tried("slow", 3.0, 0))
+    found = selection(
+        tried("usual", 2.0, 0.1), tried("wild", 0.5, 0.11), tried("good", 1.0, 0.1), tried("slow", 3.0, 0)
+    )
     assert found.chosen.recipe == "good"
     assert [one.within for one in found.tried] == [True, False, True, True]
     assert [one.verdict for one in found.tried] == [
@@ -175,7 +186,20 @@ def test_the_table_holds_every_candidate_and_what_was_left_out() -> None:
     rule, head, first, second, left = as_lines(found)
     assert "at the lengths of dev.jsonl, 1 thread, fastest of 40 runs" in rule
     assert "a drop of 0.5 points of accuracy on 12 examples" in rule
-    assert head.split() == ["format", "recipe", "preset", "MB", "16", "tok", "mean", "error", "drop", "same", "%", "verdict"]
+    assert head.split() == [
+        "format",
+        "recipe",
+        "preset",
+        "MB",
+        "16",
+        "tok",
+        "mean",
+        "error",
+        "drop",
+        "same",
+        "%",
+        "verdict",
+    ]
     assert "a|b␛[1m" in first
     assert "4.00 times as long" in first
     assert second.endswith("chosen")

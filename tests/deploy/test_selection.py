@@ -17,7 +17,7 @@ from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.errors import BackendError, BudgetExceededError
 from roformer_edge.runtime.bench import time_in_turns
 from roformer_edge.runtime.session import SessionOptions
-from tests.runtime.tiny_tasks import checkpoint_of
+from tests.runtime.tiny_tasks import bundle_of
 from tests.tiny_checkpoint import TEXTS, labelled, write_checkpoint
 
 NAMES = ["onnx int8-dynamic x86", "onnx int8-dynamic x86-vnni", "tflite int8-dynamic", "onnx fp32", "tflite fp32"]
@@ -136,7 +136,9 @@ def test_where_no_candidate_keeps_the_budget_nothing_is_written(checkpoint, tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_a_candidate_that_cannot_be_run_is_left_out_unless_it_is_the_usual_one(checkpoint, tmp_path, monkeypatch) -> None:
+def test_a_candidate_that_cannot_be_run_is_left_out_unless_it_is_the_usual_one(
+    checkpoint, tmp_path, monkeypatch
+) -> None:
     honest = selection.opened_in_engine
 
     def failing(artifact, row, threads):
@@ -200,6 +202,7 @@ def test_lengths_and_threads_are_the_users(checkpoint, tmp_path, monkeypatch) ->
 
 @pytest.mark.parametrize("task", ["fill-mask", "text-generation", "multiple-choice", "question-answering"])
 def test_every_kind_of_output_is_compared(task, tmp_path) -> None:
-    options = DeployOptions(for_this_machine=True, task=task, recipe="int8-dynamic")
-    found = deploy_checkpoint(checkpoint_of(task, tmp_path / "checkpoint"), tmp_path / "out", options).selection
-    assert all(0 < one.error < 1 for one in found.tried)
+    bundle = bundle_of(task, tmp_path, "int8-dynamic", {"for_this_machine": True})
+    found = json.loads((bundle / "recipe.json").read_text("utf-8"))["selection"]["tried"]
+    assert [one["format"] for one in found] == ["onnx", "onnx", "tflite"]
+    assert all(0 < one["error"] < 1 for one in found)
