@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.processors import usable_cores
+from roformer_edge.processors import one_core, usable_cores
 
 
 @pytest.fixture
@@ -66,3 +66,14 @@ def test_without_any_of_these_files_every_processor_counts(tmp_path, monkeypatch
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinities")
 def test_this_process_may_use_something():
     assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system cannot keep a thread on a core")
+def test_a_thread_stays_on_one_core_for_a_while():
+    before = os.sched_getaffinity(0)
+    with one_core(False):
+        assert os.sched_getaffinity(0) == before
+    with pytest.raises(KeyError), one_core(True):
+        assert len(os.sched_getaffinity(0)) == 1
+        raise KeyError
+    assert os.sched_getaffinity(0) == before

@@ -87,8 +87,8 @@ def test_where_nothing_keeps_the_budget_the_nearest_is_named() -> None:
     rows = (tried("usual", 2.0, 0.1, 1.0, 2.0), tried("near", 3.0, 0.1, 0.75, 1.5))
     with pytest.raises(
         BudgetExceededError,
-        match=r"none of 2 candidates keeps the drop of accuracy within 0.5 points .* nearest is onnx near, which drops by "
-        r"0.75 points \(1.50 with it\)",
+        match=r"none of 2 candidates keeps the drop of accuracy within 0.5 points .* the nearest is onnx near, "
+        r"which drops by 0.75 points \(1.50 with it\)",
     ):
         decide(rows, 0.5, "accuracy")
 

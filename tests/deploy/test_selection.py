@@ -112,7 +112,8 @@ def test_the_bundle_is_made_again_by_its_recipe(checkpoint, tmp_path, monkeypatc
 def test_what_is_beyond_the_bound_is_not_chosen_though_it_is_the_quickest(checkpoint, tmp_path, monkeypatch) -> None:
     timed_as(monkeypatch, [2.0, 1.5, 1.0])
     honest = selection._errors
-    monkeypatch.setattr(selection, "_errors", lambda *args: [one * f for one, f in zip(honest(*args), (2, 1, 99))])
+    factors = np.array([2.0, 1.0, 99.0])
+    monkeypatch.setattr(selection, "_errors", lambda *args: [float(one) for one in factors * honest(*args)])
     made = deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True, recipe="int8-dynamic"))
     assert [one.name for one in made.selection.tried] == NAMES[:3]
     assert chosen(made) == NAMES[1]
