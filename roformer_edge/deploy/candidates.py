@@ -16,7 +16,7 @@ from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import BudgetExceededError, MissingDependencyError, OptionError, advice
 from roformer_edge.escape import as_markdown, visible
 from roformer_edge.formats import DEFAULT_FORMAT, FORMATS, Format, resolve
-from roformer_edge.quantize.presets import SAFE_PRESET, detect_preset
+from roformer_edge.processors import SAFE_PRESET, detect_preset
 from roformer_edge.quantize.recipe import FLOAT, SCHEMES, STATIC, open_recipe, preset_matters
 from roformer_edge.validate.format import counted
 

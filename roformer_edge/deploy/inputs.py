@@ -14,7 +14,8 @@ from roformer_edge.deploy import defaults
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import OptionError, advice
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.processors import SAFE_PRESET
+from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import (
     AUTO,
     DYNAMIC,

@@ -22,7 +22,8 @@ from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
 from roformer_edge.processes import python_environment, run_fresh
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.processors import SAFE_PRESET
+from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import BackendReport, Session

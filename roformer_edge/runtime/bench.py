@@ -119,6 +119,7 @@ class BenchReport(Result):
         bundle: Where it lies.
         provider: Where the engine ran.
         fallbacks: What was asked of the engine and not used.
+        notes: What else is worth knowing of bundle and machine, a line each.
         threads: The number of threads asked for.
         bundle_bytes: All its files.
         model_bytes: The model file.
@@ -136,6 +137,7 @@ class BenchReport(Result):
     points: tuple[LatencyPoint, ...]
     cold_start: ColdStart | None
     peak_bytes: int | None
+    notes: tuple[str, ...] = ()
 
 
 def bench_bundle(
@@ -167,6 +169,7 @@ def bench_bundle(
             bundle=str(bundle),
             provider=pipeline.provider,
             fallbacks=pipeline.fallbacks,
+            notes=pipeline.backend_report().notes,
             threads=options.threads,
             bundle_bytes=manifest.total_bytes,
             model_bytes=model,
