@@ -21,7 +21,7 @@ from roformer_edge.deploy.options import MOST_TUNED, Deployment, DeployOptions
 from roformer_edge.deploy.pruning import prune_vocabulary
 from roformer_edge.deploy.reference import open_session, predictor_of_source, probe_reference
 from roformer_edge.deploy.source import SourceModel
-from roformer_edge.errors import BudgetExceededError, OutputError
+from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
 from roformer_edge.formats import resolve
 from roformer_edge.log import Logged, log
 from roformer_edge.progress import SILENT, ProgressListener
@@ -240,6 +240,8 @@ def _reference(
 
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
     """Make a bundle as one file."""
+    if options.for_this_machine and options.format is None and out.suffix == MODEL_SUFFIX:
+        raise OptionError("format", options.format, f"the one whose models are {MODEL_SUFFIX} files, to write {out}")
     check_packed(out, options.row.name, overwrite=options.overwrite)
     with TemporaryPath(out) as temporary:
         directory = temporary.path / out.stem

@@ -14,7 +14,7 @@ from roformer_edge.deploy import selection
 from roformer_edge.deploy.candidates import CHOSEN, EQUALLY_QUICK
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import Deployment, DeployOptions
-from roformer_edge.errors import BackendError, BudgetExceededError
+from roformer_edge.errors import BackendError, BudgetExceededError, OptionError
 from roformer_edge.runtime.bench import time_in_turns
 from roformer_edge.runtime.session import SessionOptions
 from tests.runtime.tiny_tasks import bundle_of
@@ -156,6 +156,14 @@ def test_a_candidate_that_cannot_be_run_is_left_out_unless_it_is_the_usual_one(
     refused = ["onnx"]
     with pytest.raises(BackendError, match="the engine refuses it"):
         deploy_checkpoint(checkpoint, tmp_path / "other", DeployOptions(for_this_machine=True))
+
+
+def test_a_file_of_one_format_leaves_no_format_open(checkpoint, tmp_path) -> None:
+    with pytest.raises(
+        OptionError, match=r"format must be the one whose models are \.tflite files, to write .*one\.tflite"
+    ):
+        deploy_checkpoint(checkpoint, tmp_path / "one.tflite", DeployOptions(for_this_machine=True))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, monkeypatch) -> None:
