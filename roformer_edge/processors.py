@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,8 @@ _CPUINFO = Path("/proc/cpuinfo")
 _FLAGS = ("flags", "Features")
 # of x86; either brings the dot product of unsigned with signed bytes that adds up in 32 bits
 _VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni"})
+# seconds; a run of the graph takes hundreds of them
+_FINE = 1e-6
 _ARM_MACHINES = ("aarch64", "arm")
 
 # the preset that is right on every processor: x86 of any age, and ARM, where it is merely not the fastest
@@ -55,6 +58,15 @@ def one_core(asked: bool) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def processor_clock() -> Callable[[], float]:
+    """Choose the clock for what one thread computes: its own processor time, in which other work of the machine is not.
+
+    Where the system counts that too coarsely, it is the usual clock.
+    """
+    fine = time.get_clock_info("thread_time").resolution <= _FINE
+    return time.thread_time if fine else time.perf_counter
 
 
 def processor_kind(cpuinfo: Path = _CPUINFO) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from roformer_edge.processors import SAFE_PRESET, detect_preset, one_core, usable_cores
+from roformer_edge.processors import SAFE_PRESET, detect_preset, one_core, processor_clock, usable_cores
 
 
 @pytest.fixture
@@ -106,3 +108,12 @@ def test_detection(tmp_path, machine, flags, preset):
 def test_detection_without_a_list_of_flags_is_safe(tmp_path):
     assert detect_preset("x86_64", tmp_path / "absent") == SAFE_PRESET
     assert detect_preset("x86_64", tmp_path) == SAFE_PRESET
+
+
+def test_the_clock_of_a_processor_stands_still_while_others_work(monkeypatch):
+    clock = processor_clock()
+    before, began = clock(), time.perf_counter()
+    time.sleep(0.05)
+    assert clock() - before < time.perf_counter() - began
+    monkeypatch.setattr(time, "get_clock_info", lambda name: SimpleNamespace(resolution=0.0156))
+    assert processor_clock() is time.perf_counter

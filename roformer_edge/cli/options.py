@@ -238,9 +238,8 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
     chosen = {name: value for name, value in asked.items() if value is not None}
     make: Callable[..., DeployOptions] = DeployOptions
     if args.target is not None:
-        remark(f"note: {get_target(args.target)}")
         make = partial(DeployOptions.for_target, args.target)
-    return make(
+    options = make(
         **chosen,
         revision=args.revision,
         task=args.task,
@@ -269,6 +268,9 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         for_this_machine=args.for_this_machine,
         threads=args.threads,
     )
+    if args.target is not None:
+        remark(f"note: {get_target(args.target)}")
+    return options
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

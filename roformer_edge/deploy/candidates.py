@@ -81,6 +81,7 @@ class Selection:
         shares: What share of the texts each of them stands for.
         threads: The threads of the engine that were asked for.
         rounds: How often each candidate was timed at each length.
+        processor_time: Whether what counts is the time of the processor, in which other work of the machine is not.
         max_drop: What may be lost of ``metric``, in points; ``None`` without a budget.
         max_error: The largest error allowed, that of the first candidate; ``None`` where there is a budget.
         metric: The metric that was measured; empty without labelled data.
@@ -94,6 +95,7 @@ class Selection:
     shares: tuple[float, ...]
     threads: int | None
     rounds: int
+    processor_time: bool
     max_drop: float | None
     max_error: float | None
     metric: str
@@ -253,6 +255,7 @@ def _verdict(one: Tried, chosen: Tried, equal: Sequence[Tried]) -> str:
 def explain(selection: Selection) -> str:
     """Say in a sentence or two what was measured and by which rule was chosen."""
     threads = "as many threads as cores" if selection.threads is None else counted(selection.threads, "thread")
+    clock = " of processor time" if selection.processor_time else ""
     rule = (
         f"the error of {selection.tried[0].name}, which would be made otherwise ({selection.max_error:.2g})"
         if selection.max_drop is None
@@ -260,8 +263,8 @@ def explain(selection: Selection) -> str:
     )
     return (
         f"Timed in turns at the lengths of {selection.texts}, {threads}, fastest of {selection.rounds} runs of the "
-        f"graph in ms. The quickest within {rule} is chosen; within {100 * (EQUALLY_QUICK - 1):.0f} % of its time, the "
-        "one with the smallest error."
+        f"graph in ms{clock}. The quickest within {rule} is chosen; within {100 * (EQUALLY_QUICK - 1):.0f} % of its "
+        "time, the one with the smallest error."
     )
 
 

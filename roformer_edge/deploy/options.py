@@ -165,8 +165,8 @@ class DeployOptions:
                 report = advice(python="report", command="--report")
                 raise OptionError("language", self.language, f"left out without a report ({report})")
         self._refuse_without_effect()
-        self._check_search()
         self._check_machine()
+        self._check_search()
 
     @property
     def row(self) -> Format:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -24,7 +24,7 @@ from roformer_edge.export.calibration import Batches
 from roformer_edge.export.exporter import export_checkpoint
 from roformer_edge.export.trial import opened_in_engine
 from roformer_edge.formats import resolve
-from roformer_edge.processors import one_core
+from roformer_edge.processors import one_core, processor_clock
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.runtime.bench import random_rows, run_of, time_in_turns
 from roformer_edge.runtime.inference import EncodedRow, Limits, TextModel
@@ -49,14 +49,12 @@ class SelectionWork:
         options: What was asked for.
         batches: Makes the calibration batches, or ``None``.
         standard: Labelled examples with the answers of the reference, or ``None``.
-        clock: Tells seconds.
     """
 
     model: SourceModel
     options: DeployOptions
     batches: Batches | None
     standard: Standard | None
-    clock: Callable[[], float] = perf_counter
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,7 +100,8 @@ def select_candidate(work: SelectionWork, progress: ProgressListener) -> tuple[D
         errors = _errors(work, opened, compared, progress)
         tried = [_scored(work, one, error, progress) for one, error in zip(opened, errors, strict=True)]
         progress.stage("latency")
-        seconds = _timed(opened, timed, work, progress)
+        clock = processor_clock() if options.threads == 1 else perf_counter
+        seconds = _timed(opened, timed, clock, progress)
     shares = [share for _, share in timed]
     found = []
     for one, fastest in zip(tried, 1000 * seconds.min(axis=0), strict=True):
@@ -116,6 +115,7 @@ def select_candidate(work: SelectionWork, progress: ProgressListener) -> tuple[D
         shares=tuple(shares),
         threads=options.threads,
         rounds=len(seconds),
+        processor_time=clock is not perf_counter,
         max_drop=options.max_drop,
         max_error=None if options.max_drop is not None else found[0].error,
         metric=metric,
@@ -234,7 +234,7 @@ def _scored(work: SelectionWork, one: _Opened, error: float, progress: ProgressL
 def _timed(
     opened: Sequence[_Opened],
     timed: Sequence[tuple[EncodedRow, float]],
-    work: SelectionWork,
+    clock: Callable[[], float],
     progress: ProgressListener,
 ) -> NDArray[np.float64]:
     """Time all candidates at one length after the other, so that each meets another length than before, as in use.
@@ -243,6 +243,6 @@ def _timed(
         Seconds, ``[rounds, candidates, lengths]``.
     """
     runs = [run_of(one.model, [row]) for row, _ in timed for one in opened]
-    with one_core(work.options.threads == 1):
-        seconds = time_in_turns(runs, _ROUNDS, patience=_PATIENCE, clock=work.clock, progress=progress)
+    with one_core(clock is not perf_counter):
+        seconds = time_in_turns(runs, _ROUNDS, patience=_PATIENCE, clock=clock, progress=progress)
     return np.swapaxes(seconds.reshape(len(seconds), len(timed), len(opened)), 1, 2)
