@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.goals import FLOOR, goals_table
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-ACCURACY_PAGE = Path("docs", "accuracy.md")  # beside the README
+# beside the README
+ACCURACY_PAGE = Path("docs", "accuracy.md")
+BENCHMARKS_PAGE = Path("docs", "benchmarks.md")
 # the README of another language -> its words for those of the figures, the longest first
 TRANSLATIONS = {
     "README.zh.md": {
@@ -62,6 +66,7 @@ def main() -> None:
     page = "\n\n".join(section(name, result) for name, result in results.items())
     note = "# Results\n\nWritten by `python -m benchmarks.table`; docs/benchmarks.md says what is measured and how."
     (args.results / "README.md").write_text(f"{note}\n\n{page}\n", "utf-8")
+    replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, goals_table(results), "goals")
     if "accuracy" in results:
         accuracy_page(results["accuracy"], args.readme.parent / ACCURACY_PAGE)
     parts = [figures(results[name]["rows"]) for name, figures in FIGURES.items() if name in results]
@@ -179,10 +184,10 @@ def latency_tables(rows: list[Row]) -> str:
 
 
 def peers_tables(rows: list[Row]) -> str:
-    """A table for each shape and number of threads: fastest run, and how much longer the fastest of theirs takes."""
+    """A table for each shape, number of threads and precision."""
     return "\n\n".join(
-        f"{shape}, {threads} thread{'s' if threads > 1 else ''}: fastest run in ms\n\n{peers_table(group)}"
-        for (shape, threads), group in groups(rows, "shape", "threads").items()
+        f"{shape}, {threads} thread{'s' if threads > 1 else ''}, {precision}: fastest run in ms\n\n{peers_table(group)}"
+        for (shape, threads, precision), group in groups(rows, "shape", "threads", "precision").items()
     )
 
 
@@ -191,19 +196,20 @@ def peers_figures(rows: list[Row]) -> str:
     title = "int8, one text, one thread, fastest run in ms, by number of tokens, and the mean of real requests"
     return "\n\n".join(
         f"{title}, {shape}:\n\n{peers_table(group)}"
-        for (shape, threads), group in groups(rows, "shape", "threads").items()
-        if threads == 1
+        for (shape, threads, precision), group in groups(rows, "shape", "threads", "precision").items()
+        if (threads, precision) == (1, "int8")
     )
 
 
 def peers_table(rows: list[Row]) -> str:
+    """Engines by input, and how much longer the fastest of theirs takes than the fastest of ours."""
     inputs = [name for (name,) in groups(rows, "input")]
     times = {
         engine: {row["input"]: row["wall_ms"] for row in group} for (engine,), group in groups(rows, "engine").items()
     }
     lines = [[engine, *(f"{of[name]:.2f}" if name in of else "" for name in inputs)] for engine, of in times.items()]
     ours = [of for engine, of in times.items() if engine.startswith("roformer-edge")]
-    others = [of for engine, of in times.items() if not engine.startswith("roformer-edge")]
+    others = [of for engine, of in times.items() if not engine.startswith("roformer-edge") and engine != FLOOR]
     quickest = [
         [min((of[name] for of in side if name in of), default=None) for name in inputs] for side in (others, ours)
     ]
