@@ -18,10 +18,13 @@ from roformer_edge.cli.texts import add_texts, read_questions
 from roformer_edge.errors import OptionError, RoFormerEdgeError, TextError
 from roformer_edge.progress import SILENT
 from roformer_edge.runtime.delegates import DELEGATES
+from roformer_edge.runtime.session import AUTO
 from roformer_edge.tasks import input_rows
 
 if TYPE_CHECKING:
+    from roformer_edge.progress import ProgressListener
     from roformer_edge.runtime.pipelines.base import Pipeline
+    from roformer_edge.runtime.pool import Pool
     from roformer_edge.runtime.session import BackendReport
     from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
 
@@ -51,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine(parser)
     parser.add_argument("--top-k", type=int, metavar="K", help="the K best answers to each input, as a list")
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs computed at once (default: 1)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that answer, for long inputs: each loads the bundle, and is given 32 batches at a time "
+        "(default: this process alone)",
+    )
     parser.add_argument(
         "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
     )
@@ -96,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Add how the engine is to run."""
-    parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
+    add_threads(parser)
     parser.add_argument(
         "--delegate",
         type=lambda value: tuple(value.split(",")),
@@ -106,19 +116,40 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add how many threads the engine is to have."""
+    parser.add_argument(
+        "--threads",
+        # what is no number is refused by whoever starts the engine
+        type=lambda value: int(value) if value.lstrip("-").isdecimal() else value,
+        metavar="N",
+        help="of the engine, or auto to measure for a second which number is quickest (default: one a core that may be "
+        "used)",
+    )
+
+
 def notes_on(report: BackendReport) -> list[str]:
     """List what a person should know about the engine, a line each."""
     checked = "" if report.self_test is None else "; its answers are those recorded in the bundle"
     return [
         *(f"not used: {fallback}" for fallback in report.fallbacks),
         *(f"{note}{checked}" for note in report.notes),
+        *([f"{report.threads} threads chosen: {_times(report)}"] if report.thread_times else []),
     ]
+
+
+def _times(report: BackendReport) -> str:
+    return ", ".join(f"{count} took {milliseconds:.2f} ms" for count, milliseconds in report.thread_times)
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
 
+    if args.workers is not None and args.workers < 1:
+        raise OptionError("--workers", args.workers)
+    if args.workers is not None and args.threads == AUTO:
+        raise OptionError("--threads", AUTO, "a number beside --workers, which would measure beside each other")
     with ProgressLine() as progress:
         progress.stage("load")
         pipeline = load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test)
@@ -131,17 +162,33 @@ def run(args: argparse.Namespace) -> int:
         with nullcontext(SILENT) if _is_typed(args) else ProgressLine() as progress:
             progress.stage("check")
             _check_lengths(args, pipeline)
-            progress.stage("answer")
-            questions = read_questions(args, task, skip=skipped)
-            answers = _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options)
-            for number, (inputs, answer) in enumerate(answers, 1):
-                line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
-                plain = _plain(answer)
-                print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
-                progress.step(number, None)
+            with nullcontext() if args.workers is None else _start_workers(args, pipeline, progress) as pool:
+                progress.stage("answer")
+                questions = read_questions(args, task, skip=skipped)
+                options["batch_size"] = args.batch_size
+                if pool is None:
+                    answers = _answers(pipeline, questions, skipped, **options)
+                else:
+                    answers = _answers_of_pool(pool, pipeline, questions, skipped, **options)
+                for number, (inputs, answer) in enumerate(answers, 1):
+                    line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
+                    plain = _plain(answer)
+                    print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+                    progress.step(number, None)
     if skipped:
         remark(f"note: {skipped.count} inputs were skipped")
     return 0
+
+
+def _start_workers(args: argparse.Namespace, pipeline: Pipeline, progress: ProgressListener) -> Pool:
+    """Start the processes that answer in the place of this one's pipeline, whose graph is given back."""
+    from roformer_edge.runtime.pool import Pool
+
+    progress.stage("start workers")
+    pipeline.close()
+    return Pool(
+        args.bundle, workers=args.workers, threads=args.threads, delegate=args.delegate, self_test=args.self_test
+    )
 
 
 def _is_typed(args: argparse.Namespace) -> bool:
@@ -216,13 +263,7 @@ def _answers(
         except TextError as error:
             if not asked:
                 raise
-            bad = asked.popleft()
-            # a pipeline counts its inputs from 0; people count lines, or arguments from 1
-            counted = f"{pipeline.noun} {answered - before}"
-            message = str(error).replace(
-                counted, f"the {pipeline.noun}" if bad.where else f"argument {answered + 1}", 1
-            )
-            told = type(error)(f"{bad.where}: {message}" if bad.where else message)
+            told = _told(error, asked.popleft(), pipeline.noun, answered - before, answered + 1)
             answered += 1
             if skipped is None:
                 raise told from None
@@ -230,6 +271,37 @@ def _answers(
             again = list(asked)
         else:
             return
+
+
+def _answers_of_pool(
+    pool: Pool, pipeline: Pipeline, questions: Iterator[PlacedInputs], skipped: _Skipped | None, **options: Any
+) -> Iterator[tuple[Inputs, Any]]:
+    """Answer questions in order, each with its inputs, by workers that go on where an input cannot be used."""
+    from roformer_edge.validate.data.inputs import text_or_pair
+
+    asked: deque[PlacedInputs] = deque()
+    single = pipeline.model.task.fields == ("text",)
+
+    def remembered() -> Iterator[Any]:
+        for placed in questions:
+            asked.append(placed)
+            yield text_or_pair(placed.inputs) if single else placed.inputs
+
+    for number, outcome in enumerate(pool.outcomes(remembered(), **options)):
+        placed = asked.popleft()
+        if not isinstance(outcome, TextError):
+            yield placed.inputs, outcome
+            continue
+        told = _told(outcome, placed, pipeline.noun, number, number + 1)
+        if skipped is None:
+            raise told from None
+        skipped(told)
+
+
+def _told(error: TextError, bad: PlacedInputs, noun: str, counted: int, argument: int) -> TextError:
+    """Say of an error where its input stands: a pipeline counts from 0, people count lines, or arguments from 1."""
+    message = str(error).replace(f"{noun} {counted}", f"the {noun}" if bad.where else f"argument {argument}", 1)
+    return type(error)(f"{bad.where}: {message}" if bad.where else message)
 
 
 def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from roformer_edge.errors import BundleFormatError, advice
 from roformer_edge.formats import get_format
 from roformer_edge.processors import detect_preset
 from roformer_edge.records import parse_object
+from roformer_edge.runtime.session import BackendReport
 
 _EXACT = (
     "the weights are bounded for processors without VNNI, and this one has it: {other} makes them more exact, as quick"
@@ -33,25 +34,30 @@ class Suitability(NamedTuple):
     """What there is to say of a bundle's integers on this processor.
 
     Attributes:
-        doubt: Why answers may be wrong.
-        remark: What would be better, where answers are right.
+        doubts: Why answers may be wrong.
+        remarks: What would be better, where answers are right.
     """
 
-    doubt: str | None = None
-    remark: str | None = None
+    doubts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
-def suitability_of(bundle: Bundle) -> Suitability:
+def suitability_of(bundle: Bundle, report: BackendReport) -> Suitability:
     """Compare the preset that a bundle was made with to this machine's.
 
     The preset stands in the bundle's recipe. One that is missing or cannot be read tells nothing: no answer depends on
     the file.
 
+    Args:
+        bundle: What was loaded.
+        report: What computes it; of anything but the processor there is nothing to say.
+
     Raises:
         BundleIntegrityError: The recipe is not the file that the manifest lists.
     """
     manifest = bundle.manifest
-    if not get_format(manifest.format).presets or manifest.find("recipe") is None:
+    depends = report.on_processor and get_format(manifest.format).presets
+    if not depends or manifest.find("recipe") is None:
         return Suitability()
     try:
         preset = parse_object(bundle.read_bytes("recipe"), "the recipe", BundleFormatError).get("preset")
@@ -64,5 +70,8 @@ def suitability_of(bundle: Bundle) -> Suitability:
         "preset": preset,
         "other": advice(python=f"DeployOptions(preset={machine!r})", command=f"deploy --preset {machine}"),
     }
-    doubt, remark = _DOUBTS.get((preset, machine)), _REMARKS.get((preset, machine))
-    return Suitability(doubt=doubt and doubt.format(**said), remark=remark and remark.format(**said))
+    if (preset, machine) in _DOUBTS:
+        return Suitability(doubts=(_DOUBTS[preset, machine].format(**said),))
+    if (preset, machine) in _REMARKS:
+        return Suitability(remarks=(_REMARKS[preset, machine].format(**said),))
+    return Suitability()

@@ -17,8 +17,11 @@ from roformer_edge.processors import detect_preset
 from roformer_edge.quantize.presets import PRESETS
 from roformer_edge.runtime import suitability
 from roformer_edge.runtime.bench import BenchOptions, bench_bundle
+from roformer_edge.runtime.session import BackendReport
 from roformer_edge.runtime.suitability import Suitability, suitability_of
 from tests.tiny_checkpoint import write_checkpoint
+
+PROCESSOR = BackendReport(engine="onnxruntime", version="1", used="CPU")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def on(monkeypatch, machine: str) -> None:
 
 def said(bundle: Path) -> Suitability:
     with open_bundle(bundle) as opened:
-        return suitability_of(opened)
+        return suitability_of(opened, PROCESSOR)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +64,12 @@ def said(bundle: Path) -> Suitability:
 def test_every_preset_on_every_machine(folder, monkeypatch, preset, machine, doubt, remark) -> None:
     on(monkeypatch, machine)
     found = said(folder / preset)
-    for words, expected in ((found.doubt, doubt), (found.remark, remark)):
-        if expected is None:
-            assert words is None
-        else:
-            assert expected in words
-            assert f"DeployOptions(preset='{machine}')" in words
+    for lines, expected in ((found.doubts, doubt), (found.remarks, remark)):
+        assert len(lines) == (expected is not None)
+        assert all(expected in line and f"DeployOptions(preset='{machine}')" in line for line in lines)
     with command_line_words():
-        assert all(f"deploy --preset {machine}" in words for words in said(folder / preset) if words)
+        told = said(folder / preset)
+    assert all(f"deploy --preset {machine}" in line for line in (*told.doubts, *told.remarks))
 
 
 def test_every_pair_is_thought_of() -> None:
@@ -121,7 +122,15 @@ def test_a_recipe_that_tells_nothing_is_no_hindrance(monkeypatch, content) -> No
             return content
 
     on(monkeypatch, "x86")
-    assert suitability_of(Told()) == Suitability()  # type: ignore[arg-type]
+    assert suitability_of(Told(), PROCESSOR) == Suitability()  # type: ignore[arg-type]
+
+
+def test_of_another_than_the_processor_there_is_nothing_to_say(folder, monkeypatch) -> None:
+    on(monkeypatch, "x86")
+    with open_bundle(folder / "x86-vnni") as opened:
+        assert suitability_of(opened, PROCESSOR).doubts
+        elsewhere = BackendReport(engine="onnxruntime", version="1", used="a delegate", on_processor=False)
+        assert suitability_of(opened, elsewhere) == Suitability()
 
 
 def test_the_preset_is_the_one_in_the_recipe(folder) -> None:
