@@ -34,7 +34,8 @@ class Logits(torch.nn.Module):
 
 source, target, *lengths = sys.argv[1:]
 model = Logits(RoFormerForSequenceClassification.from_pretrained(source).eval())
-shaped = {length: (torch.ones(1, int(length), dtype=torch.long),) * 3 for length in lengths}
+# three tensors: one given three times would be taken for one input
+shaped = {length: tuple(torch.ones(1, int(length), dtype=torch.long) for _ in range(3)) for length in lengths}
 """
 # a signature for each length
 _LITERT_TORCH = f"""{_LOGITS}
