@@ -5,40 +5,23 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from roformer_edge.cli.answering import answer_lines, notes_on, pipeline_options
+from roformer_edge.cli.engines import PROCESS, add_engines, refuse_ray_options
 from roformer_edge.cli.output import print_json, remark
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_texts, read_questions
-from roformer_edge.errors import OptionError, RoFormerEdgeError, TextError
+from roformer_edge.errors import RoFormerEdgeError
 from roformer_edge.progress import SILENT
 from roformer_edge.runtime.delegates import DELEGATES
 from roformer_edge.tasks import input_rows
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.base import Pipeline
-    from roformer_edge.runtime.session import BackendReport
-    from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
-
-# argument -> the option of a pipeline that it sets
-_OPTIONS = {
-    "top_k": "top_k",
-    "truncate": "truncation",
-    "threshold": "threshold",
-    "pooling": "pooling",
-    "normalize": "normalize",
-    "max_new_tokens": "max_new_tokens",
-    "num_beams": "num_beams",
-    "num_return_sequences": "num_return_sequences",
-    "do_sample": "do_sample",
-    "top_p": "top_p",
-    "seed": "seed",
-}
+    from roformer_edge.validate.data.inputs import Inputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +66,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on-error",
         choices=("stop", "skip"),
-        default="stop",
         help="at an input that cannot be used: stop, or skip it and say why on standard error (default: stop)",
     )
     parser.add_argument(
@@ -92,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="first compare the engine with the recorded answers, though nothing speaks against it",
     )
+    add_engines(parser)
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
@@ -106,25 +89,21 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def notes_on(report: BackendReport) -> list[str]:
-    """List what a person should know about the engine, a line each."""
-    checked = "" if report.self_test is None else "; its answers are those recorded in the bundle"
-    return [
-        *(f"not used: {fallback}" for fallback in report.fallbacks),
-        *(f"{note}{checked}" for note in report.notes),
-    ]
-
-
 def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
 
+    if args.engine != PROCESS:
+        from roformer_edge.cli.run_ray import run_on_ray
+
+        return run_on_ray(args)
+    refuse_ray_options(args)
     with ProgressLine() as progress:
         progress.stage("load")
         pipeline = load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test)
     with pipeline:
         task = pipeline.model.task
-        options = _options(args, pipeline)
+        options = pipeline_options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
             remark(f"note: {note}")
         skipped = _Skipped() if args.on_error == "skip" else None
@@ -133,11 +112,9 @@ def run(args: argparse.Namespace) -> int:
             _check_lengths(args, pipeline)
             progress.stage("answer")
             questions = read_questions(args, task, skip=skipped)
-            answers = _answers(pipeline, questions, skipped, batch_size=args.batch_size, **options)
-            for number, (inputs, answer) in enumerate(answers, 1):
-                line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
-                plain = _plain(answer)
-                print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+            lines = answer_lines(pipeline, questions, skipped, batch_size=args.batch_size, **options)
+            for number, line in enumerate(lines, 1):
+                print_json(line)
                 progress.step(number, None)
     if skipped:
         remark(f"note: {skipped.count} inputs were skipped")
@@ -184,81 +161,3 @@ class _Skipped:
 
     def __bool__(self) -> bool:
         return self.count > 0
-
-
-def _answers(
-    pipeline: Pipeline, questions: Iterator[PlacedInputs], skipped: _Skipped | None, **options: Any
-) -> Iterator[tuple[Inputs, Any]]:
-    """Answer questions in order, each with its inputs.
-
-    A pipeline answers what stands before an input that it cannot use, and then raises: the first that is left is the
-    bad one. It is skipped, and the rest asked anew, or the error is raised with the line that it is about.
-    """
-    from roformer_edge.validate.data.inputs import text_or_pair
-
-    asked: deque[PlacedInputs] = deque()
-    single = pipeline.model.task.fields == ("text",)
-
-    def remembered(again: Iterable[PlacedInputs]) -> Iterator[Any]:
-        for placed in chain(again, questions):
-            asked.append(placed)
-            yield text_or_pair(placed.inputs) if single else placed.inputs
-
-    again: list[PlacedInputs] = []
-    answered = before = 0
-    while True:
-        asked.clear()
-        before = answered
-        try:
-            for answer in pipeline(remembered(again), **options):
-                answered += 1
-                yield asked.popleft().inputs, answer
-        except TextError as error:
-            if not asked:
-                raise
-            bad = asked.popleft()
-            # a pipeline counts its inputs from 0; people count lines, or arguments from 1
-            counted = f"{pipeline.noun} {answered - before}"
-            message = str(error).replace(
-                counted, f"the {pipeline.noun}" if bad.where else f"argument {answered + 1}", 1
-            )
-            told = type(error)(f"{bad.where}: {message}" if bad.where else message)
-            answered += 1
-            if skipped is None:
-                raise told from None
-            skipped(told)
-            again = list(asked)
-        else:
-            return
-
-
-def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
-    """Gather what the pipeline is told.
-
-    Raises:
-        OptionError: An option that means nothing to it.
-    """
-    known = inspect.signature(pipeline.__call__).parameters
-    told = {}
-    for argument, option in _OPTIONS.items():
-        value = getattr(args, argument)
-        if value is None:
-            continue
-        if option not in known:
-            name = f"--{argument.replace('_', '-')}"
-            raise OptionError(name, value, f"left out, because it means nothing to {pipeline.task}")
-        told[option] = value
-    return told
-
-
-def _plain(answer: Any) -> Any:
-    """Turn an answer into JSON values, numbers rounded to six digits."""
-    if isinstance(answer, (list, tuple)):
-        return [_plain(item) for item in answer]
-    if isinstance(answer, float):
-        return round(answer, 6)
-    if isinstance(answer, (str, int)):
-        return answer
-    if hasattr(answer, "tolist"):
-        return _plain(answer.tolist())
-    return {name: _plain(value) for name, value in vars(answer).items() if value is not None}
