@@ -5,6 +5,7 @@
 #   scripts/make_env.sh peers         .venv-peers: litert-torch, ai-edge-quantizer and optimum-onnx, for one benchmark
 #   scripts/make_env.sh frameworks    .venv-frameworks: TensorFlow and Flax, and transformers' own models in both
 #   scripts/make_env.sh tflite        .venv-tflite: tflite-runtime 2.14, the last of its name, which old devices have
+#   scripts/make_env.sh ray           .venv-ray: Ray Data and pyarrow, for jobs on several workers and their benchmark
 #   scripts/make_env.sh docs          .venv-docs: what builds the documentation site
 #
 # It needs Python 3.10 or newer (PYTHON=... chooses one) and pip. Versions are exact: envs/NAME.txt, constraints.txt.
@@ -21,8 +22,8 @@ fail() {
 }
 
 case "${1:-}" in
-  oracle | peers | frameworks | tflite | docs) name=$1 ;;
-  *) echo "usage: $0 oracle|peers|frameworks|tflite|docs" >&2; exit 2 ;;
+  oracle | peers | frameworks | tflite | ray | docs) name=$1 ;;
+  *) echo "usage: $0 oracle|peers|frameworks|tflite|ray|docs" >&2; exit 2 ;;
 esac
 
 folder=.venv-$name

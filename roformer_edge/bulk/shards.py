@@ -145,7 +145,7 @@ def bad_rows(shard: Shard, errors: Collection[RoFormerEdgeError]) -> Iterable[by
     for error in errors:
         line, _, reason = str(error).removeprefix(f"{shard.path}:").partition(": ")
         reasons[int(line)] = reason
-    rows = raw_rows(shard.path, ending_of(shard.path, shard.form), shard.span, reasons)
-    for number, row in sorted(rows.items()):
-        bad = {"input": shard.name, "line": number, "reason": reasons[number], "row": row}
+    rows = raw_rows(shard.path, ending_of(shard.path, shard.form), shard.span, reasons.keys())
+    for number in sorted(reasons):
+        bad = {"input": shard.name, "line": number, "reason": reasons[number], "row": rows[number]}
         yield json.dumps(bad, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,14 +94,14 @@ def _lines(texts: Texts) -> Iterator[_Row]:
         yield texts.number, []
 
 
-def raw_rows(path: str | Path, ending: str, span: Span, numbers: Collection[int]) -> dict[int, str]:
+def raw_rows(path: str | Path, ending: str, span: Span, numbers: Set[int]) -> dict[int, str]:
     """Read some rows of a part as they stand in the file; of Parquet as JSON.
 
     Args:
         path: The file.
         ending: What it is read by.
         span: The part.
-        numbers: The numbers of the first lines of the rows.
+        numbers: The numbers of lines in the rows; those of lines elsewhere are passed over.
     """
     found: dict[int, str] = {}
     if not numbers:
@@ -114,8 +114,9 @@ def raw_rows(path: str | Path, ending: str, span: Span, numbers: Collection[int]
     with span.open(path) as file:
         texts, begin = Texts(file, str(path), span.line_before), 0
         for number, _ in _numbered(texts, str(path), ending):
-            if number in numbers:
+            # a complaint names the line that it is about, and a row of a table may have several
+            for line in filter(numbers.__contains__, range(max(number, span.first + 1), texts.number + 1)):
                 row = file.getvalue()[begin : texts.bytes]
-                found[number] = row.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                found[line] = row.decode("utf-8", "backslashreplace").rstrip("\r\n")
             begin = texts.bytes
     return found
