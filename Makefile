@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint envs/hub.txt
 
-.PHONY: demo test android android-check web web-check ports fuzz endurance check lint types imports faults scale wheels site clean
+.PHONY: demo test android android-check web web-check ports fuzz endurance goals check lint types imports faults scale wheels site clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -47,6 +47,10 @@ web-check: $(VENV)/.dev
 # point, in three modes; about ten minutes. Result: android_demo/README.md
 ports: $(VENV)/.dev
 	REQUIRE_ANDROID=1 PORTS=long $(BIN)/python -m pytest -s tests/android/test_tokenizer.py
+
+# what is wanted beside the peers and how far it is, from the committed results
+goals:
+	$(PYTHON) -m benchmarks.goals
 
 check: lint types imports test
 
@@ -113,4 +117,4 @@ site: .venv-docs/.made
 	touch $@
 
 clean:
-	rm -rf .venv .venv-oracle .venv-frameworks .venv-tflite .venv-ray .venv-docs .cache out build dist *.egg-info
+	rm -rf .venv .venv-oracle .venv-frameworks .venv-tflite .venv-ray .venv-docs .venv-peers .venv-engines .cache out build dist *.egg-info

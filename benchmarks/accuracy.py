@@ -25,7 +25,7 @@ from benchmarks.accuracy_models import CACHE, ENCODER, MODELS
 from benchmarks.accuracy_peers import peers
 from benchmarks.checkpoints import DATA
 from benchmarks.hostile_models import VARIANTS
-from benchmarks.table import accuracy_page
+from benchmarks.table import ACCURACY_PAGE, ROOT, accuracy_page
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.errors import BudgetExceededError
@@ -218,7 +218,7 @@ def write(name: str, rows: list[dict[str, Any]]) -> Path:
     merged = sorted([*kept, *rows], key=lambda row: order.index(row["name"]))
     settings = {"max_drop_of_auto": MAX_DROP, "threads": 1, "timed": TIMED}
     path = record.write(RESULT, settings, merged)
-    accuracy_page(json.loads(path.read_text("utf-8")))
+    accuracy_page(json.loads(path.read_text("utf-8")), ROOT / ACCURACY_PAGE)
     return path
 
 

@@ -1,134 +1,63 @@
-"""int8 models of one checkpoint on a processor: both of our formats, optimum-onnx, and litert-torch with its quantiser.
+"""int8 and float models of one checkpoint on a processor: both of our formats, and what other engines make of it.
 
     python -m benchmarks.peers [--shapes small base] [--threads 1 2] [--lengths 16 64 128 512] [--rounds 5]
 
-Every engine runs in processes of its own, because threads that wait busily would take the core from another engine, and
-each with what its documentation gives a user: optimum's dynamic quantiser for processors with VNNI, ai-edge-quantizer's
-default (``dynamic_wi8_afp32``) on one signature for each length. Processes take turns; the fastest call of each
-length over all rounds counts. Nothing is padded, but by the engine that has signatures: its texts run once in the
-smallest that holds them, and once in the one of 128 tokens. Texts are ids of real lengths, those of a data set of
-requests to an assistant where it is there.
+:mod:`benchmarks.peer_engines` has the engines. Each runs in processes of its own, because threads that wait busily
+would take the core from another, and with what its documentation gives a user. Processes take turns; the fastest call
+of each length over all rounds counts, and processor time is that of the whole process. Nothing is padded, but by
+engines that compute the lengths alone that they were made for: texts run in the smallest that holds them, and for one
+of the engines once more in that of 128 tokens. Texts are ids of real lengths, those of a data set of requests to an
+assistant where it is there. An engine's error is that of its logits beside the float32 model's, root mean square, in standard deviations
+of these.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable
+import math
+import statistics
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import record
-from benchmarks.artifacts import optimum, ours
-from benchmarks.checkpoints import CACHE, DATA, SHAPES, VOCAB_SIZE, checkpoint, texts
+from benchmarks.checkpoints import DATA, SHAPES, VOCAB_SIZE, checkpoint, texts
+from benchmarks.peer_engines import ENGINES, ENGINES_PYTHON, PROGRAM, Engine
 from benchmarks.process import run
 
 LENGTHS = (16, 64, 128, 512)
-BUCKET = 128
+BUCKET, BUCKETED = 128, "litert-torch"
 TEXTS = 200
-
-# What a user of litert-torch runs: a wrapper that gives one tensor, a signature for each length, the quantiser.
-LITERT_TORCH = """
-import sys
-import litert_torch, torch
-from ai_edge_quantizer import quantizer, recipe
-from transformers import RoFormerForSequenceClassification
-source, target, *lengths = sys.argv[1:]
-
-class Logits(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-    def forward(self, input_ids, attention_mask, token_type_ids):
-        return self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).logits
-
-model = Logits(RoFormerForSequenceClassification.from_pretrained(source).eval())
-converter = litert_torch
-for length in lengths:
-    converter = converter.signature(f"tokens_{length}", model, (torch.ones(1, int(length), dtype=torch.long),) * 3)
-converter.convert().export(target + ".float")
-quantised = quantizer.Quantizer(target + ".float")
-quantised.load_quantization_recipe(recipe.dynamic_wi8_afp32())
-quantised.quantize().export_model(target)
-"""
-
-# kind of model, file, threads, lengths, seconds for each, lengths of the texts, their bucket or nothing, vocabulary
-CHILD = """
-import json, sys
-from time import perf_counter, process_time
-import numpy as np
-kind, model, threads, lengths, seconds, texts, bucket, vocabulary = json.loads(sys.argv[1])
-
-def open_ours():
-    import roformer_edge
-    session = roformer_edge.load(model, threads=threads, self_test=False).model.session
-    return session.run
-
-def open_onnx():
-    import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return lambda feeds: session.run(None, feeds)
-
-def open_signatures():
-    from ai_edge_litert.interpreter import Interpreter
-    interpreter = Interpreter(model_path=model, num_threads=threads)
-    names = interpreter.get_signature_list()
-    runners = {int(name.split("_")[1]): interpreter.get_signature_runner(name) for name in names}
-    order = ("input_ids", "attention_mask", "token_type_ids")
-    def run(feeds):
-        given = feeds["input_ids"].shape[1]
-        length = min(size for size in runners if size >= given)
-        width = ((0, 0), (0, length - given))
-        padded = {f"args_{index}": np.pad(feeds[name], width).astype(np.int32) for index, name in enumerate(order)}
-        return runners[length](**padded)
-    return run
-
-run = {"ours": open_ours, "onnx": open_onnx, "signatures": open_signatures}[kind]()
-
-def feeds_of(length, width=None):
-    width = width or length
-    ids = np.zeros((1, width), np.int64)
-    ids[0, :length] = np.random.default_rng(length).integers(1, vocabulary, length)
-    return {"input_ids": ids, "attention_mask": (ids > 0).astype(np.int64), "token_type_ids": np.zeros_like(ids)}
-
-def timed(feeds, seconds, least):
-    run(feeds)
-    walls, processor, start = [], process_time(), perf_counter()
-    while perf_counter() < start + seconds or len(walls) < least:
-        before = perf_counter()
-        run(feeds)
-        walls.append(perf_counter() - before)
-    return 1000 * min(walls), 1000 * (process_time() - processor) / len(walls)
-
-found = {"wall_ms": {}, "processor_ms": {}, "texts_ms": {}}
-for length in lengths:
-    found["wall_ms"][length], found["processor_ms"][length] = timed(feeds_of(length), seconds, 3)
-widths = {"texts": None} | ({f"texts in {bucket}": bucket} if bucket else {})
-for name, width in widths.items():
-    # the longest first: memory grows once
-    for length in sorted(texts, reverse=True):
-        run(feeds_of(length, width))
-    found["texts_ms"][name] = [timed(feeds_of(length, width), 0, 2)[0] for length in texts]
-print(json.dumps(found))
-"""
+REFERENCE = "optimum-onnx fp32"
+ENGINES_PACKAGES = ("openvino", "nncf", "executorch", "torchao")
 
 
 def main() -> None:
     args = parse_args()
+    chosen = {name: engine for name, engine in ENGINES.items() if engine.python.exists()}
+    for name in ENGINES.keys() - chosen:
+        print(f"{name} is left out: {ENGINES[name].python} is not there (scripts/make_env.sh engines)", flush=True)
     lengths = lengths_of_texts()
     rows = []
     for shape in args.shapes:
-        engines = {name: make(shape, args.lengths) for name, make in ENGINES.items()}
+        models = {name: engine.make(shape, args.lengths) for name, engine in chosen.items()}
         for threads in args.threads:
-            rows += measure(shape, threads, engines, lengths, args)
+            rows += measure(shape, threads, models, lengths, args)
     settings = {
         "batch": 1, "rounds": args.rounds, "seconds_a_length": args.seconds, "texts": len(lengths),
-        "litert-torch": version("litert-torch"), "ai-edge-quantizer": version("ai-edge-quantizer"),
+        **{package: version(package) for package in ("litert-torch", "ai-edge-quantizer")}, **versions_of_engines(),
     }  # fmt: skip
     print(record.write("peers", settings, rows, args.out))
+
+
+def versions_of_engines() -> dict[str, str]:
+    """Versions in the other environment, where it is there."""
+    if not ENGINES_PYTHON.exists():
+        return {}
+    program = "import json, sys; from importlib.metadata import version; "
+    program += "print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
+    found: dict[str, str] = json.loads(run([str(ENGINES_PYTHON), "-c", program, *ENGINES_PACKAGES]))
+    return found
 
 
 def parse_args() -> argparse.Namespace:
@@ -152,58 +81,54 @@ def lengths_of_texts() -> list[int]:
     return [len(tokenizer.encode_text(json.loads(line)["text"], max_length=BUCKET).ids) for line in lines]
 
 
-def litert_torch(shape: str, lengths: list[int]) -> Path:
-    """The TFLite model that litert-torch and ai-edge-quantizer make, made once."""
-    target = CACHE / "litert_torch" / shape / "model.tflite"
-    stamp = target.with_suffix(".made-by")
-    made_by = f"litert-torch {version('litert-torch')}, {version('ai-edge-quantizer')}, {lengths}"
-    if not stamp.exists() or stamp.read_text() != made_by:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        run([sys.executable, "-c", LITERT_TORCH, str(checkpoint(shape)), str(target), *map(str, lengths)])
-        target.with_name(f"{target.name}.float").unlink()
-        stamp.write_text(made_by)
-    return target
-
-
-# name of a row -> kind of model and its path, in the order of a round
-ENGINES: dict[str, Callable[[str, list[int]], tuple[str, Path]]] = {
-    "roformer-edge TFLite": lambda shape, _: ("ours", ours(shape, "int8-dynamic", "tflite")),
-    "litert-torch": lambda shape, lengths: ("signatures", litert_torch(shape, lengths)),
-    "roformer-edge ONNX": lambda shape, _: ("ours", ours(shape, "int8-dynamic", "onnx")),
-    "optimum-onnx": lambda shape, _: ("onnx", optimum(shape)[1] / "model_quantized.onnx"),
-}
-
-
 def measure(
-    shape: str, threads: int, engines: dict[str, tuple[str, Path]], texts: list[int], args: argparse.Namespace
+    shape: str, threads: int, models: dict[str, Path], texts: list[int], args: argparse.Namespace
 ) -> list[dict]:
-    found: dict[str, list[dict]] = {name: [] for name in engines}
+    found: dict[str, list[dict]] = {name: [] for name in models}
+    sizes = (SHAPES[shape].hidden, SHAPES[shape].inner)
     for _ in range(args.rounds):
-        for name, (kind, model) in engines.items():
-            bucket = BUCKET if kind == "signatures" else None
-            request = [kind, str(model), threads, args.lengths, args.seconds, texts, bucket, VOCAB_SIZE]
-            found[name].append(json.loads(run([sys.executable, "-c", CHILD, json.dumps(request)]).splitlines()[-1]))
-    return [row for name, runs in found.items() for row in summary(shape, threads, name, runs, args.lengths)]
+        for name, model in models.items():
+            bucket = BUCKET if name == BUCKETED else None
+            engine = ENGINES[name]
+            request = [engine.kind, str(model), threads, args.lengths, args.seconds, texts, bucket, VOCAB_SIZE, *sizes]
+            found[name].append(
+                json.loads(run([str(engine.python), "-c", PROGRAM, json.dumps(request)]).splitlines()[-1])
+            )
+    exact = found[REFERENCE][0]["logits"]
+    return [row for name, runs in found.items() for row in summary(shape, threads, name, runs, args.lengths, exact)]
 
 
-def summary(shape: str, threads: int, engine: str, runs: list[dict], lengths: list[int]) -> list[dict]:
+def summary(
+    shape: str, threads: int, name: str, runs: list[dict], lengths: list[int], exact: list[list[float]]
+) -> list[dict]:
     """A row for each length, and one for each way to answer the texts: their mean, of every text's fastest call."""
-    key = {"shape": shape, "threads": threads, "engine": engine}
+    engine: Engine = ENGINES[name]
+    key = {"shape": shape, "threads": threads, "engine": name, "precision": engine.precision}
+    error = error_of(runs[0]["logits"], exact) if "logits" in runs[0] else ""
     rows = [
         {
             **key,
             "input": f"{length} tokens",
             "wall_ms": round(min(one["wall_ms"][str(length)] for one in runs), 3),
             "processor_ms": round(min(one["processor_ms"][str(length)] for one in runs), 3),
+            "error": error,
         }
         for length in lengths
     ]
-    for name in runs[0]["texts_ms"]:
-        fastest = [min(times) for times in zip(*(one["texts_ms"][name] for one in runs), strict=True)]
-        rows.append({**key, "input": name, "wall_ms": round(sum(fastest) / len(fastest), 3), "processor_ms": ""})
+    for texts_as in runs[0]["texts_ms"]:
+        fastest = [min(times) for times in zip(*(one["texts_ms"][texts_as] for one in runs), strict=True)]
+        mean = round(statistics.fmean(fastest), 3)
+        rows.append({**key, "input": texts_as, "wall_ms": mean, "processor_ms": "", "error": error})
     for row in rows:
         print(*row.values(), flush=True)
     return rows
+
+
+def error_of(logits: list[list[float]], exact: list[list[float]]) -> float:
+    """Root mean square of the differences, in standard deviations of the exact logits."""
+    pairs = [pair for both in zip(logits, exact, strict=True) for pair in zip(*both, strict=True)]
+    far = math.sqrt(statistics.fmean((ours - theirs) ** 2 for ours, theirs in pairs))
+    return round(far / statistics.pstdev(value for row in exact for value in row), 4)
 
 
 if __name__ == "__main__":

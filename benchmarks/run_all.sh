@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/make_env.sh oracle
 scripts/make_env.sh peers
+scripts/make_env.sh engines
 python=.venv-oracle/bin/python
 "$python" -m benchmarks.artifacts
 names=(sizes ecosystem deploy cold_start memory latency torch_reference generation)

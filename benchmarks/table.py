@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.goals import FLOOR, goals_table
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-ACCURACY_PAGE = ROOT / "docs" / "accuracy.md"
+# beside the README
+ACCURACY_PAGE = Path("docs", "accuracy.md")
+BENCHMARKS_PAGE = Path("docs", "benchmarks.md")
 # the README of another language -> its words for those of the figures, the longest first
 TRANSLATIONS = {
     "README.zh.md": {
@@ -37,13 +41,15 @@ TRANSLATIONS = {
         "process start to first answer, s": "进程启动到第一个答案，秒",
         "memory at the peak, MB": "内存峰值，MB",
         "checkpoint to int8 model, s": "检查点到 int8 模型，秒",
-        ". Measured on ": "。测量环境：",
         "Measured on ": "测量环境：",
         ". [All results](benchmarks/results/README.md).": "。[全部结果](benchmarks/results/README.md)。",
         "MB at the peak": "内存峰值，MB",
         "| seconds |": "| 秒 |",
         " cores (": " 核（",
-        "), 20": "），20",
+        "): latencies": "）：延迟",
+        "cold starts": "冷启动",
+        "deploying": "部署",
+        "sizes": "大小",
     },
 }
 Row = dict[str, Any]
@@ -60,8 +66,9 @@ def main() -> None:
     page = "\n\n".join(section(name, result) for name, result in results.items())
     note = "# Results\n\nWritten by `python -m benchmarks.table`; docs/benchmarks.md says what is measured and how."
     (args.results / "README.md").write_text(f"{note}\n\n{page}\n", "utf-8")
+    replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, goals_table(results), "goals")
     if "accuracy" in results:
-        accuracy_page(results["accuracy"])
+        accuracy_page(results["accuracy"], args.readme.parent / ACCURACY_PAGE)
     parts = [figures(results[name]["rows"]) for name, figures in FIGURES.items() if name in results]
     if parts:
         parts.append(f"{machine_of(results)} [All results](benchmarks/results/README.md).")
@@ -120,9 +127,17 @@ def processor(result: dict[str, Any]) -> str:
 
 
 def machine_of(results: dict[str, Any]) -> str:
-    """What the README's figures were measured on, one sentence for each machine."""
-    seen = {f"{processor(results[name])}, {results[name]['date']}" for name in FIGURES if name in results}
-    return " ".join(f"Measured on {machine}." for machine in sorted(seen))
+    """What the README's figures were measured on and when, one sentence for each machine."""
+    days: dict[str, dict[str, list[str]]] = {}
+    for name in FIGURES:
+        if name in results:
+            of_machine = days.setdefault(processor(results[name]), {})
+            of_machine.setdefault(results[name]["date"], []).append(FIGURE_NAMES[name])
+    sentences = []
+    for machine, of_machine in days.items():
+        dated = "; ".join(f"{', '.join(names)}, {day}" for day, names in of_machine.items())
+        sentences.append(f"Measured on {machine}: {dated}.")
+    return " ".join(sentences)
 
 
 def markdown(header: Iterable[object], lines: Iterable[Iterable[object]], names: int = 1) -> str:
@@ -169,10 +184,10 @@ def latency_tables(rows: list[Row]) -> str:
 
 
 def peers_tables(rows: list[Row]) -> str:
-    """A table for each shape and number of threads: fastest run, and how much longer the fastest of theirs takes."""
+    """A table for each shape, number of threads and precision."""
     return "\n\n".join(
-        f"{shape}, {threads} thread{'s' if threads > 1 else ''}: fastest run in ms\n\n{peers_table(group)}"
-        for (shape, threads), group in groups(rows, "shape", "threads").items()
+        f"{shape}, {threads} thread{'s' if threads > 1 else ''}, {precision}: fastest run in ms\n\n{peers_table(group)}"
+        for (shape, threads, precision), group in groups(rows, "shape", "threads", "precision").items()
     )
 
 
@@ -181,19 +196,20 @@ def peers_figures(rows: list[Row]) -> str:
     title = "int8, one text, one thread, fastest run in ms, by number of tokens, and the mean of real requests"
     return "\n\n".join(
         f"{title}, {shape}:\n\n{peers_table(group)}"
-        for (shape, threads), group in groups(rows, "shape", "threads").items()
-        if threads == 1
+        for (shape, threads, precision), group in groups(rows, "shape", "threads", "precision").items()
+        if (threads, precision) == (1, "int8")
     )
 
 
 def peers_table(rows: list[Row]) -> str:
+    """Engines by input, and how much longer the fastest of theirs takes than the fastest of ours."""
     inputs = [name for (name,) in groups(rows, "input")]
     times = {
         engine: {row["input"]: row["wall_ms"] for row in group} for (engine,), group in groups(rows, "engine").items()
     }
     lines = [[engine, *(f"{of[name]:.2f}" if name in of else "" for name in inputs)] for engine, of in times.items()]
     ours = [of for engine, of in times.items() if engine.startswith("roformer-edge")]
-    others = [of for engine, of in times.items() if not engine.startswith("roformer-edge")]
+    others = [of for engine, of in times.items() if not engine.startswith("roformer-edge") and engine != FLOOR]
     quickest = [
         [min((of[name] for of in side if name in of), default=None) for name in inputs] for side in (others, ours)
     ]
@@ -220,7 +236,7 @@ def sizes_figures(rows: list[Row]) -> str:
     return f"Size of the model file in MB:\n\n{markdown(('', *shapes), lines)}"
 
 
-def accuracy_page(result: dict[str, Any], page: Path = ACCURACY_PAGE) -> None:
+def accuracy_page(result: dict[str, Any], page: Path) -> None:
     """Show what each recipe costs, between the markers of a page."""
     replace_between_markers(page, f"{accuracy_tables(result['rows'])}\n\n{measured_on(result)}")
 
@@ -314,6 +330,8 @@ FIGURES: dict[str, Callable[[list[Row]], str]] = {
     "deploy": deploy_figures,
     "sizes": sizes_figures,
 }
+# benchmark -> what the README calls it beside its date
+FIGURE_NAMES = {"peers": "latencies", "cold_start": "cold starts", "deploy": "deploying", "sizes": "sizes"}
 
 if __name__ == "__main__":
     main()

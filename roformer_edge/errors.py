@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SHOWN = 100
+# a name of fewer characters is not taken for the beginning of another
+_LEAST_BEGUN = 3
 
 
 def shown(text: object, limit: int = _SHOWN) -> str:
@@ -69,6 +71,12 @@ def command_line_words() -> Iterator[None]:
 def advice(*, python: str, command: str) -> str:
     """Choose the words for the place where the user stands."""
     return command if _on_command_line else python
+
+
+def exists_already(path: object) -> str:
+    """Say that something is where a bundle is to be written, and what to do."""
+    how = advice(python="overwrite=True", command="--overwrite")
+    return f"{path} exists already; choose another place, or replace it with {how}"
 
 
 class RoFormerEdgeError(Exception):
@@ -122,11 +130,15 @@ class UnknownNameError(RoFormerEdgeError, ValueError):
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:
-    """Find the name that was probably meant, or ``None``."""
+    """Find the name that was probably meant, or ``None``: all that begin so, else one like it."""
     from difflib import get_close_matches  # which takes a while to import, and errors are rare
 
-    found = get_close_matches(str(name)[:200], list(names), n=1, cutoff=0.7)
-    return found[0] if found else None
+    # the dashes of options are alike in all of them
+    plain = {known.lstrip("-"): known for known in names}
+    asked = str(name)[:200].lstrip("-")
+    begun = [known for known in plain if len(asked) >= _LEAST_BEGUN and known.startswith(asked)]
+    found = begun or get_close_matches(asked, list(plain), n=1, cutoff=0.7)
+    return " or ".join(plain[one] for one in found) or None
 
 
 class OptionError(RoFormerEdgeError, ValueError):

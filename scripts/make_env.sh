@@ -3,6 +3,7 @@
 #
 #   scripts/make_env.sh oracle        .venv-oracle: transformers 4.57.6 on PyTorch, what the tests compare with
 #   scripts/make_env.sh peers         .venv-peers: litert-torch, ai-edge-quantizer and optimum-onnx, for one benchmark
+#   scripts/make_env.sh engines       .venv-engines: OpenVINO with NNCF, ExecuTorch and torchao, for the same benchmark
 #   scripts/make_env.sh frameworks    .venv-frameworks: TensorFlow and Flax, and transformers' own models in both
 #   scripts/make_env.sh tflite        .venv-tflite: tflite-runtime 2.14, the last of its name, which old devices have
 #   scripts/make_env.sh ray           .venv-ray: Ray Data and pyarrow, for jobs on several workers and their benchmark
@@ -22,8 +23,8 @@ fail() {
 }
 
 case "${1:-}" in
-  oracle | peers | frameworks | tflite | ray | docs) name=$1 ;;
-  *) echo "usage: $0 oracle|peers|frameworks|tflite|ray|docs" >&2; exit 2 ;;
+  oracle | peers | engines | frameworks | tflite | ray | docs) name=$1 ;;
+  *) echo "usage: $0 oracle|peers|engines|frameworks|tflite|ray|docs" >&2; exit 2 ;;
 esac
 
 folder=.venv-$name

@@ -17,6 +17,7 @@ from roformer_edge.errors import (
     UnknownNameError,
     advice,
     command_line_words,
+    nearest,
     shown,
 )
 
@@ -113,6 +114,10 @@ def test_messages_say_what_was_asked_found_and_allowed() -> None:
     assert str(UnknownNameError("recipe", "in8-statik", ("fp32", "int8-static"))).endswith(
         "(did you mean int8-static?)"
     )
+    meant = str(UnknownNameError("recipe", "int8", ("fp32", "int8-dynamic", "int4", "int8-static")))
+    assert meant.endswith("(did you mean int8-dynamic or int8-static?)")
+    assert nearest("--junit", ("--quiet", "--unit")) == "--unit"
+    assert nearest("--junit", ("--quiet", "--json")) is None
     message = str(OptionError("threads", 0, "a whole number"))
     assert "threads" in message
     assert "a whole number" in message

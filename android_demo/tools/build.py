@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from android_demo.tools import jdk as tools
-from android_demo.tools.fetch import Fetched, fetch
+from android_demo.tools.fetch import Fetched, fetch, stage
 
 ROOT = tools.DEMO.parent
 # java.lang.classfile is final since 24
@@ -48,6 +48,7 @@ def build(fetched: Fetched, jdk: Path, bundles: Mapping[str, Path], abis: tuple[
     shutil.rmtree(out, ignore_errors=True)
     work = out / "work"
     work.mkdir(parents=True)
+    stage("compile and translate the app")
     base, generated = link_resources(fetched, work)
     dex = translate(fetched, jdk, compiled(fetched, jdk, generated, work), work)
     assets = work / "assets"
@@ -55,6 +56,7 @@ def build(fetched: Fetched, jdk: Path, bundles: Mapping[str, Path], abis: tuple[
     key = make_key(jdk, work)
     built = []
     for abi in abis:
+        stage(f"pack and sign {abi}")
         unsigned = work / f"{abi}.apk"
         libraries = {f"lib/{abi}/{path.name}": path for path in sorted((fetched.aar / "jni" / abi).glob("*.so"))}
         if not libraries:
@@ -203,8 +205,10 @@ def main() -> None:
     fetched = fetch(args.tools)
     bundles = {name: Path(path) for name, _, path in (given.partition("=") for given in args.bundle)}
     if not bundles:
+        stage("deploy the embedded checkpoint")
         bundles = {"demo-int8": demo_bundle(args.out.with_name(f"{args.out.name}-bundle"))}
     for apk in build(fetched, jdk, bundles, tuple(args.abi or ABIS), args.out):
+        stage(f"check {apk.name}")
         check(fetched, jdk, apk)
         sys.stdout.write(f"{apk}  {apk.stat().st_size / 1e6:.1f} MB\n")
 

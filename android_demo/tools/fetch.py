@@ -93,6 +93,12 @@ class Fetched:
         return {"LD_LIBRARY_PATH": ":".join(str(self.root / name) for name in folders), "PATH": "/usr/bin:/bin"}
 
 
+def stage(what: str) -> None:
+    """Say what begins, where somebody looks: in a pipe nothing is said."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{what} ...\n")
+
+
 def fetch(folder: Path) -> Fetched:
     """Fetch what the build needs, unless it is there."""
     fetched = Fetched(folder=folder.resolve())
@@ -100,6 +106,7 @@ def fetch(folder: Path) -> Fetched:
     for release, packages in DEBS.items():
         fetch_debs(fetched, release, packages)
     if not fetched.aar.exists():
+        stage(f"fetch {AAR_PACKAGE}")
         run("npm", "pack", "--silent", AAR_PACKAGE, at=fetched.folder)
         name, _, version = AAR_PACKAGE.partition("@")
         archive = checked(fetched.folder / f"{name}-{version}.tgz", AAR_SHA256)
@@ -129,6 +136,7 @@ def fetch_debs(fetched: Fetched, release: str, packages: tuple[str, ...]) -> Non
     done = state / "unpacked"
     if done.exists() and done.read_text().split() == list(packages):
         return
+    stage(f"fetch {len(packages)} packages of Debian {release}")
     for part in ("lists/partial", "cache/archives/partial", "debs"):
         (state / part).mkdir(parents=True, exist_ok=True)
     (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {release} main\n")

@@ -12,7 +12,7 @@ from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILE_BYTES, FileEnt
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.bundle.storage import MODEL_NAME
 from roformer_edge.bundle.writer import check_target
-from roformer_edge.errors import BundleError
+from roformer_edge.errors import BundleError, exists_already
 from roformer_edge.formats import get_format
 from roformer_edge.temporary import TemporaryPath, writable, write_file
 
@@ -107,7 +107,7 @@ def _check_free(out: Path, place: Path | None = None, *, overwrite: bool) -> Non
     if not os.path.lexists(place):
         return
     if not overwrite:
-        raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
+        raise BundleError(exists_already(out))
     if place.is_symlink() or not place.is_file() or not _is_ours(place):
         raise BundleError(f"{out} is no archive of a bundle, so it will not be overwritten; choose another place")
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from roformer_edge.bundle.card import model_card
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest, check_path
 from roformer_edge.bundle.storage import DirectoryStorage
-from roformer_edge.errors import BundleError, BundleFormatError
+from roformer_edge.errors import BundleError, BundleFormatError, exists_already
 from roformer_edge.temporary import TemporaryPath, writable, write_file
 
 CARD_NAME = "README.md"
@@ -153,7 +153,7 @@ def check_target(out: Path, place: Path | None = None, *, overwrite: bool) -> No
         if not place.exists():
             return
         if not overwrite:
-            raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
+            raise BundleError(exists_already(out))
         if not place.is_dir():
             raise BundleError(f"{out} is a file; a bundle is a directory, so it will not be overwritten")
         found = set(DirectoryStorage(place).names())

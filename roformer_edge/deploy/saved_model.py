@@ -14,7 +14,15 @@ import numpy as np
 
 from roformer_edge._extras import require
 from roformer_edge.deploy.source import SourceModel
-from roformer_edge.errors import BundleError, OutputError, UnknownNameError, UnsupportedModelError, advice, shown
+from roformer_edge.errors import (
+    BundleError,
+    OutputError,
+    UnknownNameError,
+    UnsupportedModelError,
+    advice,
+    exists_already,
+    shown,
+)
 from roformer_edge.export.network.heads import check_direction
 from roformer_edge.export.parity import Parity, check_parity, probe_feeds
 from roformer_edge.progress import SILENT, ProgressListener
@@ -153,7 +161,7 @@ def _check_target(out: Path, place: Path, *, overwrite: bool) -> None:
         if not place.exists():
             return
         if not overwrite:
-            raise BundleError(f"{out} exists already; choose another place, or ask for it to be overwritten")
+            raise BundleError(exists_already(out))
         found = {file.relative_to(place).as_posix() for file in place.rglob("*") if not file.is_dir()}
         if not place.is_dir() or not found <= _WRITTEN:
             raise BundleError(

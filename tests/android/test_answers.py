@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,18 @@ def test_the_engine_of_tflite_compiles(java: Runner, tmp_path: Path):
     """Against signatures written from the library's documentation, which cannot be had here."""
     signatures = sorted((tools.DEMO / "engine-litert" / "src" / "signatures").rglob("*.java"))
     tools.compile_module(java.jdk, "engine-litert", tmp_path, 8, [java.classpath[0]], generated=signatures)
+
+
+def test_the_example_of_the_page_compiles(java: Runner, tmp_path: Path) -> None:
+    """With the engine that the comment names: the classes of the other one have to be fetched."""
+    page = (tools.DEMO / "README.md").read_text("utf-8")
+    (example,) = re.findall(r"^```java\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    other = example.replace("new OnnxEngine()", "new edge.roformer.litert.LiteRtEngine()")
+    assert other != example
+    source = tmp_path / "Example.java"
+    source.write_text(other.replace("import edge.roformer.ort.OnnxEngine;\n", ""), "utf-8")
+    signatures = sorted((tools.DEMO / "engine-litert" / "src" / "signatures").rglob("*.java"))
+    tools.compile_module(java.jdk, "engine-litert", tmp_path, 8, [java.classpath[0]], generated=[*signatures, source])
     assert (tmp_path / "edge" / "roformer" / "litert" / "LiteRtEngine.class").exists()
 
 

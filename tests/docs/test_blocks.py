@@ -33,7 +33,7 @@ from roformer_edge.runtime.loading import PIPELINES
 from roformer_edge.validate.data.examples import read_examples
 from roformer_edge.validate.tasks import measure_of
 from tests.conftest import ROOT
-from tests.runtime.tiny_tasks import bundle_of
+from tests.runtime.tiny_tasks import bundle_of, write_task
 from tests.tiny_bundle import manifest
 
 # tests/docs/test_readme.py holds the blocks of README.zh.md to those of README.md
@@ -52,6 +52,7 @@ NOT_RUN = {
     ".venv-oracle/bin/python -m benchmarks.": "needs the environment of the peers, and minutes",
     "python examples/finetuning/torch_": "trains for minutes; tests/examples runs it shortened",
     "python examples/finetuning/shipped_data.py": "writes into the clone; tests/examples runs it elsewhere",
+    "curl": "asks a service that nobody started",
     "uvicorn": "serves until it is stopped; tests/examples asks the service",
     "python examples/0": "deploys what was trained; tests/examples runs it",
 }
@@ -150,13 +151,13 @@ def write_careful_recipe(folder: Path) -> None:
     (folder / "careful.json").write_text(block.text, encoding="utf-8")
 
 
-def deploy_intent_and_names(folder: Path) -> None:
+def deploy_intent_beside_names(folder: Path) -> None:
     deploy_demo(folder)
-    bundle_of("token-classification", folder / "made", "fp32").rename(folder / "dist" / "names")
+    write_task("token-classification", folder / "names")
 
 
 BEFOREHAND: dict[str, Callable[[Path], None]] = {
-    "docs/start/app.md": deploy_intent_and_names,
+    "docs/start/app.md": deploy_intent_beside_names,
     "docs/examples.md": link_trained,
     "docs/command-line.md": deploy_demo,
     "docs/python.md": deploy_demo,
@@ -242,6 +243,13 @@ def test_the_readme_shows_what_the_embedded_checkpoint_answers(folder: Path) -> 
     (line,) = re.findall(r'^classify\("(.+)"\)  # (.+)$', (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     answer = roformer_edge.load("dist/intent")(line[0])
     assert f"Classification(label={answer.label!r}, score={answer.score:.2f})" == line[1]
+
+
+def test_the_service_of_the_page_is_that_of_the_example() -> None:
+    (block,) = (block for block in blocks_of(ROOT / "docs" / "start" / "app.md") if "FastAPI" in block.text)
+    module = ast.parse((ROOT / "examples" / "03_serve.py").read_text("utf-8"))
+    del module.body[0]  # its docstring
+    assert ast.unparse(ast.parse(block.text)) == ast.unparse(module).replace("out/examples/intent", "dist/intent")
 
 
 READERS: dict[str, Callable[[str, Path], object]] = {}

@@ -68,16 +68,19 @@ def test_the_picture_is_small() -> None:
 
 
 def test_the_tables_are_those_of_the_results(tmp_path, monkeypatch) -> None:
-    for page in (ENGLISH, CHINESE):
-        (tmp_path / page.name).write_bytes(page.read_bytes())
-    results = tmp_path / "results"
-    results.mkdir()
-    for name in (*table.FIGURES, "latency"):
-        (results / f"{name}.json").write_bytes((table.RESULTS / f"{name}.json").read_bytes())
-    monkeypatch.setattr("sys.argv", ["table", "--results", str(results), "--readme", str(tmp_path / "README.md")])
+    results = table.RESULTS.relative_to(ROOT)
+    written = (ENGLISH.name, CHINESE.name, table.ACCURACY_PAGE, table.BENCHMARKS_PAGE, results / "README.md")
+    (tmp_path / results).mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    for path in (*map(ROOT.joinpath, written), *table.RESULTS.glob("*.json")):
+        (tmp_path / path.relative_to(ROOT)).write_bytes(path.read_bytes())
+    readme = str(tmp_path / ENGLISH.name)
+    monkeypatch.setattr("sys.argv", ["table", "--results", str(tmp_path / results), "--readme", readme])
     table.main()
-    for page in (ENGLISH, CHINESE):
-        assert (tmp_path / page.name).read_text("utf-8") == page.read_text("utf-8"), "run python -m benchmarks.table"
+    for page in written:
+        assert (tmp_path / page).read_text("utf-8") == (ROOT / page).read_text("utf-8"), (
+            "run python -m benchmarks.table"
+        )
 
 
 def test_no_word_of_the_figures_is_left_in_english() -> None:

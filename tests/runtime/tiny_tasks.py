@@ -96,16 +96,21 @@ def real(task: str, folder: Path, *, limits: Limits | None = None, **changes: ob
     return Real(pipeline, model)
 
 
-def bundle_of(
-    task: str, folder: Path, recipe: str, deployed: Mapping[str, Any] | None = None, **changes: object
-) -> Path:
-    """A bundle of a random model, made as a user makes one, with other options of deploying if any."""
+def write_task(task: str, folder: Path, **changes: object) -> None:
+    """Save a random model of a task, with config and vocabulary."""
     row = get_task(task)
     torch.manual_seed(5)
     model = getattr(heads, row.model_class)(config(is_decoder=row.causal, hidden_size=64, **changes))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    model.save_pretrained(folder / "checkpoint")
-    TOKENIZER.save_pretrained(folder / "checkpoint")
+    model.save_pretrained(folder)
+    TOKENIZER.save_pretrained(folder)
+
+
+def bundle_of(
+    task: str, folder: Path, recipe: str, deployed: Mapping[str, Any] | None = None, **changes: object
+) -> Path:
+    """A bundle of a random model, made as a user makes one, with other options of deploying if any."""
+    write_task(task, folder / "checkpoint", **changes)
     options = DeployOptions(task=task, recipe=recipe, **deployed or {})
     return deploy_checkpoint(folder / "checkpoint", folder / "bundle", options).bundle
