@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
 
-from roformer_edge.errors import DatasetError, RoFormerEdgeError, shown
+from roformer_edge.errors import DatasetError, OptionError, RoFormerEdgeError, shown
 from roformer_edge.validate.data.cutting import cut_file, raw_rows
 from roformer_edge.validate.data.fields import FieldNames
 from roformer_edge.validate.data.inputs import read_inputs
@@ -23,6 +23,8 @@ ENDINGS = (".jsonl", *FORMATS, PARQUET)
 # in a folder, what other programs leave beside their data: _SUCCESS, .part-0.crc
 _MARKS = (".", "_")
 _PIECE = 1 << 20
+# files of one folder, whose names have five digits so that they sort
+MOST_SHARDS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ def cut_files(files: Sequence[Path], form: str | None, rows: int) -> list[Shard]
 
     Raises:
         DatasetError: A file cannot be read or cut, or none of them holds a row.
+        OptionError: There would be too many shards.
         MissingDependencyError: A file is Parquet, and pyarrow is not installed.
     """
     parts = [
@@ -91,6 +94,10 @@ def cut_files(files: Sequence[Path], form: str | None, rows: int) -> list[Shard]
         for file, name in zip(files, names_of(files), strict=True)
         for span in cut_file(file, ending_of(file, form), rows)
     ]
+    if len(parts) > MOST_SHARDS:
+        raise OptionError(
+            "shard_rows", rows, f"so many that there are at most {MOST_SHARDS:,} shards, not {len(parts):,}"
+        )
     if not parts:
         raise DatasetError(f"{files[0]}{f' and {len(files) - 1} more' if len(files) > 1 else ''}: no row in any file")
     return [

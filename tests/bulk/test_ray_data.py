@@ -1,4 +1,4 @@
-"""Workers of Ray: what they send back, and what is said where Ray is missing. Real clusters: tests/cli/test_run_ray.py."""
+"""Workers of Ray: what they send back, what is said where it is missing. Real clusters: tests/cli/test_run_ray.py."""
 
 from __future__ import annotations
 

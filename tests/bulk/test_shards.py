@@ -78,6 +78,12 @@ def test_shards_are_counted_through_all_files_and_cut_alike_each_time(folder):
     assert cut_files(find_files(str(folder)), None, 2) == shards
 
 
+def test_so_many_shards_that_their_names_would_not_sort_are_refused(folder, monkeypatch):
+    monkeypatch.setattr("roformer_edge.bulk.shards.MOST_SHARDS", 2)
+    with pytest.raises(OptionError, match="shard_rows must be so many that there are at most 2 shards, not 3, found 2"):
+        cut_files(find_files(str(folder)), None, 2)
+
+
 def test_an_input_without_rows_is_refused(folder):
     with pytest.raises(DatasetError, match=r"c\.jsonl: no row in any file"):
         cut_files([folder / "c.jsonl"], None, 2)
