@@ -7,8 +7,8 @@ would take the core from another, and with what its documentation gives a user. 
 of each length over all rounds counts, and processor time is that of the whole process. Nothing is padded, but by
 engines that compute the lengths alone that they were made for: texts run in the smallest that holds them, and for one
 of the engines once more in that of 128 tokens. Texts are ids of real lengths, those of a data set of requests to an
-assistant where it is there. An engine's error is that of its logits beside the float32 model's, root mean square, in standard deviations
-of these.
+assistant where it is there. An engine's error is that of its logits beside the float32 model's, root mean square, in
+standard deviations of these.
 """
 
 from __future__ import annotations
