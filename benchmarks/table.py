@@ -324,8 +324,8 @@ def scale_page(result: dict[str, Any]) -> str:
     )
     told = (
         f"From {least['texts']:,} to {most['texts']:,} texts on Ray each one added {1000 * seconds:.2f} ms of "
-        f"processor time: {1 / seconds:,.0f} texts a second and core. A billion of them come to {hours:,.0f} core hours. "
-        "The price is an assumption, in any currency; put in your own, and the speed of your own model "
+        f"processor time: {1 / seconds:,.0f} texts a second and core. A billion of them come to {hours:,.0f} core "
+        "hours. The price is an assumption, in any currency; put in your own, and the speed of your own model "
         "([benchmarks](benchmarks.md))."
     )
     return f"{grown}\n\n{measured_on(result)}\n\n{told}\n\n{billion}"
