@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint envs/hub.txt
 
-.PHONY: demo test android android-check web web-check ports fuzz endurance goals check lint types imports faults scale wheels site clean
+.PHONY: demo test android android-check web web-check ports fuzz endurance soak goals check lint types imports faults scale wheels site clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -47,6 +47,12 @@ web-check: $(VENV)/.dev
 # point, in three modes; about ten minutes. Result: android_demo/README.md
 ports: $(VENV)/.dev
 	REQUIRE_ANDROID=1 PORTS=long $(BIN)/python -m pytest -s tests/android/test_tokenizer.py
+
+# 100,000 requests from four threads on each engine, and a pool of two processes beside one; about half an hour on two
+# cores with nothing else to do. Result: benchmarks/results/soak.json, and its table in docs/benchmarks.md
+soak: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.table
 
 # what is wanted beside the peers and how far it is, from the committed results
 goals:

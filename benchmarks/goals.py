@@ -204,12 +204,47 @@ def of_deploy(rows: list[Row]) -> Iterator[Goal]:
     )
 
 
+def of_soak(rows: list[Row]) -> Iterator[Goal]:
+    """Many requests, and processes beside one."""
+    for form in dict.fromkeys(row["format"] for row in rows if row["part"] == "pool"):
+        some = [row for row in rows if row["format"] == form]
+        (whole,) = (row for row in some if "growth_percent" in row)
+        yield Goal(
+            what=f"{form}: {whole['requests']:,} requests from 4 threads",
+            against="the memory after a tenth of them",
+            wanted="no error, less than 2 % more",
+            found=f"{whole['errors']} errors, {whole['growth_percent']:.1f} %",
+            holds=whole["errors"] == 0 and whole["growth_percent"] < 2,
+        )
+        classes = [row for row in some if "wall_ratio" in row]
+        tokens, wall, cpu = (
+            " / ".join(f"{row[key]:{digits}}" for row in classes)
+            for key, digits in (("tokens", "d"), ("wall_ratio", ".1f"), ("thread_cpu_ratio", ".1f"))
+        )
+        yield Goal(
+            what=f"{form}: 99th percentile of the requests of one length",
+            against="their median",
+            wanted=f"at most 3 times at {tokens} tokens",
+            found=f"wall {wall}; processor time of the thread {cpu}",
+            holds=max(row["wall_ratio"] for row in classes) <= 3,
+        )
+        ratio = next(row["times_one_process"] for row in some if row.get("way", "").startswith("pool"))
+        yield Goal(
+            what=f"{form}: texts a second of a Pool of 2",
+            against="one process",
+            wanted="1.8 times",
+            found=f"{ratio:.2f}",
+            holds=ratio >= 1.8,
+        )
+
+
 # result -> what computes its goals
 GOALS: dict[str, Callable[[list[Row]], Iterator[Goal]]] = {
     "peers": of_peers,
     "cold_start": of_cold_start,
     "tokenizer": of_tokenizer,
     "deploy": of_deploy,
+    "soak": of_soak,
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ def main() -> None:
     note = "# Results\n\nWritten by `python -m benchmarks.table`; docs/benchmarks.md says what is measured and how."
     (args.results / "README.md").write_text(f"{note}\n\n{page}\n", "utf-8")
     replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, goals_table(results), "goals")
+    if "soak" in results:
+        soak = f"{soak_tables(results['soak']['rows'])}\n\n{measured_on(results['soak'])}"
+        replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, soak, "soak")
     if "accuracy" in results:
         accuracy_page(results["accuracy"], args.readme.parent / ACCURACY_PAGE)
     if "scale" in results:
@@ -222,6 +226,17 @@ def peers_table(rows: list[Row]) -> str:
     return markdown(("", *inputs), [*lines, ["fastest of theirs : fastest of ours", *ratios]])
 
 
+def soak_tables(rows: list[Row]) -> str:
+    """All requests, those of each length, processes beside one, and memory of pools."""
+    tables = []
+    for part in SOAK:
+        some = [row for row in rows if row["part"] == part.part and part.key in row]
+        if some:
+            lines = [[number(row.get(column, "")) for column in part.columns] for row in some]
+            tables.append(f"{part.title}\n\n{markdown(part.columns.values(), lines, names=part.names)}")
+    return "\n\n".join(tables)
+
+
 def cold_start_figures(rows: list[Row]) -> str:
     title = "From the start of a process to its first answer (median), and the memory of that process at its peak:"
     lines = [[f"{row['shape']}, {row['program']}", f"{row['median_s']:.2f}", f"{row['peak_mb']:.0f}"] for row in rows]
@@ -340,11 +355,78 @@ def replace_between_markers(path: Path, text: str, name: str = "figures") -> Non
     path.write_text(f"{before}{first}\n{text}\n{last}{after}", "utf-8")
 
 
+@dataclass(frozen=True)
+class SoakTable:
+    """One table of the soak: rows of a part that have a key, and of these what under which title."""
+
+    title: str
+    part: str
+    key: str
+    names: int
+    columns: dict[str, str]
+
+
+SOAK = (
+    SoakTable(
+        "Requests from 4 threads",
+        "requests",
+        "growth_percent",
+        1,
+        {
+            "format": "",
+            "requests": "requests",
+            "errors": "errors",
+            "texts_per_second": "a second",
+            "resident_mb_at_10_percent": "MB after a tenth",
+            "resident_mb_at_the_end": "MB at the end",
+            "growth_percent": "growth, %",
+        },
+    ),
+    SoakTable(
+        "The same by length: wall time of a request, and processor time of its thread, in ms",
+        "requests",
+        "tokens",
+        1,
+        {
+            "format": "",
+            "tokens": "tokens",
+            "requests": "requests",
+            "wall_p50_ms": "wall, median",
+            "wall_p99_ms": "p99",
+            "wall_ratio": "p99 : median",
+            "thread_cpu_p50_ms": "processor, median",
+            "thread_cpu_p99_ms": "p99",
+            "thread_cpu_ratio": "p99 : median",
+        },
+    ),
+    SoakTable(
+        "One list of 1,000 texts, in turns",
+        "pool",
+        "way",
+        2,
+        {
+            "format": "",
+            "way": "",
+            "texts_per_second": "texts a second",
+            "cpu_ms_a_text": "processor, ms a text",
+            "times_one_process": "times one process (median of turns)",
+            "best_by_best": "best turn by best turn",
+        },
+    ),
+    SoakTable(
+        "Memory of all workers of a pool (PSS), MB",
+        "memory",
+        "pss_mb_of_2",
+        2,
+        {"format": "", "shape": "", "pss_mb_of_1": "1 worker", "pss_mb_of_2": "2 workers"},
+    ),
+)
 # benchmark -> its tables in results/README.md; any other is printed row by row
 TABLES: dict[str, Callable[[list[Row]], str]] = {
     "latency": latency_tables,
     "peers": peers_tables,
     "accuracy": accuracy_tables,
+    "soak": soak_tables,
 }
 # a line of the summary -> its digits, and what stands in it of each side: the name there, and the key
 OURS, OPTIMUM, TRANSFORMERS = (

@@ -23,6 +23,7 @@ from roformer_edge.errors import (
     OptionError,
     OutputError,
     ParityError,
+    PoolError,
     RecipeError,
     RoFormerEdgeError,
     RoformerEdgeError,
@@ -69,6 +70,7 @@ from roformer_edge.runtime.pipelines.question_answering import Answer, QuestionA
 from roformer_edge.runtime.pipelines.text_classification import Classification, TextClassifier
 from roformer_edge.runtime.pipelines.text_generation import Generated, TextGenerator
 from roformer_edge.runtime.pipelines.token_classification import Entity, TokenClassifier
+from roformer_edge.runtime.pool import Pool
 from roformer_edge.runtime.session import BackendReport
 from roformer_edge.tokenizer import RoFormerTokenizer, RoFormerTokenizerFast
 from roformer_edge.validate.report import Report
@@ -114,6 +116,8 @@ __all__ = [
     "OutputError",
     "ParityError",
     "Pipeline",
+    "Pool",
+    "PoolError",
     "QuestionAnswerer",
     "RecipeError",
     "Report",

@@ -20,6 +20,7 @@
     │   ├── BundleIntegrityError    a file is missing, altered or points outside the bundle
     │   └── SelfTestError           the engine's answers differ from those recorded in the bundle
     ├── BackendError                the inference engine refused the model, a provider or a delegate
+    ├── PoolError                   a worker process of a pool is gone, or the pool is closed
     ├── OutputError                 a file or folder that cannot be written: the disk is full, for one
     ├── ComparisonError             a validation that would mean nothing: other labels, answers that are not finite
     └── BudgetExceededError         the measured accuracy drop is larger than the budget, or a gate is broken
@@ -66,6 +67,11 @@ def command_line_words() -> Iterator[None]:
         yield
     finally:
         _on_command_line = before
+
+
+def on_command_line() -> bool:
+    """Tell whether advice is what to type on the command line."""
+    return _on_command_line
 
 
 def advice(*, python: str, command: str) -> str:
@@ -240,6 +246,10 @@ class SelfTestError(BundleError):
 
 class BackendError(RoFormerEdgeError):
     """The inference engine refused the model, a provider or a delegate."""
+
+
+class PoolError(RoFormerEdgeError):
+    """A worker process of a pool ended before it had answered, or the pool is closed."""
 
 
 class OutputError(RoFormerEdgeError):

@@ -10,12 +10,16 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, FileEntry, Manifest
 from roformer_edge.bundle.memory_file import MemoryFile
 from roformer_edge.bundle.storage import Storage, open_storage
 from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError, shown
+
+if TYPE_CHECKING:
+    from roformer_edge.bundle.comparisons import Comparisons
 
 # of nobody else, and there before they are written to, which halves the time; Windows has but one kind
 _OWN_PAGES = (
@@ -29,7 +33,9 @@ def is_bundle(path: str | Path) -> bool:
     return path.is_file() or (path / MANIFEST_NAME).is_file()
 
 
-def open_bundle(path: str | Path, *, verify: bool = True, digest: str | None = None) -> Bundle:
+def open_bundle(
+    path: str | Path, *, verify: bool = True, digest: str | None = None, comparisons: Comparisons | None = None
+) -> Bundle:
     """Open the directory or ``.rfe`` archive at ``path`` and check its listing.
 
     Args:
@@ -37,6 +43,8 @@ def open_bundle(path: str | Path, *, verify: bool = True, digest: str | None = N
         verify: Compare the SHA-256 of each file with the manifest before the file is handed out. Without it, sizes are
             still compared.
         digest: The :attr:`Bundle.digest` that it must have, from whoever made it; not one that came with it.
+        comparisons: Files that need not be compared again as long as they are what they were. Only those that
+            :meth:`Bundle.file_path` gives are looked up there.
 
     Raises:
         BundleError: Nothing is there, or it cannot be read.
@@ -45,7 +53,7 @@ def open_bundle(path: str | Path, *, verify: bool = True, digest: str | None = N
     """
     storage = open_storage(Path(path))
     try:
-        bundle = Bundle(Path(path), storage, verify=verify)
+        bundle = Bundle(Path(path), storage, verify=verify, comparisons=comparisons)
         if digest is not None and bundle.digest != digest.lower():
             raise BundleIntegrityError(
                 f"{path} has the digest {bundle.digest}, and {shown(digest, 64)} was asked for: it is another bundle, "
@@ -69,10 +77,11 @@ class Bundle:
         manifest_bytes: The manifest as stored.
     """
 
-    def __init__(self, path: Path, storage: Storage, *, verify: bool) -> None:
+    def __init__(self, path: Path, storage: Storage, *, verify: bool, comparisons: Comparisons | None = None) -> None:
         self.path = path
         self._storage = storage
         self._verify = verify
+        self._comparisons = comparisons
         self._handed_out: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, Background[Path | None]] = {}
         self._copies: list[MemoryFile] = []
@@ -230,9 +239,12 @@ class Bundle:
             self._copies.append(copy)
             return copy.path
         # noted before the content is looked at, so that no change goes unseen
-        self._handed_out[entry.path] = self._storage.identity(entry.path)
-        if self._verify:
+        identity = self._handed_out[entry.path] = self._storage.identity(entry.path)
+        known = self._comparisons
+        if self._verify and not (known is not None and known.has(entry.sha256, identity)):
             _exhaust(self.pieces(entry))
+            if known is not None:
+                known.add(entry.sha256, identity)
         return location
 
     def _pieces(self, entry: FileEntry) -> Iterator[bytes]:

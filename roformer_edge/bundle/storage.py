@@ -113,7 +113,7 @@ class DirectoryStorage:
 
     def identity(self, path: str) -> tuple[int, ...]:
         """Take device, inode, size and the times of the last change, of which programs set one as they like."""
-        return _identity(self._stat(path))
+        return identity_of(self._stat(path))
 
     def close(self) -> None:
         """Do nothing: nothing is kept open."""
@@ -197,7 +197,7 @@ class ArchiveStorage:
         if not self._is_model(path):
             return ()
         with readable(self._path):
-            return _identity(self._path.stat())
+            return identity_of(self._path.stat())
 
     def close(self) -> None:
         """Close the archive."""
@@ -247,7 +247,8 @@ class ArchiveStorage:
         return entries
 
 
-def _identity(found: os.stat_result) -> tuple[int, ...]:
+def identity_of(found: os.stat_result) -> tuple[int, ...]:
+    """Take the figures of a file that change when it is written to or replaced."""
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from roformer_edge.runtime.pipelines.base import Pipeline
+    from roformer_edge.runtime.pool import Pool
     from roformer_edge.runtime.session import BackendReport
     from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
 
@@ -42,7 +43,12 @@ def notes_on(report: BackendReport) -> list[str]:
     return [
         *(f"not used: {fallback}" for fallback in report.fallbacks),
         *(f"{note}{checked}" for note in report.notes),
+        *([f"{report.threads} threads chosen: {_times(report)}"] if report.thread_times else []),
     ]
+
+
+def _times(report: BackendReport) -> str:
+    return ", ".join(f"{count} took {milliseconds:.2f} ms" for count, milliseconds in report.thread_times)
 
 
 def pipeline_options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
@@ -65,7 +71,12 @@ def pipeline_options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, 
 
 
 def answer_lines(
-    pipeline: Pipeline, questions: Iterator[PlacedInputs], skip: Skip | None, **options: Any
+    pipeline: Pipeline,
+    questions: Iterator[PlacedInputs],
+    skip: Skip | None,
+    *,
+    pool: Pool | None = None,
+    **options: Any,
 ) -> Iterator[dict[str, Any]]:
     """Answer questions in order, each with what is printed of it.
 
@@ -73,13 +84,18 @@ def answer_lines(
         pipeline: Answers.
         questions: What it is asked.
         skip: Told of each question that cannot be answered, which is then left out; without it such a one is an error.
+        pool: Answers in the place of the pipeline, of which it is made.
         options: What the pipeline is told.
 
     Raises:
         TextError: While iterating: a question cannot be answered; the message says where it stands.
     """
     task = pipeline.model.task
-    for inputs, answer in _answers(pipeline, questions, skip, **options):
+    if pool is None:
+        answers = _answers(pipeline, questions, skip, **options)
+    else:
+        answers = _answers_of_pool(pool, pipeline, questions, skip, **options)
+    for inputs, answer in answers:
         line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
         plain = _plain(answer)
         yield line | (plain if isinstance(plain, dict) else {task.answer: plain})
@@ -115,13 +131,7 @@ def _answers(
         except TextError as error:
             if not asked:
                 raise
-            bad = asked.popleft()
-            # a pipeline counts its inputs from 0; people count lines, or arguments from 1
-            counted = f"{pipeline.noun} {answered - before}"
-            message = str(error).replace(
-                counted, f"the {pipeline.noun}" if bad.where else f"argument {answered + 1}", 1
-            )
-            told = type(error)(f"{bad.where}: {message}" if bad.where else message)
+            told = _told(error, asked.popleft(), pipeline.noun, answered - before, answered + 1)
             answered += 1
             if skipped is None:
                 raise told from None
@@ -129,6 +139,37 @@ def _answers(
             again = list(asked)
         else:
             return
+
+
+def _answers_of_pool(
+    pool: Pool, pipeline: Pipeline, questions: Iterator[PlacedInputs], skipped: Skip | None, **options: Any
+) -> Iterator[tuple[Inputs, Any]]:
+    """Answer questions in order, each with its inputs, by workers that go on where an input cannot be used."""
+    from roformer_edge.validate.data.inputs import text_or_pair
+
+    asked: deque[PlacedInputs] = deque()
+    single = pipeline.model.task.fields == ("text",)
+
+    def remembered() -> Iterator[Any]:
+        for placed in questions:
+            asked.append(placed)
+            yield text_or_pair(placed.inputs) if single else placed.inputs
+
+    for number, outcome in enumerate(pool.outcomes(remembered(), **options)):
+        placed = asked.popleft()
+        if not isinstance(outcome, TextError):
+            yield placed.inputs, outcome
+            continue
+        told = _told(outcome, placed, pipeline.noun, number, number + 1)
+        if skipped is None:
+            raise told from None
+        skipped(told)
+
+
+def _told(error: TextError, bad: PlacedInputs, noun: str, counted: int, argument: int) -> TextError:
+    """Say of an error where its input stands: a pipeline counts from 0, people count lines, or arguments from 1."""
+    message = str(error).replace(f"{noun} {counted}", f"the {noun}" if bad.where else f"argument {argument}", 1)
+    return type(error)(f"{bad.where}: {message}" if bad.where else message)
 
 
 def _plain(answer: Any) -> Any:

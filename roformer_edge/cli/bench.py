@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from roformer_edge.cli.options import numbers
 from roformer_edge.cli.output import print_json, say
 from roformer_edge.cli.progress import ProgressLine
+from roformer_edge.cli.run import add_threads
 
 if TYPE_CHECKING:
     from roformer_edge.runtime.bench import BenchReport
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", metavar="BUNDLE", help="a bundle's directory or .rfe archive")
     parser.add_argument("--lengths", type=numbers, metavar="N,N", help="in tokens (default: 16,64,128,512 that fit)")
     parser.add_argument("--batch-sizes", type=numbers, default=(1, 8), metavar="N,N", help="(default: 1,8)")
-    parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
+    add_threads(parser)
     parser.add_argument("--runs", type=int, default=30, metavar="N", help="timed runs of each (default: 30)")
     parser.add_argument("--cold-starts", type=int, default=3, metavar="N", help="fresh processes (default: 3)")
     parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")

@@ -24,7 +24,6 @@ def add_engines(parser: argparse.ArgumentParser) -> None:
         "--input is then a file, a folder or a pattern of files, Parquet among them (default: process)",
     )
     group.add_argument("--out", type=Path, metavar="DIR", help="of --engine ray: where the answers go, a file a shard")
-    group.add_argument("--workers", type=int, metavar="N", help="of --engine ray (default: as many as fit)")
     group.add_argument(
         "--shard-rows", type=int, metavar="N", help=f"of --engine ray: rows of a shard (default: {SHARD_ROWS})"
     )
@@ -36,6 +35,6 @@ def refuse_ray_options(args: argparse.Namespace) -> None:
     Raises:
         OptionError: One was given.
     """
-    for name in ("out", "workers", "shard_rows"):
+    for name in ("out", "shard_rows"):
         if getattr(args, name) is not None:
             raise OptionError(f"--{name.replace('_', '-')}", str(getattr(args, name)), "left out without --engine ray")

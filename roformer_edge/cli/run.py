@@ -14,13 +14,16 @@ from roformer_edge.cli.engines import PROCESS, add_engines, refuse_ray_options
 from roformer_edge.cli.output import print_json, remark
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_texts, read_questions
-from roformer_edge.errors import RoFormerEdgeError
+from roformer_edge.errors import OptionError, RoFormerEdgeError
 from roformer_edge.progress import SILENT
 from roformer_edge.runtime.delegates import DELEGATES
+from roformer_edge.runtime.session import AUTO
 from roformer_edge.tasks import input_rows
 
 if TYPE_CHECKING:
+    from roformer_edge.progress import ProgressListener
     from roformer_edge.runtime.pipelines.base import Pipeline
+    from roformer_edge.runtime.pool import Pool
     from roformer_edge.validate.data.inputs import Inputs
 
 
@@ -34,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine(parser)
     parser.add_argument("--top-k", type=int, metavar="K", help="the K best answers to each input, as a list")
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs computed at once (default: 1)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that answer, for long inputs: each loads the bundle, and is given 32 batches at a time "
+        "(default: this process alone)",
+    )
     parser.add_argument(
         "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
     )
@@ -79,13 +89,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Add how the engine is to run."""
-    parser.add_argument("--threads", type=int, metavar="N", help="of the engine (default: one a core that may be used)")
+    add_threads(parser)
     parser.add_argument(
         "--delegate",
         type=lambda value: tuple(value.split(",")),
         metavar="NAMES",
         help=f"what is to compute, most wanted first, with commas between: {', '.join(DELEGATES)}, a name as the "
         "engine knows it, or the path of a delegate library (default: cpu)",
+    )
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add how many threads the engine is to have."""
+    parser.add_argument(
+        "--threads",
+        # what is no number is refused by whoever starts the engine
+        type=lambda value: int(value) if value.lstrip("-").isdecimal() else value,
+        metavar="N",
+        help="of the engine, or auto to measure for a second which number is quickest (default: one a core that may be "
+        "used)",
     )
 
 
@@ -98,6 +120,10 @@ def run(args: argparse.Namespace) -> int:
 
         return run_on_ray(args)
     refuse_ray_options(args)
+    if args.workers is not None and args.workers < 1:
+        raise OptionError("--workers", args.workers)
+    if args.workers is not None and args.threads == AUTO:
+        raise OptionError("--threads", AUTO, "a number beside --workers, which would measure beside each other")
     with ProgressLine() as progress:
         progress.stage("load")
         pipeline = load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test)
@@ -110,15 +136,27 @@ def run(args: argparse.Namespace) -> int:
         with nullcontext(SILENT) if _is_typed(args) else ProgressLine() as progress:
             progress.stage("check")
             _check_lengths(args, pipeline)
-            progress.stage("answer")
-            questions = read_questions(args, task, skip=skipped)
-            lines = answer_lines(pipeline, questions, skipped, batch_size=args.batch_size, **options)
-            for number, line in enumerate(lines, 1):
-                print_json(line)
-                progress.step(number, None)
+            with nullcontext() if args.workers is None else _start_workers(args, pipeline, progress) as pool:
+                progress.stage("answer")
+                questions = read_questions(args, task, skip=skipped)
+                options["batch_size"] = args.batch_size
+                for number, line in enumerate(answer_lines(pipeline, questions, skipped, pool=pool, **options), 1):
+                    print_json(line)
+                    progress.step(number, None)
     if skipped:
         remark(f"note: {skipped.count} inputs were skipped")
     return 0
+
+
+def _start_workers(args: argparse.Namespace, pipeline: Pipeline, progress: ProgressListener) -> Pool:
+    """Start the processes that answer in the place of this one's pipeline, whose graph is given back."""
+    from roformer_edge.runtime.pool import Pool
+
+    progress.stage("start workers")
+    pipeline.close()
+    return Pool(
+        args.bundle, workers=args.workers, threads=args.threads, delegate=args.delegate, self_test=args.self_test
+    )
 
 
 def _is_typed(args: argparse.Namespace) -> bool:

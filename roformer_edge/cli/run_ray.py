@@ -21,6 +21,7 @@ from roformer_edge.cli.texts import field_names
 from roformer_edge.errors import OptionError
 from roformer_edge.escape import as_json
 from roformer_edge.runtime.loading import load
+from roformer_edge.runtime.session import AUTO
 from roformer_edge.validate.data.fields import FieldNames
 from roformer_edge.validate.data.inputs import read_inputs
 
@@ -111,6 +112,8 @@ def _check(args: argparse.Namespace) -> None:
         raise OptionError("--out", None, "a folder for the answers, with --engine ray")
     if args.on_error == "stop":
         raise OptionError("--on-error", "stop", "left out with --engine ray: bad rows go to files of their own")
+    if args.threads == AUTO:
+        raise OptionError("--threads", AUTO, "a number with --engine ray: workers would measure side by side")
     for name in ("workers", "shard_rows", "batch_size"):
         value = getattr(args, name)
         if value is not None and value < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -21,6 +21,7 @@ from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.records import Result
 from roformer_edge.runtime.inference import TextModel
 from roformer_edge.runtime.loading import load
+from roformer_edge.runtime.session import Threads, check_threads
 from roformer_edge.tasks import get_task
 
 LENGTHS = (16, 64, 128, 512)
@@ -32,7 +33,7 @@ _ANSWERED = "answered"
 # interpreter's own start. The module json is loaded with every bundle.
 _CHILD = f"""
 import sys, json, roformer_edge
-pipeline = roformer_edge.load(sys.argv[1], threads=int(sys.argv[3]) or None)
+pipeline = roformer_edge.load(sys.argv[1], threads=json.loads(sys.argv[3]))
 pipeline(json.loads(sys.argv[2]))
 print("{_ANSWERED}", flush=True)
 from roformer_edge.processes import peak_resident_bytes
@@ -48,7 +49,7 @@ class BenchOptions:
         lengths: Lengths in tokens; ``None`` for those that the graph is made for, or else those of ``LENGTHS`` that
             the model takes.
         batch_sizes: How many texts at once.
-        threads: Threads of the engine; ``None`` lets it choose.
+        threads: Threads of the engine; ``None`` lets it choose, and ``"auto"`` measures first, as ``load`` does.
         runs: How often each length and batch size is run, after three runs that do not count.
         cold_starts: How many fresh processes to start; 0 leaves that out.
         text: What the fresh processes are asked; where the task asks for more than a text, it is made of this one.
@@ -59,12 +60,13 @@ class BenchOptions:
 
     lengths: tuple[int, ...] | None = None
     batch_sizes: tuple[int, ...] = (1, 8)
-    threads: int | None = None
+    threads: Threads = None
     runs: int = 30
     cold_starts: int = 3
     text: str = "今天天气很好，适合出去走走。"
 
     def __post_init__(self) -> None:
+        check_threads(self.threads)
         for name, (least, most) in _LIMITS.items():
             found = getattr(self, name)
             counts = found if isinstance(found, tuple) else (found,)
@@ -117,7 +119,7 @@ class BenchReport(Result):
         bundle: Where it lies.
         provider: Where the engine ran.
         fallbacks: What was asked of the engine and not used.
-        threads: The number of threads asked for.
+        threads: The number of threads asked for, or chosen by measuring.
         bundle_bytes: All its files.
         model_bytes: The model file.
         points: The measured points, in the order of lengths, then of batch sizes.
@@ -156,6 +158,11 @@ def bench_bundle(
     progress.stage("read")
     with open_bundle(bundle) as opened:
         manifest, model = opened.manifest, opened.entry("model").bytes
+    threads = options.threads
+    if isinstance(threads, str):
+        with load(bundle, threads=threads) as pipeline:
+            threads = pipeline.backend_report().threads
+        options = replace(options, threads=threads)
     asked = first_question(manifest, options.text)
     cold = measure_cold_start(bundle, options, asked, progress=progress) if options.cold_starts else None
     progress.stage("load")
@@ -165,7 +172,7 @@ def bench_bundle(
             bundle=str(bundle),
             provider=pipeline.provider,
             fallbacks=pipeline.fallbacks,
-            threads=options.threads,
+            threads=threads,
             bundle_bytes=manifest.total_bytes,
             model_bytes=model,
             points=points,
@@ -229,7 +236,7 @@ def measure_cold_start(
         BackendError: One of them failed; the message ends with the last line that it wrote.
     """
     question = json.dumps(options.text if asked is None else asked)
-    command = [sys.executable, "-c", _CHILD, str(Path(bundle).resolve()), question, str(options.threads or 0)]
+    command = [sys.executable, "-c", _CHILD, str(Path(bundle).resolve()), question, json.dumps(options.threads)]
     progress.stage("cold start")
     seconds, peaks = [], []
     for done in range(1, options.cold_starts + 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,15 @@ from roformer_edge.errors import (
 from roformer_edge.formats import Format, get_format, resolve, version_tuple
 from roformer_edge.records import parse_object
 from roformer_edge.runtime.delegates import Wish
-from roformer_edge.runtime.session import BackendReport, Optimization, Session, SessionOptions
+from roformer_edge.runtime.session import (
+    AUTO,
+    BackendReport,
+    Optimization,
+    Session,
+    SessionOptions,
+    Threads,
+    check_threads,
+)
 from roformer_edge.signatures import Signature, TensorSpec, fixed_size
 from roformer_edge.tasks import get_task
 
@@ -47,18 +55,24 @@ if TYPE_CHECKING:
     from roformer_edge.runtime.pipelines.token_classification import TokenClassifier
     from roformer_edge.tokenizer.base import Tokenizer
 
+    Verify = bool | Literal["changed"]
+
     class LoadOptions(TypedDict, total=False):
         """The options of :func:`load` that do not change the kind of what it returns."""
 
-        threads: int | None
+        threads: Threads
         delegate: Wish | Sequence[Wish] | None
-        verify: bool
+        verify: Verify
         digest: str | None
         self_test: bool | None
         arena: bool
         spinning: bool
         optimization: Optimization
         weight_cache: bool | str | Path
+
+
+# of a start that compares what is new to it
+CHANGED = "changed"
 
 
 @overload
@@ -91,9 +105,9 @@ def load(
     bundle: str | Path,
     *,
     task: str | None = None,
-    threads: int | None = None,
+    threads: Threads = None,
     delegate: Wish | Sequence[Wish] | None = None,
-    verify: bool = True,
+    verify: Verify = True,
     digest: str | None = None,
     self_test: bool | None = None,
     arena: bool = True,
@@ -109,12 +123,17 @@ def load(
         bundle: A bundle's directory, or its ``.rfe`` archive (whose model is copied in memory while loading).
         task: The task that the bundle must be for. Type checkers and editors know by it what is returned.
         threads: The threads of one operation; by default one a physical core that the process may
-            use (affinity and quotas of containers count).
+            use (affinity and quotas of containers count). ``"auto"`` measures for about a second which number answers
+            one text soonest, from 1 to so many; ``backend_report()`` has the times. Copies of the pipeline, pickled or
+            forked, keep the number.
         delegate: What is to compute, or several such, most wanted first: names of ``delegates.DELEGATES``, names as the
             engine knows them, or paths of delegate libraries, each alone or in a tuple with a dict of options. By
             default the processor. What was asked for and is not used stands in the ``backend_report`` of what is
             returned.
-        verify: Compare every file with its digest before it is used.
+        verify: Compare every file with its digest before it is used. With ``"changed"`` the model, and packed weights,
+            are compared only where they are not what they were when this user last compared them, by device, inode,
+            size and times: a start then reads what it needs of them. Not on Windows, where it is as with ``True``, nor
+            of an ``.rfe`` archive.
         digest: The digest that the bundle must have, as ``bundle verify`` prints it where the bundle was made.
         self_test: Compare the answers with those recorded in the bundle. ``None`` does where there is a reason: another
             engine than the bundle was made for, an older one, or a delegate other than the processor.
@@ -132,16 +151,24 @@ def load(
         UnknownNameError: The bundle is for a task or in a format that this version does not run.
         OptionError: The bundle is for another task than ``task``, or an option is out of range.
     """
+    if verify not in (True, False, CHANGED):
+        raise OptionError("verify", verify, f"True, False or {CHANGED!r}")
     if weight_cache is not False and not verify:
         raise OptionError("weight_cache", weight_cache, "left out with verify=False: the weights must be the model's")
+    check_threads(threads)
     options = SessionOptions(
-        threads=threads,
+        threads=1 if isinstance(threads, str) else threads,
         delegates=None if delegate is None else _wishes(delegate),
         arena=arena,
         spinning=spinning,
         optimization=optimization,
     )
-    with open_bundle(bundle, verify=verify, digest=digest) as opened:
+    comparisons = None
+    if verify == CHANGED:
+        from roformer_edge.bundle.comparisons import Comparisons
+
+        comparisons = Comparisons()
+    with open_bundle(bundle, verify=bool(verify), digest=digest, comparisons=comparisons) as opened:
         if opened.manifest.task not in PIPELINES:
             raise UnknownNameError("task", opened.manifest.task, PIPELINES)
         if task not in (None, opened.manifest.task):
@@ -151,7 +178,7 @@ def load(
             folder = None if weight_cache is True else weight_cache
             from roformer_edge.runtime.weight_cache import WeightCache
 
-            options = replace(options, weight_cache=WeightCache(folder, opened.entry("model").sha256))
+            options = replace(options, weight_cache=WeightCache(folder, opened.entry("model").sha256, comparisons))
         # hashing, the engine's start and the tokenizer's take about as long as each other, and share little
         opened.check_ahead("model")
         words = Background(lambda: _read_words(opened))
@@ -164,6 +191,10 @@ def load(
             words.join()
             session.join()
         loaded = _make_pipeline(session.result(), tokenizer, config, opened)
+        if threads == AUTO:
+            threads = _choose_threads(
+                opened, loaded, lambda count: _open_session(opened, row, replace(options, threads=count))
+            )
         opened.check_unchanged()
         doubts = _doubts(opened, row, loaded.model.session.report)
         if self_test or (self_test is None and doubts):
@@ -182,6 +213,8 @@ def load(
         )
         if options.weight_cache is not None:
             options.weight_cache.keep()
+        if comparisons is not None:
+            comparisons.keep()
     _loaded.add(loaded)
     if "logging" in sys.modules:
         _log_loaded(loaded)
@@ -226,6 +259,20 @@ def _open_session(bundle: Bundle, row: Format, options: SessionOptions) -> Sessi
         raise BackendError(f"{error}; {doubt}: {_advice(bundle, row)}") from None
     _check_signatures(bundle, session.signatures)
     return session
+
+
+def _choose_threads(bundle: Bundle, loaded: Pipeline, open_session: Callable[[int], Session]) -> int:
+    """Find the number of threads that answers soonest, and let the pipeline compute with it."""
+    from roformer_edge.bundle.self_test_vectors import SelfTest
+    from roformer_edge.processors import usable_cores
+    from roformer_edge.runtime.thread_choice import choose_threads, typical_row
+
+    lengths: list[int] = []
+    if bundle.manifest.find("selftest") is not None:
+        lengths = [len(case.ids) for case in SelfTest.from_json(bundle.read_bytes("selftest")).cases]
+    text = typical_row(lengths, loaded.model)
+    loaded.thread_times = choose_threads(loaded.model, text, usable_cores(), open_session)
+    return loaded.model.session.report.threads or 1
 
 
 def _doubt_about_engine(bundle: Bundle, row: Format) -> str | None:

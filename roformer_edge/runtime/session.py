@@ -22,6 +22,9 @@ Optimization = Literal["none", "basic", "extended", "all"]
 OPTIMIZATIONS: tuple[Optimization, ...] = get_args(Optimization)
 # engines start as many as they are told, and a slip of the finger would stop the machine
 MOST_THREADS = 1024
+# in place of a number of threads: find it by measuring
+AUTO = "auto"
+Threads = int | Literal["auto"] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,7 @@ class SessionOptions:
     def __post_init__(self) -> None:
         if self.optimization not in OPTIMIZATIONS:
             raise UnknownNameError("optimization level", self.optimization, OPTIMIZATIONS)
-        if self.threads is not None and (type(self.threads) is not int or not 1 <= self.threads <= MOST_THREADS):
+        if self.threads is not None and not _is_number_of_threads(self.threads):
             raise OptionError("threads", self.threads, f"a whole number from 1 to {MOST_THREADS}")
         if self.delegates is not None and not (self.delegates and all(map(_is_wish, self.delegates))):
             allowed = "names, each alone or in a tuple with a dict of its options; left out to run on the processor"
@@ -74,6 +77,8 @@ class BackendReport(Result):
         fallbacks: One line for everything that was asked for and is not used, with the reason.
         notes: What else is worth knowing, a line each.
         threads: The threads of one operation; ``None`` where the engine chooses.
+        thread_times: Where the number was to be found by measuring: numbers of threads, each with the shortest time of
+            a text in milliseconds. Empty where nothing was measured.
         partitions: The number of parts of the graph that a delegate took over; ``None`` where the engine does not tell.
         self_test: The largest difference from the recorded answers; ``None`` where they were not compared.
     """
@@ -86,8 +91,23 @@ class BackendReport(Result):
     fallbacks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     threads: int | None = None
+    thread_times: tuple[tuple[int, float], ...] = ()
     partitions: int | None = None
     self_test: float | None = None
+
+
+def check_threads(threads: object) -> None:
+    """Refuse what is no number of threads, nor asks to find one.
+
+    Raises:
+        OptionError: What was found and what is allowed.
+    """
+    if threads not in (None, AUTO) and not _is_number_of_threads(threads):
+        raise OptionError("threads", threads, f"a whole number from 1 to {MOST_THREADS}, or {AUTO!r}")
+
+
+def _is_number_of_threads(value: object) -> bool:
+    return type(value) is int and 1 <= value <= MOST_THREADS
 
 
 def _is_wish(value: object) -> bool:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from roformer_edge.bundle.storage import identity_of
 from roformer_edge.errors import OptionError
+from roformer_edge.user_cache import user_cache_folder
+
+if TYPE_CHECKING:
+    from roformer_edge.bundle.comparisons import Comparisons
 
 _ENDING = ".weights"
 _HASHED_AT_ONCE = 1 << 22
@@ -30,16 +35,18 @@ class WeightCache:
     Args:
         folder: Where it lies, or ``None`` for :func:`weight_cache_folder`.
         model_digest: The SHA-256 of the model, which has been compared with the file.
+        comparisons: Files that need not be compared again as long as they are what they were.
 
     Attributes:
         folder: Where it lies.
         used: Whether the engine started with weights that lay there.
     """
 
-    def __init__(self, folder: str | Path | None, model_digest: str) -> None:
+    def __init__(self, folder: str | Path | None, model_digest: str, comparisons: Comparisons | None = None) -> None:
         self.folder = weight_cache_folder() if folder is None else Path(folder)
         self.used = False
         self._model_digest = model_digest
+        self._comparisons = comparisons
         self._key = ""
         self._draft = self.folder
 
@@ -73,7 +80,10 @@ class WeightCache:
         """Put what the engine has written where the next start finds it; without effect where it wrote nothing."""
         with suppress(OSError):  # a full disk: the next start makes it anew
             if self._draft.is_file():
-                self._draft.replace(self.folder / f"{self._key}.{_digest_of(self._draft)}{_ENDING}")
+                digest = _digest_of(self._draft)
+                path = self._draft.replace(self.folder / f"{self._key}.{digest}{_ENDING}")
+                if self._comparisons is not None:
+                    self._comparisons.add(digest, identity_of(path.stat()), written_here=True)
         self.discard()
 
     def discard(self) -> None:
@@ -83,22 +93,25 @@ class WeightCache:
                 self._draft.unlink(missing_ok=True)
 
     def _is_intact(self, path: Path) -> bool:
+        digest = path.name.removeprefix(f"{self._key}.").removesuffix(_ENDING)
         try:
-            return path.name == f"{self._key}.{_digest_of(path)}{_ENDING}"
+            # taken before the content is looked at, so that no change goes unseen
+            identity = identity_of(path.stat())
+            known = self._comparisons
+            if known is not None and known.has(digest, identity):
+                return True
+            intact = _digest_of(path) == digest
         except OSError:
             return False
+        if intact and known is not None:
+            known.add(digest, identity)
+        return intact
 
 
 def weight_cache_folder() -> Path:
     """Name the folder of packed weights in the user's cache folder; whoever deletes it loses time only."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     try:
-        return Path(base).expanduser() / "roformer-edge" / "weights"
+        return user_cache_folder("weights")
     except RuntimeError:
         raise OptionError("weight_cache", True, "a folder, since this user has no home folder") from None
 

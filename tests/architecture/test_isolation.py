@@ -85,6 +85,8 @@ def test_a_first_answer_loads_the_engine_and_no_framework(bundle: Path, self_tes
     loaded = loaded_by(program, str(bundle))
     assert set(ENGINE) <= loaded
     assert not set(FRAMEWORKS) & loaded
+    # what a Pool needs takes long to import
+    assert not {"multiprocessing", "concurrent"} & loaded
 
 
 def test_a_first_answer_needs_no_framework_to_be_installed(bundle: Path) -> None:

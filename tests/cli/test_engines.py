@@ -5,6 +5,6 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.parametrize("words", [["--out", "out"], ["--workers", "2"], ["--shard-rows", "5"]])
+@pytest.mark.parametrize("words", [["--out", "out"], ["--shard-rows", "5"]])
 def test_what_is_of_ray_is_refused_without_it(cli, bundle, words):
     assert f"{words[0]} must be left out without --engine ray" in cli("run", bundle, "今天", *words).error

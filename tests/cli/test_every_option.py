@@ -105,6 +105,7 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "--delegate": (["{bundle}", "今天"], [], ["--delegate", "npu,cpu"]),
         "--top-k": (["{bundle}", "今天"], [], ["--top-k", "2"]),
         "--batch-size": (["{bundle}", "今天"], [], ["--batch-size", "0"]),
+        "--workers": (["{bundle}", "今天"], [], ["--workers", "0"]),
         "--truncate": (["{bundle}", "今天" * 40], [], ["--truncate"]),
         "--pooling": (["{features}", "今天"], [], ["--pooling", "mean"]),
         "--max-new-tokens": (["{writer}", "今天"], ["--max-new-tokens", "1"], ["--max-new-tokens", "4"]),
@@ -122,7 +123,6 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         # what these do where Ray is, tests/cli/test_run_ray.py sees
         "--engine": (["{bundle}", "今天"], [], ["--engine", "ray"]),
         "--out": (["{bundle}", "今天"], [], ["--out", "{out}"]),
-        "--workers": (["{bundle}", "今天"], [], ["--workers", "2"]),
         "--shard-rows": (["{bundle}", "今天"], [], ["--shard-rows", "2"]),
     },
     "validate": {

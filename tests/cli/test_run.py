@@ -5,13 +5,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from roformer_edge.tasks import TASKS, get_task
 from tests.cli.conftest import rows
+from tests.process_watch import children_of, end
 from tests.runtime.tiny_tasks import bundle_of
 from tests.tiny_checkpoint import LABELS, TEXTS, write_lines
 
@@ -180,10 +185,9 @@ def test_bad_inputs_are_skipped_on_request_and_the_rest_is_answered(cli, bundles
     ]
     long = json.dumps({"text": "今天" * 200})
     path.write_text("\n".join([*lines, long, '{"text": "开灯"}']) + "\n", encoding="utf-8")
-    for batch in (1, 3, 16):
-        outcome = cli(
-            "run", bundles["text-classification"], "--input", path, "--on-error", "skip", "--batch-size", batch
-        )
+    for batch, workers in ((1, ()), (3, ()), (16, ()), (1, ("--workers", 2))):
+        skip = "--on-error", "skip", "--batch-size", batch, *workers
+        outcome = cli("run", bundles["text-classification"], "--input", path, *skip)
         assert outcome.code == 0
         assert [json.loads(line)["text"] for line in outcome.out.splitlines()] == ["今天", "关灯", "好", "开灯"]
         *skipped, total = outcome.err.splitlines()
@@ -197,6 +201,74 @@ def test_arguments_are_counted_from_one(cli, bundles):
     outcome = cli("run", bundles["text-classification"], "今天", "今天" * 200)
     assert outcome.err.startswith("roformer-edge: error: argument 2 has 202 tokens")
     assert "cut it with --truncate" in outcome.err
+
+
+@pytest.mark.parametrize("task", ["text-generation", "multiple-choice"])
+def test_workers_answer_as_one_process_does(ask, task):
+    options = ("--top-k", "2") if task == "multiple-choice" else ("--do-sample", "--seed", "2")
+    assert ask(task, *options, "--workers", "2", "--threads", "1") == ask(task, *options)
+
+
+def test_workers_keep_the_order_and_stop_at_a_bad_line(cli, bundles, tmp_path, monkeypatch):
+    texts = [{"text": "今天" * (1 + number % 9)} for number in range(100)]
+    path = write_lines(tmp_path / "in.jsonl", texts)
+    expected = cli("run", bundles["text-classification"], "--input", path)
+    outcome = cli("run", bundles["text-classification"], "--input", path, "--workers", "2")
+    assert (outcome.code, outcome.out) == (0, expected.out)
+    for bad, says in (("今天" * 200, "the text has 202 tokens"), ("好\0", "'text' holds a NUL")):
+        path = write_lines(tmp_path / "in.jsonl", [*texts, {"text": bad}, *texts])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+        outcome = cli("run", bundles["text-classification"], "--workers", "1")
+        assert (outcome.code, outcome.out) == (1, expected.out)
+        assert outcome.err.startswith(f"roformer-edge: error: <standard input>:101: {says}")
+    for wrong in (0, 100_000):
+        outcome = cli("run", bundles["text-classification"], "--input", path, "--workers", wrong)
+        assert "--workers must be a whole number" in outcome.error
+
+
+def test_the_number_of_threads_is_measured_on_request(cli, bundles, monkeypatch):
+    monkeypatch.setattr("roformer_edge.processors.usable_cores", lambda: 2)
+    monkeypatch.setattr("roformer_edge.runtime.thread_choice.SECONDS", 0.01)
+    outcome = cli("run", bundles["text-classification"], "今天", "--threads", "auto")
+    assert outcome.code == 0
+    assert re.fullmatch(r"note: [12] threads chosen: 1 took \d+\.\d\d ms, 2 took \d+\.\d\d ms\n", outcome.err)
+    outcome = cli("run", bundles["text-classification"], "今天", "--threads", "many")
+    assert "--threads must be a whole number from 1 to 1024, or 'auto', found many" in outcome.error
+    outcome = cli("run", bundles["text-classification"], "今天", "--threads", "auto", "--workers", "2")
+    assert "--threads must be a number beside --workers" in outcome.error
+
+
+def test_workers_speak_the_words_of_the_command_line(cli, bundles):
+    outcome = cli("run", bundles["text-classification"], "今天", "今天" * 200, "--workers", "1")
+    assert outcome.err.startswith("roformer-edge: error: argument 2 has 202 tokens")
+    assert "cut it with --truncate" in outcome.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are watched in /proc")
+@pytest.mark.parametrize("seconds", [0.0, 1.5])
+def test_an_interrupt_reaches_the_workers_and_says_one_line(bundles, seconds):
+    command = [sys.executable, "-m", "roformer_edge", "run", bundles["text-classification"], "--workers", "2"]
+    with subprocess.Popen(
+        [*map(str, command)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - none yet
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b'{"text": "\xe5\xa5\xbd"}\n' * 5000)
+        process.stdin.flush()
+        while not children_of(process.pid):
+            time.sleep(0.01)
+        time.sleep(seconds)
+        workers = children_of(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stderr.read() == b"roformer-edge: error: interrupted; nothing was left half-written\n"
+    assert process.returncode == 130
+    assert workers
+    assert end(workers)
 
 
 def test_run_answers_arguments_files_and_standard_input(cli, bundle, tmp_path, monkeypatch):

@@ -164,6 +164,7 @@ def test_every_form_is_read(ask, cli, bundle, ray_python, tmp_path) -> None:
         ),
         (["--input", "{data}", "--out", "{out}", "--workers", "0"], "--workers must be a whole number of at least 1"),
         (["--input", "{data}", "--out", "{out}", "--shard-rows", "0"], "--shard-rows must be a whole number"),
+        (["--input", "{data}", "--out", "{out}", "--threads", "auto"], "--threads must be a number with --engine ray"),
         (["--out", "{out}"], "standard input can be read but once"),
         (["--input", "{data}", "--out", "{out}", "--pooling", "mean"], "--pooling must be left out, because it means"),
         (["--input", "{data}", "--out", "{data}"], "is there, and no folder of a job"),

@@ -132,8 +132,17 @@ def test_phone(folder: Path) -> None:
             assert classify(TEXTS[0]).label == "HassTurnOn"
 
 
+@pytest.mark.usefixtures("deployed")
+def test_asyncio(folder: Path) -> None:
+    *answers, total = run(folder, "08_asyncio.py").splitlines()
+    assert total == "101 answers"
+    assert answers[0].startswith(f"{TEXTS[0]} -> HassTurnOn (")
+    assert len(answers) == 5
+    assert "tokens, special tokens included, and the model takes 512" in answers[-1]
+
+
 def test_they_are_numbered_short_and_listed() -> None:
-    assert [path.name[:2] for path in EXAMPLES] == [f"{number:02}" for number in range(1, 8)]
+    assert [path.name[:2] for path in EXAMPLES] == [f"{number:02}" for number in range(1, 9)]
     listed = (ROOT / "examples" / "README.md").read_text("utf-8")
     for path in EXAMPLES:
         lines = path.read_text("utf-8").splitlines()

@@ -162,6 +162,11 @@ def test_a_file_that_changes_while_it_is_loaded(own: Path, monkeypatch: pytest.M
         load(own)
 
 
+def test_verify_is_one_of_three(own: Path) -> None:
+    with pytest.raises(OptionError, match="verify must be True, False or 'changed', found 'no'"):
+        load(own, verify="no")  # type: ignore[call-overload]
+
+
 def test_verify_false_leaves_digests_alone(own: Path) -> None:
     readable = own / "vocab.txt"
     readable.write_bytes(readable.read_bytes().replace("天气".encode(), "气天".encode()))

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip install 'roformer-edge[tflite]'")
 
 from roformer_edge.bundle.pack import pack_directory
+from roformer_edge.bundle.reader import Bundle
 from roformer_edge.errors import OptionError
 from roformer_edge.runtime import weight_cache as module
 from roformer_edge.runtime.backends import litert_compiled
@@ -208,18 +209,34 @@ def test_processes_that_start_at_once_leave_one_whole_file(bundle: Path, tmp_pat
         assert f"{pipeline('今天')}\n" in answers
 
 
+def test_a_start_reads_nothing_that_is_what_it_was(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 10**10)
+    read: list[str] = []
+    pieces, digest_of = Bundle.pieces, module._digest_of
+    monkeypatch.setattr(Bundle, "pieces", lambda self, entry: read.append(entry.role) or pieces(self, entry))
+    monkeypatch.setattr(module, "_digest_of", lambda path: read.append(path.suffix) or digest_of(path))
+    answers, large = [], []
+    for _ in range(3):
+        read.clear()
+        with load(bundle, weight_cache=tmp_path / "cache", verify="changed") as pipeline:
+            answers.append(pipeline(ASKED[TASK]))
+        large.append({"model", ".weights"} & set(read))
+    assert large == [{"model", ".weights"}, set(), set()]
+    assert len(set(map(repr, answers))) == 1
+    weights = kept(tmp_path / "cache")
+    weights.write_bytes(b"x" + weights.read_bytes()[1:])
+    with load(bundle, weight_cache=tmp_path / "cache", verify="changed") as pipeline:
+        assert pipeline(ASKED[TASK]) == answers[0]
+    assert digest_of(kept(tmp_path / "cache")) in kept(tmp_path / "cache").name
+
+
 def test_the_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: Path) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert weight_cache_folder() == tmp_path / "roformer-edge" / "weights"
     load(bundle, weight_cache=True).close()
     kept(weight_cache_folder())
     assert weight_cache_folder().stat().st_mode & 0o077 == 0
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/somewhere")
-    assert weight_cache_folder() == Path("/somewhere/.cache/roformer-edge/weights")
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert weight_cache_folder() == Path("/somewhere/Library/Caches/roformer-edge/weights")
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", "/local")
-    assert weight_cache_folder() == Path("/local/roformer-edge/weights")

@@ -59,6 +59,22 @@ class Origin(NamedTuple):
     again: Callable[[], Pipeline]
 
 
+class Part(Iterator[object]):
+    """Gives inputs that stand in the midst of others, so that messages count them from there.
+
+    Args:
+        inputs: Some of the inputs.
+        first: The number of the first of them.
+    """
+
+    def __init__(self, inputs: Iterable[object], first: int) -> None:
+        self.first = first
+        self._inputs = iter(inputs)
+
+    def __next__(self) -> object:
+        return next(self._inputs)
+
+
 class Pipeline(ABC):
     """Answers one task. Calls from several threads at once are safe.
 
@@ -85,6 +101,7 @@ class Pipeline(ABC):
     Attributes:
         notes: What was found when the bundle was loaded, for :meth:`backend_report`.
         self_test: The largest difference from the recorded answers; ``None`` where they were not compared.
+        thread_times: What was measured to choose the number of threads, for :meth:`backend_report`.
         origin: Where it was loaded from; ``None`` where it was made of its parts.
         closed: Whether it was closed.
     """
@@ -111,6 +128,7 @@ class Pipeline(ABC):
         self._types = config.type_vocab_size
         self.notes: tuple[str, ...] = ()
         self.self_test: float | None = None
+        self.thread_times: tuple[tuple[int, float], ...] = ()
         self.origin: Origin | None = None
         self.closed = False
 
@@ -130,8 +148,9 @@ class Pipeline(ABC):
 
     def backend_report(self) -> BackendReport:
         """Tell what computes the graph, and why it is not what was asked for."""
+        report = self._model.session.report
         return dataclasses.replace(
-            self._model.session.report, notes=(*self._model.session.report.notes, *self.notes), self_test=self.self_test
+            report, notes=(*report.notes, *self.notes), self_test=self.self_test, thread_times=self.thread_times
         )
 
     @property
@@ -198,6 +217,16 @@ class Pipeline(ABC):
     ) -> None:
         self.close()
 
+    @classmethod
+    def holds_several(cls, inputs: object, options: Mapping[str, object]) -> bool:
+        """Tell whether a collection holds several inputs and is no input itself.
+
+        Args:
+            inputs: What is asked.
+            options: The options of the call.
+        """
+        return isinstance(inputs, Iterable) and not isinstance(inputs, (str, bytes, Mapping, *cls.single))
+
     # for the pipelines
 
     @classmethod
@@ -254,7 +283,8 @@ class Pipeline(ABC):
 
     def _stream(self, inputs: Iterator[object], read: Read[Q], respond: Respond[Q, A], batch_size: int) -> Iterator[A]:
         """Give the answers in order, window by window."""
-        questions = (read(value, f"{self.noun} {number}") for number, value in enumerate(inputs))
+        first = inputs.first if isinstance(inputs, Part) else 0
+        questions = (read(value, f"{self.noun} {number}") for number, value in enumerate(inputs, first))
         for window in windows(questions, window_size(batch_size)):
             yield from respond(window, batch_size)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, overload
 
@@ -235,8 +235,7 @@ class TokenClassifier(Pipeline):
         check_shared("stride", stride)
         encode = self._encode_words if is_split_into_words else self._encode_text
         if is_split_into_words and isinstance(texts, (list, tuple)):
-            # a list of words is one input, and its answer no list of answers
-            alone = all(isinstance(word, str) for word in texts)
+            alone = not self.holds_several(texts, {"is_split_into_words": True})
             inputs: Any = iter([texts]) if alone else list(texts)
         else:
             alone, inputs = False, texts
@@ -260,6 +259,13 @@ class TokenClassifier(Pipeline):
 
         answers = self._respond(inputs, read, respond, batch_size)
         return next(answers) if alone else answers
+
+    @classmethod
+    def holds_several(cls, inputs: object, options: Mapping[str, object]) -> bool:
+        """Tell whether a collection holds several inputs; a list of words is one, and its answer no list of answers."""
+        if options.get("is_split_into_words") and isinstance(inputs, (list, tuple)):
+            return not all(isinstance(word, str) for word in inputs)
+        return super().holds_several(inputs, options)
 
     def _encode_text(self, value: object, where: str, *, truncation: bool) -> tuple[str, OffsetEncoding, None]:
         text = check_text(value, where)

@@ -14,6 +14,7 @@ from roformer_edge.errors import BackendError, OptionError, TextError
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.inference import Limits
+from roformer_edge.runtime.pipelines.base import Part
 from roformer_edge.runtime.pipelines.text_classification import TextClassifier
 from roformer_edge.runtime.session import SessionOptions
 from roformer_edge.tasks import get_task
@@ -51,6 +52,30 @@ def test_collections_of_other_kinds_give_lists(classify: TextClassifier) -> None
     assert classify([]) == []
     assert classify.logits([]).shape == (0, len(LABELS))
     assert classify.logits(iter(TEXTS[:3])).shape == (3, len(LABELS))
+
+
+def test_a_part_of_a_list_is_counted_from_where_it_stands(classify: TextClassifier) -> None:
+    answers = classify(Part(["好", "关\0灯"], 40))
+    assert next(answers) == classify("好")
+    with pytest.raises(TextError, match=r"^text 41 holds NUL"):
+        next(answers)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "several"),
+    [
+        ("好", False),
+        (("好", "好"), False),
+        (["好"], True),
+        ([], True),
+        ({"好"}, True),
+        (b"a", False),
+        ({}, False),
+        (3, False),
+    ],
+)
+def test_what_holds_several_inputs(inputs: object, several: bool) -> None:
+    assert TextClassifier.holds_several(inputs, {}) == several
 
 
 def test_an_iterator_gives_a_generator_that_reads_as_it_is_read(classify: TextClassifier) -> None:
