@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="processes that answer, for long inputs: each loads the bundle, and is given 32 batches at a time "
-        "(default: this process alone)",
+        help="processes that answer, for long inputs or with --engine ray; each loads the bundle, and is given 32 "
+        "batches, or a shard, at a time (default: this process alone; with Ray as many as there are processors)",
     )
     parser.add_argument(
         "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
