@@ -32,7 +32,7 @@ class Span:
         lines: The lines in it; of Parquet the rows.
         offset: The bytes before it; 0 in Parquet.
         size: The bytes in it; 0 in Parquet.
-        header: Of a table: all bytes to the end of its header, which are no part of the span.
+        header: The bytes of a table up to the end of its header, which are no part of the span.
     """
 
     first: int
