@@ -7,7 +7,8 @@ would take the core from another, and with what its documentation gives a user. 
 of each length over all rounds counts, and processor time is that of the whole process. Nothing is padded, but by
 engines that compute the lengths alone that they were made for: texts run in the smallest that holds them, and for one
 of the engines once more in that of 128 tokens. Texts are ids of real lengths, those of a data set of requests to an
-assistant where it is there. An engine's error is that of its logits beside the float32 model's, root mean square, in
+assistant where it is there. What compiles itself at
+every start has one turn. An engine's error is that of its logits beside the float32 model's, root mean square, in
 standard deviations of these.
 """
 
@@ -86,11 +87,14 @@ def measure(
 ) -> list[dict]:
     found: dict[str, list[dict]] = {name: [] for name in models}
     sizes = (SHAPES[shape].hidden, SHAPES[shape].inner)
-    for _ in range(args.rounds):
+    for turn in range(args.rounds):
         for name, model in models.items():
-            bucket = BUCKET if name == BUCKETED else None
             engine = ENGINES[name]
-            request = [engine.kind, str(model), threads, args.lengths, args.seconds, texts, bucket, VOCAB_SIZE, *sizes]
+            if turn and engine.is_compiled:
+                continue
+            bucket = BUCKET if name == BUCKETED else None
+            asked = texts if engine.precision == "int8" else []
+            request = [engine.kind, str(model), threads, args.lengths, args.seconds, asked, bucket, VOCAB_SIZE, *sizes]
             found[name].append(
                 json.loads(run([str(engine.python), "-c", PROGRAM, json.dumps(request)]).splitlines()[-1])
             )
@@ -115,7 +119,7 @@ def summary(
         }
         for length in lengths
     ]
-    for texts_as in runs[0]["texts_ms"]:
+    for texts_as in runs[0]["texts_ms"] if engine.precision == "int8" else ():
         fastest = [min(times) for times in zip(*(one["texts_ms"][texts_as] for one in runs), strict=True)]
         mean = round(statistics.fmean(fastest), 3)
         rows.append({**key, "input": texts_as, "wall_ms": mean, "processor_ms": "", "error": error})

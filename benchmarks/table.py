@@ -71,6 +71,9 @@ def main() -> None:
     note = "# Results\n\nWritten by `python -m benchmarks.table`; docs/benchmarks.md says what is measured and how."
     (args.results / "README.md").write_text(f"{note}\n\n{page}\n", "utf-8")
     replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, goals_table(results), "goals")
+    if "rounding" in results:
+        text = rounding_table(results["rounding"]["rows"])
+        replace_between_markers(args.readme.parent / ACCURACY_PAGE, text, "rounding")
     if "soak" in results:
         soak = f"{soak_tables(results['soak']['rows'])}\n\n{measured_on(results['soak'])}"
         replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, soak, "soak")
@@ -259,6 +262,14 @@ def sizes_figures(rows: list[Row]) -> str:
 def accuracy_page(result: dict[str, Any], page: Path) -> None:
     """Show what each recipe costs, between the markers of a page."""
     replace_between_markers(page, f"{accuracy_tables(result['rows'])}\n\n{measured_on(result)}")
+
+
+def rounding_table(rows: list[Row]) -> str:
+    """A line for each model, with the agreement at each pair of widths."""
+    widths = list(groups(rows, "inputs", "weights"))
+    header = ("agreement, %", *(f"inputs {inputs}, weights {weights}" for inputs, weights in widths))
+    lines = [[name, *(f"{row['agreement']:.1f}" for row in group)] for (name,), group in groups(rows, "name").items()]
+    return markdown(header, lines)
 
 
 def accuracy_tables(rows: list[Row]) -> str:

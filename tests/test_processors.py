@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from roformer_edge.processors import usable_cores
+from roformer_edge.processors import SAFE_PRESET, detect_preset, one_core, processor_clock, usable_cores
 
 
 @pytest.fixture
@@ -66,3 +68,52 @@ def test_without_any_of_these_files_every_processor_counts(tmp_path, monkeypatch
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinities")
 def test_this_process_may_use_something():
     assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system cannot keep a thread on a core")
+def test_a_thread_stays_on_one_core_for_a_while():
+    before = os.sched_getaffinity(0)
+    with one_core(False):
+        assert os.sched_getaffinity(0) == before
+    with one_core(True):
+        assert len(os.sched_getaffinity(0)) == 1
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "preset"),
+    [
+        ("x86_64", [["fpu", "avx2", "avx512f", "avx512_vnni"]], "x86-vnni"),
+        ("AMD64", [["avx2", "avx_vnni"]], "x86-vnni"),
+        ("x86_64", [["fpu", "avx2", "avx512f"]], "x86"),
+        ("x86_64", [["avx2", "avx_vnni"], ["avx2"]], "x86"),  # not on all processors of the machine
+        ("x86_64", [], "x86"),
+        ("x86_64", [["avx512_vnni_lookalike"]], "x86"),
+        ("aarch64", [], "arm"),
+        ("arm64", [], "arm"),
+        ("ARM64", [], "arm"),
+        ("armv7l", [], "arm"),
+        ("riscv64", [], SAFE_PRESET),
+        ("", [], SAFE_PRESET),
+    ],
+)
+def test_detection(tmp_path, machine, flags, preset):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(
+        "".join(f"processor\t: {n}\nmodel name\t: X\nflags\t\t: {' '.join(own)}\n\n" for n, own in enumerate(flags))
+    )
+    assert detect_preset(machine, cpuinfo) == preset
+
+
+def test_detection_without_a_list_of_flags_is_safe(tmp_path):
+    assert detect_preset("x86_64", tmp_path / "absent") == SAFE_PRESET
+    assert detect_preset("x86_64", tmp_path) == SAFE_PRESET
+
+
+def test_the_clock_of_a_processor_stands_still_while_others_work(monkeypatch):
+    clock = processor_clock()
+    before, began = clock(), time.perf_counter()
+    time.sleep(0.05)
+    assert clock() - before < time.perf_counter() - began
+    monkeypatch.setattr(time, "get_clock_info", lambda name: SimpleNamespace(resolution=0.0156))
+    assert processor_clock() is time.perf_counter

@@ -1,9 +1,11 @@
-"""The model card: ``README.md`` of a bundle, written from its manifest alone."""
+"""The model card: ``README.md`` of a bundle, written from its manifest."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from roformer_edge.bundle.manifest import ROLES, Manifest
 from roformer_edge.escape import as_json, as_markdown, clipped, visible
@@ -13,20 +15,22 @@ from roformer_edge.tasks import get_task
 _LONGEST = 500
 
 
-def model_card(manifest: Manifest, name: str) -> str:
+def model_card(manifest: Manifest, name: str, sections: Mapping[str, str] = MappingProxyType({})) -> str:
     """Write Markdown for people who find the bundle without its history.
 
     Args:
         manifest: The bundle's, with the files listed so far.
         name: The name of the bundle's directory.
+        sections: Title -> Markdown of sections that a manifest knows nothing of.
     """
-    sections = (
+    parts = (
         f"# {_plain(name)}",
         _what_it_is(manifest),
         "## Use",
         _use(manifest, name),
         "## Accuracy",
         f"{_measured(manifest)}\n\n{_parity(manifest)}",
+        *(part for title, text in sections.items() for part in (f"## {title}", text)),
         "## Files",
         _files(manifest),
         "## Provenance",
@@ -34,7 +38,7 @@ def model_card(manifest: Manifest, name: str) -> str:
         "## Licence",
         _licence(manifest),
     )
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _what_it_is(manifest: Manifest) -> str:

@@ -45,6 +45,7 @@ class BundleWriter:
         self._temporary = TemporaryPath(out)
         self._overwrite = overwrite
         self._files: list[FileEntry] = []
+        self._sections: dict[str, str] = {}
 
     def __enter__(self) -> BundleWriter:
         check_target(self._out, overwrite=self._overwrite)
@@ -88,6 +89,10 @@ class BundleWriter:
         except OSError as error:
             raise BundleError(f"cannot read {source}: {error.strerror or error}") from error
 
+    def add_section(self, title: str, text: str) -> None:
+        """Give the model card a section of Markdown that the manifest knows nothing of."""
+        self._sections[title] = text
+
     def draft(self, manifest: Manifest) -> Path:
         """Make ``directory`` a bundle that can be opened and measured; ``finish`` replaces the manifest.
 
@@ -122,7 +127,7 @@ class BundleWriter:
                 (self.directory / name).unlink(missing_ok=True)
         self._files = [entry for entry in self._files if entry.path != CARD_NAME]
         manifest = manifest.replace(files=self.files)
-        self.add_bytes(CARD_NAME, "card", model_card(manifest, self._out.resolve().name).encode())
+        self.add_bytes(CARD_NAME, "card", model_card(manifest, self._out.resolve().name, self._sections).encode())
         text = manifest.replace(files=self.files).to_json().encode()
         Manifest.from_json(text)
         write_file(self.directory / MANIFEST_NAME, (text,), self._out)

@@ -51,6 +51,8 @@ def _print_table(report: BenchReport) -> None:
     say(f"{report.provider}, threads: {report.threads or 'as the engine chooses'}")
     for line in report.fallbacks:
         say(f"not used: {line}")
+    for line in report.notes:
+        say(f"note: {line}")
     say()
     say(f"{'tokens':>7} {'batch':>6} {'min ms':>9} {'p50 ms':>9} {'p90 ms':>9} {'p99 ms':>9} {'texts/s':>9}")
     for point in report.points:

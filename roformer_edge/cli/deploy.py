@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_target(parser)
     options.add_json(parser)
     options.add_recipe(parser)
+    options.add_machine(parser)
     options.add_calibration(parser)
     options.add_validation(parser)
 

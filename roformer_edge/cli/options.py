@@ -129,6 +129,23 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
 
 
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add the choice by measurement."""
+    group = parser.add_argument_group("choice by measurement")
+    group.add_argument(
+        "--for-this-machine",
+        action="store_true",
+        help="try the formats, recipes and presets that are not asked for, time them here in turns on texts of --eval "
+        "or --calibration, and make the quickest that keeps --max-drop, or else the error of what is made by default",
+    )
+    group.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="of the engine, in those timings (default: one a core that may be used)",
+    )
+
+
 def add_validation(parser: argparse.ArgumentParser) -> None:
     """Add what the loss is measured on, and how large it may be."""
     group = parser.add_argument_group("validation")
@@ -221,9 +238,8 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
     chosen = {name: value for name, value in asked.items() if value is not None}
     make: Callable[..., DeployOptions] = DeployOptions
     if args.target is not None:
-        remark(f"note: {get_target(args.target)}")
         make = partial(DeployOptions.for_target, args.target)
-    return make(
+    options = make(
         **chosen,
         revision=args.revision,
         task=args.task,
@@ -249,7 +265,12 @@ def deploy_options(args: argparse.Namespace) -> DeployOptions:
         ignore_weights=tuple(args.ignore_weights),
         pooling=args.pooling,
         prune_vocab=args.prune_vocab,
+        for_this_machine=args.for_this_machine,
+        threads=args.threads,
     )
+    if args.target is not None:
+        remark(f"note: {get_target(args.target)}")
+    return options
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -272,6 +293,11 @@ def print_deployment(deployment: Deployment, *, as_json: bool) -> None:
             mixed = "".join(f", {scope} in {scheme}" for scope, scheme in step.exceptions.items())
             outcome, verdict = step.outcome, "within" if step.within else "beyond"
             say(f"tried: {step.recipe}{mixed}: {outcome.bytes / 1e6:.1f} MB, drop {outcome.drop:.2f}, {verdict}")
+    if deployment.selection is not None:
+        from roformer_edge.deploy.candidates import as_lines
+
+        for line in as_lines(deployment.selection):
+            say(line)
     if report is not None:
         from roformer_edge.validate.render.terminal import summary_table
 

@@ -23,9 +23,11 @@ from roformer_edge.bundle.manifest import (
 from roformer_edge.bundle.sentence import sentence_bytes
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.checkpoint.safetensors import write_safetensors
+from roformer_edge.deploy.candidates import Selection, as_card
 from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
 from roformer_edge.formats import Format, resolve
 from roformer_edge.quantize.recipe import STATIC, batching_of, preset_matters
+from roformer_edge.records import to_values
 from roformer_edge.scopes import ARITHMETIC
 from roformer_edge.temporary import scratch_folder
 from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
@@ -70,8 +72,18 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
     )
 
 
-def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: ExportOptions, exported: Exported) -> None:
-    """Write everything but the manifest, the model card and the self-test."""
+def add_files(
+    writer: BundleWriter,
+    model: SourceModel,
+    row: Format,
+    export: ExportOptions,
+    exported: Exported,
+    *,
+    selection: Selection | None,
+) -> None:
+    """Write everything but the manifest, the model card and the self-test; the card is told of a selection."""
+    if selection is not None:
+        writer.add_section("Chosen for one machine", as_card(selection))
     schemes = {decision.scheme for decision in exported.decisions}
     recipe = {
         **export.recipe.to_dict(),
@@ -80,6 +92,7 @@ def add_files(writer: BundleWriter, model: SourceModel, row: Format, export: Exp
         "decisions": [decision.to_dict() for decision in exported.decisions],
         "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
         "calibration": exported.calibration and exported.calibration.to_dict(),
+        **({} if selection is None else {"selection": to_values(selection)}),
     }
     writer.add_pieces(row.file_name, "model", exported.artifact.pieces())
     writer.add_bytes(VOCABULARY_NAME, "vocabulary", model.tokenizer.vocabulary_bytes)

@@ -14,8 +14,8 @@ from roformer_edge.deploy import defaults
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import OptionError, advice
-from roformer_edge.formats import get_format
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.processors import SAFE_PRESET
+from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import (
     AUTO,
     DYNAMIC,
@@ -100,8 +100,9 @@ def export_options_of(options: DeployOptions) -> ExportOptions:
         recipe, settings = RECIPES["fp32"], Settings()
         schemes = {rule.scheme for one in RECIPES.values() for rule in one.rules}
     else:
-        recipe, settings = open_recipe(options.recipe)
-        recipe = built_in_recipes(options).get(options.recipe, recipe.with_float(options.keep_float, "asked for"))
+        name = options.recipe or defaults.RECIPE
+        recipe, settings = open_recipe(name)
+        recipe = built_in_recipes(options).get(name, recipe.with_float(options.keep_float, "asked for"))
         schemes = {rule.scheme for rule in recipe.rules}
         _check_runtime(options, schemes)
     _refuse_without_effect(options, settings, schemes)
@@ -117,7 +118,7 @@ def export_options_of(options: DeployOptions) -> ExportOptions:
 
 def built_in_recipes(options: DeployOptions) -> dict[str, Recipe]:
     """Return the built-in recipes by name, as they suit the format and what was asked for."""
-    rounding = get_format(options.format).rounds_outputs
+    rounding = options.row.rounds_outputs
     exact = not options.schemes or DYNAMIC in options.schemes
     return {
         name: (recipe.with_exact_logits(rounding) if exact else recipe).with_float(options.keep_float, "asked for")
@@ -136,18 +137,19 @@ def _refuse_without_effect(options: DeployOptions, settings: Settings, schemes: 
         ("observer", options.observer or settings.observer, schemes & {STATIC}),
     ):
         if value is not None and not needed:
-            raise OptionError(name, value, f"left out, because it changes nothing in the recipe {options.recipe}")
-    if options.preset is not None and not get_format(options.format).presets:
-        raise OptionError("preset", options.preset, f"left out: {options.format} computes alike on every processor")
+            recipe = options.recipe or defaults.RECIPE
+            raise OptionError(name, value, f"left out, because it changes nothing in the recipe {recipe}")
+    if options.preset is not None and not options.row.presets:
+        raise OptionError("preset", options.preset, f"left out: {options.row.name} computes alike on every processor")
 
 
 def _check_runtime(options: DeployOptions, schemes: set[str]) -> None:
     """Refuse a runtime that was asked for if it is too old for a scheme."""
-    row = get_format(options.format)
+    row = options.row
     needed = row.minimum_runtime(options.runtime, schemes)
     if options.runtime is not None and needed != row.minimum_runtime(options.runtime):
         versions = " and ".join(f"{package} {version}" for package, version in needed.items())
-        allowed = f"left out, because the recipe {options.recipe} needs {versions}"
+        allowed = f"left out, because the recipe {options.recipe or defaults.RECIPE} needs {versions}"
         raise OptionError("runtime", options.runtime, allowed)
 
 
@@ -177,20 +179,34 @@ def calibration_batches(options: DeployOptions, model: SourceModel) -> Batches |
     """Read and encode the calibration data; what is returned makes its batches, shortest texts first, at each call."""
     if options.calibration is None:
         return None
-    task, config = model.task, model.config
-    find_problem = partial(find_row_problem, model.tokenizer, config, task, truncation=options.truncation)
-    most = min(options.calibration_texts or defaults.CALIBRATION_TEXTS, sys.maxsize)
-    texts = read_rows(options.calibration, task, options.fields, find_problem, most=most)
-    encode = partial(_calibration_rows, model, truncation=options.truncation)
-    rows = sorted(chain.from_iterable(map(encode, texts)), key=lambda row: len(row.ids))
-    pad_id = config.pad_token_id or 0
+    most = options.calibration_texts or defaults.CALIBRATION_TEXTS
+    rows = encoded_rows(options.calibration, options, model, most=most)
+    pad_id = model.config.pad_token_id or 0
     return lambda: (
-        padded_feeds(rows[start : start + _CALIBRATION_BATCH], pad_id=pad_id, pad_left=task.pad_left)
+        padded_feeds(rows[start : start + _CALIBRATION_BATCH], pad_id=pad_id, pad_left=model.task.pad_left)
         for start in range(0, len(rows), _CALIBRATION_BATCH)
     )
 
 
-def _calibration_rows(model: SourceModel, text: TextRow, *, truncation: bool) -> Sequence[EncodedRow]:
+def encoded_rows(path: Path, options: DeployOptions, model: SourceModel, *, most: int) -> list[EncodedRow]:
+    """Read and encode what a model is asked, as the runtime does; the shortest rows first.
+
+    Args:
+        path: A file of the task's inputs.
+        options: Say which key is which field, and whether long texts are cut.
+        model: Gives task and tokenizer.
+        most: The number of texts after which no more are read.
+
+    Raises:
+        DatasetError: A line cannot be used, or is too long for the model.
+    """
+    find_problem = partial(find_row_problem, model.tokenizer, model.config, model.task, truncation=options.truncation)
+    texts = read_rows(path, model.task, options.fields, find_problem, most=min(most, sys.maxsize))
+    encode = partial(_rows_of, model, truncation=options.truncation)
+    return sorted(chain.from_iterable(map(encode, texts)), key=lambda row: len(row.ids))
+
+
+def _rows_of(model: SourceModel, text: TextRow, *, truncation: bool) -> Sequence[EncodedRow]:
     """Encode a text as the runtime does: in windows, where the task reads long texts so and they are not to be cut."""
     limit = model.config.max_position_embeddings
     if model.task.windowed is not None and not truncation:

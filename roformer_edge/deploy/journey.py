@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +14,15 @@ from roformer_edge._extras import available
 from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
+from roformer_edge.deploy.candidates import Selection, list_candidates
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
 from roformer_edge.deploy.inputs import calibration_batches, export_options_of, labelled_examples, open_model
-from roformer_edge.deploy.options import Deployment, DeployOptions
+from roformer_edge.deploy.options import MOST_TUNED, Deployment, DeployOptions
 from roformer_edge.deploy.pruning import prune_vocabulary
 from roformer_edge.deploy.reference import open_session, predictor_of_source, probe_reference
 from roformer_edge.deploy.source import SourceModel
-from roformer_edge.errors import BudgetExceededError, OutputError
-from roformer_edge.formats import get_format, resolve
+from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
+from roformer_edge.formats import resolve
 from roformer_edge.log import Logged, log
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.recipe import AUTO, FLOAT
@@ -29,7 +32,7 @@ from roformer_edge.runtime.self_test import record_self_test
 from roformer_edge.runtime.session import Session
 from roformer_edge.temporary import TemporaryPath
 from roformer_edge.validate.baseline import check_baseline
-from roformer_edge.validate.data.examples import HELD_OUT, Example, halves
+from roformer_edge.validate.data.examples import HELD_OUT, Example, halves, spread_sample
 from roformer_edge.validate.language import ENGLISH
 from roformer_edge.validate.openers import predictor_of_bundle
 from roformer_edge.validate.options import CompareOptions
@@ -37,11 +40,14 @@ from roformer_edge.validate.predictors import Opening
 from roformer_edge.validate.render import check_report, write_report
 from roformer_edge.validate.report import Report, check_budget, read_report
 from roformer_edge.validate.runner import compare
+from roformer_edge.validate.scoring import standard_of
 from roformer_edge.validate.tasks import measure_of_model
 from roformer_edge.validate.torch_session import TorchSession
 
 if TYPE_CHECKING:  # needs the export extra
     from roformer_edge.deploy.search import Searched
+    from roformer_edge.export.artifact import ExportOptions
+    from roformer_edge.export.calibration import Batches
 
 # of both sides, so that they are timed alike
 _THREADS = 1
@@ -83,8 +89,8 @@ def deploy_checkpoint(
     if options.report is not None:
         check_report(options.report, out)
     baseline = None if options.baseline is None else read_report(options.baseline)
-    row = get_format(options.format)
-    export = export_options_of(options)
+    # what cannot be made as asked is refused before the long work
+    (list_candidates if options.for_this_machine else export_options_of)(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
         with open_model(source, options) as original:
@@ -94,33 +100,29 @@ def deploy_checkpoint(
                 model = prune_vocabulary(original, options.prune_vocab, options.fields)
             examples = labelled_examples(options, original, model)
             batches = calibration_batches(options, model)
-            tuned: tuple[Example, ...] = ()
-            if options.recipe == AUTO:
-                tuned, examples = halves(examples)
+            chosen_by = examples
+            if options.halved:
+                chosen_by, examples = halves(examples)
             if baseline is not None:
                 check_baseline(baseline, measure_of_model(original.task.name, original.config), examples)
             reference, answers = _reference(original, model, options, progress, measured=bool(examples))
-            searched: Searched | None = None
-            if tuned and reference is not None:
-                from roformer_edge.deploy.search import SearchWork, search_recipe
-
-                work = SearchWork(
-                    original=original, model=model, reference=reference, options=options, export=export, batches=batches
-                )
-                recipe, searched = search_recipe(work, tuned, progress)
-                export = dataclasses.replace(export, recipe=recipe)
+            material = _Material(
+                original=original, model=model, reference=reference, chosen_by=chosen_by, batches=batches
+            )
+            plan = _plan(material, options, progress)
+            row, export = plan.options.row, plan.export
             exported = export_checkpoint(
                 model.checkpoint,
                 model.task,
                 export,
                 build=resolve(row.builder),
                 answers=answers,
-                batches=batches,
+                batches=None if plan.options.calibration is None else batches,
                 progress=progress,
             )
             progress.stage("write")
             manifest = manifest_of(model, row, export, exported)
-            add_files(writer, model, row, export, exported)
+            add_files(writer, model, row, export, exported, selection=plan.selection)
             if options.keep_weights:
                 add_weights(writer, model)
             with load(writer.draft(manifest), threads=_THREADS) as pipeline:
@@ -142,7 +144,7 @@ def deploy_checkpoint(
                     )
                     report = compare(*sides, examples, _compare_options(options, model, baseline), progress)
         if report is not None:
-            _keep_budget(report, options, searched)
+            _keep_budget(report, options, plan)
             manifest = manifest.replace(measured=measured_loss(report))
         bundle = writer.finish(manifest)
         manifest = manifest.replace(files=writer.files)
@@ -153,9 +155,57 @@ def deploy_checkpoint(
             report=report,
             report_files=_report_files(report, options, bundle),
             warnings=exported.warnings,
-            searched=searched,
+            searched=plan.searched,
+            selection=plan.selection,
         )
     )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Material:
+    """What is there to choose by: see ``deploy.selection.SelectionWork``."""
+
+    original: SourceModel
+    model: SourceModel
+    reference: Session | None
+    chosen_by: Sequence[Example]
+    batches: Batches | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plan:
+    """What is made, and how that was chosen where it was not asked for."""
+
+    options: DeployOptions
+    export: ExportOptions
+    searched: Searched | None = None
+    selection: Selection | None = None
+
+
+def _plan(material: _Material, options: DeployOptions, progress: ProgressListener) -> _Plan:
+    """Choose by measurement what was left open."""
+    model, reference, batches = material.model, material.reference, material.batches
+    if options.for_this_machine:
+        from roformer_edge.deploy.selection import SelectionWork, select_candidate
+
+        standard = None
+        if reference is not None:
+            side = predictor_of_source(material.original, reference, _THREADS, truncation=options.truncation)
+            progress.stage("reference")
+            standard = standard_of(side, spread_sample(material.chosen_by, MOST_TUNED), model.task.name, progress)
+        work = SelectionWork(model=model, options=options, batches=batches, standard=standard)
+        options, selection = select_candidate(work, progress)
+        return _Plan(options=options, export=export_options_of(options), selection=selection)
+    export = export_options_of(options)
+    if options.recipe != AUTO or reference is None:
+        return _Plan(options=options, export=export)
+    from roformer_edge.deploy.search import SearchWork, search_recipe
+
+    searching = SearchWork(
+        original=material.original, model=model, reference=reference, options=options, export=export, batches=batches
+    )
+    recipe, searched = search_recipe(searching, material.chosen_by, progress)
+    return _Plan(options=options, export=dataclasses.replace(export, recipe=recipe), searched=searched)
 
 
 def _logged(made: Deployment) -> Deployment:
@@ -190,7 +240,9 @@ def _reference(
 
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:
     """Make a bundle as one file."""
-    check_packed(out, options.format, overwrite=options.overwrite)
+    if options.for_this_machine and options.format is None and out.suffix == MODEL_SUFFIX:
+        raise OptionError("format", options.format, f"the one whose models are {MODEL_SUFFIX} files, to write {out}")
+    check_packed(out, options.row.name, overwrite=options.overwrite)
     with TemporaryPath(out) as temporary:
         directory = temporary.path / out.stem
         made = deploy_checkpoint(source, directory, options, progress=progress)
@@ -206,14 +258,14 @@ def _add_self_test(writer: BundleWriter, pipeline: Pipeline, *, quantized: bool)
     writer.add_bytes(SELFTEST_NAME, "selftest", test.to_json().encode())
 
 
-def _keep_budget(report: Report, options: DeployOptions, searched: Searched | None) -> None:
+def _keep_budget(report: Report, options: DeployOptions, plan: _Plan) -> None:
     """Refuse what lost too much; its report says why, and is then all that is written."""
     try:
         check_budget(report)
     except BudgetExceededError as broken:
         error = broken
-        if searched is not None and not report.within_budget:
-            error = BudgetExceededError(f"{broken}; {_on_the_other_half(searched)}")
+        if options.halved and not report.within_budget:
+            error = BudgetExceededError(f"{broken}; {_on_the_other_half(plan)}")
         if options.report is not None:
             try:
                 write_report(report, options.report, language=options.language or ENGLISH)
@@ -222,11 +274,14 @@ def _keep_budget(report: Report, options: DeployOptions, searched: Searched | No
         raise error from None
 
 
-def _on_the_other_half(searched: Searched) -> str:
-    chosen = searched.found.chosen
-    assert chosen is not None  # or there were no report
+def _on_the_other_half(plan: _Plan) -> str:
+    if plan.selection is not None:
+        examples, drop = plan.selection.examples, plan.selection.chosen.drop
+    else:
+        assert plan.searched is not None  # nothing else is halved for
+        examples, drop = plan.searched.examples, plan.searched.drop
     return (
-        f"on the {searched.examples} examples that the recipe was chosen by it drops by {chosen.outcome.drop:.2f}: "
+        f"on the {examples} examples that it was chosen by it drops by {drop:.2f}: "
         "give more labelled data, or a larger budget"
     )
 
@@ -245,7 +300,7 @@ def _compare_options(options: DeployOptions, model: SourceModel, baseline: Repor
     name = str(options.evaluation)
     return CompareOptions(
         task=model.task.name,
-        data_name=f"{name}, {HELD_OUT}" if options.recipe == AUTO else name,
+        data_name=f"{name}, {HELD_OUT}" if options.halved else name,
         max_drop=options.max_drop,
         slices=options.slices,
         gates=options.gates,

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from roformer_edge.bundle.manifest import Manifest
 from roformer_edge.config import MOST_POSITIONS
-from roformer_edge.deploy import defaults
 from roformer_edge.deploy.targets import choices_for, get_target
 from roformer_edge.errors import OptionError, UnknownNameError, advice
-from roformer_edge.formats import DEFAULT_FORMAT, FormatName, get_format
+from roformer_edge.formats import DEFAULT_FORMAT, Format, FormatName, get_format
 from roformer_edge.quantize.observers import get_observer
 from roformer_edge.quantize.recipe import AUTO, SCHEMES
 from roformer_edge.records import to_values
+from roformer_edge.runtime.session import MOST_THREADS
 from roformer_edge.sentence import POOLER, POOLINGS, TOKENS
 from roformer_edge.tasks import TaskName
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
@@ -23,8 +23,9 @@ from roformer_edge.validate.gates import parse_gate
 from roformer_edge.validate.language import checked_language
 from roformer_edge.validate.report import Report, checked_budget
 
-if TYPE_CHECKING:  # needs the export extra
-    from roformer_edge.deploy.search import Searched
+if TYPE_CHECKING:
+    from roformer_edge.deploy.candidates import Selection
+    from roformer_edge.deploy.search import Searched  # needs the export extra
 
 # for type checkers: what is in no table is an error when the options are made or used
 PresetName = Literal["x86", "x86-vnni", "arm", "auto"]
@@ -32,6 +33,8 @@ ObserverName = Literal["minmax", "percentile", "mse"]
 TokenizerName = Literal["auto", "slow", "fast", "bert", "plain"]
 IndexDtype = Literal["int64", "int32"]
 
+# Examples that models are chosen by, at most: more of them cost time at each of some dozens of trials.
+MOST_TUNED = 1000
 # tokens, below which truncation leaves nothing of a text
 _SHORTEST = 3
 
@@ -43,18 +46,21 @@ class DeployOptions:
     Attributes:
         revision: A branch, tag or commit of a source that is a name on a model hub; ``None`` for ``main``.
         task: A key of ``tasks.TASKS``; ``None`` for the one that the source's own files name.
-        format: The format of the model file; a key of ``formats.FORMATS``.
+        format: The format of the model file; a key of ``formats.FORMATS``. ``None`` for ``formats.DEFAULT_FORMAT``, or
+            with ``for_this_machine`` for the best of all.
         runtime: What the bundle is to run on, one of the format's ``runtimes``; ``None`` for the first.
         lengths: Numbers of tokens that the model is made for, ascending; texts are padded to the next. Empty for a
             model that takes any number.
         recipe: A key of ``quantize.recipe.RECIPES``, or the path of a recipe in JSON, such as the ``recipe.json`` of a
             bundle; or ``"auto"`` to search for the smallest, then quickest that keeps ``max_drop`` on one half of the
-            evaluation data. The other half tells what is lost.
+            evaluation data. The other half tells what is lost. ``None`` for ``defaults.RECIPE``, or with
+            ``for_this_machine`` for the best of ``defaults.TRIED_RECIPES``.
         schemes: Keys of ``quantize.recipe.SCHEMES`` that ``auto`` may choose from; all that the format can say by
             default.
         keep_float: Shell-style patterns of scopes to leave in float32 whatever the recipe says.
         preset: A key of ``quantize.presets.PRESETS``: integer types that suit the target's processor; ``None`` for the
-            one that the recipe's file names, or else the one that is right on every processor.
+            one that the recipe's file names, or else the one that is right on every processor, or with
+            ``for_this_machine`` the better of that and this machine's.
         observer: A key of ``quantize.observers.OBSERVERS``, for recipes with calibrated ranges; ``None`` for the one
             that the recipe's file names, or else ``defaults.OBSERVER``.
         index_dtype: The type of the graph's inputs, ``"int64"`` or ``"int32"``; ``None`` for the format's own.
@@ -82,14 +88,19 @@ class DeployOptions:
             ``"pooler"`` for the one that the checkpoint holds, or ``"tokens"`` for none, the states of all tokens;
             ``None`` for what the source's own files say.
         keep_weights: Put the canonical arrays beside the graph of a float32 bundle, so that it can be quantised later.
+        for_this_machine: Try the formats, recipes and presets that are left open, time them on this machine in turns,
+            at the lengths of the texts of ``evaluation`` or ``calibration``, and make the quickest that keeps
+            ``max_drop`` on half of the evaluation data; without a budget, the quickest whose outputs lie no further
+            from the float32 network's than those of what would be made otherwise.
+        threads: Threads of the engine in those timings; ``None`` for as many as :func:`~roformer_edge.load` takes.
     """
 
     revision: str | None = None
     task: TaskName | None = None
-    format: FormatName = DEFAULT_FORMAT
+    format: FormatName | None = None
     runtime: str | None = None
     lengths: tuple[int, ...] = ()
-    recipe: str = defaults.RECIPE
+    recipe: str | None = None
     schemes: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()
     preset: PresetName | None = None
@@ -114,6 +125,8 @@ class DeployOptions:
     ignore_weights: tuple[str, ...] = ()
     pooling: str | None = None
     keep_weights: bool = False
+    for_this_machine: bool = False
+    threads: int | None = None
 
     @classmethod
     def for_target(cls, target: str, **asked: Any) -> DeployOptions:
@@ -125,12 +138,15 @@ class DeployOptions:
 
         Raises:
             UnknownNameError: No such target.
-            OptionError: The target cannot compute what was chosen.
+            OptionError: The target cannot compute what was chosen, or it is to be chosen for this machine.
         """
+        if asked.get("for_this_machine"):
+            machine = advice(python="for_this_machine", command="--for-this-machine")
+            raise OptionError("target", target, f"left out with {machine}, which chooses by measurement")
         return cls(**(asked | choices_for(get_target(target), asked)))
 
     def __post_init__(self) -> None:
-        get_format(self.format).minimum_runtime(self.runtime)
+        self.row.minimum_runtime(self.runtime)
         _check_lengths(self.lengths)
         if self.observer is not None:
             get_observer(self.observer)
@@ -149,7 +165,33 @@ class DeployOptions:
                 report = advice(python="report", command="--report")
                 raise OptionError("language", self.language, f"left out without a report ({report})")
         self._refuse_without_effect()
+        self._check_machine()
         self._check_search()
+
+    @property
+    def row(self) -> Format:
+        """The format that was asked for, or else the usual one."""
+        return get_format(self.format or DEFAULT_FORMAT)
+
+    @property
+    def halved(self) -> bool:
+        """Whether one half of the evaluation data is there to choose by, and the other to tell what is lost."""
+        return self.recipe == AUTO or (self.for_this_machine and self.max_drop is not None)
+
+    def _check_machine(self) -> None:
+        """Refuse what contradicts a choice for this machine, and what has no effect without one."""
+        if self.threads is not None and not (_counts(self.threads, 1) and self.threads <= MOST_THREADS):
+            raise OptionError("threads", self.threads, f"a whole number from 1 to {MOST_THREADS}")
+        machine = advice(python="for_this_machine", command="--for-this-machine")
+        if not self.for_this_machine:
+            if self.threads is not None:
+                raise OptionError("threads", self.threads, f"left out without {machine}")
+            return
+        if self.recipe == AUTO:
+            raise OptionError("recipe", self.recipe, f"one recipe, or left out, with {machine}")
+        for name in ("runtime", "lengths"):  # of one format
+            if self.format is None and getattr(self, name) not in (None, ()):
+                raise OptionError(name, getattr(self, name), f"left out with {machine}, unless one format is asked for")
 
     def _check_search(self) -> None:
         """Refuse a search without what it goes by, and what bounds a search where there is none."""
@@ -225,6 +267,7 @@ class Deployment:
         report_files: The files of the report.
         warnings: What may make the bundle worse than it could be.
         searched: How the recipe was found, where it was searched for.
+        selection: What was tried for this machine, where that was asked for.
     """
 
     bundle: Path
@@ -233,6 +276,7 @@ class Deployment:
     report_files: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
     searched: Searched | None = None
+    selection: Selection | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was made as values that ``json.dumps`` takes; the report stands in its files."""
@@ -249,6 +293,7 @@ class Deployment:
             "notes": list(manifest.notes),
             "warnings": list(self.warnings),
             "search": self.searched and to_values(self.searched),
+            "selection": self.selection and to_values(self.selection),
             "report": [str(path) for path in self.report_files],
         }
 

@@ -22,7 +22,8 @@ from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
 from roformer_edge.processes import python_environment, run_fresh
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.processors import SAFE_PRESET
+from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.runtime.feeds import fit_feeds
 from roformer_edge.runtime.session import BackendReport, Session
@@ -167,14 +168,15 @@ class ArtifactSession:
 
     Args:
         model: What it is made of.
+        format_name: The format of the artifact; a key of ``formats.FORMATS``.
     """
 
-    def __init__(self, model: SourceModel) -> None:
+    def __init__(self, model: SourceModel, format_name: str = DEFAULT_FORMAT) -> None:
         from roformer_edge.export.artifact import ExportOptions
         from roformer_edge.export.network.weights import Weights
 
         options = ExportOptions(recipe=get_recipe("fp32"), preset=get_preset(SAFE_PRESET))
-        row = get_format(DEFAULT_FORMAT)
+        row = get_format(format_name)
         artifact = resolve(row.builder)(
             Weights(config=model.config, arrays=model.checkpoint.arrays), model.task, options
         )

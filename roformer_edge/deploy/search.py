@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roformer_edge.deploy.inputs import built_in_recipes
-from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.deploy.options import MOST_TUNED, DeployOptions
 from roformer_edge.deploy.reference import predictor_of_source
 from roformer_edge.deploy.source import SourceModel
 from roformer_edge.errors import BudgetExceededError
@@ -14,7 +14,7 @@ from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.calibration import Batches
 from roformer_edge.export.exporter import prepare
 from roformer_edge.export.trial import ArtifactTrials
-from roformer_edge.formats import get_format, resolve
+from roformer_edge.formats import resolve
 from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.recipe import (
     AUTO,
@@ -34,8 +34,6 @@ from roformer_edge.validate.openers import predictor_of_checkpoint
 from roformer_edge.validate.predictors import Opening, Predictor
 from roformer_edge.validate.scoring import Standard, standard_of
 
-# Examples that whole models are judged by, at most: more of them cost time at each of some dozens of trials.
-MOST_TUNED = 1000
 # Examples that parts are measured by alone: how far outputs move needs fewer than how often answers change.
 SAMPLED = 64
 _THREADS = 1
@@ -54,6 +52,12 @@ class Searched:
     found: Found
     metric: str
     examples: int
+
+    @property
+    def drop(self) -> float:
+        """What the chosen model lost, in points."""
+        assert self.found.chosen is not None  # or there were no such model
+        return self.found.chosen.outcome.drop
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,7 +118,7 @@ def search_recipe(work: SearchWork, tuned: Sequence[Example], progress: Progress
 def allowed_schemes(work: SearchWork) -> frozenset[str]:
     """List the schemes that the format can say to the runtime, the target can compute, and the data allows."""
     options = work.options
-    row = get_format(options.format)
+    row = options.row
     schemes: frozenset[str] = resolve(row.schemes)(options.runtime or next(iter(row.runtimes)))
     if options.runtime is not None:  # asked for, and with what its newer versions alone can do it would be another
         schemes -= frozenset(row.newer)
@@ -135,7 +139,7 @@ def trials_of(
         progress: Told of stages and steps.
     """
     model, scopes = work.model, work.scopes
-    row = get_format(work.options.format)
+    row = work.options.row
     decisions = {scope.name: Decision(scope=scope, scheme=_widest(scope, possible), reason="") for scope in scopes}
     prepared = prepare(
         model.checkpoint,

@@ -17,7 +17,7 @@ from roformer_edge.validate.data.examples import spread_sample
 
 _THREADS = 1
 # options of a deployment that say nothing about parts, because no bundle is made and nothing is refused
-_WITHOUT_EFFECT = ("max_drop", "slices", "report", "prune_vocab", "overwrite")
+_WITHOUT_EFFECT = ("max_drop", "slices", "report", "prune_vocab", "overwrite", "for_this_machine", "threads")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from roformer_edge.errors import RecipeError
 from roformer_edge.export.artifact import Artifact
@@ -14,6 +12,7 @@ from roformer_edge.quantize.recipe import Decision
 from roformer_edge.quantize.search import Outcome, Schemes
 from roformer_edge.runtime.session import Session, SessionOptions
 from roformer_edge.scopes import Scope
+from roformer_edge.temporary import scratch_folder, writable
 from roformer_edge.validate.data.examples import spread_sample
 from roformer_edge.validate.options import CompareOptions
 from roformer_edge.validate.predictors import Predictor
@@ -86,12 +85,30 @@ class ArtifactTrials:
         decisions = {
             name: Decision(scope=scope, scheme=schemes[name], reason="tried") for name, scope in self._scopes.items()
         }
-        with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-            path = Path(folder) / self._row.file_name
-            with path.open("wb") as file:
-                file.writelines(self._build(decisions).pieces())
-            session = resolve(self._row.backend)(path, SessionOptions(threads=self._threads), self._row.session)
-            try:
-                yield self._side_of(session), path.stat().st_size
-            finally:
-                session.close()
+        with opened_in_engine(self._build(decisions), self._row, self._threads) as (session, size):
+            yield self._side_of(session), size
+
+
+@contextmanager
+def opened_in_engine(artifact: Artifact, row: Format, threads: int | None) -> Iterator[tuple[Session, int]]:
+    """Open an artifact as a bundle of it would be, for the time of the block.
+
+    Args:
+        artifact: The model.
+        row: Its format.
+        threads: The threads of the engine.
+
+    Returns:
+        What runs it, and the bytes of its file.
+    """
+    with scratch_folder() as folder:
+        path = folder / row.file_name
+        with writable(path), path.open("wb") as file:
+            file.writelines(artifact.pieces())
+        size = path.stat().st_size
+        del artifact  # what its arrays took is the engine's now
+        session: Session = resolve(row.backend)(path, SessionOptions(threads=threads), row.session)
+        try:
+            yield session, size
+        finally:
+            session.close()

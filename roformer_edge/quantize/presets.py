@@ -1,18 +1,12 @@
-"""Which integers suit which processor: a table, and a guess at the row for this machine."""
+"""Which integers suit which processor: a table. ``processors.detect_preset`` names the row for this machine."""
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 from roformer_edge.errors import UnknownNameError
+from roformer_edge.processors import detect_preset
 from roformer_edge.quantize.affine import Grid
-
-# flags of /proc/cpuinfo; either brings the dot product of unsigned with signed bytes that adds up in 32 bits
-_VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni"})
-_ARM_MACHINES = ("aarch64", "arm")
-_CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +50,6 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
-# right on every processor: x86 of any age, and ARM, where it is merely not the fastest
-SAFE_PRESET = "x86"
-
 # the preset for the machine that the bundle is made on
 AUTO = "auto"
 
@@ -74,27 +65,3 @@ def get_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise UnknownNameError("preset", name, (*PRESETS, AUTO))
     return PRESETS[name]
-
-
-def detect_preset(machine: str | None = None, cpuinfo: Path = _CPUINFO) -> str:
-    """Name the preset for this machine, or ``SAFE_PRESET`` where it cannot be told.
-
-    Args:
-        machine: The machine's name as ``platform.machine()`` gives it, which is asked where None.
-        cpuinfo: The file in which Linux lists the processor's flags. Other systems have none; an x86 machine then
-            counts as one without VNNI.
-    """
-    machine = (platform.machine() if machine is None else machine).lower()
-    if machine.startswith(_ARM_MACHINES):
-        return "arm"
-    return "x86-vnni" if _VNNI_FLAGS & _flags(cpuinfo) else SAFE_PRESET
-
-
-def _flags(cpuinfo: Path) -> frozenset[str]:
-    """Read the flags that all processors listed in the file have; none where it cannot be read."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    sets = [frozenset(line.partition(":")[2].split()) for line in lines if line.partition(":")[0].strip() == "flags"]
-    return frozenset.intersection(*sets) if sets else frozenset()

@@ -227,7 +227,7 @@ class Settings:
 
 
 # What the recipe.json of a bundle tells of its making: it is decided and measured anew whenever the recipe is used.
-OUTCOME = ("decisions", "always_float", "calibration")
+OUTCOME = ("decisions", "always_float", "calibration", "selection")
 
 
 def get_recipe(name: str) -> Recipe:

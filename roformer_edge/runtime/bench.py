@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -19,13 +20,14 @@ from roformer_edge.log import Logged
 from roformer_edge.processes import peak_resident_bytes, run_fresh
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.records import Result
-from roformer_edge.runtime.inference import TextModel
+from roformer_edge.runtime.inference import EncodedRow, TextModel
 from roformer_edge.runtime.loading import load
 from roformer_edge.runtime.session import Threads, check_threads
 from roformer_edge.tasks import get_task
 
 LENGTHS = (16, 64, 128, 512)
-_WARM_UP = 3  # runs of each length and batch size that do not count
+_WARM_UP = 3  # rounds that do not count
+_FEWEST = 5  # rounds that count, however long they take
 # option -> the least and the most that makes sense; what is asked for is made before anything is measured
 _LIMITS = {"lengths": (1, 1 << 20), "batch_sizes": (1, 1 << 16), "runs": (1, 1_000_000), "cold_starts": (0, 10_000)}
 _ANSWERED = "answered"
@@ -119,6 +121,7 @@ class BenchReport(Result):
         bundle: Where it lies.
         provider: Where the engine ran.
         fallbacks: What was asked of the engine and not used.
+        notes: What else is worth knowing of bundle and machine, a line each.
         threads: The number of threads asked for, or chosen by measuring.
         bundle_bytes: All its files.
         model_bytes: The model file.
@@ -136,6 +139,7 @@ class BenchReport(Result):
     points: tuple[LatencyPoint, ...]
     cold_start: ColdStart | None
     peak_bytes: int | None
+    notes: tuple[str, ...] = ()
 
 
 def bench_bundle(
@@ -172,6 +176,7 @@ def bench_bundle(
             bundle=str(bundle),
             provider=pipeline.provider,
             fallbacks=pipeline.fallbacks,
+            notes=pipeline.backend_report().notes,
             threads=threads,
             bundle_bytes=manifest.total_bytes,
             model_bytes=model,
@@ -209,16 +214,49 @@ def measure_latency(
         (length, batch) for length in lengths for batch in batches if batch == min(batches) or length * batch <= budget
     ]
     # of outputs over a vocabulary one position is read, as in use
-    calls = [model.call_for(_random_rows(model, *shape), positions=lambda row: [len(row.ids) - 1]) for shape in shapes]
-    seconds = np.empty((options.runs + _WARM_UP, len(shapes)))
     progress.stage("latency")
-    for done, turn in enumerate(seconds, 1):
-        for column, call in enumerate(calls):
-            start = perf_counter()
-            model.session.run(call.feeds, call.signature)
-            turn[column] = perf_counter() - start
-        progress.step(done, len(seconds))
-    return tuple(_point(*shape, seconds[_WARM_UP:, column]) for column, shape in enumerate(shapes))
+    runs = [run_of(model, random_rows(len(model.tokenizer), *shape)) for shape in shapes]
+    seconds = time_in_turns(runs, options.runs, progress=progress)
+    return tuple(_point(*shape, seconds[:, column]) for column, shape in enumerate(shapes))
+
+
+def run_of(model: TextModel, rows: Sequence[EncodedRow]) -> Callable[[], object]:
+    """Make what computes rows once, as in use: of outputs over a vocabulary one position is read."""
+    call = model.call_for(rows, positions=lambda row: [len(row.ids) - 1])
+    return lambda: model.session.run(call.feeds, call.signature)
+
+
+def time_in_turns(
+    runs: Sequence[Callable[[], object]],
+    rounds: int,
+    *,
+    patience: float = math.inf,
+    clock: Callable[[], float] = perf_counter,
+    progress: ProgressListener = SILENT,
+) -> NDArray[np.float64]:
+    """Time several things in turn, after three rounds that do not count.
+
+    Args:
+        runs: What is timed.
+        rounds: How often each is timed.
+        patience: Seconds after which no further round begins, once five have counted.
+        clock: Tells seconds.
+        progress: Told of every round.
+
+    Returns:
+        Seconds, ``[rounds, runs]``.
+    """
+    total, began = rounds + _WARM_UP, clock()
+    turns: list[list[float]] = []
+    while len(turns) < total and (len(turns) < _FEWEST + _WARM_UP or clock() - began < patience):
+        turn = []
+        for run in runs:
+            start = clock()
+            run()
+            turn.append(clock() - start)
+        turns.append(turn)
+        progress.step(len(turns), total)
+    return np.array(turns[_WARM_UP:])
 
 
 def measure_cold_start(
@@ -256,9 +294,9 @@ class _RandomRow:
     type_ids: Sequence[int]
 
 
-def _random_rows(model: TextModel, length: int, batch_size: int) -> list[_RandomRow]:
-    """Draw token ids from all over the vocabulary, the same on every machine."""
-    ids = np.random.default_rng(0).integers(0, len(model.tokenizer), (batch_size, length), dtype=np.int64)
+def random_rows(tokens: int, length: int, batch_size: int) -> list[EncodedRow]:
+    """Draw ids from all over a vocabulary of so many tokens, the same on every machine."""
+    ids = np.random.default_rng(0).integers(0, tokens, (batch_size, length), dtype=np.int64)
     return [_RandomRow(row.tolist(), [0] * length) for row in ids]
 
 

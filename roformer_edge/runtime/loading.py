@@ -37,6 +37,7 @@ from roformer_edge.runtime.session import (
     Threads,
     check_threads,
 )
+from roformer_edge.runtime.suitability import Suitability, suitability_of
 from roformer_edge.signatures import Signature, TensorSpec, fixed_size
 from roformer_edge.tasks import get_task
 
@@ -136,7 +137,8 @@ def load(
             of an ``.rfe`` archive.
         digest: The digest that the bundle must have, as ``bundle verify`` prints it where the bundle was made.
         self_test: Compare the answers with those recorded in the bundle. ``None`` does where there is a reason: another
-            engine than the bundle was made for, an older one, or a delegate other than the processor.
+            engine than the bundle was made for, an older one, a delegate other than the processor, or integers that
+            this processor may add up wrong.
         arena: Keep freed memory for the next run; without it the process shrinks again after a large batch.
         spinning: Let threads wait busily for each other within a run; switch it off where cores are shared.
         optimization: How much the engine may rewrite the graph: ``none``, ``basic``, ``extended`` or ``all``.
@@ -195,11 +197,12 @@ def load(
             threads = _choose_threads(
                 opened, loaded, lambda count: _open_session(opened, row, replace(options, threads=count))
             )
+        said = suitability_of(opened, loaded.model.session.report)
         opened.check_unchanged()
-        doubts = _doubts(opened, row, loaded.model.session.report)
+        doubts = _doubts(opened, row, loaded.model.session.report, said)
         if self_test or (self_test is None and doubts):
             loaded.self_test = _run_self_test(opened, row, loaded, doubts)
-        loaded.notes = doubts
+        loaded.notes = (*doubts, *said.remarks)
         loaded.origin = _origin_of(
             opened,
             threads=threads,
@@ -217,17 +220,17 @@ def load(
             comparisons.keep()
     _loaded.add(loaded)
     if "logging" in sys.modules:
-        _log_loaded(loaded)
+        _log_loaded(loaded, said.remarks)
     return loaded
 
 
-def _log_loaded(loaded: Pipeline) -> None:
+def _log_loaded(loaded: Pipeline, remarks: Sequence[str]) -> None:
     from roformer_edge.log import log
 
     report = loaded.backend_report()
     log("runtime", "info", "%r: %s %s computes on %s", loaded, report.engine, report.version, report.used)
     for line in (*report.fallbacks, *report.notes):
-        log("runtime", "warning", "%s", line)
+        log("runtime", "info" if line in remarks else "warning", "%s", line)
 
 
 def _origin_of(bundle: Bundle, **options: Any) -> Origin:
@@ -286,11 +289,11 @@ def _doubt_about_engine(bundle: Bundle, row: Format) -> str | None:
     return None
 
 
-def _doubts(bundle: Bundle, row: Format, report: BackendReport) -> tuple[str, ...]:
+def _doubts(bundle: Bundle, row: Format, report: BackendReport, suitability: Suitability) -> tuple[str, ...]:
     """List the reasons to compare the answers with the recorded ones, a line each."""
     doubt = _doubt_about_engine(bundle, row)
     elsewhere = None if report.on_processor else f"{report.used} computes, and not the processor"
-    return tuple(filter(None, (doubt, elsewhere)))
+    return tuple(filter(None, (doubt, elsewhere, *suitability.doubts)))
 
 
 def _advice(bundle: Bundle, row: Format) -> str:
@@ -311,9 +314,10 @@ def _run_self_test(bundle: Bundle, row: Format, loaded: Pipeline, doubts: Sequen
         return run_self_test(loaded.model, SelfTest.from_json(bundle.read_bytes("selftest")))
     except (SelfTestError, BackendError) as error:
         loaded.close()
-        if not doubts or _doubt_about_engine(bundle, row) is None:
+        if not doubts:
             raise
-        raise SelfTestError(f"{error}; {'; '.join(doubts)}: {_advice(bundle, row)}") from None
+        other = "" if _doubt_about_engine(bundle, row) is None else f": {_advice(bundle, row)}"
+        raise SelfTestError(f"{error}; {'; '.join(doubts)}{other}") from None
 
 
 def _check_signatures(bundle: Bundle, found: Mapping[str, Signature]) -> None:

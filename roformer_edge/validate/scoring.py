@@ -36,11 +36,13 @@ class Score:
             distance of vectors.
         drop: What was lost of the task's first metric, in points.
         high: The same with a standard error on top, from the paired bootstrap.
+        agreement: Share of the answers that are the reference's.
     """
 
     error: float
     drop: float
     high: float
+    agreement: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,8 +83,14 @@ class Standard:
         counted, metric = count_rows(*rows), self.metric
         spread = paired_bootstrap(counted, [metric], resamples=_RESAMPLES, confidence=_ONE_STANDARD_ERROR, seed=0)[0]
         drop = estimate(counted, metric).drop
-        difference = np.asarray(measure.compare(examples, self.answers, answers).difference, np.float64)
-        return Score(error=math.sqrt(float(np.mean(difference**2))), drop=drop, high=max(drop, spread.drop[1]))
+        compared = measure.compare(examples, self.answers, answers)
+        difference = np.asarray(compared.difference, np.float64)
+        return Score(
+            error=math.sqrt(float(np.mean(difference**2))),
+            drop=drop,
+            high=max(drop, spread.drop[1]),
+            agreement=float(np.mean(compared.same)),
+        )
 
     def sample(self, most: int) -> Standard:
         """Keep at most so many examples, spread over all."""

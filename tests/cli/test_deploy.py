@@ -47,6 +47,38 @@ def test_a_target_chooses_and_says_what_and_why(cli, checkpoint, tmp_path):
     assert "--recipe must be a recipe with no other schemes than float16, float32" in refused.err
 
 
+def test_what_is_tried_for_a_machine_is_told(cli, checkpoint, tmp_path):
+    words = ("--recipe", "fp32", "--for-this-machine", "--threads", "1")
+    made = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words)
+    assert made.code == 0
+    rule, head, onnx, tflite, bundle, _ = made.out.splitlines()
+    assert "1 thread, fastest of" in rule
+    assert head.split()[:4] == ["format", "recipe", "preset", "MB"]
+    assert (onnx.split()[:2], tflite.split()[:2]) == (["onnx", "fp32"], ["tflite", "fp32"])
+    assert f"bundle: {tmp_path / 'bundle'} (text-classification, " in bundle
+    machine = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words, "--overwrite", "--json")
+    told = json.loads(machine.out)
+    assert [one["format"] for one in told["selection"]["tried"]] == ["onnx", "tflite"]
+    assert told["format"] == next(one["format"] for one in told["selection"]["tried"] if one["verdict"] == "chosen")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--threads", "2"], "--threads must be left out without --for-this-machine"),
+        (["--for-this-machine", "--target", "cpu"], "--target must be left out with --for-this-machine"),
+        (["--for-this-machine", "--lengths", "8"], "--lengths must be left out with --for-this-machine, unless one"),
+        (["--for-this-machine", "--recipe", "auto"], "--recipe must be one recipe, or left out, with --for-this-mach"),
+        (["--for-this-machine", "--threads", "0"], "--threads must be a whole number from 1 to 1024"),
+    ],
+)
+def test_what_contradicts_a_choice_for_this_machine(cli, checkpoint, tmp_path, words, says):
+    outcome = cli("deploy", checkpoint, "--out", tmp_path / "bundle", *words)
+    assert outcome.code == 1
+    assert says in outcome.error
+    assert leftovers(tmp_path) == []
+
+
 def test_deploy_writes_no_bundle_that_breaks_the_budget(cli, checkpoint, tmp_path, budget_case):
     _, data = budget_case
     # ranges measured on one token that the data never has: everything else saturates

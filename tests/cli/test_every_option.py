@@ -55,6 +55,8 @@ QUANTIZE = {
     ),
     "--truncate": (["{checkpoint}", "--calibration", "{long}"], [], ["--truncate"]),
     "--fields": (["{checkpoint}", "--calibration", "{renamed}"], [], ["--fields", "text=satz,label=marke"]),
+    "--for-this-machine": (["{checkpoint}", "--recipe", "fp32"], [], ["--for-this-machine"]),
+    "--threads": (["{checkpoint}", "--recipe", "fp32", "--for-this-machine"], ["--threads", "1"], ["--threads", "0"]),
 }
 VALIDATED = {
     **QUANTIZE,

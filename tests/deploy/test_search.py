@@ -85,7 +85,7 @@ def test_what_one_half_chose_is_refused_where_the_other_breaks_the_budget(checkp
 
     monkeypatch.setattr("roformer_edge.deploy.journey.check_budget", broken)
     monkeypatch.setattr(Report, "within_budget", property(lambda _: False))
-    with pytest.raises(BudgetExceededError, match="accuracy dropped; on the 80 examples that the recipe was chosen by"):
+    with pytest.raises(BudgetExceededError, match="accuracy dropped; on the 80 examples that it was chosen by"):
         deploy_checkpoint(checkpoint, tmp_path / "out", options(data))
     assert not (tmp_path / "out").exists()
 

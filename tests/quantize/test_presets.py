@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from roformer_edge.errors import UnknownNameError
+from roformer_edge.processors import SAFE_PRESET, detect_preset
 from roformer_edge.quantize.affine import PAIR_LIMIT, quantize_weight
-from roformer_edge.quantize.presets import PRESETS, SAFE_PRESET, detect_preset, get_preset
+from roformer_edge.quantize.presets import PRESETS, get_preset
 
 
 def vpmaddubsw(activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -70,36 +71,6 @@ def test_an_unknown_preset_lists_those_there_are():
     assert get_preset("arm") is PRESETS["arm"]
     with pytest.raises(UnknownNameError, match=r"preset 'gpu'; choose one of: x86, x86-vnni, arm, auto"):
         get_preset("gpu")
-
-
-@pytest.mark.parametrize(
-    ("machine", "flags", "preset"),
-    [
-        ("x86_64", [["fpu", "avx2", "avx512f", "avx512_vnni"]], "x86-vnni"),
-        ("AMD64", [["avx2", "avx_vnni"]], "x86-vnni"),
-        ("x86_64", [["fpu", "avx2", "avx512f"]], "x86"),
-        ("x86_64", [["avx2", "avx_vnni"], ["avx2"]], "x86"),  # not on all processors of the machine
-        ("x86_64", [], "x86"),
-        ("x86_64", [["avx512_vnni_lookalike"]], "x86"),
-        ("aarch64", [], "arm"),
-        ("arm64", [], "arm"),
-        ("ARM64", [], "arm"),
-        ("armv7l", [], "arm"),
-        ("riscv64", [], SAFE_PRESET),
-        ("", [], SAFE_PRESET),
-    ],
-)
-def test_detection(tmp_path, machine, flags, preset):
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(
-        "".join(f"processor\t: {n}\nmodel name\t: X\nflags\t\t: {' '.join(own)}\n\n" for n, own in enumerate(flags))
-    )
-    assert detect_preset(machine, cpuinfo) == preset
-
-
-def test_detection_without_a_list_of_flags_is_safe(tmp_path):
-    assert detect_preset("x86_64", tmp_path / "absent") == SAFE_PRESET
-    assert detect_preset("x86_64", tmp_path) == SAFE_PRESET
 
 
 def test_auto_is_the_preset_for_this_machine():

@@ -7,7 +7,7 @@ import pytest
 
 from roformer_edge.errors import BackendError, BundleIntegrityError, OptionError, TextTooLongError
 from roformer_edge.processes import peak_resident_bytes
-from roformer_edge.runtime.bench import BenchOptions, bench_bundle, measure_cold_start, measure_latency
+from roformer_edge.runtime.bench import BenchOptions, bench_bundle, measure_cold_start, measure_latency, time_in_turns
 from roformer_edge.runtime.fake import FakeSession
 from roformer_edge.runtime.inference import Limits, TextModel
 from roformer_edge.tasks import get_task
@@ -52,6 +52,26 @@ def test_the_graph_gets_full_rows_of_valid_ids() -> None:
         assert call["input_ids"].shape == (2, 10)
         assert 0 <= call["input_ids"].min() <= call["input_ids"].max() < VOCABULARY
         assert call["attention_mask"].all()
+
+
+def test_what_is_timed_takes_turns_until_patience_ends() -> None:
+    called: list[str] = []
+    seconds = [0.0]
+
+    def taking(name: str, duration: float):
+        def run() -> None:
+            called.append(name)
+            seconds[0] += duration
+
+        return run
+
+    runs = [taking("a", 1.0), taking("b", 3.0)]
+    timed = time_in_turns(runs, 6, clock=lambda: seconds[0])
+    assert called == ["a", "b"] * (3 + 6)
+    np.testing.assert_array_equal(timed, [[1.0, 3.0]] * 6)
+    # four seconds a round, warm-up included; five rounds count however long they take
+    assert len(time_in_turns(runs, 30, clock=lambda: seconds[0], patience=50.0)) == 10
+    assert len(time_in_turns(runs, 30, clock=lambda: seconds[0], patience=0.0)) == 5
 
 
 def test_a_graph_of_fixed_sizes_is_measured_at_those() -> None:
