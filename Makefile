@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --constraint envs/hub.txt
 
-.PHONY: demo test android android-check web web-check ports fuzz endurance soak goals check lint types imports faults wheels site clean
+.PHONY: demo test android android-check web web-check ports fuzz endurance soak goals check lint types imports faults scale wheels site clean
 
 # deploy the embedded checkpoint to int8, as ONNX and as TFLite, validate both side by side, answer a few sentences; the
 # report is out/demo/report/report.html
@@ -14,7 +14,7 @@ demo: $(VENV)/.demo
 # every test, with the PyTorch, TensorFlow and Flax models and the transformers 4.57.6 oracle, a file at a time in each of
 # some processes of one thread
 JOBS ?= 2
-test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made .venv-tflite/.made
+test: $(VENV)/.dev .venv-oracle/.made .venv-frameworks/.made .venv-tflite/.made .venv-ray/.made
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 # spoil bundles, archives, checkpoints, tokenizers, texts and data for a while; prints the table of docs/reliability.md
@@ -100,6 +100,15 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt envs/hub.txt
 	PYTHON=$(PYTHON) scripts/make_env.sh tflite || test $$? -eq 3
 	test ! -f .venv-tflite/.recipe || touch $@
 
+.venv-ray/.made: envs/ray.txt constraints.txt scripts/make_env.sh
+	PYTHON=$(PYTHON) scripts/make_env.sh ray
+	touch $@
+
+# a thousand to a million texts, in one process and on two workers of Ray of which one is killed; half an hour on two quiet
+# cores. Result: benchmarks/results/scale.json
+scale: $(VENV)/.demo .venv-ray/.made
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.scale
+
 # dist/roformer_edge-*.whl, which a device installs, and dist/roformer_edge_demo-*.whl with the embedded checkpoint
 wheels: $(VENV)/.made
 	rm -rf build dist roformer_edge_demo/build
@@ -114,4 +123,4 @@ site: .venv-docs/.made
 	touch $@
 
 clean:
-	rm -rf .venv .venv-oracle .venv-frameworks .venv-tflite .venv-docs .venv-peers .venv-engines .cache out build dist *.egg-info
+	rm -rf .venv .venv-oracle .venv-frameworks .venv-tflite .venv-ray .venv-docs .venv-peers .venv-engines .cache out build dist *.egg-info

@@ -1,4 +1,4 @@
-"""Turns ``benchmarks/results/*.json`` into tables: ``results/README.md``, docs/accuracy.md, figures in both READMEs.
+"""Turns ``benchmarks/results/*.json`` into tables: ``results/README.md``, figures in both READMEs and in pages of docs.
 
     python -m benchmarks.table
 
@@ -53,7 +53,10 @@ TRANSLATIONS = {
         "sizes": "大小",
     },
 }
+SCALE_PAGE = Path("docs") / "scale.md"
 Row = dict[str, Any]
+# texts of the arithmetic of docs/scale.md, and its assumed price of a core for an hour
+BILLION, CORE_HOUR = 1_000_000_000, 0.04
 # recipe -> largest drop in points, smallest agreement in percent that it is to keep on every model
 ACCURACY_BOUNDS = {"int8-dynamic": (0.3, 99.0), "int8-static": (0.7, 98.0)}
 
@@ -76,6 +79,8 @@ def main() -> None:
         replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, soak, "soak")
     if "accuracy" in results:
         accuracy_page(results["accuracy"], args.readme.parent / ACCURACY_PAGE)
+    if "scale" in results:
+        replace_between_markers(args.readme.parent / SCALE_PAGE, scale_page(results["scale"]), "scale")
     parts = [figures(results[name]["rows"]) for name, figures in FIGURES.items() if name in results]
     if parts:
         parts.append(f"{machine_of(results)} [All results](benchmarks/results/README.md).")
@@ -311,6 +316,45 @@ def accuracy_verdicts(rows: list[Row]) -> str:
     cannot = f"; it said that it cannot for {', '.join(refused)}" if refused else ""
     sentences.append(f"- `auto` with a budget of 0.5 points {found}{cannot}.")
     return "\n".join(sentences)
+
+
+def scale_page(result: dict[str, Any]) -> str:
+    """Show the growth, and what a billion texts take, by what each text added between the runs on Ray."""
+    rows = result["rows"]
+    grown = markdown(
+        ("texts", "engine", "processor time, s", "wall time, s", "largest process, MB", "workers killed"),
+        (
+            [
+                f"{row['texts']:,}",
+                row["engine"],
+                f"{row['processor_s']:,.1f}",
+                f"{row['wall_s']:,.0f}",
+                f"{row['peak_mb']:.0f}",
+                row["killed"],
+            ]
+            for row in rows
+        ),
+        names=2,
+    )
+    on_ray = [row for row in rows if row["engine"] != "one process"]
+    least, most = (choose(on_ray, key=lambda row: row["texts"]) for choose in (min, max))
+    seconds = (most["processor_s"] - least["processor_s"]) / (most["texts"] - least["texts"])
+    hours = BILLION * seconds / 3600
+    billion = markdown(
+        ("cores", "hours", "memory of the workers, GB", f"at {CORE_HOUR} a core and hour"),
+        (
+            [cores, f"{hours / cores:,.1f}", f"{cores * most['peak_mb'] / 1000:,.0f}", f"{hours * CORE_HOUR:,.0f}"]
+            for cores in (16, 64, 256)
+        ),
+        names=0,
+    )
+    told = (
+        f"From {least['texts']:,} to {most['texts']:,} texts on Ray each one added {1000 * seconds:.2f} ms of "
+        f"processor time: {1 / seconds:,.0f} texts a second and core. A billion of them come to {hours:,.0f} core "
+        "hours. The price is an assumption, in any currency; put in your own, and the speed of your own model "
+        "([benchmarks](benchmarks.md))."
+    )
+    return f"{grown}\n\n{measured_on(result)}\n\n{told}\n\n{billion}"
 
 
 def replace_between_markers(path: Path, text: str, name: str = "figures") -> None:

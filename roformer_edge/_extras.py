@@ -22,6 +22,8 @@ EXTRA_OF = {
     "rjieba": "rjieba",
     "jinja2": "validate",
     "huggingface_hub": "hub",
+    "ray": "ray",
+    "pyarrow": "ray",
     "roformer_edge_demo": "demo",
 }
 

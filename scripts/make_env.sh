@@ -6,6 +6,7 @@
 #   scripts/make_env.sh engines       .venv-engines: OpenVINO with NNCF, ExecuTorch and torchao, for the same benchmark
 #   scripts/make_env.sh frameworks    .venv-frameworks: TensorFlow and Flax, and transformers' own models in both
 #   scripts/make_env.sh tflite        .venv-tflite: tflite-runtime 2.14, the last of its name, which old devices have
+#   scripts/make_env.sh ray           .venv-ray: Ray Data and pyarrow, for jobs on several workers and their benchmark
 #   scripts/make_env.sh docs          .venv-docs: what builds the documentation site
 #
 # It needs Python 3.10 or newer (PYTHON=... chooses one) and pip. Versions are exact: envs/NAME.txt, constraints.txt.
@@ -22,8 +23,8 @@ fail() {
 }
 
 case "${1:-}" in
-  oracle | peers | engines | frameworks | tflite | docs) name=$1 ;;
-  *) echo "usage: $0 oracle|peers|engines|frameworks|tflite|docs" >&2; exit 2 ;;
+  oracle | peers | engines | frameworks | tflite | ray | docs) name=$1 ;;
+  *) echo "usage: $0 oracle|peers|engines|frameworks|tflite|ray|docs" >&2; exit 2 ;;
 esac
 
 folder=.venv-$name

@@ -17,6 +17,7 @@ from roformer_edge.config import RoFormerConfig
 ROOT = Path(__file__).resolve().parent.parent
 ORACLE_PYTHON = ROOT / ".venv-oracle" / "bin" / "python"
 FRAMEWORKS_PYTHON = ROOT / ".venv-frameworks" / "bin" / "python"
+RAY_PYTHON = ROOT / ".venv-ray" / "bin" / "python"
 OLD_TFLITE_PYTHON = ROOT / ".venv-tflite" / "bin" / "python"
 
 Arrays = dict[str, np.ndarray]
@@ -56,6 +57,14 @@ def old_tflite_python() -> Path:
     if not OLD_TFLITE_PYTHON.exists():
         pytest.skip("the environment with tflite-runtime 2.14 is not there: run scripts/make_env.sh tflite")
     return OLD_TFLITE_PYTHON
+
+
+@pytest.fixture(scope="session")
+def ray_python() -> Path:
+    """The interpreter with Ray and pyarrow, made by ``scripts/make_env.sh ray``."""
+    if not RAY_PYTHON.exists():
+        pytest.skip("the environment with Ray is not there: run scripts/make_env.sh ray")
+    return RAY_PYTHON
 
 
 @pytest.fixture(scope="session")

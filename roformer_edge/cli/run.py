@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from roformer_edge.cli.answering import answer_lines, notes_on, pipeline_options
+from roformer_edge.cli.engines import PROCESS, add_engines, refuse_ray_options
 from roformer_edge.cli.output import print_json, remark
 from roformer_edge.cli.progress import ProgressLine
 from roformer_edge.cli.texts import add_texts, read_questions
-from roformer_edge.errors import OptionError, RoFormerEdgeError, TextError
+from roformer_edge.errors import OptionError, RoFormerEdgeError
 from roformer_edge.progress import SILENT
 from roformer_edge.runtime.delegates import DELEGATES
 from roformer_edge.runtime.session import AUTO
@@ -25,23 +24,7 @@ if TYPE_CHECKING:
     from roformer_edge.progress import ProgressListener
     from roformer_edge.runtime.pipelines.base import Pipeline
     from roformer_edge.runtime.pool import Pool
-    from roformer_edge.runtime.session import BackendReport
-    from roformer_edge.validate.data.inputs import Inputs, PlacedInputs
-
-# argument -> the option of a pipeline that it sets
-_OPTIONS = {
-    "top_k": "top_k",
-    "truncate": "truncation",
-    "threshold": "threshold",
-    "pooling": "pooling",
-    "normalize": "normalize",
-    "max_new_tokens": "max_new_tokens",
-    "num_beams": "num_beams",
-    "num_return_sequences": "num_return_sequences",
-    "do_sample": "do_sample",
-    "top_p": "top_p",
-    "seed": "seed",
-}
+    from roformer_edge.validate.data.inputs import Inputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="processes that answer, for long inputs: each loads the bundle, and is given 32 batches at a time "
-        "(default: this process alone)",
+        help="processes that answer, for long inputs or with --engine ray; each loads the bundle, and is given 32 "
+        "batches, or a shard, at a time (default: this process alone; with Ray as many as there are processors)",
     )
     parser.add_argument(
         "--truncate", action="store_true", default=None, help="cut texts that are longer than the model allows"
@@ -93,7 +76,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--on-error",
         choices=("stop", "skip"),
-        default="stop",
         help="at an input that cannot be used: stop, or skip it and say why on standard error (default: stop)",
     )
     parser.add_argument(
@@ -102,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="first compare the engine with the recorded answers, though nothing speaks against it",
     )
+    add_engines(parser)
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
@@ -128,24 +111,15 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def notes_on(report: BackendReport) -> list[str]:
-    """List what a person should know about the engine, a line each."""
-    checked = "" if report.self_test is None else "; its answers are those recorded in the bundle"
-    return [
-        *(f"not used: {fallback}" for fallback in report.fallbacks),
-        *(f"{note}{checked}" for note in report.notes),
-        *([f"{report.threads} threads chosen: {_times(report)}"] if report.thread_times else []),
-    ]
-
-
-def _times(report: BackendReport) -> str:
-    return ", ".join(f"{count} took {milliseconds:.2f} ms" for count, milliseconds in report.thread_times)
-
-
 def run(args: argparse.Namespace) -> int:
     """Answer every input with one JSON line, in order."""
     from roformer_edge.runtime.loading import load
 
+    if args.engine != PROCESS:
+        from roformer_edge.cli.run_ray import run_on_ray
+
+        return run_on_ray(args)
+    refuse_ray_options(args)
     if args.workers is not None and args.workers < 1:
         raise OptionError("--workers", args.workers)
     if args.workers is not None and args.threads == AUTO:
@@ -155,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
         pipeline = load(args.bundle, threads=args.threads, delegate=args.delegate, self_test=args.self_test)
     with pipeline:
         task = pipeline.model.task
-        options = _options(args, pipeline)
+        options = pipeline_options(args, pipeline)
         for note in notes_on(pipeline.backend_report()):
             remark(f"note: {note}")
         skipped = _Skipped() if args.on_error == "skip" else None
@@ -166,14 +140,8 @@ def run(args: argparse.Namespace) -> int:
                 progress.stage("answer")
                 questions = read_questions(args, task, skip=skipped)
                 options["batch_size"] = args.batch_size
-                if pool is None:
-                    answers = _answers(pipeline, questions, skipped, **options)
-                else:
-                    answers = _answers_of_pool(pool, pipeline, questions, skipped, **options)
-                for number, (inputs, answer) in enumerate(answers, 1):
-                    line = {name: inputs[field] for field, name in task.echoed.items() if field in inputs}
-                    plain = _plain(answer)
-                    print_json(line | (plain if isinstance(plain, dict) else {task.answer: plain}))
+                for number, line in enumerate(answer_lines(pipeline, questions, skipped, pool=pool, **options), 1):
+                    print_json(line)
                     progress.step(number, None)
     if skipped:
         remark(f"note: {skipped.count} inputs were skipped")
@@ -231,106 +199,3 @@ class _Skipped:
 
     def __bool__(self) -> bool:
         return self.count > 0
-
-
-def _answers(
-    pipeline: Pipeline, questions: Iterator[PlacedInputs], skipped: _Skipped | None, **options: Any
-) -> Iterator[tuple[Inputs, Any]]:
-    """Answer questions in order, each with its inputs.
-
-    A pipeline answers what stands before an input that it cannot use, and then raises: the first that is left is the
-    bad one. It is skipped, and the rest asked anew, or the error is raised with the line that it is about.
-    """
-    from roformer_edge.validate.data.inputs import text_or_pair
-
-    asked: deque[PlacedInputs] = deque()
-    single = pipeline.model.task.fields == ("text",)
-
-    def remembered(again: Iterable[PlacedInputs]) -> Iterator[Any]:
-        for placed in chain(again, questions):
-            asked.append(placed)
-            yield text_or_pair(placed.inputs) if single else placed.inputs
-
-    again: list[PlacedInputs] = []
-    answered = before = 0
-    while True:
-        asked.clear()
-        before = answered
-        try:
-            for answer in pipeline(remembered(again), **options):
-                answered += 1
-                yield asked.popleft().inputs, answer
-        except TextError as error:
-            if not asked:
-                raise
-            told = _told(error, asked.popleft(), pipeline.noun, answered - before, answered + 1)
-            answered += 1
-            if skipped is None:
-                raise told from None
-            skipped(told)
-            again = list(asked)
-        else:
-            return
-
-
-def _answers_of_pool(
-    pool: Pool, pipeline: Pipeline, questions: Iterator[PlacedInputs], skipped: _Skipped | None, **options: Any
-) -> Iterator[tuple[Inputs, Any]]:
-    """Answer questions in order, each with its inputs, by workers that go on where an input cannot be used."""
-    from roformer_edge.validate.data.inputs import text_or_pair
-
-    asked: deque[PlacedInputs] = deque()
-    single = pipeline.model.task.fields == ("text",)
-
-    def remembered() -> Iterator[Any]:
-        for placed in questions:
-            asked.append(placed)
-            yield text_or_pair(placed.inputs) if single else placed.inputs
-
-    for number, outcome in enumerate(pool.outcomes(remembered(), **options)):
-        placed = asked.popleft()
-        if not isinstance(outcome, TextError):
-            yield placed.inputs, outcome
-            continue
-        told = _told(outcome, placed, pipeline.noun, number, number + 1)
-        if skipped is None:
-            raise told from None
-        skipped(told)
-
-
-def _told(error: TextError, bad: PlacedInputs, noun: str, counted: int, argument: int) -> TextError:
-    """Say of an error where its input stands: a pipeline counts from 0, people count lines, or arguments from 1."""
-    message = str(error).replace(f"{noun} {counted}", f"the {noun}" if bad.where else f"argument {argument}", 1)
-    return type(error)(f"{bad.where}: {message}" if bad.where else message)
-
-
-def _options(args: argparse.Namespace, pipeline: Pipeline) -> dict[str, Any]:
-    """Gather what the pipeline is told.
-
-    Raises:
-        OptionError: An option that means nothing to it.
-    """
-    known = inspect.signature(pipeline.__call__).parameters
-    told = {}
-    for argument, option in _OPTIONS.items():
-        value = getattr(args, argument)
-        if value is None:
-            continue
-        if option not in known:
-            name = f"--{argument.replace('_', '-')}"
-            raise OptionError(name, value, f"left out, because it means nothing to {pipeline.task}")
-        told[option] = value
-    return told
-
-
-def _plain(answer: Any) -> Any:
-    """Turn an answer into JSON values, numbers rounded to six digits."""
-    if isinstance(answer, (list, tuple)):
-        return [_plain(item) for item in answer]
-    if isinstance(answer, float):
-        return round(answer, 6)
-    if isinstance(answer, (str, int)):
-        return answer
-    if hasattr(answer, "tolist"):
-        return _plain(answer.tolist())
-    return {name: _plain(value) for name, value in vars(answer).items() if value is not None}

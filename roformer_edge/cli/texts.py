@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 # the endings of data files, and what they mean on standard input
-INPUT_FORMATS = ("jsonl", "csv", "tsv", "txt")
+INPUT_FORMATS = ("jsonl", "csv", "tsv", "txt", "parquet")
 
 
 def add_texts(parser: argparse.ArgumentParser, holds: str) -> None:
@@ -35,7 +35,7 @@ def add_texts(parser: argparse.ArgumentParser, holds: str) -> None:
         "--input",
         default="-",
         metavar="FILE",
-        help=f"JSON Lines, CSV, TSV or .txt with {holds}; - is JSON Lines on standard input (default: -)",
+        help=f"JSON Lines, CSV, TSV, Parquet or .txt with {holds}; - is JSON Lines on standard input (default: -)",
     )
     parser.add_argument(
         "--input-format",

@@ -25,6 +25,8 @@ FRAMEWORKS = [
     "rjieba",
     "safetensors",
     "optimum",
+    "ray",
+    "pyarrow",
 ]
 ENGINE = ["numpy", "onnxruntime"]
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,6 +14,7 @@ TESTS = Path(__file__).parents[1]
 WITHOUT_TESTS = {
     "_version.py": "one constant, which tests/cli/test_main.py compares with what the command says",
     "deploy/defaults.py": "constants, which tests/cli/test_options.py and tests/deploy/test_journey.py see at work",
+    "cli/answering.py": "tests/cli/test_run.py asks every task through it",
     "cli/sensitivity.py": "tests/cli/test_every_option.py walks its options",
     "deploy/inputs.py": "tests/deploy/test_journey.py and its neighbours see each of its functions",
     "deploy/sensitivity.py": "tests/deploy/test_search.py has the model with one terrible part",

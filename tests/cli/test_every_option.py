@@ -122,6 +122,10 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "--seed": (["{writer}", "今天", "--do-sample"], ["--seed", "1"], ["--seed", "2"]),
         "--on-error": (["{bundle}", "--input", "{long}"], [], ["--on-error", "skip"]),
         "--self-test": (["{spoilt}", "今天"], [], ["--self-test"]),
+        # what these do where Ray is, tests/cli/test_run_ray.py sees
+        "--engine": (["{bundle}", "今天"], [], ["--engine", "ray"]),
+        "--out": (["{bundle}", "今天"], [], ["--out", "{out}"]),
+        "--shard-rows": (["{bundle}", "今天"], [], ["--shard-rows", "2"]),
     },
     "validate": {
         "bundles": (["--reference", "{checkpoint}", "--data", "{data}"], ["{bundle}"], ["{bundle}", "{bundle}"]),

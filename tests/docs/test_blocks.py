@@ -53,6 +53,7 @@ NOT_RUN = {
     "python examples/finetuning/torch_": "trains for minutes; tests/examples runs it shortened",
     "python examples/finetuning/shipped_data.py": "writes into the clone; tests/examples runs it elsewhere",
     "curl": "asks a service that nobody started",
+    "roformer-edge run dist/intent --engine ray": "needs Ray; tests/cli/test_run_ray.py has it",
     "uvicorn": "serves until it is stopped; tests/examples asks the service",
     "python examples/0": "deploys what was trained; tests/examples runs it",
 }

@@ -69,7 +69,14 @@ def test_the_picture_is_small() -> None:
 
 def test_the_tables_are_those_of_the_results(tmp_path, monkeypatch) -> None:
     results = table.RESULTS.relative_to(ROOT)
-    written = (ENGLISH.name, CHINESE.name, table.ACCURACY_PAGE, table.BENCHMARKS_PAGE, results / "README.md")
+    written = (
+        ENGLISH.name,
+        CHINESE.name,
+        table.ACCURACY_PAGE,
+        table.BENCHMARKS_PAGE,
+        table.SCALE_PAGE,
+        results / "README.md",
+    )
     (tmp_path / results).mkdir(parents=True)
     (tmp_path / "docs").mkdir()
     for path in (*map(ROOT.joinpath, written), *table.RESULTS.glob("*.json")):

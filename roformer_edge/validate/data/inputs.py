@@ -16,6 +16,7 @@ from roformer_edge.runtime.windows import room_for
 from roformer_edge.tasks import Task, get_task, input_rows
 from roformer_edge.validate.data.fields import BY_NAME, INPUTS, FieldNames, looks_like_input
 from roformer_edge.validate.data.lines import Line, Skip, listed, read_lines
+from roformer_edge.validate.data.spans import Span
 
 # The inputs of one example by the names of the task's fields: texts, or lists of texts.
 Inputs = Mapping[str, Any]
@@ -45,7 +46,13 @@ class Problem:
 
 
 def read_inputs(
-    path: str | Path, task: str, fields: FieldNames = BY_NAME, *, skip: Skip | None = None, form: str | None = None
+    path: str | Path,
+    task: str,
+    fields: FieldNames = BY_NAME,
+    *,
+    skip: Skip | None = None,
+    form: str | None = None,
+    span: Span | None = None,
 ) -> Iterator[PlacedInputs]:
     """Read what a task answers to, one example a line; labels and remarks are ignored.
 
@@ -55,19 +62,18 @@ def read_inputs(
         fields: Which key of the file is which field.
         skip: Told of each line that cannot be used, which is then left out; without it such a line is an error.
         form: How the file is written, whatever its ending says; see ``read_lines``.
+        span: The part of the file to read.
 
     Raises:
         DatasetError: While iterating: a line cannot be used; the message starts with ``path:line:``.
         UnknownNameError: No such task.
     """
     row = get_task(task)
-    return _read_inputs(path, row, fields, skip, form)
+    return _read_inputs(read_lines(path, fields, skip=skip, form=form, span=span), row, skip)
 
 
-def _read_inputs(
-    path: str | Path, task: Task, fields: FieldNames, skip: Skip | None, form: str | None
-) -> Iterator[PlacedInputs]:
-    for line in read_lines(path, fields, skip=skip, form=form):
+def _read_inputs(lines: Iterator[Line], task: Task, skip: Skip | None) -> Iterator[PlacedInputs]:
+    for line in lines:
         try:
             yield PlacedInputs(where=line.where, inputs=inputs_of(line, task))
         except DatasetError as error:

@@ -1,4 +1,4 @@
-"""Files of one example a line: JSON Lines, CSV and TSV with a header, plain text; UTF-8.
+"""Files of one example a line: JSON Lines, CSV and TSV with a header, plain text in UTF-8; and Parquet.
 
 Lines end at line feeds only, so a text may hold U+2028 or U+0085. Blank lines are skipped, and a byte order mark at the
 start is dropped. Files are read as a stream; nothing is kept.
@@ -6,8 +6,6 @@ start is dropped. Files are read as a stream; nothing is kept.
 
 from __future__ import annotations
 
-import csv
-import itertools
 import json
 import math
 import re
@@ -15,11 +13,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from roformer_edge.errors import DatasetError
 from roformer_edge.validate.data.fields import BY_NAME, FieldNames
+from roformer_edge.validate.data.spans import DIALECTS, PARQUET, Span, Texts, table_rows
 
 # the number of a line and what it holds, or what is wrong with it
 _Row = tuple[int, dict[str, Any]] | DatasetError
@@ -27,10 +27,6 @@ _Row = tuple[int, dict[str, Any]] | DatasetError
 Skip = Callable[[DatasetError], None]
 
 STANDARD_INPUT = "-"
-MAX_LINE_BYTES = 64 << 20  # far above any text; a bound for files that hold no lines at all
-
-_UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NAMES_SHOWN = 8
 _KINDS = {
@@ -163,7 +159,12 @@ class Line:
 
 
 def read_lines(
-    path: str | Path, fields: FieldNames = BY_NAME, *, skip: Skip | None = None, form: str | None = None
+    path: str | Path,
+    fields: FieldNames = BY_NAME,
+    *,
+    skip: Skip | None = None,
+    form: str | None = None,
+    span: Span | None = None,
 ) -> Iterator[Line]:
     """Read the lines of a file, one by one.
 
@@ -172,137 +173,126 @@ def read_lines(
             on standard input.
         fields: Which key is which field.
         skip: Told of each line that is malformed, which is then left out; without it such a line is an error.
-        form: A key of ``FORMATS`` without its dot, or ``"jsonl"``, whatever the ending says.
+        form: A key of ``FORMATS`` without its dot, ``"parquet"`` or ``"jsonl"``, whatever the ending says.
+        span: The part of the file to read, with lines numbered as in the whole; one without any example is no error.
 
     Raises:
         DatasetError: While iterating: the file cannot be read, holds no example, or has a line that is malformed.
+        MissingDependencyError: While iterating: the file is Parquet, and pyarrow is not installed.
     """
     name = "<standard input>" if str(path) == STANDARD_INPUT else str(path)
-    ending = "" if str(path) == STANDARD_INPUT else Path(path).suffix.lower()
-    if form is not None:
-        ending = f".{form}"
-    read, flat = FORMATS.get(ending, (_read_json_lines, False))
-    found = False
+    ending = ending_of(path, form)
+    flat = ending in FORMATS and FORMATS[ending][1]
     try:
-        with _open(path) as file:
-            texts = _Texts(file, name)
-            for row in read(texts, name):
-                found = True
-                if isinstance(row, DatasetError):
-                    if skip is None:
-                        raise row
-                    skip(row)
-                    continue
-                number, values = row
-                yield Line(where=f"{name}:{number}", number=number, values=values, fields=fields, flat=flat)
+        for row in _rows(path, name, ending, span):
+            if isinstance(row, DatasetError):
+                if skip is None:
+                    raise row
+                skip(row)
+                continue
+            number, values = row
+            yield Line(where=f"{name}:{number}", number=number, values=values, fields=fields, flat=flat)
     except OSError as error:
         raise DatasetError(f"{name}: cannot be read: {error.strerror or error}") from None
-    if not found:
+
+
+def ending_of(path: str | Path, form: str | None = None) -> str:
+    """Tell which ending a file is read by: that of its name, or that of the form it is said to have."""
+    if form is not None:
+        return f".{form}"
+    return "" if str(path) == STANDARD_INPUT else Path(path).suffix.lower()
+
+
+def _rows(path: str | Path, name: str, ending: str, span: Span | None) -> Iterator[_Row]:
+    found, last = False, 1
+    if ending == PARQUET:
+        from roformer_edge.validate.data.parquet import read_parquet
+
+        for row in read_parquet(path, name, span):
+            found = True
+            yield row
+    else:
+        read, _ = FORMATS.get(ending, (_read_json_lines, False))
+        with _open(path, span) as file:
+            texts = Texts(file, name, 0 if span is None else span.line_before)
+            for line in read(texts, name):
+                found = True
+                yield line
+            last = max(texts.number, 1)
+    if span is None and not found:
         expected = _EXPECTED.get(ending, "one JSON object a line")
-        raise DatasetError(f"{name}:{max(texts.number, 1)}: no example in the file; {expected} is expected")
+        raise DatasetError(f"{name}:{last}: no example in the file; {expected} is expected")
 
 
-class _Texts:
-    """The decoded lines of a file. It can be read on behind a line that is not UTF-8, as no generator could."""
-
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self.number = 0
-        self._file = file
-        self._name = name
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._file.readline(MAX_LINE_BYTES + 1)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        return _decode(line, f"{self._name}:{self.number}", first=self.number == 1)
-
-
-def _read_json_lines(texts: Iterator[str], name: str) -> Iterator[_Row]:
-    for number in itertools.count(1):
+def _read_json_lines(texts: Texts, name: str) -> Iterator[_Row]:
+    while True:
         try:
             text = next(texts)
             if not text.strip(" \t\r\n"):
                 continue
-            value = _parse_json(text, f"{name}:{number}")
+            where = f"{name}:{texts.number}"
+            value = _parse_json(text, where)
             if not isinstance(value, dict):
-                raise DatasetError(f"{name}:{number}: a line must hold one JSON object, found {kind(value)}")
+                raise DatasetError(f"{where}: a line must hold one JSON object, found {kind(value)}")
         except StopIteration:
             return
         except DatasetError as error:
             yield error
         else:
-            yield number, value
+            yield texts.number, value
 
 
-def _read_csv(texts: Iterator[str], name: str) -> Iterator[_Row]:
-    return _read_table(csv.reader(texts, strict=True), name)
-
-
-def _read_tsv(texts: Iterator[str], name: str) -> Iterator[_Row]:
-    # a quotation mark in a TSV is a character like any other
-    return _read_table(csv.reader(texts, delimiter="\t", quoting=csv.QUOTE_NONE), name)
-
-
-def _read_table(rows: Any, name: str) -> Iterator[_Row]:
+def _read_table(texts: Texts, name: str, dialect: Mapping[str, Any]) -> Iterator[_Row]:
     header: list[str] | None = None
-    number = 1
-    try:
-        for row in rows:
-            where = f"{name}:{number}"
-            if not any(cell.strip(" \t\r\n") for cell in row):
-                pass
-            elif header is None:
-                header = row
-                if twice := sorted({key for key in row if row.count(key) > 1}):
-                    raise DatasetError(f"{where}: the header names {listed(twice)} twice")
-            elif len(row) != len(header):
-                cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-                yield DatasetError(f"{where}: {cells}, and the header has {len(header)}: {listed(header)}")
-            else:
-                yield number, dict(zip(header, row, strict=True))
-            number = rows.line_num + 1
-    except csv.Error as error:
-        raise DatasetError(f"{name}:{max(rows.line_num, 1)}: malformed table: {error}") from None
+    for number, row in table_rows(texts, name, dialect):
+        where = f"{name}:{number}"
+        if isinstance(row, DatasetError):
+            if header is None:
+                raise row
+            yield row
+        elif not any(cell.strip(" \t\r\n") for cell in row):
+            continue
+        elif header is None:
+            header = row
+            if twice := sorted({key for key in row if row.count(key) > 1}):
+                raise DatasetError(f"{where}: the header names {listed(twice)} twice")
+        elif len(row) != len(header):
+            cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+            yield DatasetError(f"{where}: {cells}, and the header has {len(header)}: {listed(header)}")
+        else:
+            yield number, dict(zip(header, row, strict=True))
 
 
-def _read_plain(texts: Iterator[str], _name: str) -> Iterator[_Row]:
-    for number, text in enumerate(texts, 1):
-        if text.strip(" \t\r\n"):
-            yield number, {"text": text.removesuffix("\n").removesuffix("\r")}
+def _read_plain(texts: Texts, _name: str) -> Iterator[_Row]:
+    while True:
+        try:
+            text = next(texts)
+        except StopIteration:
+            return
+        except DatasetError as error:
+            yield error
+        else:
+            if text.strip(" \t\r\n"):
+                yield texts.number, {"text": text.removesuffix("\n").removesuffix("\r")}
 
 
 # ending of a file's name -> what reads it, and whether all its values are strings
-FORMATS: dict[str, tuple[Callable[[Iterator[str], str], Iterator[_Row]], bool]] = {
-    ".csv": (_read_csv, True),
-    ".tsv": (_read_tsv, True),
+FORMATS: dict[str, tuple[Callable[[Texts, str], Iterator[_Row]], bool]] = {
+    **{ending: (partial(_read_table, dialect=dialect), True) for ending, dialect in DIALECTS.items()},
     ".txt": (_read_plain, True),
 }
-_EXPECTED = {".csv": "a header and a row an example", ".tsv": "a header and a row an example", ".txt": "a text a line"}
+_EXPECTED = {
+    PARQUET: "a row an example",
+    ".csv": "a header and a row an example",
+    ".tsv": "a header and a row an example",
+    ".txt": "a text a line",
+}
 
 
-def _open(path: str | Path) -> AbstractContextManager[BinaryIO]:
+def _open(path: str | Path, span: Span | None) -> AbstractContextManager[BinaryIO]:
     if str(path) == STANDARD_INPUT:
         return nullcontext(sys.stdin.buffer)
-    return Path(path).open("rb")
-
-
-def _decode(line: bytes, where: str, *, first: bool) -> str:
-    if len(line) > MAX_LINE_BYTES:
-        raise DatasetError(f"{where}: the line is longer than {MAX_LINE_BYTES >> 20} MiB; is this a file of lines?")
-    if first:
-        if line.startswith(_UTF16_MARKS):
-            raise DatasetError(f"{where}: the file is UTF-16; save it as UTF-8")
-        line = line.removeprefix(_UTF8_MARK)
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{where}: not UTF-8: byte 0x{line[error.start]:02x} at position {error.start} ({error.reason})"
-        ) from None
+    return Path(path).open("rb") if span is None else span.open(path)
 
 
 def _parse_json(text: str, where: str) -> Any:
@@ -332,8 +322,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def kind(value: object) -> str:
-    """Name what a value of JSON is, in words."""
-    return _KINDS[type(value)]
+    """Name what a value of JSON is, in words, or one that Parquet holds beside those."""
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def shown(value: object) -> str:

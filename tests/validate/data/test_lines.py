@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_opened(tmp_path):
 
 
 def test_a_file_of_one_endless_line_is_not_read_whole(write, monkeypatch):
-    monkeypatch.setattr("roformer_edge.validate.data.lines.MAX_LINE_BYTES", 1 << 20)
+    monkeypatch.setattr("roformer_edge.validate.data.spans.MAX_LINE_BYTES", 1 << 20)
     with pytest.raises(DatasetError, match=":1: the line is longer than 1 MiB"):
         labelled(write(b" " * (2 << 20)))
 
