@@ -176,7 +176,7 @@ def bench_bundle(
             bundle=str(bundle),
             provider=pipeline.provider,
             fallbacks=pipeline.fallbacks,
-            notes=pipeline.backend_report().notes,
+            notes=(*pipeline.backend_report().notes, *pipeline.remarks),
             threads=threads,
             bundle_bytes=manifest.total_bytes,
             model_bytes=model,

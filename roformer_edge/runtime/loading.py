@@ -202,7 +202,7 @@ def load(
         doubts = _doubts(opened, row, loaded.model.session.report, said)
         if self_test or (self_test is None and doubts):
             loaded.self_test = _run_self_test(opened, row, loaded, doubts)
-        loaded.notes = (*doubts, *said.remarks)
+        loaded.notes, loaded.remarks = doubts, said.remarks
         loaded.origin = _origin_of(
             opened,
             threads=threads,
@@ -220,17 +220,19 @@ def load(
             comparisons.keep()
     _loaded.add(loaded)
     if "logging" in sys.modules:
-        _log_loaded(loaded, said.remarks)
+        _log_loaded(loaded)
     return loaded
 
 
-def _log_loaded(loaded: Pipeline, remarks: Sequence[str]) -> None:
+def _log_loaded(loaded: Pipeline) -> None:
     from roformer_edge.log import log
 
     report = loaded.backend_report()
     log("runtime", "info", "%r: %s %s computes on %s", loaded, report.engine, report.version, report.used)
     for line in (*report.fallbacks, *report.notes):
-        log("runtime", "info" if line in remarks else "warning", "%s", line)
+        log("runtime", "warning", "%s", line)
+    for line in report.remarks:
+        log("runtime", "info", "%s", line)
 
 
 def _origin_of(bundle: Bundle, **options: Any) -> Origin:

@@ -76,6 +76,7 @@ class BackendReport(Result):
         on_processor: Whether that is the processor.
         fallbacks: One line for everything that was asked for and is not used, with the reason.
         notes: What else is worth knowing, a line each.
+        remarks: What would suit this machine better, where nothing is wrong, a line each.
         threads: The threads of one operation; ``None`` where the engine chooses.
         thread_times: Where the number was to be found by measuring: numbers of threads, each with the shortest time of
             a text in milliseconds. Empty where nothing was measured.
@@ -90,6 +91,7 @@ class BackendReport(Result):
     on_processor: bool = True
     fallbacks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     threads: int | None = None
     thread_times: tuple[tuple[int, float], ...] = ()
     partitions: int | None = None

@@ -82,13 +82,14 @@ def test_a_remark_is_shown_and_the_answers_are_not_doubted(folder, monkeypatch, 
     on(monkeypatch, "x86-vnni")
     with caplog.at_level(logging.INFO, "roformer_edge.runtime"), load(folder / "x86") as classify:
         report = classify.backend_report()
-    (note,) = report.notes
+    (note,) = report.remarks
+    assert report.notes == ()
     assert "bounded for processors without VNNI" in note
     assert report.self_test is None
     assert [record.levelname for record in caplog.records if record.message == note] == ["INFO"]
     assert bench_bundle(folder / "x86", BenchOptions(lengths=(4,), runs=1, cold_starts=0)).notes == (note,)
     with load(folder / "x86-vnni") as classify:
-        assert classify.backend_report().notes == ()
+        assert classify.backend_report().remarks == ()
 
 
 def test_a_doubt_is_settled_by_the_recorded_answers(folder, tmp_path, monkeypatch, caplog) -> None:

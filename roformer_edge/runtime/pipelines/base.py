@@ -100,6 +100,7 @@ class Pipeline(ABC):
 
     Attributes:
         notes: What was found when the bundle was loaded, for :meth:`backend_report`.
+        remarks: What would suit the machine better, for the same.
         self_test: The largest difference from the recorded answers; ``None`` where they were not compared.
         thread_times: What was measured to choose the number of threads, for :meth:`backend_report`.
         origin: Where it was loaded from; ``None`` where it was made of its parts.
@@ -127,6 +128,7 @@ class Pipeline(ABC):
         self._model = TextModel(session, tokenizer, task, self._bound(limits, task, config))
         self._types = config.type_vocab_size
         self.notes: tuple[str, ...] = ()
+        self.remarks: tuple[str, ...] = ()
         self.self_test: float | None = None
         self.thread_times: tuple[tuple[int, float], ...] = ()
         self.origin: Origin | None = None
@@ -150,7 +152,11 @@ class Pipeline(ABC):
         """Tell what computes the graph, and why it is not what was asked for."""
         report = self._model.session.report
         return dataclasses.replace(
-            report, notes=(*report.notes, *self.notes), self_test=self.self_test, thread_times=self.thread_times
+            report,
+            notes=(*report.notes, *self.notes),
+            remarks=self.remarks,
+            self_test=self.self_test,
+            thread_times=self.thread_times,
         )
 
     @property
