@@ -200,7 +200,7 @@ ENGINES: dict[str, Engine] = {
     "litert-torch fp32": Engine(kind="signatures", precision="fp32", make=_litert_torch),
     "roformer-edge ONNX fp32": Engine(kind="ours", precision="fp32", make=_our("fp32", "onnx")),
     "optimum-onnx fp32": Engine(kind="onnx", precision="fp32", make=_optimum_float),
-    "OpenVINO fp32": Engine(kind="openvino", precision="fp32", make=_optimum_float, python=ENGINES_PYTHON),
+    "OpenVINO fp32": Engine(kind="openvino-float", precision="fp32", make=_optimum_float, python=ENGINES_PYTHON),
     "torch compiled fp32": Engine(
         kind="torch", precision="fp32", make=_checkpoint, python=ENGINES_PYTHON, is_compiled=True
     ),
@@ -254,9 +254,9 @@ def open_signatures():
         return logits
     return run
 
-def open_openvino():
+def open_openvino(**more):
     import openvino
-    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", **more}
     request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
     return lambda feeds: next(iter(request.infer(feeds).values()))
 
@@ -289,7 +289,8 @@ def open_torch(quantised=False):
 
 OPENERS = {
     "ours": open_ours, "onnx": open_onnx, "products": open_products, "signatures": open_signatures,
-    "openvino": open_openvino, "executorch": open_executorch, "torch": open_torch,
+    "openvino": open_openvino, "openvino-float": lambda: open_openvino(INFERENCE_PRECISION_HINT="f32"),
+    "executorch": open_executorch, "torch": open_torch,
     "torchao": lambda: open_torch(quantised=True),
 }
 run = OPENERS[kind]()

@@ -35,8 +35,9 @@ ENGINES_PACKAGES = ("openvino", "nncf", "executorch", "torchao")
 
 def main() -> None:
     args = parse_args()
-    chosen = {name: engine for name, engine in ENGINES.items() if engine.python.exists()}
-    for name in ENGINES.keys() - chosen:
+    asked = {name: engine for name, engine in ENGINES.items() if engine.precision in args.precisions}
+    chosen = {name: engine for name, engine in asked.items() if engine.python.exists()}
+    for name in asked.keys() - chosen:
         print(f"{name} is left out: {ENGINES[name].python} is not there (scripts/make_env.sh engines)", flush=True)
     lengths = lengths_of_texts()
     rows = []
@@ -48,7 +49,16 @@ def main() -> None:
         "batch": 1, "rounds": args.rounds, "seconds_a_length": args.seconds, "texts": len(lengths),
         **{package: version(package) for package in ("litert-torch", "ai-edge-quantizer")}, **versions_of_engines(),
     }  # fmt: skip
-    print(record.write("peers", settings, rows, args.out))
+    print(record.write("peers", settings, [*kept_rows(rows, args.out or record.RESULTS), *rows], args.out))
+
+
+def kept_rows(rows: list[dict], folder: Path) -> list[dict]:
+    """What was measured before of other shapes, numbers of threads and precisions."""
+    path = folder / "peers.json"
+    before = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
+    keys = ("shape", "threads", "precision")
+    anew = {tuple(row[key] for key in keys) for row in rows}
+    return [row for row in before if tuple(row[key] for key in keys) not in anew]
 
 
 def versions_of_engines() -> dict[str, str]:
@@ -66,6 +76,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--lengths", nargs="+", type=int, default=list(LENGTHS))
+    parser.add_argument("--precisions", nargs="+", default=["int8", "fp32"], choices=["int8", "fp32"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each length in each round (default: 1)")
     parser.add_argument("--out", type=Path, help="folder for the result (default: benchmarks/results)")
@@ -95,11 +106,26 @@ def measure(
             bucket = BUCKET if name == BUCKETED else None
             asked = texts if engine.precision == "int8" else []
             request = [engine.kind, str(model), threads, args.lengths, args.seconds, asked, bucket, VOCAB_SIZE, *sizes]
-            found[name].append(
-                json.loads(run([str(engine.python), "-c", PROGRAM, json.dumps(request)]).splitlines()[-1])
-            )
-    exact = found[REFERENCE][0]["logits"]
+            found[name].append(run_one(engine, request))
+    exact = exact_logits(shape, args.lengths)
     return [row for name, runs in found.items() for row in summary(shape, threads, name, runs, args.lengths, exact)]
+
+
+def run_one(engine: Engine, request: list[object]) -> dict:
+    """Run a model in a process of its own."""
+    found: dict = json.loads(run([str(engine.python), "-c", PROGRAM, json.dumps(request)]).splitlines()[-1])
+    return found
+
+
+def exact_logits(shape: str, lengths: list[int]) -> list[list[float]]:
+    """What the float32 model answers; it is not timed here."""
+    engine = ENGINES[REFERENCE]
+    sizes = (SHAPES[shape].hidden, SHAPES[shape].inner)
+    model = str(engine.make(shape, lengths))
+    logits: list[list[float]] = run_one(engine, [engine.kind, model, 1, lengths, 0, [], None, VOCAB_SIZE, *sizes])[
+        "logits"
+    ]
+    return logits
 
 
 def summary(

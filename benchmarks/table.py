@@ -71,6 +71,9 @@ def main() -> None:
     note = "# Results\n\nWritten by `python -m benchmarks.table`; docs/benchmarks.md says what is measured and how."
     (args.results / "README.md").write_text(f"{note}\n\n{page}\n", "utf-8")
     replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, goals_table(results), "goals")
+    if "where" in results:
+        text = f"{where_tables(results['where']['rows'])}\n\n{measured_on(results['where'])}"
+        replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, text, "where")
     if "rounding" in results:
         text = rounding_table(results["rounding"]["rows"])
         replace_between_markers(args.readme.parent / ACCURACY_PAGE, text, "rounding")
@@ -357,6 +360,23 @@ def scale_page(result: dict[str, Any]) -> str:
     return f"{grown}\n\n{measured_on(result)}\n\n{told}\n\n{billion}"
 
 
+def where_tables(rows: list[Row]) -> str:
+    """A table for each shape: milliseconds of each part of a call, and its share of the whole."""
+    tables = []
+    for (shape,), group in groups(rows, "shape").items():
+        cells = {(row["part"], row["engine"], row["tokens"]): row["ms"] for row in group}
+        columns = [key for key in groups(group, "engine", "tokens") if ("whole call", *key) in cells]
+        lines = [[part, *(where_cell(cells, part, column) for column in columns)] for (part,) in groups(group, "part")]
+        titles = [f"{engine}, {tokens} tokens" for engine, tokens in columns]
+        tables.append(f"{shape}: ms, and share of the whole call\n\n{markdown(('', *titles), lines)}")
+    return "\n\n".join(tables)
+
+
+def where_cell(cells: dict[tuple, float], part: str, column: tuple) -> str:
+    value, whole = cells.get((part, *column)), cells[("whole call", *column)]
+    return "" if value is None else f"{value:.3g} ({100 * value / whole:.0f} %)"
+
+
 def replace_between_markers(path: Path, text: str, name: str = "figures") -> None:
     first, last = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     before, begin, rest = path.read_text("utf-8").partition(first)
@@ -437,6 +457,7 @@ TABLES: dict[str, Callable[[list[Row]], str]] = {
     "latency": latency_tables,
     "peers": peers_tables,
     "accuracy": accuracy_tables,
+    "where": where_tables,
     "soak": soak_tables,
 }
 # a line of the summary -> its digits, and what stands in it of each side: the name there, and the key
