@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -270,12 +269,10 @@ def engine() -> tuple[str, str]:
     Raises:
         MissingDependencyError: None is installed.
     """
-    distribution = ENGINES[_package()][1]
-    try:
-        return distribution, importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        # tensorflow comes from distributions of several names
-        return distribution, "unknown"
+    package = _package()
+    # its own word, and not that of importlib.metadata, which takes longer to import than a bundle's tokenizer
+    version = getattr(importlib.import_module(package), "__version__", None)
+    return ENGINES[package][1], version if isinstance(version, str) else "unknown"
 
 
 def one_line(error: Exception, limit: int = 300) -> str:

@@ -324,14 +324,12 @@ def test_the_first_engine_that_is_installed_is_taken(monkeypatch: pytest.MonkeyP
         MissingDependencyError, match=r"ai-edge-litert is needed to run a TFLite model; .*roformer-edge\[tflite\]"
     ):
         engine()
-    versions = {"tensorflow": "2.19.1", "tflite-runtime": "2.14.0"}
-
-    def version(name: str) -> str:
-        if name not in versions:
-            raise backend.importlib.metadata.PackageNotFoundError(name)
-        return versions[name]
-
-    monkeypatch.setattr(backend.importlib.metadata, "version", version)
+    modules = {
+        "tensorflow": SimpleNamespace(__version__="2.19.1"),
+        "tflite_runtime": SimpleNamespace(__version__="2.14.0"),
+        "ai_edge_litert": SimpleNamespace(),
+    }
+    monkeypatch.setattr(backend.importlib, "import_module", modules.__getitem__)
     for package, found in (
         ("tensorflow", ("tensorflow", "2.19.1")),
         ("tflite_runtime", ("tflite-runtime", "2.14.0")),
