@@ -209,6 +209,7 @@ def peers_tables(rows: list[Row]) -> str:
 def peers_figures(rows: list[Row]) -> str:
     """Both shapes on one thread."""
     title = "int8, one text, one thread, fastest run in ms, by number of tokens, and the mean of real requests"
+    rows = [row for row in rows if row["engine"] != FLOOR]
     return "\n\n".join(
         f"{title}, {shape}:\n\n{peers_table(group)}"
         for (shape, threads, precision), group in groups(rows, "shape", "threads", "precision").items()
