@@ -53,7 +53,7 @@ def test_without_words_the_options_are_those_of_the_package():
     parser = argparse.ArgumentParser()
     export.add_arguments(parser)
     args = parser.parse_args(["checkpoint", "--out", "bundle"])
-    assert export_options(args) == DeployOptions(recipe="fp32", keep_weights=True)
+    assert export_options(args) == DeployOptions(format="onnx", recipe="fp32", keep_weights=True)
 
 
 def test_every_word_reaches_its_option():
@@ -93,5 +93,11 @@ def test_every_word_reaches_its_option():
     }
     assert changed == {name for _, name in words.values()}
     # keep_weights is export's own, revision goes with a name on a hub, and schemes with a target
-    assert {field.name for field in dataclasses.fields(made)} - changed == {"keep_weights", "revision", "schemes"}
+    left = {"keep_weights", "revision", "schemes"}
+    # what is chosen by measurement leaves formats and recipes open
+    by_measurement = ("--for-this-machine", "--threads", "2")
+    measured = deploy_options(parsed(*by_measurement))
+    assert (measured.for_this_machine, measured.threads) == (True, 2)
+    left |= {"for_this_machine", "threads"}
+    assert {field.name for field in dataclasses.fields(made)} - changed == left
     assert (made.lengths, made.max_length, made.max_drop, made.fields.given) == ((8, 16), 64, 0.5, {"text": "a"})

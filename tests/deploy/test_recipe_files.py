@@ -28,7 +28,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_documented_recipe_and_commands(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (_, recipe), (_, commands) = BLOCKS.findall((ROOT / "docs" / "quantization.md").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "quantization.md").read_text(encoding="utf-8")
+    (_, recipe), (_, commands), *_ = BLOCKS.findall(page)
     monkeypatch.chdir(tmp_path)
     Path("checkpoint").symlink_to(checkpoint)
     Path("careful.json").write_text(recipe, encoding="utf-8")

@@ -118,7 +118,7 @@ from roformer_edge.export.artifact import ExportOptions
 from roformer_edge.export.exporter import export_checkpoint
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.checkpoint.loading import load_checkpoint
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
 from roformer_edge.tasks import get_task
 task = get_task("text-classification")

@@ -16,7 +16,8 @@ from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
 from roformer_edge.export.parity import probe_feeds
-from roformer_edge.quantize.presets import SAFE_PRESET, get_preset
+from roformer_edge.processors import SAFE_PRESET
+from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import RECIPES, Recipe, Rule, get_recipe
 from roformer_edge.runtime.backends.onnxruntime import OnnxRuntimeSession
 from roformer_edge.tasks import TASKS, Task, get_task
