@@ -349,5 +349,7 @@ def test_a_program_without_its_guard_ends_with_a_reason(bundle: Path, tmp_path: 
         timeout=120,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("roformer_edge.errors.PoolError: a worker process of the pool ended")
-    assert 'if __name__ == "__main__":' in done.stderr.splitlines()[-1]
+    # processes that ended at once may leave a warning of Python's own behind it
+    (told,) = (line for line in done.stderr.splitlines() if line.startswith("roformer_edge.errors.PoolError: "))
+    assert told.startswith("roformer_edge.errors.PoolError: a worker process of the pool ended")
+    assert 'if __name__ == "__main__":' in told
