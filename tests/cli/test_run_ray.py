@@ -120,7 +120,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(start, ask, bundle, t
     assert (code, json.loads(told)["computed"]) == (0, 0)
 
     # and other words are another job
-    code, told, err = ask(*words, "--top-k", "2", "--quiet")
+    code, told, err = ask(*words, "--top-k", "2")
     assert (code, told, err.count("\n")) == (1, "", 1), err
     assert f"error: {out} holds answers of another job" in err
     assert "what differs: top_k;" in err
@@ -175,7 +175,7 @@ def test_what_cannot_be_is_said_before_ray_starts(cli, bundle, data, tmp_path, m
     monkeypatch.setattr("roformer_edge.cli.run_ray.require_ray", lambda: None)
     monkeypatch.setattr("roformer_edge.cli.run_ray.compute", lambda *arguments: pytest.fail("it started"))
     given = [word.format(data=data, out=tmp_path / "out") for word in words]
-    assert says in cli("run", bundle, "--engine", "ray", "--quiet", *given).error
+    assert says in cli("run", bundle, "--engine", "ray", *given).error
     assert not (tmp_path / "out").exists()
 
 
