@@ -5,7 +5,8 @@
 The models of :mod:`benchmarks.accuracy_models` that are there, and their variants of :mod:`benchmarks.hostile_models`
 (``NAME.VARIANT``), are deployed by every recipe and compared with their float32 selves in PyTorch on test data, one
 input at a time. Every model is calibrated on its training texts; ``auto`` searches on the development data for a drop
-of half a point. What was measured replaces the same rows in ``results/accuracy.json``, and docs/accuracy.md shows them. Time is that of the processor, so that other work on the machine counts little.
+of half a point. What was measured replaces the same rows in ``results/accuracy.json``,
+and docs/accuracy.md shows them. Time is that of the processor, so that other work on the machine counts little.
 """
 
 from __future__ import annotations
