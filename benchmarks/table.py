@@ -77,6 +77,9 @@ def main() -> None:
     if "rounding" in results:
         text = rounding_table(results["rounding"]["rows"])
         replace_between_markers(args.readme.parent / ACCURACY_PAGE, text, "rounding")
+    if "small_shape" in results:
+        text = f"{small_shape_table(results['small_shape']['rows'])}\n\n{measured_on(results['small_shape'])}"
+        replace_between_markers(args.readme.parent / ACCURACY_PAGE, text, "small")
     if "soak" in results:
         soak = f"{soak_tables(results['soak']['rows'])}\n\n{measured_on(results['soak'])}"
         replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, soak, "soak")
@@ -274,6 +277,20 @@ def rounding_table(rows: list[Row]) -> str:
     header = ("agreement, %", *(f"inputs {inputs}, weights {weights}" for inputs, weights in widths))
     lines = [[name, *(f"{row['agreement']:.1f}" for row in group)] for (name,), group in groups(rows, "name").items()]
     return markdown(header, lines)
+
+
+def small_shape_table(rows: list[Row]) -> str:
+    """A line for each recipe: size, drop and agreement by format and vocabulary."""
+    columns = list(groups(rows, "format", "vocabulary"))
+    lines = []
+    for (recipe,), group in groups(rows, "recipe").items():
+        cells = {(row["format"], row["vocabulary"]): row for row in group}
+        found = (cells[column] for column in columns)
+        lines.append([recipe, *(f"{one['model_mb']:.1f}; {one['drop']:.2f}; {one['agreement']:.1f}" for one in found)])
+    titles = (f"{form}, {vocabulary} vocabulary" for form, vocabulary in columns)
+    first = rows[0]
+    title = f"{first['metric']} {100 * first['reference']:.1f} % in PyTorch, float32, {first['examples']:,} examples"
+    return f"{title}:\n\n{markdown(('MB; drop in points; agreement in %', *titles), lines)}"
 
 
 def accuracy_tables(rows: list[Row]) -> str:
@@ -490,6 +507,7 @@ TABLES: dict[str, Callable[[list[Row]], str]] = {
     "latency": latency_tables,
     "peers": peers_tables,
     "accuracy": accuracy_tables,
+    "small_shape": small_shape_table,
     "where": where_tables,
     "soak": soak_tables,
 }
