@@ -26,7 +26,7 @@ from roformer_edge import RoFormerConfig, RoFormerForSequenceClassification
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.formats import FORMATS
-from roformer_edge.quantize.recipe import INT4, INT4_ROWS, RECIPES, ROWS, Recipe, Rule
+from roformer_edge.quantize.recipe import DYNAMIC, INT4, INT4_ROWS, ROWS, Recipe, Rule
 from roformer_edge.tokenizer import RoFormerTokenizer
 from roformer_edge.validate.data.examples import spread_sample
 from roformer_edge.validate.options import CompareOptions
@@ -39,19 +39,18 @@ LABELS = tuple(f"label {number}" for number in range(8))
 SPREAD = 0.06
 # what is in how many bits: the rows of the embeddings, the products, but for those that match a pattern
 MIXES: dict[str, tuple[str, str, dict[str, str]]] = {
-    "8-bit rows, 8-bit products (int8-dynamic)": (ROWS, "int8-dynamic", {}),
-    "4-bit rows, 8-bit products": (INT4_ROWS, "int8-dynamic", {}),
-    "4-bit rows, 8-bit products, ffn.down in 4 bits": (INT4_ROWS, "int8-dynamic", {"layer.*.ffn.down": INT4}),
-    "8-bit rows, 4-bit products": (ROWS, "int4", {}),
-    "4-bit rows, 4-bit products (int4)": (INT4_ROWS, "int4", {}),
+    "8-bit rows, 8-bit products (int8-dynamic)": (ROWS, DYNAMIC, {}),
+    "4-bit rows, 8-bit products": (INT4_ROWS, DYNAMIC, {}),
+    "4-bit rows, 8-bit products, ffn.down in 4 bits": (INT4_ROWS, DYNAMIC, {"layer.*.ffn.down": INT4}),
+    "8-bit rows, 4-bit products": (ROWS, INT4, {}),
+    "4-bit rows, 4-bit products (int4)": (INT4_ROWS, INT4, {}),
 }
 
 
 def recipe_of(mix: str) -> Recipe:
-    rows, base, others = MIXES[mix]
-    rules = {"embeddings.word": rows, **others}
-    more = tuple(Rule(pattern=pattern, scheme=scheme) for pattern, scheme in rules.items())
-    return Recipe(name=mix, rules=(*RECIPES[base].rules, *more))
+    rows, products, others = MIXES[mix]
+    rules = {"embeddings.word": rows, "layer.*": products, "head.dense": products, **others}
+    return Recipe(name=mix, rules=tuple(Rule(pattern=pattern, scheme=scheme) for pattern, scheme in rules.items()))
 
 
 def checkpoint() -> Path:
