@@ -280,17 +280,17 @@ def rounding_table(rows: list[Row]) -> str:
 
 
 def small_shape_table(rows: list[Row]) -> str:
-    """A line for each recipe: size, drop and agreement by format and vocabulary."""
+    """A line for each recipe: sizes of the small shape, drop and agreement of a trained model."""
     columns = list(groups(rows, "format", "vocabulary"))
     lines = []
     for (recipe,), group in groups(rows, "recipe").items():
         cells = {(row["format"], row["vocabulary"]): row for row in group}
         found = (cells[column] for column in columns)
-        lines.append([recipe, *(f"{one['model_mb']:.1f}; {one['drop']:.2f}; {one['agreement']:.1f}" for one in found)])
+        lines.append(
+            [recipe, *(f"{one['small_mb']:.1f} MB; {one['drop']:.2f}, {one['agreement']:.1f} %" for one in found)]
+        )
     titles = (f"{form}, {vocabulary} vocabulary" for form, vocabulary in columns)
-    first = rows[0]
-    title = f"{first['metric']} {100 * first['reference']:.1f} % in PyTorch, float32, {first['examples']:,} examples"
-    return f"{title}:\n\n{markdown(('MB; drop in points; agreement in %', *titles), lines)}"
+    return markdown(("size; drop, agreement", *titles), lines)
 
 
 def accuracy_tables(rows: list[Row]) -> str:
