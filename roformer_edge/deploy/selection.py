@@ -157,7 +157,6 @@ def _open(work: SelectionWork, candidate: DeployOptions) -> Iterator[_Opened]:
         model.task,
         export,
         build=resolve(row.builder),
-        answers=None,  # parity is checked when the chosen one is made
         batches=work.batches if candidate.calibration is not None else None,
         progress=SILENT,
     )
