@@ -44,6 +44,8 @@ class GraphSession:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.disable_prepacking", "1")
+        # and so is time spent waiting for each other on cores that have other work
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # what the answers of a bundle depend on
         for name, value in get_format("onnx").session.items():
             options.add_session_config_entry(name, value)
