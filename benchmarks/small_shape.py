@@ -63,6 +63,8 @@ def main() -> None:
                     keys.append(key | {"small_mb": round(size_of(small) / 1e6, 3)})
                     sides.append(open_side(case, deploy(case.checkpoint, form, mix, texts, pruned, folder)))
                     print(keys[-1], flush=True)
+            # sizes first: they are what takes no comparison
+            record.write(RESULT, {"threads": 1}, [*rows, *keys])
             reports = compare_all(reference, sides, examples, CompareOptions(task=case.task, timed=0, watched=0))
             rows += [key | figures(report) for key, report in zip(keys, reports, strict=True)]
         print(record.write(RESULT, {"threads": 1}, rows), flush=True)

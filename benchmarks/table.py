@@ -285,12 +285,14 @@ def small_shape_table(rows: list[Row]) -> str:
     lines = []
     for (recipe,), group in groups(rows, "recipe").items():
         cells = {(row["format"], row["vocabulary"]): row for row in group}
-        found = (cells[column] for column in columns)
-        lines.append(
-            [recipe, *(f"{one['small_mb']:.1f} MB; {one['drop']:.2f}, {one['agreement']:.1f} %" for one in found)]
-        )
+        lines.append([recipe, *(small_shape_cell(cells[column]) for column in columns)])
     titles = (f"{form}, {vocabulary} vocabulary" for form, vocabulary in columns)
     return markdown(("size; drop, agreement", *titles), lines)
+
+
+def small_shape_cell(row: Row) -> str:
+    loss = f"; {row['drop']:.2f}, {row['agreement']:.1f} %" if "drop" in row else ""
+    return f"{row['small_mb']:.1f} MB{loss}"
 
 
 def accuracy_tables(rows: list[Row]) -> str:
