@@ -30,10 +30,13 @@ _TYPES = {"DefaultTensorType": onnx.TensorProto.FLOAT}
 
 
 class _Batches(CalibrationDataReader):
-    """Calibration batches, as its quantiser asks for them."""
+    """Calibration batches, as its quantiser asks for them; the rows of one are choices where the graph takes those."""
 
-    def __init__(self, batches: Batches) -> None:
-        self._batches: Iterator[Any] = iter(batches())
+    def __init__(self, batches: Batches, *, choices: bool) -> None:
+        rows = iter(batches())
+        self._batches: Iterator[Any] = (
+            ({name: array[None] for name, array in batch.items()} for batch in rows) if choices else rows
+        )
 
     def get_next(self) -> Any:
         return next(self._batches, None)
@@ -60,7 +63,7 @@ def peers(checkpoint: Path, options: DeployOptions, folder: Path, kinds: Collect
             quantize_static(
                 graph,
                 paths["static"],
-                _Batches(batches),
+                _Batches(batches, choices=options.task == "multiple-choice"),
                 op_types_to_quantize=["MatMul"],
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
