@@ -7,7 +7,7 @@ that make query, key and value read the same input and are one scope.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from roformer_edge.config import RoFormerConfig
@@ -29,13 +29,14 @@ class Scope:
 
     Attributes:
         name: Dotted path, such as ``layer.3.ffn.up``.
-        kind: ``"embedding"`` (rows are looked up) or ``"linear"`` (input is multiplied).
+        kind: ``"embedding"`` (rows are looked up), ``"linear"`` (input is multiplied) or ``"attention"`` (the linear
+            products that make query, key and value, and with them what attention multiplies).
         weights: Canonical names of the weight matrices it holds, each stored ``[out, in]`` or ``[rows, width]``.
-        shape: The shape of the merged matrix: ``(rows, width)`` for an embedding, ``(in, out)`` for a linear.
+        shape: The shape of the merged matrix: ``(rows, width)`` for an embedding, ``(in, out)`` for the others.
     """
 
     name: str
-    kind: Literal["embedding", "linear"]
+    kind: Literal["embedding", "linear", "attention"]
     weights: tuple[str, ...]
     shape: tuple[int, int]
 
@@ -74,7 +75,7 @@ def _layer(config: RoFormerConfig, index: int) -> list[Scope]:
     width = config.heads_of(index) * config.head_size
     qkv = tuple(f"{module}.attention.self.{part}" for part in ("query", "key", "value"))
     return [
-        _linear(f"{scope}.attention.qkv", qkv, hidden, 3 * width),
+        replace(_linear(f"{scope}.attention.qkv", qkv, hidden, 3 * width), kind="attention"),
         _linear(f"{scope}.attention.output", (f"{module}.attention.output.dense",), width, hidden),
         _linear(f"{scope}.ffn.up", (f"{module}.intermediate.dense",), hidden, inner),
         _linear(f"{scope}.ffn.down", (f"{module}.output.dense",), inner, hidden),

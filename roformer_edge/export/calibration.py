@@ -62,6 +62,8 @@ def treat_outliers(
     scopes: Sequence[Scope],
     batches: Batches | None,
     progress: ProgressListener,
+    *,
+    multiplied: Collection[str] = (),
 ) -> Treated:
     """Find outlier channels in the inputs of products, and decide what to do about them.
 
@@ -71,6 +73,7 @@ def treat_outliers(
         scopes: The linear scopes that will be quantised.
         batches: Makes the calibration batches. Without them, the weights tell what they can.
         progress: Told how many texts were seen.
+        multiplied: Names of the scopes whose query and key will multiply as integers.
     """
     names = [scope.name for scope in scopes]
     arrays, config = weights.arrays, weights.config
@@ -88,7 +91,7 @@ def treat_outliers(
             name: weights.canonical_channels(name, np.asarray(seen.channel_maxima[name], np.float32)) for name in names
         }
     maxima = estimated_maxima(arrays, config) if measured is None else measured
-    balanced = balance_scores(arrays, config, names)
+    balanced = balance_scores(arrays, config, names, multiplied)
     equalised = equalise(arrays, config, names, measured)
     folded = {pair.scope for pair in pairs_of(config)}
     smoothing = {}

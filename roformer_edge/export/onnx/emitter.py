@@ -17,9 +17,11 @@ from roformer_edge.export.network.emitter import ALL, EARLIER, Attention, Norm, 
 from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.graph import CONTRIB, Graph, GraphBuilder
+from roformer_edge.export.onnx.integer_attention import emit_integer_attention
 from roformer_edge.export.onnx.linear import emit_linear, emit_table
 from roformer_edge.export.onnx.rotary import rotate
 from roformer_edge.quantize.presets import Preset
+from roformer_edge.quantize.recipe import ATTENTION
 from roformer_edge.signatures import POSITION_IDS, POSITIONS
 from roformer_edge.tasks import Task
 
@@ -118,6 +120,9 @@ class OnnxEmitter:
         graph, name = self._graph, attention.name
         if first is None:
             q, k, v = self._project_all(x, attention)
+            if attention.scheme == ATTENTION:
+                context = emit_integer_attention(graph, (q, k, v), mask, attention, self._preset)
+                return self._joined(context, attention)
             q = self._heads(q, f"{name}.q", attention, (0, 2, 1, 3))
         else:
             k, v = self._project_keys(x, attention)
@@ -134,8 +139,7 @@ class OnnxEmitter:
         context = graph.node("MatMul", f"{name}.context", [scores, v])
         if first is not None:
             return graph.node("Reshape", f"{name}.context", [context, graph.ints(0, attention.width)])
-        context = graph.node("Transpose", f"{name}.context", [context], perm=(0, 2, 1, 3))
-        return graph.node("Reshape", f"{name}.context", [context, graph.ints(0, 0, attention.width)])
+        return self._joined(context, attention)
 
     def asked(self, x: str, name: str) -> str:
         graph = self._graph
@@ -295,6 +299,12 @@ class OnnxEmitter:
         shape = self._graph.ints(0, 0, attention.heads, attention.head_size)
         x = self._graph.node("Reshape", name, [x, shape])
         return self._graph.node("Transpose", name, [x], perm=perm)
+
+    def _joined(self, context: str, attention: Attention) -> str:
+        """Put the heads of a context beside each other again."""
+        graph, name = self._graph, f"{attention.name}.context"
+        context = graph.node("Transpose", name, [context], perm=(0, 2, 1, 3))
+        return graph.node("Reshape", name, [context, graph.ints(0, 0, attention.width)])
 
 
 def _silu(graph: GraphBuilder, x: str, name: str) -> str:
