@@ -13,10 +13,13 @@ from typing import Literal
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.tasks import Task
 
-# What a network does beside looking up rows and multiplying by weights, and why no recipe touches it.
-ARITHMETIC = {
+# What an attention multiplies beside its weights, and why it is float32 unless a recipe decides otherwise.
+ATTENTION_PRODUCTS = {
     "layer.*.attention.scores": "query times key: both sides are activations, so there is no weight to make smaller",
     "layer.*.attention.context": "attention weights times value: both sides are activations",
+}
+# What a network does beside looking up rows and multiplying, and why no recipe touches it.
+ARITHMETIC = {
     "layer.*.attention.rotation": "sines and cosines of the positions; a few numbers a token",
     "*.norm": "sums of squares lose too much in 8 bits, and cost little",
     "layer.*.ffn.activation": "one function of one number at a time; integer tables save nothing on these engines",

@@ -72,7 +72,7 @@ SCHEMES: dict[str, Scheme] = {
     ATTENTION: Scheme(
         kinds=("attention",),
         stored="int8",
-        effect="8-bit weights per output channel; the input's range is measured at each run, and so are those of query, "
+        effect="8-bit weights per output channel; the input's range is measured at each run, and those of query, "
         "key, value and attention weights, which multiply in 8 bits too",
         rounds_input=True,
     ),
