@@ -21,7 +21,15 @@ from roformer_edge.runtime.session import SessionOptions
 from tests.runtime.tiny_tasks import bundle_of
 from tests.tiny_checkpoint import TEXTS, labelled, write_checkpoint
 
-NAMES = ["onnx int8-dynamic x86", "onnx int8-dynamic x86-vnni", "tflite int8-dynamic", "onnx fp32", "tflite fp32"]
+NAMES = [
+    "onnx int8-dynamic x86",
+    "onnx int8-dynamic x86-vnni",
+    "tflite int8-dynamic",
+    "onnx int8-attention x86",
+    "onnx int8-attention x86-vnni",
+    "onnx fp32",
+    "tflite fp32",
+]
 
 
 class Stages:
@@ -76,11 +84,11 @@ def test_what_was_recorded_decides_and_is_told_everywhere(checkpoint, tmp_path) 
     assert found.chosen.within
     assert found.chosen.latency <= EQUALLY_QUICK * quickest
     assert [name for name in stages.names if name.startswith("candidate")] == [
-        f"candidate {number}/5, {name}" for number, name in enumerate(NAMES, 1)
+        f"candidate {number}/{len(NAMES)}, {name}" for number, name in enumerate(NAMES, 1)
     ]
     told = made.to_dict()["selection"]
     assert told == json.loads((tmp_path / "out/recipe.json").read_text("utf-8"))["selection"]
-    assert len(told["tried"]) == 5
+    assert len(told["tried"]) == len(NAMES)
     card = (tmp_path / "out/README.md").read_text("utf-8")
     assert "## Chosen for one machine" in card
     assert card.count("int8-dynamic") >= 3
@@ -89,9 +97,9 @@ def test_what_was_recorded_decides_and_is_told_everywhere(checkpoint, tmp_path) 
         assert len(classify(list(TEXTS[:3]))) == 3
 
 
-@pytest.mark.parametrize("number", range(5), ids=NAMES)
+@pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
 def test_the_bundle_is_made_again_by_its_recipe(checkpoint, tmp_path, monkeypatch, number) -> None:
-    times = [9.0] * 5
+    times = [9.0] * len(NAMES)
     times[number] = 1.0
     timed_as(monkeypatch, times)
     data = labelled(tmp_path / "data.jsonl", repeat=2)
@@ -151,7 +159,7 @@ def test_a_candidate_that_cannot_be_run_is_left_out_unless_it_is_the_usual_one(
     monkeypatch.setattr(selection, "opened_in_engine", failing)
     refused = ["tflite"]
     made = deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True))
-    assert [one.format for one in made.selection.tried] == ["onnx"] * 3
+    assert [one.format for one in made.selection.tried] == ["onnx"] * 5
     left = {one.name: one.reason for one in made.selection.left_out}
     assert left["tflite fp32"] == left["tflite int8-dynamic"] == "the engine refuses it"
     refused = ["onnx"]
@@ -179,7 +187,7 @@ def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(selection, "time_in_turns", interrupted)
     with pytest.raises(KeyboardInterrupt):
         deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True))
-    assert sorted(seen) == ["model.onnx"] * 3 + ["model.tflite"] * 2
+    assert sorted(seen) == ["model.onnx"] * 5 + ["model.tflite"] * 2
     assert [path.name for path in tmp_path.rglob("*")] == ["scratch"]
 
 
