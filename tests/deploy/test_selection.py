@@ -18,7 +18,7 @@ from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.errors import BackendError, BudgetExceededError, OptionError
 from roformer_edge.runtime.bench import time_in_turns
 from roformer_edge.runtime.session import SessionOptions
-from tests.runtime.tiny_tasks import bundle_of
+from tests.runtime.tiny_tasks import bundle_of, write_task
 from tests.tiny_checkpoint import TEXTS, labelled, write_checkpoint
 
 NAMES = [
@@ -165,6 +165,15 @@ def test_a_candidate_that_cannot_be_run_is_left_out_unless_it_is_the_usual_one(
     refused = ["onnx"]
     with pytest.raises(BackendError, match="the engine refuses it"):
         deploy_checkpoint(checkpoint, tmp_path / "other", DeployOptions(for_this_machine=True))
+
+
+def test_a_recipe_that_the_task_cannot_have_is_left_out_with_its_reason(tmp_path) -> None:
+    write_task("text-generation", tmp_path / "checkpoint")
+    options = DeployOptions(task="text-generation", format="onnx", preset="x86", for_this_machine=True)
+    found = deploy_checkpoint(tmp_path / "checkpoint", tmp_path / "out", options).selection
+    assert [one.name for one in found.tried] == ["onnx int8-dynamic x86", "onnx fp32"]
+    left = {one.name: one.reason for one in found.left_out}
+    assert "not for models that keep keys and values" in left["onnx int8-attention x86"]
 
 
 def test_a_file_of_one_format_leaves_no_format_open(checkpoint, tmp_path) -> None:
