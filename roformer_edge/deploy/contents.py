@@ -39,12 +39,24 @@ if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against 
     from roformer_edge.export.parity import Parity
 
 
-def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported: Exported) -> Manifest:
-    """Describe an export."""
+def manifest_of(
+    model: SourceModel, row: Format, export: ExportOptions, exported: Exported, *, in_torch: bool
+) -> Manifest:
+    """Describe an export, as long as it was not compared with the reference model.
+
+    Args:
+        model: What was exported.
+        row: The format.
+        export: What was chosen.
+        exported: What came of it.
+        in_torch: Whether it is going to be compared with a model in PyTorch.
+    """
+    from roformer_edge.export.exporter import NOT_COMPARED
+
     config, calibration = model.config, exported.calibration
     settings = model.tokenizer.to_settings()
     engine, engine_version = resolve(row.engine)()
-    tools = ("numpy", *row.tools, *(("torch",) if exported.parity.checked else ()))
+    tools = ("numpy", *row.tools, *(("torch",) if in_torch else ()))
     return Manifest(
         task=model.task.name,
         format=row.name,
@@ -59,7 +71,7 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
         calibration=None
         if calibration is None
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
-        parity=_parity(exported.parity),
+        parity=parity_record(NOT_COMPARED),
         notes=model.notes,
         minimum_runtime=row.minimum_runtime(export.runtime, {decision.scheme for decision in exported.decisions}),
         provenance=Provenance(
@@ -138,7 +150,8 @@ def measured_loss(report: Report) -> MeasuredLoss:
     )
 
 
-def _parity(parity: Parity) -> ParityRecord:
+def parity_record(parity: Parity) -> ParityRecord:
+    """Put the outcome of a comparison into the manifest's words."""
     if not parity.checked:
         return ParityRecord(checked=False, reason=parity.reference)
     return ParityRecord(

@@ -151,7 +151,6 @@ def trials_of(
         decisions,
         static=[scope.name for scope in scopes if any(schemes[scope.name] == STATIC for schemes in possible)],
         build=resolve(row.builder),
-        answers=None,  # parity is checked when the chosen model is exported
         batches=work.batches,
         progress=progress,
     )

@@ -226,7 +226,7 @@ def test_the_table_holds_every_candidate_and_what_was_left_out() -> None:
     assert "a|b␛[1m" in first
     assert "4.00 times as long" in first
     assert second.endswith("chosen")
-    assert left == "not tried: tflite: install <it>"
+    assert left == "left out: tflite: install <it>"
     card = as_card(found)
     assert "a\\|b␛\\[1m" in card
     assert "install &lt;it&gt;" in card

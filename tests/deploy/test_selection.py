@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Callable, Collection
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from roformer_edge import load
+from roformer_edge.cli.main import main
 from roformer_edge.deploy import selection
-from roformer_edge.deploy.candidates import CHOSEN, EQUALLY_QUICK
+from roformer_edge.deploy.candidates import CHOSEN, EQUALLY_QUICK, name_of
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.errors import BackendError, BudgetExceededError, OptionError
@@ -121,8 +124,12 @@ def test_the_bundle_is_made_again_by_its_recipe(checkpoint, tmp_path, monkeypatc
 def test_what_is_beyond_the_bound_is_not_chosen_though_it_is_the_quickest(checkpoint, tmp_path, monkeypatch) -> None:
     timed_as(monkeypatch, [2.0, 1.5, 1.0])
     honest = selection._errors
-    factors = np.array([2.0, 1.0, 99.0])
-    monkeypatch.setattr(selection, "_errors", lambda *args: [float(one) for one in factors * honest(*args)])
+    factors = (2.0, 1.0, 99.0)
+    monkeypatch.setattr(
+        selection,
+        "_errors",
+        lambda *args: [(one, factor * error) for factor, (one, error) in zip(factors, honest(*args), strict=True)],
+    )
     made = deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True, recipe="int8-dynamic"))
     assert [one.name for one in made.selection.tried] == NAMES[:3]
     assert chosen(made) == NAMES[1]
@@ -165,6 +172,69 @@ def test_a_candidate_that_cannot_be_run_is_left_out_unless_it_is_the_usual_one(
     refused = ["onnx"]
     with pytest.raises(BackendError, match="the engine refuses it"):
         deploy_checkpoint(checkpoint, tmp_path / "other", DeployOptions(for_this_machine=True))
+
+
+def overflowing(monkeypatch, names: Collection[str], rows: Callable[[np.ndarray], bool] = lambda ids: True) -> None:
+    """Let candidates answer some rows with infinity, as one whose numbers are too large for its type does."""
+    honest = selection._open
+
+    @contextmanager
+    def opening(work, candidate):
+        with honest(work, candidate) as opened:
+            if name_of(candidate) in names:
+                run = opened.session.run
+
+                def infinite(feeds, *args):
+                    found = run(feeds, *args)
+                    broken = rows(feeds["input_ids"])
+                    return {name: values + np.float32(np.inf) if broken else values for name, values in found.items()}
+
+                monkeypatch.setattr(opened.session, "run", infinite)
+            yield opened
+
+    monkeypatch.setattr(selection, "_open", opening)
+
+
+@pytest.mark.parametrize("budget", [False, True])
+@pytest.mark.parametrize("names", [NAMES[1:2], NAMES[:1], NAMES[:4]], ids=len)
+def test_a_candidate_whose_outputs_are_not_finite_is_set_aside_with_its_reason(
+    checkpoint, tmp_path, monkeypatch, names, budget
+) -> None:
+    left = [name for name in NAMES if name not in names]
+    timed_as(monkeypatch, [1.0] * len(left))
+    overflowing(monkeypatch, names)
+    data = {"evaluation": labelled(tmp_path / "data.jsonl", repeat=2), "max_drop": 1000.0} if budget else {}
+    made = deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True, **data))
+    assert [one.name for one in made.selection.tried] == left
+    assert chosen(made) in left
+    reasons = {one.name: one.reason for one in made.selection.left_out}
+    assert {name for name, why in reasons.items() if "not finite numbers" in why} == set(names)
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    assert card.count("not finite numbers") == len(names)
+    with load(made.bundle) as classify:
+        assert len(classify(list(TEXTS[:3]))) == 3
+
+
+def test_outputs_that_overflow_at_some_lengths_alone_are_found(checkpoint, tmp_path, monkeypatch) -> None:
+    # the rows that are timed are others than those that are compared
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("".join(json.dumps({"text": "好" * (1 + number % 9)}) + "\n" for number in range(90)), "utf-8")
+    overflowing(monkeypatch, NAMES[2:3], lambda ids: ids.shape[1] == 11)
+    options = DeployOptions(for_this_machine=True, recipe="int8-dynamic", calibration=texts)
+    made = deploy_checkpoint(checkpoint, tmp_path / "out", options)
+    assert [one.name for one in made.selection.tried] == NAMES[:2]
+    assert "not finite numbers" in made.selection.left_out[0].reason
+
+
+def test_where_no_candidate_gives_finite_numbers_no_budget_is_kept(checkpoint, tmp_path, monkeypatch, capsys) -> None:
+    overflowing(monkeypatch, NAMES)
+    command = ["deploy", str(checkpoint), "--for-this-machine", "--out", str(tmp_path / "out")]
+    assert main(command) == 3
+    said = capsys.readouterr()
+    assert "none of 7 candidates gives answers that could keep a budget" in said.err
+    assert f"{NAMES[-1]}: the graph gave logits that are not finite numbers" in said.err
+    assert len(said.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_recipe_that_the_task_cannot_have_is_left_out_with_its_reason(tmp_path) -> None:
