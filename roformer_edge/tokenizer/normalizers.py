@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 # characters remembered with what they become, a few MB at most
 _LIMIT = 1 << 15
 _CAPITAL_SIGMA = "\u03a3"
-# a block in which nothing is unassigned, decomposes or has a lower case
+# a block of ideographs in which nothing is unassigned, decomposes or has a lower case: most characters are of it, and
+# are not looked up in the tables
 _FIRST_IDEOGRAPH, _LAST_IDEOGRAPH = "\u4e00", "\u9fff"
 
 
@@ -79,7 +80,11 @@ class LowerCase:
     """
 
     def __init__(self, unicode: UnicodeData) -> None:
-        self._characters = CharacterMap(lambda character: unicode.slow.lower(character))  # noqa: PLW0108 - loads no tables yet
+        self._characters = CharacterMap(
+            lambda character: (
+                character if _FIRST_IDEOGRAPH <= character <= _LAST_IDEOGRAPH else unicode.slow.lower(character)
+            )
+        )
 
     def normalize(self, text: str) -> str:
         """Lower-case ``text``."""
@@ -261,6 +266,8 @@ class BertNormalizer:
 
     def _alone(self, character: str) -> str | None:
         """Return what a character becomes whatever its neighbours are, or None."""
+        if _FIRST_IDEOGRAPH <= character <= _LAST_IDEOGRAPH:
+            return f" {character} " if self._ideographs else character
         tables = self._unicode.fast
         text = self._cleaned(tables, character)
         if self._decompose:

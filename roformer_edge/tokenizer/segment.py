@@ -77,7 +77,8 @@ class _Heads(dict[str, "Head | None"]):
 
 
 def _in_run(character: str) -> bool:
-    if character in _ALPHANUMERIC or character in _JOINERS:
+    # most characters are of this block
+    if "\u4e00" <= character <= "\u9fff" or character in _ALPHANUMERIC or character in _JOINERS:
         return True
     code = ord(character)
     return any(low <= code <= high for low, high in _IDEOGRAPHS)
