@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +68,20 @@ def ray_python() -> Path:
     if not RAY_PYTHON.exists():
         pytest.skip("the environment with Ray is not there: run scripts/make_env.sh ray")
     return RAY_PYTHON
+
+
+@pytest.fixture
+def start_with_ray(ray_python: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ``python WORDS`` where Ray is, with its own place for Ray's files; sockets need a short one."""
+    place = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    variables = {"PYTHONPATH": str(ROOT), "RAY_TMPDIR": place, "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
+
+    def start(*words: object) -> subprocess.Popen[str]:
+        command, pipe = [str(ray_python), *map(str, words)], subprocess.PIPE
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **variables})
+
+    yield start
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,1 @@
-"""Jobs of many files on more than one machine: shards, the folder of their answers, and Ray, which computes them."""
+"""Jobs on more than one machine: shards, the folder of their answers, comparisons, and Ray, which computes them."""

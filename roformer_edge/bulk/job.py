@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -181,6 +182,23 @@ class JobFolder:
             temporary.publish()
         self.forget_attempts([shard])
         return Counts(answers=answered, bad=len(errors))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardWriter:
+    """Opens whatever answers, and writes shards with it; the work of a worker, see ``ray_data.compute``.
+
+    Attributes:
+        folder: Where the answers go; every worker must see it, and the input, under the same path.
+        opened: Opens whatever answers.
+    """
+
+    folder: JobFolder
+    opened: Callable[[], Answer]
+
+    def __call__(self) -> Callable[[Shard], Counts]:
+        """Open it, and return what writes a shard."""
+        return partial(self.folder.write, answer=self.opened())
 
 
 def _read_record(path: Path) -> JobRecord:

@@ -1,7 +1,8 @@
-"""Shards on workers of Ray Data: one opened model a worker, one shard a task, the task of a lost worker once more.
+"""Pieces of work on workers of Ray Data: one opened model a worker, one piece a task, that of a lost worker once more.
 
-Ray moves no texts and no answers: a task gets the number of a shard, reads its part of the input itself, writes its
-file and returns two counts. So a task may be done again at any time, by anybody who sees the same folders.
+A piece says what is to be done in a few words, and what is returned is small, or is what the caller wants in memory: a
+job of many files sends shards, which are numbers, and gets counts. So a task may be done again at any time, by anybody
+who sees the same folders.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from roformer_edge._extras import EXTRA_OF, available
-from roformer_edge.bulk.job import Answer, Counts, JobFolder
-from roformer_edge.bulk.shards import Shard
 from roformer_edge.errors import BackendError, MissingDependencyError, RoFormerEdgeError, shown
 from roformer_edge.log import log
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
 
 # enough for counts, which is all that passes through it; Ray would take a third of the memory
 _STORE_BYTES = 128 << 20
@@ -42,25 +44,29 @@ class Cluster:
 
 
 def compute(
-    shards: Sequence[Shard], folder: JobFolder, opened: Callable[[], Answer], cluster: Cluster
-) -> Iterator[Counts]:
-    """Compute shards on the cluster that ``RAY_ADDRESS`` names, or on one of this machine, started for it alone.
+    pieces: Sequence[Piece],
+    opened: Callable[[], Callable[[Piece], Result]],
+    cluster: Cluster,
+    *,
+    restarts: int | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Compute pieces on the cluster that ``RAY_ADDRESS`` names, or on one of this machine, started for it alone.
 
     Args:
-        shards: What is missing.
-        folder: Where the answers go; every worker must see it, and the input, under the same path.
-        opened: Opens whatever answers, once in every worker; it is pickled.
+        pieces: What is to be done.
+        opened: Opens whatever does it, once in every worker; it is pickled, as pieces and results are.
         cluster: Who computes.
+        restarts: How often a worker may be lost before that is the end; ``None`` where ``opened`` counts it itself.
 
     Yields:
-        The counts of each shard, in the order in which they are done.
+        The number of each piece and its result, in the order in which they are done.
 
     Raises:
         MissingDependencyError: Ray is not installed.
-        BackendError: Ray failed, or a shard was the end of every worker that had it.
-        RoFormerEdgeError: A shard cannot be answered.
+        BackendError: Ray failed, or workers were lost too often.
+        RoFormerEdgeError: A piece cannot be done.
     """
-    if not shards:
+    if not pieces:
         return
     require_ray()
     for name, value in _ENVIRONMENT.items():
@@ -70,7 +76,7 @@ def compute(
         importlib.import_module("ray.data")
         try:
             _start(ray, cluster)
-            yield from _compute(ray, shards, folder, opened, cluster)
+            yield from _compute(ray, pieces, opened, cluster, restarts)
         except (ray.exceptions.RayError, OSError, ValueError, RuntimeError) as error:
             if isinstance(error, RoFormerEdgeError):
                 raise
@@ -103,38 +109,46 @@ def _start(ray: Any, cluster: Cluster) -> None:
 
 
 def _compute(
-    ray: Any, shards: Sequence[Shard], folder: JobFolder, opened: Callable[[], Answer], cluster: Cluster
-) -> Iterator[Counts]:
+    ray: Any,
+    pieces: Sequence[Piece],
+    opened: Callable[[], Callable[[Piece], Result]],
+    cluster: Cluster,
+    restarts: int | None,
+) -> Iterator[tuple[int, Result]]:
     ray.data.DataContext.get_current().enable_progress_bars = False
     workers = cluster.workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // cluster.threads)
-    # a block is what a task gets: one shard
-    done = ray.data.from_items(list(range(len(shards))), override_num_blocks=len(shards)).map(
+    rows = [{"number": number, "piece": pickle.dumps(piece)} for number, piece in enumerate(pieces)]
+    limits = {} if restarts is None else {"max_restarts": restarts, "max_task_retries": restarts}
+    # a block is what a task gets: one piece
+    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         _Worker,
-        fn_constructor_args=(shards, folder, opened),
-        compute=ray.data.ActorPoolStrategy(size=min(workers, len(shards))),
+        fn_constructor_args=(opened,),
+        compute=ray.data.ActorPoolStrategy(size=min(workers, len(rows))),
         num_cpus=cluster.threads,
+        **limits,
     )
     for row in done.iter_rows():
         if row["failure"]:
-            raise pickle.loads(row["failure"])  # made by _Worker
-        yield Counts(answers=row["answers"], bad=row["bad"])
+            raise pickle.loads(row["failure"])  # made by _Worker, as the result is
+        yield row["number"], pickle.loads(row["result"])
 
 
-class _Worker:
-    """Computes shards in a process of its own, with a model that it opens when the first one comes."""
+class _Worker(Generic[Piece, Result]):
+    """Does pieces in a process of its own, with a model that it opens when the first one comes."""
 
-    def __init__(self, shards: Sequence[Shard], folder: JobFolder, opened: Callable[[], Answer]) -> None:
-        self._shards, self._folder, self._opened = shards, folder, opened
-        self._answer: Answer | None = None
+    def __init__(self, opened: Callable[[], Callable[[Piece], Result]]) -> None:
+        self._opened = opened
+        self._do: Callable[[Piece], Result] | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        number = row["number"]
         try:
-            if self._answer is None:
-                self._answer = self._opened()
-            counts = self._folder.write(self._shards[row["item"]], self._answer)
+            if self._do is None:
+                self._do = self._opened()
+            result = pickle.dumps(self._do(pickle.loads(row["piece"])))  # pickled by _compute
         except RoFormerEdgeError as error:  # Ray would wrap it in the words of its own
-            return {"answers": 0, "bad": 0, "failure": pickle.dumps(error)}
-        return {"answers": counts.answers, "bad": counts.bad, "failure": b""}
+            return {"number": number, "result": b"", "failure": pickle.dumps(error)}
+        return {"number": number, "result": result, "failure": b""}
 
 
 class _ToLog(io.TextIOBase):

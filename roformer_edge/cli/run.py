@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
         from roformer_edge.cli.run_ray import run_on_ray
 
         return run_on_ray(args)
-    refuse_ray_options(args)
+    refuse_ray_options(args, "out", "shard_rows")
     if args.workers is not None and args.workers < 1:
         raise OptionError("--workers", args.workers)
     if args.workers is not None and args.threads == AUTO:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roformer_edge.bulk.job import Answer, JobFolder, JobRecord, describe_files
+from roformer_edge.bulk.job import Answer, JobFolder, JobRecord, ShardWriter, describe_files
 from roformer_edge.bulk.ray_data import Cluster, compute, require_ray
 from roformer_edge.bulk.shards import Shard, check_readable, cut_files, find_files
 from roformer_edge.bundle.reader import open_bundle
@@ -91,7 +91,8 @@ def run_on_ray(args: argparse.Namespace) -> int:
         progress.stage("answer")
         answers = bad = 0
         cluster = Cluster(workers=args.workers, threads=args.threads or 1)
-        for done, counts in enumerate(compute(missing, folder, answering, cluster), len(shards) - len(missing) + 1):
+        computed = compute(missing, ShardWriter(folder=folder, opened=answering), cluster)
+        for done, (_, counts) in enumerate(computed, len(shards) - len(missing) + 1):
             answers, bad = answers + counts.answers, bad + counts.bad
             progress.step(done, len(shards))
     if bad:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from roformer_edge.cli.engines import RAY, add_engines_of_comparison, refuse_ray_options
 from roformer_edge.cli.options import (
     add_baseline,
     add_gates,
@@ -27,8 +28,11 @@ from roformer_edge.tasks import TASKS
 if TYPE_CHECKING:
     from roformer_edge.validate.baseline import Since
     from roformer_edge.validate.data.examples import Example
+    from roformer_edge.validate.data.fields import FieldNames
     from roformer_edge.validate.options import CompareOptions
     from roformer_edge.validate.report import Report
+    from roformer_edge.validate.runner import Answering
+    from roformer_edge.validate.tasks.measure import Measure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="use the first N examples only")
     parser.add_argument("--batch-size", type=int, default=1, metavar="N", help="inputs a candidate computes at once")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of every engine (default: 1)")
+    add_engines_of_comparison(parser)
     add_json(parser)
     parser.add_argument("--truncate", action="store_true", help="cut texts that are longer than the model allows")
 
@@ -105,8 +110,15 @@ def _check_files(args: argparse.Namespace) -> None:
     from roformer_edge.validate.render import answers, check_file, check_report, junit
     from roformer_edge.validate.render.annotations import checked_annotations
 
-    if args.limit is not None and args.limit < 1:
-        raise OptionError("--limit", args.limit)
+    for name in ("limit", "workers"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise OptionError(f"--{name}", getattr(args, name))
+    if args.engine == RAY:
+        from roformer_edge.bulk.ray_data import require_ray
+
+        require_ray()
+    else:
+        refuse_ray_options(args, "workers")
     checked_annotations(args.annotations)
     if args.language is not None:
         checked_language(args.language)
@@ -159,7 +171,7 @@ def _compare(
     from roformer_edge.deploy.reference import open_reference
     from roformer_edge.tasks import get_task
     from roformer_edge.validate.baseline import check_baseline
-    from roformer_edge.validate.data.examples import check_inputs, read_examples
+    from roformer_edge.validate.data.examples import check_inputs
     from roformer_edge.validate.gates import resolve_gates
     from roformer_edge.validate.openers import open_predictor, pooling_of_bundle
     from roformer_edge.validate.runner import compare_all
@@ -184,16 +196,37 @@ def _compare(
         # an index in the data counts along the labels of the reference
         measure = measure_of(task.name, reference.labels, reference.problem_type)
         limit = None if args.limit is None else min(args.limit, sys.maxsize)
-        examples = tuple(islice(read_examples(args.data, measure, fields), limit))
+        examples = tuple(islice(_read_data(args, measure, fields), limit))
         resolve_gates(options.gates, measure, examples)
         check_baseline(options.baseline, measure, examples)
         for side in (reference, *candidates):
             if side.find_problem is not None:
                 check_inputs(examples, side.find_problem)
-        reports = compare_all(reference, candidates, examples, options, progress)
+        reports = compare_all(reference, candidates, examples, options, progress, answering=_answering(args))
     for note in reference.notes:
         remark(f"note: {note}")
     return reports, examples
+
+
+def _read_data(args: argparse.Namespace, measure: Measure[Any, Any], fields: FieldNames) -> Iterator[Example]:
+    from roformer_edge.validate.data.examples import read_examples
+    from roformer_edge.validate.data.lines import STANDARD_INPUT
+
+    if args.engine != RAY or args.data == STANDARD_INPUT:
+        return read_examples(args.data, measure, fields)
+    from roformer_edge.bulk.shards import find_files
+
+    return chain.from_iterable(read_examples(file, measure, fields) for file in find_files(args.data))
+
+
+def _answering(args: argparse.Namespace) -> Answering | None:
+    """Choose who answers; nobody but this process, where nothing else is asked for."""
+    if args.engine != RAY:
+        return None
+    from roformer_edge.bulk.comparison import OnRay
+    from roformer_edge.bulk.ray_data import Cluster
+
+    return OnRay(cluster=Cluster(workers=args.workers, threads=args.threads))
 
 
 def _write_files(

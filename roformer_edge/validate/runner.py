@@ -18,6 +18,9 @@ from roformer_edge.validate.report import Report
 from roformer_edge.validate.tasks import measure_of
 from roformer_edge.validate.timing import measure_memory, time_side_by_side
 
+# the sides, what they are asked, how many inputs each computes at once, who counts -> the answers of each side
+Answering = Callable[[Sequence[Predictor], Sequence[Inputs], Sequence[int], Callable[[int], None]], list[list[Any]]]
+
 _CHUNK = 32  # inputs between two reports of progress, or eight batches
 
 
@@ -38,6 +41,8 @@ def compare_all(
     examples: Iterable[Example],
     options: CompareOptions,
     progress: ProgressListener = SILENT,
+    *,
+    answering: Answering | None = None,
 ) -> tuple[Report, ...]:
     """Measure what each candidate lost against the reference, which answers once.
 
@@ -47,6 +52,7 @@ def compare_all(
         examples: The labelled examples; they are kept in memory.
         options: Settings.
         progress: Told how many inputs are answered, all sides and timing counted.
+        answering: Lets the sides answer, where this process is not to do it all. Latency is measured here all the same.
 
     Returns:
         One report for each candidate. Their latencies were taken in turn, so that they can be compared.
@@ -75,10 +81,8 @@ def compare_all(
     tick = Ticker(progress, len(sides) * (len(inputs) + options.timing_rounds * len(timed)))
     progress.stage("validate")
     sizes = (options.reference_batch_size, *(options.batch_size for _ in candidates))
-    answers = [
-        measure.collect(side, inputs, answers_of(side, inputs, batch_size, tick))
-        for side, batch_size in zip(sides, sizes, strict=True)
-    ]
+    given = (answering or answers_of_all)(sides, inputs, sizes, tick)
+    answers = [measure.collect(side, inputs, one) for side, one in zip(sides, given, strict=True)]
     timings = time_side_by_side(sides, timed, options, tick) if timed else [None for _ in candidates]
     memory = [measure_memory(side, watched) for side in sides]
     return tuple(
@@ -112,6 +116,13 @@ class Ticker:
         """Count so many inputs more."""
         self._done += inputs
         self._progress.step(self._done, self._total)
+
+
+def answers_of_all(
+    sides: Sequence[Predictor], inputs: Sequence[Inputs], sizes: Sequence[int], tick: Callable[[int], None]
+) -> list[list[Any]]:
+    """Let every side answer in this process, one after the other; see ``Answering``."""
+    return [answers_of(side, inputs, size, tick) for side, size in zip(sides, sizes, strict=True)]
 
 
 def answers_of(

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from roformer_edge.bulk.job import MOST_ATTEMPTS, JobFolder, JobRecord, Skip, describe_files
+from roformer_edge.bulk.job import (
+    MOST_ATTEMPTS,
+    Answer,
+    Counts,
+    JobFolder,
+    JobRecord,
+    ShardWriter,
+    Skip,
+    describe_files,
+)
 from roformer_edge.bulk.shards import Shard, cut_files
 from roformer_edge.errors import BackendError, DatasetError, OutputError
 
@@ -129,3 +138,16 @@ def test_a_shard_that_is_the_end_of_every_worker_is_given_up(folder, shards):
         folder.write(shards[1], answer)
     folder.forget_attempts(shards)
     assert folder.write(shards[1], answer) == (1, 1)
+
+
+def test_a_writer_opens_what_answers_once_and_writes_shards_with_it(folder, shards):
+    opened = []
+
+    def open_it() -> Answer:
+        opened.append(1)
+        return answer
+
+    write = ShardWriter(folder=folder, opened=open_it)()
+    assert [write(shard) for shard in shards] == [Counts(1, 1), Counts(1, 1), Counts(1, 0)]
+    assert opened == [1]
+    assert folder.missing(shards) == []

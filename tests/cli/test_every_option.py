@@ -131,6 +131,8 @@ CASES: dict[str, dict[str, tuple[list[str], list[str], list[str]]]] = {
         "bundles": (["--reference", "{checkpoint}", "--data", "{data}"], ["{bundle}"], ["{bundle}", "{bundle}"]),
         "--reference": (["{bundle}", "--data", "{data}"], ["--reference", "{checkpoint}"], ["--reference", "{other}"]),
         "--revision": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--revision", "v2"]),
+        "--engine": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--engine", "ray"]),
+        "--workers": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--workers", "2"]),
         "--data": (["{bundle}", "--reference", "{checkpoint}"], ["--data", "{data}"], ["--data", "{other_data}"]),
         "--task": (["{bundle}", "--reference", "{checkpoint}", "--data", "{data}"], [], ["--task", "fill-mask"]),
         "--fields": (

@@ -7,17 +7,14 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.tiny_checkpoint import WORDS, write_lines
 
 # the process that writes it stands in the name of a file that is not whole yet
@@ -25,18 +22,9 @@ PARTIAL = re.compile(r"\.part-\d+\.jsonl\.[0-9a-f]+-(\d+)-[0-9a-f]+\.partial")
 
 
 @pytest.fixture
-def start(ray_python: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start ``roformer-edge run`` where Ray is, with its own place for Ray's files; sockets need a short one."""
-    place = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
-    variables = {"PYTHONPATH": str(ROOT), "RAY_TMPDIR": place, "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1"}
-
-    def run(*words: object) -> subprocess.Popen[str]:
-        command = [str(ray_python), "-m", "roformer_edge", "run", *map(str, words), "--threads", "1"]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **variables})
-
-    yield run
-    shutil.rmtree(place, ignore_errors=True)
+def start(start_with_ray) -> Callable[..., subprocess.Popen[str]]:
+    """Start ``roformer-edge run`` where Ray is."""
+    return lambda *words: start_with_ray("-m", "roformer_edge", "run", *words, "--threads", "1")
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import importlib.util
 import json
 import shutil
 
@@ -247,3 +249,46 @@ def test_what_changed_since_an_earlier_run(cli, checkpoint, bundle, data, tmp_pa
     refused = cli("deploy", checkpoint, "--out", tmp_path / "c", "--eval", other, "--baseline", old)
     assert "was measured on other data" in refused.error
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.slow
+def test_a_comparison_on_ray_says_what_one_in_a_process_says(start_with_ray, checkpoint, bundle, cli, tmp_path):
+    reference = tmp_path / "fp32"
+    assert cli("export", checkpoint, "--out", reference).code == 0
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = [
+        {"text": TEXTS[number % len(TEXTS)] + "好" * (number % 5), "label": LABELS[number % 3]}
+        for number in range(1500)
+    ]
+    write_lines(data / "a.jsonl", rows[:900])
+    write_lines(data / "b.jsonl", rows[900:])
+    whole = write_lines(tmp_path / "all.jsonl", rows)
+    told = {}
+    for name, words in {
+        "process": ("--data", whole),
+        "ray": ("--data", data, "--engine", "ray", "--workers", "2"),
+    }.items():
+        command = ("validate", bundle, "--reference", reference, *words, "--json")
+        child = start_with_ray("-m", "roformer_edge", *command, "--answers", tmp_path / f"{name}.csv")
+        out, err = child.communicate()
+        assert child.returncode == 0, err
+        told[name] = {key: value for key, value in json.loads(out).items() if key != "report"}
+    assert told["ray"] == told["process"]
+    tables = [
+        [*csv.reader((tmp_path / f"{name}.csv").read_text("utf-8-sig").splitlines())] for name in ("process", "ray")
+    ]
+    assert len(tables[0]) == 1501
+    # a line counts within its file
+    assert [row[2:] for row in tables[0]] == [row[2:] for row in tables[1]]
+    assert [row[1] for row in tables[1][899:903]] == ["899", "900", "1", "2"]
+
+
+def test_what_is_of_ray_is_refused_without_it_and_asked_for_before_any_work(cli, bundle, data, monkeypatch):
+    words = ("validate", bundle, "--reference", bundle, "--data", data)
+    assert "--workers must be left out without --engine ray, found 2" in cli(*words, "--workers", "2").error
+    ray = (*words, "--engine", "ray")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "ray" else find(name, *rest))
+    assert "ray is needed to compute on several machines" in cli(*ray).error
+    assert "--workers must be a whole number of at least 1, found 0" in cli(*ray, "--workers", "0").error

@@ -54,6 +54,9 @@ NOT_RUN = {
     "python examples/finetuning/shipped_data.py": "writes into the clone; tests/examples runs it elsewhere",
     "curl": "asks a service that nobody started",
     "roformer-edge run dist/intent --engine ray": "needs Ray; tests/cli/test_run_ray.py has it",
+    "roformer-edge validate dist/intent --reference checkpoints/intent --data labelled/ --engine ray": (
+        "needs Ray; tests/cli/test_validate.py has it"
+    ),
     "uvicorn": "serves until it is stopped; tests/examples asks the service",
     "python examples/0": "deploys what was trained; tests/examples runs it",
 }
