@@ -170,6 +170,62 @@ FAULTS = (
         "            pass\n",
         "tests/test_temporary.py tests/bundle",
     ),
+    Fault(
+        "what a process of its own answers is compared before there is a bundle",
+        "deploy/journey.py",
+        "parity=parity_record(comparing() if parity is None else parity)",
+        "parity=parity_record(parity) if parity else manifest.parity",
+        "tests/deploy/test_journey.py -k not_the_references",
+    ),
+    Fault(
+        "deploy --for-this-machine keeps the best of those within the budget",
+        "deploy/candidates.py",
+        "    within = [one for one in judged if one.within]\n",
+        "    within = judged\n",
+        "tests/deploy/test_candidates.py",
+    ),
+    Fault(
+        "a candidate whose outputs are not finite stops no other",
+        "deploy/selection.py",
+        "    except BackendError as error:\n",
+        "    except FloatingPointError as error:\n",
+        "tests/deploy/test_selection.py -k finite",
+    ),
+    Fault(
+        "a worker of a Pool that is lost is told, and no text is left out",
+        "runtime/pool.py",
+        "            outer.set_exception(PoolError(_LOST) if isinstance(error, BrokenProcessPool) else error)\n",
+        "            outer.set_result(_Outcomes([]))\n",
+        "tests/runtime/test_pool.py -k killed",
+    ),
+    Fault(
+        "run --engine ray goes on by shard",
+        "bulk/job.py",
+        "if not self.part(shard).is_file()]",
+        "if True]",
+        "tests/bulk/test_job.py",
+    ),
+    Fault(
+        "run --engine ray computes a shard again that was begun and lost",
+        "bulk/job.py",
+        "if not self.part(shard).is_file()]",
+        "if not self._attempts(shard).is_file() and not self.part(shard).is_file()]",
+        "tests/bulk/test_job.py",
+    ),
+    Fault(
+        'load(verify="changed") compares a file anew that changed',
+        "bundle/comparisons.py",
+        'place.read_text(encoding="ascii") == _note(digest, identity)',
+        "place.is_file()",
+        "tests/bundle/test_comparisons.py",
+    ),
+    Fault(
+        'threads="auto" takes more threads only where they are quicker',
+        "runtime/thread_choice.py",
+        "        if then <= WORTH * now:\n",
+        "        if then <= 2 * now:\n",
+        "tests/runtime/test_thread_choice.py",
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from roformer_edge.checkpoint.loading import Checkpoint
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.artifact import Artifact, ExportOptions
 from roformer_edge.export.calibration import Batches
-from roformer_edge.export.exporter import Exported, export_checkpoint
+from roformer_edge.export.exporter import Exported, compare_network, export_checkpoint
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.emitter import build_graph
 from roformer_edge.export.onnx.graph import Graph
@@ -26,9 +26,9 @@ def recipe_options(recipe: str, preset: str = "x86-vnni") -> ExportOptions:
 
 
 def export_onnx(checkpoint: Checkpoint, task: Task, options: ExportOptions, batches: Batches | None = None) -> Exported:
-    return export_checkpoint(
-        checkpoint, task, options, build=build_graph, answers=reference_answers(checkpoint, task), batches=batches
-    )
+    """Export, after a comparison with the torch model."""
+    compare_network(checkpoint, task, options, build=build_graph, answers=lambda: reference_answers(checkpoint, task))
+    return export_checkpoint(checkpoint, task, options, build=build_graph, batches=batches)
 
 
 def reference_answers(checkpoint: Checkpoint, task: Task) -> list[dict[str, np.ndarray]]:
@@ -43,4 +43,4 @@ def float_graph(checkpoint: Checkpoint, task: Task) -> Graph:
 
 def parity_of(artifact: Artifact, answers: Sequence[Tensors], config: RoFormerConfig, task: Task) -> Parity:
     """Compare a float artifact with the answers of a reference."""
-    return check_parity(open_for_parity(artifact, answers), answers, config, task)
+    return check_parity(open_for_parity(artifact, config), answers, config, task)

@@ -13,7 +13,7 @@ from roformer_edge.checkpoint.names import shapes_of
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.export.artifact import Builder
 from roformer_edge.export.calibration import Batches
-from roformer_edge.export.exporter import Exported, export_checkpoint
+from roformer_edge.export.exporter import Exported, compare_network, export_checkpoint
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.tflite.model import TFLiteModel, build_model
 from roformer_edge.quantize.recipe import resolve
@@ -31,8 +31,8 @@ def export_tflite(
     checkpoint: Checkpoint, task: Task, recipe: str, batches: Batches | None = None, **options: object
 ) -> Exported:
     chosen = dataclasses.replace(recipe_options(recipe), **options)
-    answers = reference_answers(checkpoint, task)
-    return export_checkpoint(checkpoint, task, chosen, build=build_model, answers=answers, batches=batches)
+    compare_network(checkpoint, task, chosen, build=build_model, answers=lambda: reference_answers(checkpoint, task))
+    return export_checkpoint(checkpoint, task, chosen, build=build_model, batches=batches)
 
 
 def read(content: bytes) -> tflite.Model:

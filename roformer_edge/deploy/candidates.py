@@ -26,7 +26,7 @@ EQUALLY_QUICK = 1.03
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """What was not tried: a format or a candidate, and the reason."""
+    """What could not be measured: a format or a candidate, and the reason."""
 
     name: str
     reason: str
@@ -86,8 +86,9 @@ class Selection:
         max_error: The largest error allowed, that of the first candidate; ``None`` where there is a budget.
         metric: The metric that was measured; empty without labelled data.
         examples: The labelled examples that it was measured on.
-        tried: Every candidate that was measured. The first is what would be made without trying.
-        left_out: What was not tried, and why.
+        tried: Every candidate that was measured. The first is what would be made without trying, if that is not left
+            out.
+        left_out: What could not be measured, and why.
     """
 
     texts: str
@@ -257,7 +258,7 @@ def explain(selection: Selection) -> str:
     threads = "as many threads as cores" if selection.threads is None else counted(selection.threads, "thread")
     clock = " of processor time" if selection.processor_time else ""
     rule = (
-        f"the error of {selection.tried[0].name}, which would be made otherwise ({selection.max_error:.2g})"
+        f"the error of the first, {selection.tried[0].name} ({selection.max_error:.2g})"
         if selection.max_drop is None
         else f"a drop of {selection.max_drop:g} points of {selection.metric} on {selection.examples} examples"
     )
@@ -286,14 +287,14 @@ def as_lines(selection: Selection) -> list[str]:
     rows = [[visible(cell) for cell in row] for row in table(selection)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [explain(selection), *lines, *(f"not tried: {one.name}: {one.reason}" for one in selection.left_out)]
+    return [explain(selection), *lines, *(f"left out: {one.name}: {one.reason}" for one in selection.left_out)]
 
 
 def as_card(selection: Selection) -> str:
     """Write the table in Markdown for the model card."""
     head, *rows = ([as_markdown(cell) for cell in row] for row in table(selection))
     lines = [_line(head), _line("---" for _ in head), *map(_line, rows)]
-    left = [f"- not tried: {as_markdown(one.name)}: {as_markdown(one.reason, 400)}" for one in selection.left_out]
+    left = [f"- left out: {as_markdown(one.name)}: {as_markdown(one.reason, 400)}" for one in selection.left_out]
     return "\n\n".join(filter(None, (as_markdown(explain(selection), 1000), "\n".join(lines), "\n".join(left))))
 
 

@@ -26,9 +26,9 @@ from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.deploy.candidates import Selection, as_card
 from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
 from roformer_edge.formats import Format, resolve
-from roformer_edge.quantize.recipe import STATIC, batching_of, preset_matters
+from roformer_edge.quantize.recipe import ATTENTION, STATIC, batching_of, preset_matters
 from roformer_edge.records import to_values
-from roformer_edge.scopes import ARITHMETIC
+from roformer_edge.scopes import ARITHMETIC, ATTENTION_PRODUCTS
 from roformer_edge.temporary import scratch_folder
 from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
 from roformer_edge.validate.report import Report
@@ -39,12 +39,24 @@ if TYPE_CHECKING:  # needs the export extra, which measuring one bundle against 
     from roformer_edge.export.parity import Parity
 
 
-def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported: Exported) -> Manifest:
-    """Describe an export."""
+def manifest_of(
+    model: SourceModel, row: Format, export: ExportOptions, exported: Exported, *, in_torch: bool
+) -> Manifest:
+    """Describe an export, as long as it was not compared with the reference model.
+
+    Args:
+        model: What was exported.
+        row: The format.
+        export: What was chosen.
+        exported: What came of it.
+        in_torch: Whether it is going to be compared with a model in PyTorch.
+    """
+    from roformer_edge.export.exporter import NOT_COMPARED
+
     config, calibration = model.config, exported.calibration
     settings = model.tokenizer.to_settings()
     engine, engine_version = resolve(row.engine)()
-    tools = ("numpy", *row.tools, *(("torch",) if exported.parity.checked else ()))
+    tools = ("numpy", *row.tools, *(("torch",) if in_torch else ()))
     return Manifest(
         task=model.task.name,
         format=row.name,
@@ -59,7 +71,7 @@ def manifest_of(model: SourceModel, row: Format, export: ExportOptions, exported
         calibration=None
         if calibration is None
         else CalibrationRecord(texts=calibration.texts, sha256=calibration.digest, observer=calibration.observer),
-        parity=_parity(exported.parity),
+        parity=parity_record(NOT_COMPARED),
         notes=model.notes,
         minimum_runtime=row.minimum_runtime(export.runtime, {decision.scheme for decision in exported.decisions}),
         provenance=Provenance(
@@ -85,12 +97,13 @@ def add_files(
     if selection is not None:
         writer.add_section("Chosen for one machine", as_card(selection))
     schemes = {decision.scheme for decision in exported.decisions}
+    arithmetic = ARITHMETIC if ATTENTION in schemes else {**ATTENTION_PRODUCTS, **ARITHMETIC}
     recipe = {
         **export.recipe.to_dict(),
         **({"preset": export.preset.name} if preset_matters(schemes) else {}),
         **({"observer": export.observer} if STATIC in schemes else {}),
         "decisions": [decision.to_dict() for decision in exported.decisions],
-        "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
+        "always_float": [{"part": part, "reason": reason} for part, reason in arithmetic.items()],
         "calibration": exported.calibration and exported.calibration.to_dict(),
         **({} if selection is None else {"selection": to_values(selection)}),
     }
@@ -137,7 +150,8 @@ def measured_loss(report: Report) -> MeasuredLoss:
     )
 
 
-def _parity(parity: Parity) -> ParityRecord:
+def parity_record(parity: Parity) -> ParityRecord:
+    """Put the outcome of a comparison into the manifest's words."""
     if not parity.checked:
         return ParityRecord(checked=False, reason=parity.reference)
     return ParityRecord(

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from roformer_edge._extras import available
 from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
 from roformer_edge.deploy.candidates import Selection, list_candidates
-from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss
+from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss, parity_record
 from roformer_edge.deploy.inputs import calibration_batches, export_options_of, labelled_examples, open_model
 from roformer_edge.deploy.options import MOST_TUNED, Deployment, DeployOptions
 from roformer_edge.deploy.pruning import prune_vocabulary
-from roformer_edge.deploy.reference import open_session, predictor_of_source, probe_reference
+from roformer_edge.deploy.reference import Answers, open_session, predictor_of_source, probing
 from roformer_edge.deploy.source import SourceModel
 from roformer_edge.errors import BudgetExceededError, OptionError, OutputError
 from roformer_edge.formats import resolve
@@ -81,7 +81,7 @@ def deploy_checkpoint(
             the message says that the bundle is finished and only its report could not be written.
         BudgetExceededError: The drop is larger than ``options.max_drop``. The report is written, the bundle is not.
     """
-    from roformer_edge.export.exporter import export_checkpoint
+    from roformer_edge.export.exporter import compare_network, export_checkpoint
 
     if Path(out).suffix in (ARCHIVE_SUFFIX, MODEL_SUFFIX):
         return _deploy_packed(source, Path(out), options or DeployOptions(), progress)
@@ -93,40 +93,40 @@ def deploy_checkpoint(
     (list_candidates if options.for_this_machine else export_options_of)(options)
     with BundleWriter(out, overwrite=options.overwrite) as writer:
         progress.stage("read")
-        with open_model(source, options) as original:
-            model = original
-            if options.prune_vocab is not None:
-                progress.stage("vocabulary")
-                model = prune_vocabulary(original, options.prune_vocab, options.fields)
-            examples = labelled_examples(options, original, model)
-            batches = calibration_batches(options, model)
-            chosen_by = examples
-            if options.halved:
-                chosen_by, examples = halves(examples)
-            if baseline is not None:
-                check_baseline(baseline, measure_of_model(original.task.name, original.config), examples)
-            reference, answers = _reference(original, model, options, progress, measured=bool(examples))
-            material = _Material(
-                original=original, model=model, reference=reference, chosen_by=chosen_by, batches=batches
-            )
+        with open_model(source, options) as original, ExitStack() as beside:
+            material = _gather(original, options, baseline, progress)
+            model, reference, answers = material.model, material.reference, material.answers
             plan = _plan(material, options, progress)
             row, export = plan.options.row, plan.export
-            exported = export_checkpoint(
+            if reference is None and available("torch"):
+                answers = beside.enter_context(_probing(original, model, options))
+            comparing = partial(
+                compare_network,
                 model.checkpoint,
                 model.task,
                 export,
                 build=resolve(row.builder),
                 answers=answers,
-                batches=None if plan.options.calibration is None else batches,
+                progress=progress,
+            )
+            # before the long work where the answers are there, and else when another process has had time for them
+            parity = None if reference is None else comparing()
+            exported = export_checkpoint(
+                model.checkpoint,
+                model.task,
+                export,
+                build=resolve(row.builder),
+                batches=None if plan.options.calibration is None else material.batches,
                 progress=progress,
             )
             progress.stage("write")
-            manifest = manifest_of(model, row, export, exported)
+            manifest = manifest_of(model, row, export, exported, in_torch=answers is not None)
             add_files(writer, model, row, export, exported, selection=plan.selection)
             if options.keep_weights:
                 add_weights(writer, model)
+            warnings, quantized = exported.warnings, any(one.scheme != FLOAT for one in exported.decisions)
+            del exported  # its arrays
             with load(writer.draft(manifest), threads=_THREADS) as pipeline:
-                quantized = any(decision.scheme != FLOAT for decision in exported.decisions)
                 _add_self_test(writer, pipeline, quantized=quantized)
                 report: Report | None = None
                 if reference is not None:
@@ -142,7 +142,8 @@ def deploy_checkpoint(
                         predictor_of_source(original, reference, _THREADS, truncation=options.truncation),
                         predictor_of_bundle(pipeline, model.config, written, opening, str(out)),
                     )
-                    report = compare(*sides, examples, _compare_options(options, model, baseline), progress)
+                    report = compare(*sides, material.examples, _compare_options(options, model, baseline), progress)
+            manifest = manifest.replace(parity=parity_record(comparing() if parity is None else parity))
         if report is not None:
             _keep_budget(report, options, plan)
             manifest = manifest.replace(measured=measured_loss(report))
@@ -154,7 +155,7 @@ def deploy_checkpoint(
             manifest=manifest,
             report=report,
             report_files=_report_files(report, options, bundle),
-            warnings=exported.warnings,
+            warnings=warnings,
             searched=plan.searched,
             selection=plan.selection,
         )
@@ -163,13 +164,54 @@ def deploy_checkpoint(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Material:
-    """What is there to choose by: see ``deploy.selection.SelectionWork``."""
+    """What bundles are made of and measured with.
+
+    Attributes:
+        original: What was opened.
+        model: The same with the vocabulary that the bundle gets.
+        examples: Labelled examples that the bundle is measured on.
+        chosen_by: Those that it is chosen by.
+        batches: Makes the calibration batches, or ``None``.
+        reference: What it is measured against; ``None`` where there are no examples.
+        answers: Gives the reference's answers to the probes of parity, where it is a model in PyTorch.
+    """
 
     original: SourceModel
     model: SourceModel
-    reference: Session | None
+    examples: Sequence[Example]
     chosen_by: Sequence[Example]
     batches: Batches | None
+    reference: Session | None = None
+    answers: Answers | None = None
+
+
+def _gather(
+    original: SourceModel, options: DeployOptions, baseline: Report | None, progress: ProgressListener
+) -> _Material:
+    """Read what was asked for beside the checkpoint, and open what the bundle is to be measured against."""
+    from roformer_edge.export.parity import torch_answers
+
+    model = original
+    if options.prune_vocab is not None:
+        progress.stage("vocabulary")
+        model = prune_vocabulary(original, options.prune_vocab, options.fields)
+    examples = labelled_examples(options, original, model)
+    batches = calibration_batches(options, model)
+    chosen_by = examples
+    if options.halved:
+        chosen_by, examples = halves(examples)
+    if baseline is not None:
+        check_baseline(baseline, measure_of_model(original.task.name, original.config), examples)
+    material = _Material(original=original, model=model, examples=examples, chosen_by=chosen_by, batches=batches)
+    if not examples:
+        return material
+    progress.stage("reference")
+    session, answers = open_session(model, _THREADS), None
+    if isinstance(session, TorchSession):
+        answers = partial(torch_answers, session.model, model.config, model.task)
+    # what a smaller vocabulary loses, it loses against all tokens
+    reference = session if model is original else open_session(original, _THREADS)
+    return dataclasses.replace(material, reference=reference, answers=answers)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -217,25 +259,10 @@ def _logged(made: Deployment) -> Deployment:
     return made
 
 
-def _reference(
-    original: SourceModel, model: SourceModel, options: DeployOptions, progress: ProgressListener, *, measured: bool
-) -> tuple[Session | None, list[dict[str, NDArray[Any]]] | None]:
-    """Answer what parity compares with, where torch is there; and open what is to be measured against."""
-    from roformer_edge.export.parity import torch_answers
-
-    if measured or available("torch"):
-        progress.stage("reference")
-    if not measured:  # one model in memory at a time
-        if not available("torch"):
-            return None, None
-        asked = options.max_length or options.lengths
-        length = model.config.max_position_embeddings if asked else None
-        return None, probe_reference(model, max_length=length, pruned=model is not original)
-    session, answers = open_session(model, _THREADS), None
-    if isinstance(session, TorchSession):
-        answers = torch_answers(session.model, model.config, model.task)
-    # what a smaller vocabulary loses, it loses against all tokens
-    return (session if model is original else open_session(original, _THREADS)), answers
+def _probing(original: SourceModel, model: SourceModel, options: DeployOptions) -> AbstractContextManager[Answers]:
+    asked = options.max_length or options.lengths
+    length = model.config.max_position_embeddings if asked else None
+    return probing(model, max_length=length, pruned=model is not original)
 
 
 def _deploy_packed(source: str | Path, out: Path, options: DeployOptions, progress: ProgressListener) -> Deployment:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roformer_edge._extras import available
-from roformer_edge.bundle.background import Background
 from roformer_edge.bundle.reader import is_bundle
 from roformer_edge.deploy import reference_process
 from roformer_edge.deploy.options import check_max_length
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError, OptionError
 from roformer_edge.formats import DEFAULT_FORMAT, get_format, resolve
-from roformer_edge.processes import python_environment, run_fresh
+from roformer_edge.processes import python_environment
 from roformer_edge.processors import SAFE_PRESET
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import get_recipe
@@ -33,10 +33,17 @@ from roformer_edge.validate.openers import open_predictor, predictor_of_checkpoi
 from roformer_edge.validate.predictors import Opening, Predictor
 from roformer_edge.validate.torch_session import TorchSession
 
+# gives what a model answers to the probes of parity
+Answers: TypeAlias = Callable[[], list[dict[str, NDArray[Any]]]]
+
 # bytes of weight files from which on the memory of PyTorch is worth the start of a process
 LARGE = 1 << 28
-# glibc keeps what was freed in smaller pieces: here everything of a megabyte or more is given back at once
-_GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+_BESIDE = {
+    # glibc keeps what was freed in smaller pieces: here everything of a megabyte or more is given back at once
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    # threads that wait for each other on cores that are taken spend more than they save
+    "OMP_NUM_THREADS": "1",
+}
 
 
 @contextmanager
@@ -99,40 +106,57 @@ def open_session(model: SourceModel, threads: int) -> Session:
     return TorchSession(model.checkpoint, model.task, threads) if available("torch") else ArtifactSession(model)
 
 
-def probe_reference(
-    model: SourceModel, *, max_length: int | None = None, pruned: bool = False
-) -> list[dict[str, np.ndarray]]:
+@contextmanager
+def probing(model: SourceModel, *, max_length: int | None = None, pruned: bool = False) -> Iterator[Answers]:
     """Let a checkpoint answer the probes of parity in PyTorch, for ``export.parity.check_parity``.
 
-    A large one does so in a process of its own: PyTorch and what it leaves behind are then out of memory before the
-    first graph is built.
+    A large one does so in a process of its own, beside what is done in the block: PyTorch and what it leaves behind
+    are then never in this one's memory, and what is made in the meantime does not wait for it. At the end of the block
+    the process is gone, whether it was waited for or not.
 
     Args:
         model: What was opened.
         max_length: The most tokens that it was opened for.
         pruned: Whether it has fewer tokens than the directory that it was opened from, which a process would open.
+
+    Returns:
+        What gives the answers, once they are there.
     """
     read_again = not pruned and not is_bundle(model.path)
-    if read_again and sum(file.stat().st_size for file in model.checkpoint.files) >= LARGE:
-        request = {
-            "directory": str(model.path),
-            "task": model.task.name,
-            "max_length": max_length,
-            "ignore_weights": list(model.ignore_weights),
-            "pooling": model.pooling,
-        }
-        with scratch_folder() as folder:
-            out = folder / "answers.npz"
-            stdin = json.dumps({"out": str(out), "checkpoint": request}).encode()
-            command = [sys.executable, "-m", reference_process.__name__]
-            # the bundle will record it: there is time for it now
-            hashing = Background(lambda: model.digest)
-            done = run_fresh(command, stdin=stdin, environment=python_environment() | _GIVE_BACK)
-            hashing.result()
-            if not done.code:
-                return reference_process.read(out)
-            # whatever is wrong is told by doing it here
-    return reference_process.probe(model.checkpoint, model.task)
+    if not read_again or sum(file.stat().st_size for file in model.checkpoint.files) < LARGE:
+        yield lambda: reference_process.probe(model.checkpoint, model.task)
+        return
+    request = {
+        "directory": str(model.path),
+        "task": model.task.name,
+        "max_length": max_length,
+        "ignore_weights": list(model.ignore_weights),
+        "pooling": model.pooling,
+    }
+    with scratch_folder() as folder:
+        out, asked = folder / "answers.npz", folder / "request.json"
+        asked.write_text(json.dumps({"out": str(out), "checkpoint": request}), "utf-8")
+        with (
+            asked.open("rb") as stdin,
+            subprocess.Popen(
+                [sys.executable, "-m", reference_process.__name__],
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=python_environment() | _BESIDE,
+            ) as process,
+        ):
+
+            def answers() -> list[dict[str, NDArray[Any]]]:
+                if not process.wait():
+                    return reference_process.read(out)
+                # whatever is wrong is told by doing it here
+                return reference_process.probe(model.checkpoint, model.task)
+
+            try:
+                yield answers
+            finally:
+                process.kill()
 
 
 def predictor_of_source(model: SourceModel, session: Session, threads: int, *, truncation: bool) -> Predictor:

@@ -6,6 +6,7 @@ Standard input: ``{"out": path of an .npz file, "checkpoint": arguments of load_
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -48,3 +49,5 @@ def read(path: Path) -> list[dict[str, np.ndarray]]:
 
 if __name__ == "__main__":
     main()
+    # what was asked for is on disk: taking PyTorch apart, which nobody waits for, takes a tenth of a second
+    os._exit(0)

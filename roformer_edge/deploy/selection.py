@@ -19,7 +19,7 @@ from roformer_edge.deploy.inputs import encoded_rows, export_options_of
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.deploy.reference import ArtifactSession
 from roformer_edge.deploy.source import SourceModel
-from roformer_edge.errors import BackendError, ExportError
+from roformer_edge.errors import BackendError, BudgetExceededError, ExportError
 from roformer_edge.export.calibration import Batches
 from roformer_edge.export.exporter import export_checkpoint
 from roformer_edge.export.trial import opened_in_engine
@@ -79,10 +79,11 @@ def select_candidate(work: SelectionWork, progress: ProgressListener) -> tuple[D
         The options of the one that is taken, and what was found of all.
 
     Raises:
-        BudgetExceededError: None of them keeps the budget.
+        BudgetExceededError: None of them keeps the budget, or none gives finite numbers.
     """
     options = work.options
     candidates, left = list_candidates(options)
+    asked = len(candidates)
     compared, spread, texts = _rows(work)
     timed = _by_length(spread)
     with ExitStack() as stack:
@@ -97,16 +98,23 @@ def select_candidate(work: SelectionWork, progress: ProgressListener) -> tuple[D
                     raise
                 left.append(LeftOut(name=name, reason=str(error)))
         progress.stage("errors")
-        errors = _errors(work, opened, compared, progress)
-        tried = [_scored(work, one, error, progress) for one, error in zip(opened, errors, strict=True)]
+        tried: list[tuple[_Opened, Tried]] = []
+        for one, moved in _errors(work, opened, compared, left, progress):
+            with _setting_aside(one, left):
+                for row, _ in timed:
+                    one.model.run([row], 1)
+                tried.append((one, _scored(work, one, moved, progress)))
+        if not tried:
+            reasons = "; ".join(f"{one.name}: {one.reason}" for one in left)
+            raise BudgetExceededError(f"none of {asked} candidates gives answers that could keep a budget: {reasons}")
         progress.stage("latency")
         clock = processor_clock() if options.threads == 1 else perf_counter
-        seconds = _timed(opened, timed, clock, progress)
+        seconds = _timed([one for one, _ in tried], timed, clock, progress)
     shares = [share for _, share in timed]
     found = []
-    for one, fastest in zip(tried, 1000 * seconds.min(axis=0), strict=True):
+    for (_, scored), fastest in zip(tried, 1000 * seconds.min(axis=0), strict=True):
         latency = float(np.average(fastest, weights=shares))
-        found.append(replace(one, latencies=tuple(map(float, fastest)), latency=latency))
+        found.append(replace(scored, latencies=tuple(map(float, fastest)), latency=latency))
     standard = work.standard
     metric = "" if standard is None else standard.metric.name
     selection = Selection(
@@ -123,7 +131,7 @@ def select_candidate(work: SelectionWork, progress: ProgressListener) -> tuple[D
         tried=decide(found, options.max_drop, metric),
         left_out=tuple(left),
     )
-    return opened[selection.tried.index(selection.chosen)].options, selection
+    return tried[selection.tried.index(selection.chosen)][0].options, selection
 
 
 def _rows(work: SelectionWork) -> tuple[list[EncodedRow], list[EncodedRow], str]:
@@ -157,7 +165,6 @@ def _open(work: SelectionWork, candidate: DeployOptions) -> Iterator[_Opened]:
         model.task,
         export,
         build=resolve(row.builder),
-        answers=None,  # parity is checked when the chosen one is made
         batches=work.batches if candidate.calibration is not None else None,
         progress=SILENT,
     )
@@ -178,23 +185,42 @@ def _text_model(work: SelectionWork, session: Session) -> TextModel:
     return TextModel(session, work.model.tokenizer, work.model.task, limits)
 
 
+@contextmanager
+def _setting_aside(one: _Opened, left: list[LeftOut]) -> Iterator[None]:
+    """Put a candidate among what is left out when its engine fails or answers with something not finite."""
+    try:
+        yield
+    except BackendError as error:
+        left.append(LeftOut(name=name_of(one.options), reason=str(error)))
+
+
 def _errors(
-    work: SelectionWork, opened: Sequence[_Opened], rows: Sequence[EncodedRow], progress: ProgressListener
-) -> list[float]:
-    """Measure how far the outputs of each candidate lie from those of the float32 network; see ``Tried.error``."""
+    work: SelectionWork,
+    opened: Sequence[_Opened],
+    rows: Sequence[EncodedRow],
+    left: list[LeftOut],
+    progress: ProgressListener,
+) -> list[tuple[_Opened, float]]:
+    """Measure how far the outputs of candidates lie from those of the float32 network; see ``Tried.error``.
+
+    Returns:
+        The error of each candidate that has one; the others are among ``left`` then.
+    """
     float_session = ArtifactSession(work.model, opened[0].options.row.name)
     reference = _text_model(work, float_session)
     # sums over all values: of the squared differences of each candidate; of the reference's values and their squares
-    squares, count, total, power = np.zeros(len(opened)), 0, 0.0, 0.0
+    squares, count, total, power = dict.fromkeys(opened, 0.0), 0, 0.0, 0.0
     for done, row in enumerate(rows, 1):
         wanted = _outputs(reference, row)
         count, total, power = count + wanted.size, total + wanted.sum(), power + (wanted**2).sum()
-        for place, one in enumerate(opened):
-            squares[place] += ((_outputs(one.model, row) - wanted) ** 2).sum()
+        for one, so_far in list(squares.items()):
+            del squares[one]
+            with _setting_aside(one, left):
+                squares[one] = so_far + ((_outputs(one.model, row) - wanted) ** 2).sum()
         progress.step(done, len(rows))
     float_session.close()
-    variance = power / count - (total / count) ** 2
-    return [float(value) for value in np.sqrt(squares / count / max(variance, np.finfo(np.float32).tiny))]
+    variance = max(power / count - (total / count) ** 2, np.finfo(np.float32).tiny)
+    return [(one, math.sqrt(square / count / variance)) for one, square in squares.items()]
 
 
 def _outputs(model: TextModel, row: EncodedRow) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""From a checkpoint to an artifact in some format: float network, parity, calibration, quantised network."""
+"""From a checkpoint to an artifact in some format: calibration, quantised network; parity of the float network."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from roformer_edge.export.calibration import (
 )
 from roformer_edge.export.network.emitter import FloatArray
 from roformer_edge.export.network.weights import Weights
-from roformer_edge.export.parity import Parity, Tensors, check_parity, open_for_parity
+from roformer_edge.export.parity import Parity, Tensors, check_parity, open_for_parity, probe_feeds
 from roformer_edge.processes import give_back_memory
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
-from roformer_edge.quantize.recipe import FLOAT, INT4_ROWS, ROWS, SCHEMES, STATIC, Decision, resolve
+from roformer_edge.quantize.recipe import ATTENTION, FLOAT, INT4_ROWS, ROWS, SCHEMES, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
-NO_TORCH = "torch is not installed, so the graph was not compared with the reference model"
+NOT_COMPARED = Parity(
+    checked=False, reference="torch is not installed, so the graph was not compared with the reference model"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,6 @@ class Exported:
     Attributes:
         artifact: The model.
         decisions: One per scope, in the order of the network.
-        parity: The parity of the float32 network that the artifact was quantised from.
         calibration: What was seen of calibration texts: the ranges where the recipe needed some, and otherwise the
             magnitudes that outlier channels were found by.
         warnings: What may make the artifact worse than it could be.
@@ -44,7 +45,6 @@ class Exported:
 
     artifact: Artifact
     decisions: tuple[Decision, ...]
-    parity: Parity
     calibration: Calibration | None
     warnings: tuple[str, ...] = ()
 
@@ -55,24 +55,21 @@ def export_checkpoint(
     options: ExportOptions,
     *,
     build: Builder,
-    answers: Sequence[Tensors] | None,
     batches: Batches | None = None,
     progress: ProgressListener = SILENT,
 ) -> Exported:
-    """Export a checkpoint.
+    """Export a checkpoint; whether its network is the reference model's, :func:`compare_network` tells.
 
     Args:
         checkpoint: Weights and architecture.
         task: The head, inputs and outputs.
         options: Recipe, preset, dtypes.
         build: Makes the artifact in the wanted format.
-        answers: What the reference model answers to ``parity.probe_feeds``; ``None`` where there is no reference.
         batches: Makes the calibration batches: feeds of int64 ``[batch, sequence]`` with ``attention_mask``. Needed
             by recipes with the static scheme; with all that quantise inputs they tell which channels are outliers.
         progress: Told of each stage as it begins, and how many calibration texts were seen.
 
     Raises:
-        ParityError: The float32 network does not compute what the torch model computes.
         RecipeError: The recipe does not fit the model, or needs calibration batches that are not there.
         CalibrationError: The calibration batches hold nothing, or make values that are not finite.
     """
@@ -91,21 +88,60 @@ def export_checkpoint(
         decisions,
         static=static,
         build=build,
-        answers=answers,
         batches=batches,
         progress=progress,
     )
     if any(decision.scheme != FLOAT for decision in decisions.values()):
         progress.stage("quantize")
-    elif answers is None:
+    else:
         progress.stage("float network")
     return Exported(
         artifact=prepared.build(decisions),
         decisions=tuple(_with_treatment(decision, prepared.treatments) for decision in decisions.values()),
-        parity=prepared.parity,
         calibration=prepared.calibration,
         warnings=prepared.warnings,
     )
+
+
+def compare_network(
+    checkpoint: Checkpoint,
+    task: Task,
+    options: ExportOptions,
+    *,
+    build: Builder,
+    answers: Callable[[], Sequence[Tensors]] | None,
+    progress: ProgressListener = SILENT,
+) -> Parity:
+    """Compare the float32 network that artifacts are made of with the reference model.
+
+    Args:
+        checkpoint: Weights and architecture.
+        task: The head, inputs and outputs.
+        options: Those of the export.
+        build: Makes the artifact in the wanted format.
+        answers: Gives what the reference model answers to ``parity.probe_feeds``; asked when the network has answered
+            and is out of memory. ``None`` where there is no reference.
+        progress: Told of each stage as it begins.
+
+    Raises:
+        ParityError: The network does not compute what the reference model computes.
+    """
+    if answers is None:
+        return NOT_COMPARED
+    progress.stage("float network")
+    give_back_memory()
+    config = checkpoint.config
+    artifact = build(Weights(config=config, arrays=checkpoint.arrays), task, options)
+    run = open_for_parity(artifact, config)
+    del artifact  # its arrays are gone before the engine makes its own of them, at the first run
+    give_back_memory()
+    found = iter([run(feeds) for feeds in probe_feeds(config, task)])
+    del run
+    give_back_memory()
+    progress.stage("reference")
+    expected = answers()
+    progress.stage("parity")
+    return check_parity(lambda _: next(found), expected, config, task)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,14 +151,12 @@ class Prepared:
     Attributes:
         build: Makes an artifact of what was decided for every scope.
         treatments: Scope name -> what was done about outliers there; of scopes with outliers only.
-        parity: The parity of the float32 network.
         calibration: What was seen of calibration texts.
         warnings: What may make artifacts worse than they could be.
     """
 
     build: Callable[[Mapping[str, Decision]], Artifact]
     treatments: Mapping[str, str]
-    parity: Parity
     calibration: Calibration | None
     warnings: tuple[str, ...]
 
@@ -135,7 +169,6 @@ def prepare(
     *,
     static: Sequence[str],
     build: Builder,
-    answers: Sequence[Tensors] | None,
     batches: Batches | None,
     progress: ProgressListener,
 ) -> Prepared:
@@ -148,28 +181,22 @@ def prepare(
         decisions: Scope name -> decision; tells whose outliers are treated.
         static: Names of the scopes whose ranges are calibrated.
         build: Makes the artifact in the wanted format.
-        answers: What the reference model answers to ``parity.probe_feeds``, or ``None``.
         batches: Makes the calibration batches, or ``None``.
         progress: Told of each stage as it begins.
     """
     weights = Weights(config=checkpoint.config, arrays=checkpoint.arrays)
-    parity = Parity(checked=False, reference=NO_TORCH)
-    if answers is not None:
-        progress.stage("float network")
-        # the network's arrays are gone before the engine makes its own of them, at the first run
-        run = open_for_parity(build(weights, task, options), answers)
-        give_back_memory()
-        progress.stage("parity")
-        parity = check_parity(run, answers, checkpoint.config, task)
-        del run
-        give_back_memory()
     quantised = [decision.scope for decision in decisions.values() if SCHEMES[decision.scheme].rounds_input]
     treated = Treated(weights=weights)
     if quantised:
         if batches is not None:
             progress.stage("calibrate")
         treated = treat_outliers(
-            lambda: build(weights, task, options), replace(weights, decisions=decisions), quantised, batches, progress
+            lambda: build(weights, task, options),
+            replace(weights, decisions=decisions),
+            quantised,
+            batches,
+            progress,
+            multiplied=[name for name, decision in decisions.items() if decision.scheme == ATTENTION],
         )
     calibration = treated.seen
     output_maxima: dict[str, FloatArray] = {}
@@ -192,7 +219,6 @@ def prepare(
     return Prepared(
         build=lambda decided: build(replace(ready, decisions=decided), task, options),
         treatments=treated.treatments,
-        parity=parity,
         calibration=calibration,
         warnings=warnings,
     )

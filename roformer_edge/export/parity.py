@@ -75,9 +75,14 @@ def probe_feeds(config: RoFormerConfig, task: Task) -> Iterator[dict[str, np.nda
     yield _feeds(random, config, task, np.ones((1, longest), np.int64))
 
 
-def open_for_parity(artifact: Artifact, expected: Sequence[Tensors]) -> Run:
+def open_for_parity(artifact: Artifact, config: RoFormerConfig) -> Run:
     """Make a float artifact ready for :func:`check_parity`, which does without the artifact itself."""
-    return artifact.open([name for name in expected[0] if name in artifact.marks])
+    return artifact.open([name for name in _states(config.num_hidden_layers) if name in artifact.marks])
+
+
+def _states(layers: int) -> list[str]:
+    """List the states of the network that are compared, by mark: what goes into the first layer and leaves each."""
+    return ["embeddings", *(f"layer.{index}" for index in range(layers))]
 
 
 def check_parity(
@@ -173,8 +178,8 @@ def torch_answers(model: Any, config: RoFormerConfig, task: Task) -> list[dict[s
     for feeds in probe_feeds(config, task):
         with torch.inference_mode():
             result = model(**{name: torch.from_numpy(ids) for name, ids in feeds.items()}, output_hidden_states=True)
-        first, *layers = (state.numpy() for state in result.hidden_states)
-        states = {"embeddings": first, **{f"layer.{index}": state for index, state in enumerate(layers)}}
+        names = _states(config.num_hidden_layers)
+        states = {name: state.numpy() for name, state in zip(names, result.hidden_states, strict=True)}
         answers.append(states | {spec.name: getattr(result, spec.name).numpy() for spec in task.outputs})
     return answers
 

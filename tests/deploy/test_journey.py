@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from roformer_edge.deploy.journey import deploy_checkpoint
-from tests.tiny_checkpoint import LABELS, TEXTS, write_checkpoint
+from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.errors import ParityError
+from roformer_edge.export.network.emitter import Product
+from roformer_edge.export.network.weights import Weights
+from tests.tiny_checkpoint import LABELS, TEXTS, labelled, write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,3 +100,25 @@ def test_stages_are_those_of_what_is_done(tmp_path: Path, monkeypatch: pytest.Mo
     deployment = deploy_checkpoint(write_checkpoint(tmp_path / "checkpoint"), tmp_path / "out", progress=Listener())
     assert ("parity" in Listener.stages) == ("reference" in Listener.stages) == torch
     assert deployment.manifest.parity.checked == torch
+
+
+@pytest.mark.parametrize("way", ["here", "in a process of its own", "with labelled data"])
+@pytest.mark.parametrize("format_name", ["onnx", "tflite"])
+def test_a_network_that_is_not_the_references_is_no_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, format_name: str
+) -> None:
+    right = Weights.product
+
+    def wrong(self: Weights, scope: str, module: str) -> Product:
+        product = right(self, scope, module)
+        return dataclasses.replace(product, weight=product.weight * np.float32(1.01))
+
+    monkeypatch.setattr(Weights, "product", wrong)
+    if way == "in a process of its own":
+        monkeypatch.setattr("roformer_edge.deploy.reference.LARGE", 0)
+        monkeypatch.setattr("roformer_edge.deploy.reference_process.probe", None)
+    evaluation = labelled(tmp_path / "dev.jsonl") if way == "with labelled data" else None
+    options = DeployOptions(format=format_name, evaluation=evaluation)
+    with pytest.raises(ParityError, match=r"layer\.0"):
+        deploy_checkpoint(write_checkpoint(tmp_path / "checkpoint"), tmp_path / "out", options)
+    assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import numpy as np
@@ -10,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from roformer_edge.deploy import reference, reference_process
 from roformer_edge.deploy.journey import deploy_checkpoint
-from roformer_edge.deploy.reference import ArtifactSession, open_reference, open_session, probe_reference
-from roformer_edge.deploy.source import open_source
+from roformer_edge.deploy.reference import ArtifactSession, open_reference, open_session, probing
+from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import BackendError, CheckpointError, ComparisonError
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.torch_session import TorchSession
@@ -20,6 +21,11 @@ from tests.tiny_checkpoint import TEXTS, write_checkpoint
 INPUTS = [{"text": text} for text in TEXTS]
 TASK = "text-classification"
 FEEDS = {"input_ids": np.array([[2, 5, 6, 3], [2, 7, 3, 0]]), "attention_mask": np.array([[1, 1, 1, 1], [1, 1, 1, 0]])}
+
+
+def answers_of(model: SourceModel, **options: int) -> list[dict[str, np.ndarray]]:
+    with probing(model, **options) as answers:
+        return answers()
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +46,11 @@ def test_without_torch_the_float_network_answers_the_same(checkpoint, monkeypatc
 
 def test_a_large_checkpoint_answers_in_a_process_of_its_own_and_alike(checkpoint, monkeypatch) -> None:
     with open_source(checkpoint) as model:
-        here = probe_reference(model)
+        here = answers_of(model)
         monkeypatch.setattr(reference, "LARGE", 0)
         # nothing is computed in this process
         monkeypatch.setattr(reference_process, "probe", None)
-        there = probe_reference(model)
-        assert model.digest == model.checkpoint.digest
+        there = answers_of(model)
     assert len(here) == len(there) > 1
     for ours, theirs in zip(here, there, strict=True):
         assert [*ours] == [*theirs]
@@ -57,27 +62,43 @@ def test_what_it_was_opened_with_is_told_to_the_process(tmp_path, monkeypatch) -
     source = write_checkpoint(tmp_path / "tiny")
     monkeypatch.setattr(reference, "LARGE", 0)
     with open_source(source, "feature-extraction", max_length=9, pooling="mean") as model:
-        vectors = probe_reference(model, max_length=9)
+        vectors = answers_of(model, max_length=9)
     assert vectors[-1]["sentence_embedding"].shape[0] == 1
     assert vectors[-1]["layer.0"].shape[1] == 9
     extra = load_file(source / "model.safetensors") | {"roformer.extra.weight": np.ones((2, 2), np.float32)}
     save_file(extra, source / "model.safetensors")
     with open_source(source, ignore_weights=["roformer.extra.*"]) as model:
-        assert probe_reference(model)
+        assert answers_of(model)
 
 
 def test_what_goes_wrong_there_is_told_here(checkpoint, monkeypatch) -> None:
     monkeypatch.setattr(reference, "LARGE", 0)
     with open_source(checkpoint) as model:
         monkeypatch.setattr(sys, "executable", "/bin/false")
-        assert probe_reference(model)
+        assert answers_of(model)
 
         def broken(*_: object) -> None:
             raise CheckpointError("it holds NaN")
 
         monkeypatch.setattr(reference_process, "probe", broken)
         with pytest.raises(CheckpointError, match="it holds NaN"):
-            probe_reference(model)
+            answers_of(model)
+
+
+def test_a_process_that_is_not_waited_for_is_ended(checkpoint, monkeypatch) -> None:
+    monkeypatch.setattr(reference, "LARGE", 0)
+    started = []
+
+    class Watched(subprocess.Popen):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Watched)
+    with open_source(checkpoint) as model, pytest.raises(KeyboardInterrupt), probing(model):
+        raise KeyboardInterrupt
+    (process,) = started
+    assert process.returncode  # it neither runs on nor came to its end
 
 
 def test_the_float_network_takes_its_feeds_as_any_session_does(checkpoint) -> None:

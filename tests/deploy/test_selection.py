@@ -5,23 +5,34 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Callable, Collection
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from roformer_edge import load
+from roformer_edge.cli.main import main
 from roformer_edge.deploy import selection
-from roformer_edge.deploy.candidates import CHOSEN, EQUALLY_QUICK
+from roformer_edge.deploy.candidates import CHOSEN, EQUALLY_QUICK, name_of
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.errors import BackendError, BudgetExceededError, OptionError
 from roformer_edge.runtime.bench import time_in_turns
 from roformer_edge.runtime.session import SessionOptions
-from tests.runtime.tiny_tasks import bundle_of
+from tests.runtime.tiny_tasks import bundle_of, write_task
 from tests.tiny_checkpoint import TEXTS, labelled, write_checkpoint
 
-NAMES = ["onnx int8-dynamic x86", "onnx int8-dynamic x86-vnni", "tflite int8-dynamic", "onnx fp32", "tflite fp32"]
+NAMES = [
+    "onnx int8-dynamic x86",
+    "onnx int8-dynamic x86-vnni",
+    "tflite int8-dynamic",
+    "onnx int8-attention x86",
+    "onnx int8-attention x86-vnni",
+    "onnx fp32",
+    "tflite fp32",
+]
 
 
 class Stages:
@@ -76,11 +87,11 @@ def test_what_was_recorded_decides_and_is_told_everywhere(checkpoint, tmp_path) 
     assert found.chosen.within
     assert found.chosen.latency <= EQUALLY_QUICK * quickest
     assert [name for name in stages.names if name.startswith("candidate")] == [
-        f"candidate {number}/5, {name}" for number, name in enumerate(NAMES, 1)
+        f"candidate {number}/{len(NAMES)}, {name}" for number, name in enumerate(NAMES, 1)
     ]
     told = made.to_dict()["selection"]
     assert told == json.loads((tmp_path / "out/recipe.json").read_text("utf-8"))["selection"]
-    assert len(told["tried"]) == 5
+    assert len(told["tried"]) == len(NAMES)
     card = (tmp_path / "out/README.md").read_text("utf-8")
     assert "## Chosen for one machine" in card
     assert card.count("int8-dynamic") >= 3
@@ -89,9 +100,9 @@ def test_what_was_recorded_decides_and_is_told_everywhere(checkpoint, tmp_path) 
         assert len(classify(list(TEXTS[:3]))) == 3
 
 
-@pytest.mark.parametrize("number", range(5), ids=NAMES)
+@pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
 def test_the_bundle_is_made_again_by_its_recipe(checkpoint, tmp_path, monkeypatch, number) -> None:
-    times = [9.0] * 5
+    times = [9.0] * len(NAMES)
     times[number] = 1.0
     timed_as(monkeypatch, times)
     data = labelled(tmp_path / "data.jsonl", repeat=2)
@@ -113,8 +124,12 @@ def test_the_bundle_is_made_again_by_its_recipe(checkpoint, tmp_path, monkeypatc
 def test_what_is_beyond_the_bound_is_not_chosen_though_it_is_the_quickest(checkpoint, tmp_path, monkeypatch) -> None:
     timed_as(monkeypatch, [2.0, 1.5, 1.0])
     honest = selection._errors
-    factors = np.array([2.0, 1.0, 99.0])
-    monkeypatch.setattr(selection, "_errors", lambda *args: [float(one) for one in factors * honest(*args)])
+    factors = (2.0, 1.0, 99.0)
+    monkeypatch.setattr(
+        selection,
+        "_errors",
+        lambda *args: [(one, factor * error) for factor, (one, error) in zip(factors, honest(*args), strict=True)],
+    )
     made = deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True, recipe="int8-dynamic"))
     assert [one.name for one in made.selection.tried] == NAMES[:3]
     assert chosen(made) == NAMES[1]
@@ -151,12 +166,84 @@ def test_a_candidate_that_cannot_be_run_is_left_out_unless_it_is_the_usual_one(
     monkeypatch.setattr(selection, "opened_in_engine", failing)
     refused = ["tflite"]
     made = deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True))
-    assert [one.format for one in made.selection.tried] == ["onnx"] * 3
+    assert [one.format for one in made.selection.tried] == ["onnx"] * 5
     left = {one.name: one.reason for one in made.selection.left_out}
     assert left["tflite fp32"] == left["tflite int8-dynamic"] == "the engine refuses it"
     refused = ["onnx"]
     with pytest.raises(BackendError, match="the engine refuses it"):
         deploy_checkpoint(checkpoint, tmp_path / "other", DeployOptions(for_this_machine=True))
+
+
+def overflowing(monkeypatch, names: Collection[str], rows: Callable[[np.ndarray], bool] = lambda ids: True) -> None:
+    """Let candidates answer some rows with infinity, as one whose numbers are too large for its type does."""
+    honest = selection._open
+
+    @contextmanager
+    def opening(work, candidate):
+        with honest(work, candidate) as opened:
+            if name_of(candidate) in names:
+                run = opened.session.run
+
+                def infinite(feeds, *args):
+                    found = run(feeds, *args)
+                    broken = rows(feeds["input_ids"])
+                    return {name: values + np.float32(np.inf) if broken else values for name, values in found.items()}
+
+                monkeypatch.setattr(opened.session, "run", infinite)
+            yield opened
+
+    monkeypatch.setattr(selection, "_open", opening)
+
+
+@pytest.mark.parametrize("budget", [False, True])
+@pytest.mark.parametrize("names", [NAMES[1:2], NAMES[:1], NAMES[:4]], ids=len)
+def test_a_candidate_whose_outputs_are_not_finite_is_set_aside_with_its_reason(
+    checkpoint, tmp_path, monkeypatch, names, budget
+) -> None:
+    left = [name for name in NAMES if name not in names]
+    timed_as(monkeypatch, [1.0] * len(left))
+    overflowing(monkeypatch, names)
+    data = {"evaluation": labelled(tmp_path / "data.jsonl", repeat=2), "max_drop": 1000.0} if budget else {}
+    made = deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True, **data))
+    assert [one.name for one in made.selection.tried] == left
+    assert chosen(made) in left
+    reasons = {one.name: one.reason for one in made.selection.left_out}
+    assert {name for name, why in reasons.items() if "not finite numbers" in why} == set(names)
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    assert card.count("not finite numbers") == len(names)
+    with load(made.bundle) as classify:
+        assert len(classify(list(TEXTS[:3]))) == 3
+
+
+def test_outputs_that_overflow_at_some_lengths_alone_are_found(checkpoint, tmp_path, monkeypatch) -> None:
+    # the rows that are timed are others than those that are compared
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("".join(json.dumps({"text": "好" * (1 + number % 9)}) + "\n" for number in range(90)), "utf-8")
+    overflowing(monkeypatch, NAMES[2:3], lambda ids: ids.shape[1] == 11)
+    options = DeployOptions(for_this_machine=True, recipe="int8-dynamic", calibration=texts)
+    made = deploy_checkpoint(checkpoint, tmp_path / "out", options)
+    assert [one.name for one in made.selection.tried] == NAMES[:2]
+    assert "not finite numbers" in made.selection.left_out[0].reason
+
+
+def test_where_no_candidate_gives_finite_numbers_no_budget_is_kept(checkpoint, tmp_path, monkeypatch, capsys) -> None:
+    overflowing(monkeypatch, NAMES)
+    command = ["deploy", str(checkpoint), "--for-this-machine", "--out", str(tmp_path / "out")]
+    assert main(command) == 3
+    said = capsys.readouterr()
+    assert "none of 7 candidates gives answers that could keep a budget" in said.err
+    assert f"{NAMES[-1]}: the graph gave logits that are not finite numbers" in said.err
+    assert len(said.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_that_the_task_cannot_have_is_left_out_with_its_reason(tmp_path) -> None:
+    write_task("text-generation", tmp_path / "checkpoint")
+    options = DeployOptions(task="text-generation", format="onnx", preset="x86", for_this_machine=True)
+    found = deploy_checkpoint(tmp_path / "checkpoint", tmp_path / "out", options).selection
+    assert [one.name for one in found.tried] == ["onnx int8-dynamic x86", "onnx fp32"]
+    left = {one.name: one.reason for one in found.left_out}
+    assert "not for models that keep keys and values" in left["onnx int8-attention x86"]
 
 
 def test_a_file_of_one_format_leaves_no_format_open(checkpoint, tmp_path) -> None:
@@ -179,7 +266,7 @@ def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(selection, "time_in_turns", interrupted)
     with pytest.raises(KeyboardInterrupt):
         deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True))
-    assert sorted(seen) == ["model.onnx"] * 3 + ["model.tflite"] * 2
+    assert sorted(seen) == ["model.onnx"] * 5 + ["model.tflite"] * 2
     assert [path.name for path in tmp_path.rglob("*")] == ["scratch"]
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice
@@ -246,6 +247,24 @@ def test_a_worker_that_is_killed_is_one_clear_error(bundle: Path, one: Any) -> N
     pool.close()
     pool.close()
     assert repr(pool).endswith(", workers=2, closed)")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be stopped there")
+@pytest.mark.parametrize(
+    "ask",
+    [lambda pool: pool.submit(MANY).result(), lambda pool: list(pool(iter(MANY[:40])))],
+    ids=["submit", "iterator"],
+)
+def test_a_worker_that_is_killed_when_all_was_asked_leaves_nothing_out(bundle: Path, ask: Any) -> None:
+    others = workers_of_this_process()
+    with Pool(bundle, workers=1) as pool:
+        (own,) = [process for process in workers_of_this_process() if process not in others]
+        os.kill(own, signal.SIGSTOP)  # it answers nothing before it is killed
+        killing = threading.Timer(0.5, os.kill, (own, signal.SIGKILL))
+        killing.start()
+        with pytest.raises(PoolError, match="was killed"):
+            ask(pool)
+        killing.join()
 
 
 def test_a_pool_that_is_closed_says_so_and_leaves_no_process(bundle: Path) -> None:

@@ -1,21 +1,23 @@
 """The pieces an ONNX graph is put together from: nodes, tensors, and the model that holds them.
 
-Large tensors stay numpy arrays beside the graph until it is serialised, so that a session can be opened on them
-without a copy in between.
+Large tensors stay numpy arrays beside the graph: a session is fed them and a file is written of them without a copy
+in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import ml_dtypes
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
-from onnx.external_data_helper import set_external_data
+from google.protobuf.message import Message
+from onnx import helper
 
 from roformer_edge._version import __version__
+from roformer_edge.errors import ExportError
 from roformer_edge.export.artifact import Run
 from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
@@ -25,11 +27,16 @@ CONTRIB_VERSION = 1
 # what opset 20 came with
 IR_VERSION = 9
 
+Pieces: TypeAlias = list["bytes | memoryview"]
+
 # numpy knows neither this type nor, therefore, an engine the arrays of it
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
-# below this size a tensor is written into the model even when the large ones are handed over separately
-_INLINE_BYTES = 1024
+# up to this size a tensor is written into the model even when the large ones are handed over separately: what engines
+# look at when they fuse nodes, such as biases, stays constant
+_INLINE_BYTES = 1 << 16
+# of a protobuf message
+_MOST_BYTES = (1 << 31) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +63,17 @@ class Graph:
         """The one way to call the graph."""
         return {DEFAULT: Signature(inputs=self.inputs, outputs=self.outputs)}
 
-    def pieces(self) -> tuple[bytes]:
-        """Write the model file; protobuf has no way to do so piece by piece."""
-        return (self.to_bytes(),)
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """Write the model file piece by piece: one ``ModelProto``, weights included.
+
+        Raises:
+            ExportError: It is larger than the 2 GiB of a protobuf message.
+        """
+        return self._pieces(self.tensors)
 
     def to_bytes(self) -> bytes:
-        """Serialise the whole model as one ``ModelProto``, weights included (at most 2 GiB)."""
-        return self._model([_inline(name, array) for name, array in self.tensors.items()])
+        """Serialise the whole model; see :meth:`pieces`."""
+        return b"".join(self.pieces())
 
     def open(self, marks: Sequence[str] = ()) -> Run:
         """Make it ready to run; see ``Artifact.open``."""
@@ -71,51 +82,49 @@ class Graph:
         return GraphSession(self, marks)
 
     def to_session(self, taps: Sequence[str] = ()) -> tuple[bytes, dict[str, np.ndarray]]:
-        """Serialise the model without its large weights, for an engine that takes those from memory.
+        """Serialise the model with its large weights as further inputs, for an engine that is fed them from memory.
+
+        As initializers the engine would copy them.
 
         Args:
             taps: Names of inner float32 tensors to be outputs as well.
 
         Returns:
-            The serialised model, and the arrays it lacks by tensor name. They must outlive the session.
+            The serialised model, and the arrays to feed by tensor name.
         """
-        proxies: list[onnx.TensorProto] = []
-        apart: dict[str, np.ndarray] = {}
-        for name, array in self.tensors.items():
-            if array.nbytes <= _INLINE_BYTES or array.dtype == BFLOAT16:
-                proxies.append(_inline(name, array))
-                continue
-            proxy = onnx.TensorProto(
-                name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype)
-            )
-            # the location is never opened: the engine is given the array under the tensor's name
-            proxy.raw_data = b""
-            set_external_data(proxy, location="memory", offset=0, length=array.nbytes)
-            proxy.ClearField("raw_data")
-            proxy.data_location = onnx.TensorProto.EXTERNAL
-            proxies.append(proxy)
-            apart[name] = np.ascontiguousarray(array)
-        return self._model(proxies, taps), apart
+        kept = {name: a for name, a in self.tensors.items() if a.nbytes <= _INLINE_BYTES or a.dtype == BFLOAT16}
+        fed = {name: np.ascontiguousarray(a) for name, a in self.tensors.items() if name not in kept}
+        return b"".join(self._pieces(kept, fed, taps)), fed
 
-    def _model(self, initializers: list[onnx.TensorProto], taps: Sequence[str] = ()) -> bytes:
-        tapped = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in taps]
-        graph = helper.make_graph(
-            self.nodes,
-            "roformer",
-            [_value_info(spec) for spec in self.inputs],
-            [_value_info(spec) for spec in self.outputs] + tapped,
-            initializer=initializers,
-        )
+    def _pieces(
+        self, tensors: Mapping[str, np.ndarray], fed: Mapping[str, np.ndarray] | None = None, taps: Sequence[str] = ()
+    ) -> Iterator[bytes | memoryview]:
+        """Write what protobuf makes of the whole model, which would copy every weight four times on the way.
+
+        Protobuf writes the fields of a message by number, and the bytes of two messages one behind the other are
+        those of both in one.
+        """
+        inputs = [_value_info(spec) for spec in self.inputs]
+        inputs += [_tensor_info(name, array.dtype, array.shape) for name, array in (fed or {}).items()]
+        outputs = [_value_info(spec) for spec in self.outputs]
+        outputs += [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in taps]
+        graph: Pieces = [_serialised(onnx.GraphProto(node=self.nodes, name="roformer"))]
+        for name, array in tensors.items():
+            graph += _field(onnx.GraphProto.INITIALIZER_FIELD_NUMBER, _tensor(name, array))
+        graph.append(_serialised(onnx.GraphProto(input=inputs, output=outputs)))
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, CONTRIB_VERSION)]
-        model = helper.make_model(
-            graph,
-            opset_imports=opsets,
-            ir_version=IR_VERSION,
-            producer_name="roformer-edge",
-            producer_version=__version__,
-        )
-        serialised: bytes = model.SerializeToString(deterministic=True)
-        return serialised
+        origin = onnx.ModelProto(ir_version=IR_VERSION, producer_name="roformer-edge", producer_version=__version__)
+        model: Pieces = [
+            _serialised(origin),
+            *_field(onnx.ModelProto.GRAPH_FIELD_NUMBER, graph),
+            _serialised(onnx.ModelProto(opset_import=opsets)),
+        ]
+        size = sum(map(len, model))
+        if size > _MOST_BYTES:
+            raise ExportError(
+                f"the model takes {size:,} bytes, and an ONNX file holds 2 GiB at most; quantise more of it"
+            )
+        return iter(model)
 
 
 class GraphBuilder:
@@ -185,13 +194,37 @@ class GraphBuilder:
         )
 
 
-def _inline(name: str, array: np.ndarray) -> onnx.TensorProto:
-    if array.dtype == BFLOAT16:  # older versions of onnx do not know it as a type of arrays
-        return helper.make_tensor(name, onnx.TensorProto.BFLOAT16, array.shape, array.tobytes(), raw=True)
-    return numpy_helper.from_array(array, name)
+def _tensor(name: str, array: np.ndarray) -> Pieces:
+    """Write a ``TensorProto``, without a copy of its numbers."""
+    dtype = helper.np_dtype_to_tensor_dtype(array.dtype) if array.dtype != BFLOAT16 else onnx.TensorProto.BFLOAT16
+    head = onnx.TensorProto(name=name, dims=array.shape, data_type=dtype)
+    numbers = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return [_serialised(head), *_field(onnx.TensorProto.RAW_DATA_FIELD_NUMBER, [numbers])]
+
+
+def _field(number: int, content: Sequence[bytes | memoryview]) -> Pieces:
+    """Write a field of a message whose content is counted in bytes: its tag, the count, the content."""
+    return [_varint(number << 3 | 2) + _varint(sum(map(len, content))), *content]
+
+
+def _varint(value: int) -> bytes:
+    """Write a number in groups of 7 bits, the lowest first, each but the last marked."""
+    groups = []
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])
+
+
+def _serialised(message: Message) -> bytes:
+    serialised: bytes = message.SerializeToString(deterministic=True)
+    return serialised
 
 
 def _value_info(spec: TensorSpec) -> onnx.ValueInfoProto:
-    dtype = helper.np_dtype_to_tensor_dtype(np.dtype(spec.dtype))
     axes = [int(axis) if axis.isdecimal() else axis for axis in spec.axes]
-    return helper.make_tensor_value_info(spec.name, dtype, axes)
+    return _tensor_info(spec.name, np.dtype(spec.dtype), axes)
+
+
+def _tensor_info(name: str, dtype: np.dtype, axes: Sequence[int | str]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), axes)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # which imports this module when it is opened
 
 
 class GraphSession:
-    """An onnxruntime session on a :class:`Graph`; the large weights are shared with it, not copied.
+    """An onnxruntime session on a :class:`Graph`; the large weights are fed to it, not copied.
 
     Args:
         graph: What to run.
@@ -36,7 +36,7 @@ class GraphSession:
         # several products may read one tensor
         self._tensors_of = {name: name for name in outputs} | {mark: graph.marks[mark] for mark in marks}
         taps = [tensor for tensor in dict.fromkeys(self._tensors_of.values()) if tensor not in outputs]
-        model, self._weights = graph.to_session(taps)
+        model, weights = graph.to_session(taps)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 4
@@ -44,21 +44,19 @@ class GraphSession:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.disable_prepacking", "1")
+        # and so is time spent waiting for each other on cores that have other work
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # what the answers of a bundle depend on
         for name, value in get_format("onnx").session.items():
             options.add_session_config_entry(name, value)
-        if self._weights:
-            values = [ort.OrtValue.ortvalue_from_numpy(array) for array in self._weights.values()]
-            options.add_external_initializers(list(self._weights), values)
         state = ort.capi.onnxruntime_pybind11_state  # whose exceptions have no base of their own
         try:
-            self._session = ort.InferenceSession(
-                model,
-                options,
-                providers=["CPUExecutionProvider"],
-            )
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except (state.Fail, state.InvalidGraph, state.NotImplemented) as error:
             raise BackendError(f"onnxruntime refuses the graph: {error}") from None
+        self._value: Any = ort.OrtValue.ortvalue_from_numpy
+        self._weights = {name: self._value(array) for name, array in weights.items()}
+        self._arrays = weights  # whose memory the engine reads
         self._signatures = graph.signatures
         self._axes = len(graph.inputs[0].axes)
         self._outputs = tuple(output.name for output in self._session.get_outputs())
@@ -75,8 +73,10 @@ class GraphSession:
         """
         given = {name: _shaped(np.asarray(array), self._axes) for name, array in feeds.items()}
         inputs = fit_feeds(given, self._signatures)
-        values = dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
-        return {name: values[tensor] for name, tensor in self._tensors_of.items()}
+        values = {name: self._value(np.ascontiguousarray(array)) for name, array in inputs.items()}
+        made = self._session.run_with_ort_values(self._outputs, values | self._weights)
+        found = {name: value.numpy() for name, value in zip(self._outputs, made, strict=True)}
+        return {name: found[tensor] for name, tensor in self._tensors_of.items()}
 
 
 def _shaped(array: NDArray[Any], axes: int) -> NDArray[Any]:

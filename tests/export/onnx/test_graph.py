@@ -8,15 +8,16 @@ import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
 
+from roformer_edge.errors import ExportError
 from roformer_edge.export.onnx.graph import IR_VERSION, OPSET, Graph, GraphBuilder
 from roformer_edge.signatures import TensorSpec
 from tests.export.conftest import TASK
 from tests.onnx_export import float_graph
 
 X = TensorSpec(name="x", dtype="float32", axes=("batch", "8"))
-Y = TensorSpec(name="y", dtype="float32", axes=("batch", "300"))
-WEIGHT = np.random.default_rng(0).normal(size=(8, 300)).astype(np.float32)
-BIAS = np.arange(300, dtype=np.float32)[:4]
+Y = TensorSpec(name="y", dtype="float32", axes=("batch", "3000"))
+WEIGHT = np.random.default_rng(0).normal(size=(8, 3000)).astype(np.float32)
+BIAS = np.arange(3000, dtype=np.float32)[:4]
 
 
 def affine() -> Graph:
@@ -83,8 +84,26 @@ def test_large_weights_stay_beside_the_model_that_a_session_gets():
     assert len(model) < WEIGHT.nbytes / 4
     parsed = onnx.load_model_from_string(model)
     assert [output.name for output in parsed.graph.output] == ["y", "layer/MatMul"]
-    kept = {tensor.name: tensor.data_location for tensor in parsed.graph.initializer}
-    assert kept == {"layer/weight": onnx.TensorProto.EXTERNAL, "const/zero": onnx.TensorProto.DEFAULT}
+    assert [tensor.name for tensor in parsed.graph.initializer] == ["const/zero"]
+    fed = [(value.name, [dim.dim_value for dim in value.type.tensor_type.shape.dim]) for value in parsed.graph.input]
+    assert fed[1:] == [("layer/weight", [*WEIGHT.shape])]
+
+
+def test_the_pieces_are_what_protobuf_makes_of_the_whole():
+    graph = affine()
+    content = b"".join(graph.pieces())
+    whole = onnx.load_model_from_string(content)
+    assert whole.SerializeToString(deterministic=True) == content
+    whole.graph.ClearField("initializer")
+    whole.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in graph.tensors.items())
+    assert whole.SerializeToString(deterministic=True) == content
+    assert any(isinstance(piece, memoryview) and np.shares_memory(piece, WEIGHT) for piece in graph.pieces())
+
+
+def test_a_model_that_no_message_holds_is_refused_before_anything_is_written(monkeypatch):
+    monkeypatch.setattr("roformer_edge.export.onnx.graph._MOST_BYTES", WEIGHT.nbytes)
+    with pytest.raises(ExportError, match=r"the model takes [\d,]+ bytes, .* 2 GiB at most"):
+        affine().pieces()
 
 
 def test_the_graph_is_called_in_one_way():
