@@ -1,12 +1,12 @@
 """What each recipe costs on trained models of every task: metric, drop, agreement, size and time.
 
-    python -m benchmarks.accuracy [NAME ...] [--limit 1500]
+    python -m benchmarks.accuracy [NAME ...] [--limit 1500] [--column onnx/int8-dynamic ...]
 
 The models of :mod:`benchmarks.accuracy_models` that are there, and their variants of :mod:`benchmarks.hostile_models`
 (``NAME.VARIANT``), are deployed by every recipe and compared with their float32 selves in PyTorch on test data, one
 input at a time. Every model is calibrated on its training texts; ``auto`` searches on the development data for a drop
-of half a point. What was measured replaces the rows of the same model in ``results/accuracy.json``, and
-docs/accuracy.md shows them. Time is that of the processor, so that other work on the machine counts little.
+of half a point. What was measured replaces the same rows in ``results/accuracy.json``,
+and docs/accuracy.md shows them. Time is that of the processor, so that other work on the machine counts little.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks import record
 from benchmarks.accuracy_models import CACHE, ENCODER, MODELS
 from benchmarks.accuracy_peers import peers
 from benchmarks.checkpoints import DATA
-from benchmarks.hostile_models import VARIANTS
+from benchmarks.hostile_arrays import VARIANTS
 from benchmarks.table import ACCURACY_PAGE, ROOT, accuracy_page
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import Deployment, DeployOptions
@@ -41,8 +41,8 @@ from roformer_edge.validate.timing import time_side_by_side
 RESULT = "accuracy"
 MAX_DROP = 0.5
 TIMED = 60
-# the quantisers of the engine itself are measured on models of this task
-PEERED, PEER = "text-classification", "onnxruntime's"
+# the quantisers of the engine itself
+PEER = "onnxruntime's"
 # format, recipe
 COLUMNS = (
     ("onnx", "fp32"),
@@ -52,7 +52,14 @@ COLUMNS = (
     ("onnx", "auto"),
     ("tflite", "int8-dynamic"),
     ("tflite", "int8-static"),
+    (PEER, "dynamic"),
+    (PEER, "static"),
 )
+# what the hostile variants are measured with, unless columns are named
+HOSTILE_COLUMNS = tuple(column for column in COLUMNS if column[1].startswith("int8") or column[0] == PEER)
+# as they are named on the command line
+COLUMN_NAMES = {f"{form.removesuffix(chr(39) + 's')}/{recipe}": (form, recipe) for form, recipe in COLUMNS}
+Column = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +79,10 @@ class Case:
     truncate: bool
 
 
-# the encoder is a model of its own for two tasks: name -> (task, data)
+# the encoder is a model of its own for two tasks: name -> (checkpoint, task, data)
 ENCODER_CASES = {
-    "encoder_mlm": ("fill-mask", "text/chinese_poetry"),
-    "encoder_features": ("feature-extraction", "text/common_voice_zh-CN"),
+    "encoder_mlm": (ENCODER, "fill-mask", "text/chinese_poetry"),
+    "encoder_features": (ENCODER, "feature-extraction", "text/common_voice_zh-CN"),
 }
 
 
@@ -85,41 +92,48 @@ def main() -> None:
     for name in args.names or cases:
         if name not in cases:
             raise SystemExit(f"{name} is not there; there are {', '.join(cases)}")
-        rows = measure(name, cases[name], args.limit)
-        path = write(name, rows)
+        columns = [COLUMN_NAMES[column] for column in args.column or ()] or default_columns(name)
+        rows = measure(name, cases[name], columns, args.limit)
+        path = write(rows)
         print(path, flush=True)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="What each recipe costs on trained models of every task.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="models (default: all that are there)")
+    parser.add_argument("--column", action="append", choices=COLUMN_NAMES, help="measure this one (default: all)")
     parser.add_argument("--limit", type=int, default=1500, help="test examples at most (default: 1500)")
     return parser.parse_args()
 
 
 def all_cases() -> Iterator[tuple[str, Case]]:
     """All that could be measured, by name: the models, the encoder itself, and the hostile variants."""
-    for name, (task, data) in ENCODER_CASES.items():
-        yield name, Case(checkpoint=CACHE / ENCODER, task=task, data=DATA / data, truncate=True)
-    for name, row in MODELS.items():
-        cuts = row.task != "question-answering"  # which reads long texts in windows
-        for known in (name, *(f"{name}.{variant}" for variant in VARIANTS)):
-            yield known, Case(checkpoint=CACHE / known, task=row.task, data=DATA / row.data, truncate=cuts)
+    trained = {name: (name, row.task, row.data) for name, row in MODELS.items()}
+    for name, (folder, task, data) in (ENCODER_CASES | trained).items():
+        cuts = task != "question-answering"  # which reads long texts in windows
+        for ending in ("", *(f".{variant}" for variant in VARIANTS)):
+            checkpoint = CACHE / f"{folder}{ending}"
+            yield f"{name}{ending}", Case(checkpoint=checkpoint, task=task, data=DATA / data, truncate=cuts)
 
 
-def measure(name: str, case: Case, limit: int) -> list[dict[str, Any]]:
+def default_columns(name: str) -> Sequence[Column]:
+    return HOSTILE_COLUMNS if name.endswith(tuple(f".{variant}" for variant in VARIANTS)) else COLUMNS
+
+
+def measure(name: str, case: Case, columns: Sequence[Column], limit: int) -> list[dict[str, Any]]:
     """Deploy a model by every recipe and compare all with the reference: one row each."""
     with tempfile.TemporaryDirectory(prefix="roformer-edge-") as folder:
-        made: dict[tuple[str, str], Deployment | str] = {}
-        for form, recipe in COLUMNS:
-            made[form, recipe] = deploy(case, form, recipe, Path(folder) / f"{form}-{recipe}")
-            print(f"{name}, {form}, {recipe}: made", flush=True)
+        made: dict[Column, Deployment | str] = {}
+        for form, recipe in columns:
+            if form != PEER:
+                made[form, recipe] = deploy(case, form, recipe, Path(folder) / f"{form}-{recipe}")
+                print(f"{name}, {form}, {recipe}: made", flush=True)
         bundles = {column: one for column, one in made.items() if isinstance(one, Deployment)}
         sides = {column: open_side(case, one.bundle) for column, one in bundles.items()}
-        if case.task == PEERED:
-            float_bundle = bundles["onnx", "fp32"].bundle
-            others = peers(case.checkpoint, options_of(case, "onnx", "int8-static"), float_bundle, Path(folder))
+        if kinds := [kind for form, kind in columns if form == PEER]:
+            others = peers(case.checkpoint, options_of(case, "onnx", "int8-static"), Path(folder), kinds)
             sides |= {(PEER, kind): side for kind, side in others.items()}
+            print(f"{name}, {PEER}: made", flush=True)
         reference = open_side(case, case.checkpoint)
         examples = spread_sample(read(case, "test", reference), limit)
         options = CompareOptions(task=case.task, timed=0, watched=0)
@@ -209,13 +223,16 @@ def searched(case: Case, made: Deployment, side: Predictor, reference: Predictor
     }
 
 
-def write(name: str, rows: list[dict[str, Any]]) -> Path:
-    """Replace the rows of one model among all results, and show them in the documentation."""
+def write(rows: list[dict[str, Any]]) -> Path:
+    """Replace the same rows among all results, and show them in the documentation."""
     path = record.RESULTS / f"{RESULT}.json"
     before = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
-    order = [known for known, _ in all_cases()]
-    kept = [row for row in before if row["name"] != name]
-    merged = sorted([*kept, *rows], key=lambda row: order.index(row["name"]))
+    names = [known for known, _ in all_cases()]
+
+    def place(row: dict[str, Any]) -> tuple[int, int]:
+        return names.index(row["name"]), COLUMNS.index((row["format"], row["recipe"]))
+
+    merged = sorted({place(row): row for row in (*before, *rows)}.values(), key=place)
     settings = {"max_drop_of_auto": MAX_DROP, "threads": 1, "timed": TIMED}
     path = record.write(RESULT, settings, merged)
     accuracy_page(json.loads(path.read_text("utf-8")), ROOT / ACCURACY_PAGE)

@@ -224,13 +224,17 @@ def _train_encoder(folder: Path) -> None:
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    pieces = list(_pieces(tokenizer, list(_texts(poems=POEMS))))
-    print(f"{len(tokenizer)} tokens in the vocabulary, {sum(map(len, pieces))} in {len(pieces)} pieces", flush=True)
-    masked = rows_to_arrays.masked(tokenizer, _padded(tokenizer, pieces), seed=0)
     network = roformer_edge.RoFormerForMaskedLM(config)
-    train(network, masked, batch=32, rate=1e-3)
+    train(network, masked_pieces(tokenizer), batch=32, rate=1e-3)
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def masked_pieces(tokenizer: RoFormerTokenizer, *, every: int = 1, seed: int = 0) -> Arrays:
+    """What the encoder learns from: pieces of all texts, one of ``every``, with words hidden."""
+    pieces = list(_pieces(tokenizer, list(_texts(poems=POEMS))))[::every]
+    print(f"{len(tokenizer)} tokens in the vocabulary, {sum(map(len, pieces))} in {len(pieces)} pieces", flush=True)
+    return rows_to_arrays.masked(tokenizer, _padded(tokenizer, pieces), seed=seed)
 
 
 def _texts(*, poems: int = 1) -> Iterator[str]:

@@ -6,7 +6,7 @@ products alone, because all its calibrators take the mask of attention for a val
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
 
 from roformer_edge.deploy.inputs import calibration_batches, open_model
+from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.export.calibration import Batches
 from roformer_edge.formats import get_format, resolve
@@ -38,31 +39,34 @@ class _Batches(CalibrationDataReader):
         return next(self._batches, None)
 
 
-def peers(checkpoint: Path, options: DeployOptions, float_bundle: Path, folder: Path) -> dict[str, Predictor]:
-    """Quantise the graph of a float32 bundle in both ways.
+def peers(checkpoint: Path, options: DeployOptions, folder: Path, kinds: Collection[str]) -> dict[str, Predictor]:
+    """Quantise the float32 graph of a checkpoint.
 
     Args:
-        checkpoint: What the bundle was made of.
+        checkpoint: Its folder.
         options: Task and calibration texts.
-        float_bundle: The bundle.
         folder: Where the graphs go.
+        kinds: ``dynamic``, ``static`` or both.
     """
-    graph, sides = float_bundle / "model.onnx", {}
-    paths = {kind: folder / f"onnxruntime-{kind}.onnx" for kind in ("dynamic", "static")}
+    float_options = replace(options, format="onnx", recipe="fp32", calibration=None, truncation=False)
+    graph = deploy_checkpoint(checkpoint, folder / "onnxruntime-float", float_options).bundle / "model.onnx"
+    paths, sides = {kind: folder / f"onnxruntime-{kind}.onnx" for kind in kinds}, {}
     with open_model(checkpoint, options) as model:
         batches = calibration_batches(replace(options, calibration_texts=CALIBRATION_TEXTS), model)
         assert batches is not None
-        quantize_dynamic(graph, paths["dynamic"], extra_options=_TYPES)
-        quantize_static(
-            graph,
-            paths["static"],
-            _Batches(batches),
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            extra_options=_TYPES,
-        )
+        if "dynamic" in kinds:
+            quantize_dynamic(graph, paths["dynamic"], extra_options=_TYPES)
+        if "static" in kinds:
+            quantize_static(
+                graph,
+                paths["static"],
+                _Batches(batches),
+                op_types_to_quantize=["MatMul"],
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                extra_options=_TYPES,
+            )
         opening = Opening(
             path=str(checkpoint), task=model.task.name, threads=1, truncate=options.truncation, tokenizer="auto"
         )

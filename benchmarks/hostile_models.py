@@ -2,91 +2,44 @@
 
     python -m benchmarks.hostile_models [NAME ...] [--variant values|rotary_pairs|norms ...]
 
-Three kinds, each of a model that was trained:
-
-- ``values``: a few value channels times 60, undone in the product that reads them;
-- ``rotary_pairs``: a few rotated pairs of the query times 60, those of the key divided by as much;
-- ``norms``: three channels of every layer norm times 9 to 24, what reads them divided by as much, and then trained as
-  long as the model was before: the sum around each sublayer makes it another function.
-
-The first two compute what the model computed. They are written to ``.cache/accuracy/NAME.VARIANT``.
+The variants are those of :mod:`benchmarks.hostile_arrays`. Of ``values`` and ``rotary_pairs`` it is checked that they
+answer as the model does. ``norms`` is trained two or three epochs afterwards, until it is an ordinary model again. They
+are written to ``.cache/accuracy/NAME.VARIANT``; what is there already is kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 import roformer_edge
-from benchmarks.accuracy_models import CACHE, MODELS, Model, model, read, train
-from roformer_edge.checkpoint.loading import load_architecture
+from benchmarks import accuracy_models
+from benchmarks.accuracy_models import CACHE, ENCODER, MODELS, Model, model, read, train
+from benchmarks.hostile_arrays import EXACT, VARIANTS, Arrays
+from roformer_edge.checkpoint.loading import Checkpoint, load_architecture
 from roformer_edge.checkpoint.saving import save_checkpoint
-from roformer_edge.config import RoFormerConfig
 from roformer_edge.tokenizer import RoFormerTokenizer
 
-FACTOR = 60.0
-# channel -> how many times as large the layer norms make it
-NORM_CHANNELS = {17: 24.0, 101: 15.0, 202: 9.0}
-# the rows whose models are the encoder, fine-tuned: their channels are those that are named here
-FINE_TUNED = {name: row for name, row in MODELS.items() if isinstance(row, Model)}
-Arrays = dict[str, np.ndarray]
+# beside accuracy_models, which makes the examples importable
+import arrays as rows_to_arrays  # isort: skip
+import questions  # isort: skip
 
-
-def values(arrays: Arrays, config: RoFormerConfig) -> None:
-    """Make three value channels of every layer large, and the columns that read them small."""
-    for layer in range(config.num_hidden_layers):
-        prefix, rng = f"roformer.encoder.layer.{layer}.attention", np.random.default_rng(layer)
-        chosen = rng.choice(config.hidden_size, 3, replace=False)
-        for name in (f"{prefix}.self.value.weight", f"{prefix}.self.value.bias"):
-            arrays[name][chosen] *= FACTOR
-        arrays[f"{prefix}.output.dense.weight"][:, chosen] /= FACTOR
-
-
-def rotary_pairs(arrays: Arrays, config: RoFormerConfig) -> None:
-    """Make four rotated pairs of every layer's query large, and those of its key small."""
-    for layer in range(config.num_hidden_layers):
-        prefix, rng = f"roformer.encoder.layer.{layer}.attention.self", np.random.default_rng(layer)
-        pairs = rng.choice(config.hidden_size // 2, 4, replace=False)
-        chosen = np.concatenate([2 * pairs, 2 * pairs + 1])
-        for part in ("weight", "bias"):
-            arrays[f"{prefix}.query.{part}"][chosen] *= FACTOR
-            arrays[f"{prefix}.key.{part}"][chosen] /= FACTOR
-
-
-def norms(arrays: Arrays, config: RoFormerConfig) -> None:
-    """Make three channels of every layer norm large, and the columns of the products that read them small."""
-    channels, factors = np.array(list(NORM_CHANNELS)), np.array(list(NORM_CHANNELS.values()), np.float32)
-    signs = np.where(np.arange(len(channels)) % 2, -1, 1).astype(np.float32)
-    for norm, readers in _norms(arrays, config):
-        arrays[f"{norm}.weight"][channels] *= factors
-        arrays[f"{norm}.bias"][channels] = arrays[f"{norm}.bias"][channels] * factors + signs * factors / 2
-        for reader in readers:
-            arrays[f"{reader}.weight"][:, channels] /= factors
-
-
-def _norms(arrays: Arrays, config: RoFormerConfig) -> Iterator[tuple[str, list[str]]]:
-    """Every layer norm of the encoder with the linear layers that read it."""
-    heads = ("classifier.dense", "classifier", "cls.predictions.transform.dense", "qa_outputs")
-    head = [name for name in heads if f"{name}.weight" in arrays]
-    layers = [f"roformer.encoder.layer.{layer}" for layer in range(config.num_hidden_layers)]
-    projections = [[f"{layer}.attention.self.{part}" for part in ("query", "key", "value")] for layer in layers]
-    yield "roformer.embeddings.LayerNorm", projections[0]
-    for layer, after in zip(layers, [*projections[1:], head], strict=True):
-        yield f"{layer}.attention.output.LayerNorm", [f"{layer}.intermediate.dense"]
-        yield f"{layer}.output.LayerNorm", after
-
-
-# variant -> (what changes the arrays, whether the model is trained afterwards)
-VARIANTS: dict[str, tuple[Callable[[Arrays, RoFormerConfig], None], bool]] = {
-    "values": (values, False),
-    "rotary_pairs": (rotary_pairs, False),
-    "norms": (norms, True),
-}
+NAMES = (ENCODER, *MODELS)
+# how often a model sees its training rows again after its norms were changed, where that is not as often as before; the
+# longest training takes a quarter of an hour of one core
+EPOCHS = {"crosswoz_slots": 3, "uner_gsdsimp": 4, "chnsenticorp": 2, "crosswoz_dialogue_type": 2}
+# the language models see one piece or poem of so many
+LANGUAGE_EVERY = 10
+# logits of a variant that computes the same may differ by so much, as a share of the largest
+TOLERANCE = 1e-3
 
 
 def hostile(name: str, variant: str) -> Path:
@@ -101,32 +54,91 @@ def hostile(name: str, variant: str) -> Path:
 
 
 def _make(name: str, variant: str, folder: Path) -> None:
-    change, trained = VARIANTS[variant]
-    row, start = FINE_TUNED[name], model(name)
-    checkpoint = load_architecture(start, row.architecture)
+    start = model(name)
+    (architecture,) = json.loads((start / "config.json").read_text("utf-8"))["architectures"]
+    checkpoint = load_architecture(start, architecture)
     arrays = {key: np.array(array) for key, array in checkpoint.arrays.items()}
-    change(arrays, checkpoint.config)
+    VARIANTS[variant](arrays, checkpoint.config)
+    network = _network(architecture, checkpoint, arrays)
     tokenizer = RoFormerTokenizer.from_pretrained(str(start))
-    if not trained:
-        save_checkpoint(folder, checkpoint.config, row.architecture, arrays)
+    difference = _difference(_network(architecture, checkpoint, dict(checkpoint.arrays)), network)
+    print(f"{name}.{variant}: logits differ by {difference:.2g} of the largest", flush=True)
+    if variant in EXACT:
+        if difference > TOLERANCE:
+            raise SystemExit(f"{name}.{variant} is another function than {name}")
+        save_checkpoint(folder, checkpoint.config, architecture, arrays)
     else:
         torch.manual_seed(1)
-        network = getattr(roformer_edge, row.architecture).from_arrays(checkpoint.config, arrays)
-        rows = read(row.data, "train")
-        labels = row.labels(rows)
-        data = row.arrays(tokenizer, rows[:: row.every], labels, row)
-        train(network, data, batch=row.batch, rate=row.rate, seed=1)
+        row = MODELS.get(name)
+        batch, rate = (row.batch, row.rate) if isinstance(row, Model) else (32, 5e-4)
+        train(network, _lessons(name, tokenizer), batch=batch, rate=rate, seed=1)
         network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
+def _network(architecture: str, checkpoint: Checkpoint, arrays: Arrays) -> Any:
+    return getattr(roformer_edge, architecture).from_arrays(checkpoint.config, arrays).eval()
+
+
+def _difference(one: Any, other: Any) -> float:
+    """How far the logits of two models are from each other at most, as a share of the largest."""
+    ids = np.random.default_rng(0).integers(5, one.config.vocab_size, (4, 4, 32))
+    inputs = torch.from_numpy(ids if isinstance(one, roformer_edge.RoFormerForMultipleChoice) else ids[0])
+    with torch.inference_mode():
+        outputs = [network(input_ids=inputs) for network in (one, other)]
+    differences = [
+        float((getattr(outputs[1], key) - logits).abs().max() / logits.abs().max())
+        for key in ("logits", "start_logits", "end_logits")
+        if (logits := getattr(outputs[0], key, None)) is not None
+    ]
+    return max(differences)
+
+
+# what a model learns from after its norms were changed
+
+
+def _lessons(name: str, tokenizer: RoFormerTokenizer) -> Arrays:
+    row = MODELS.get(name)
+    if not isinstance(row, Model):
+        return OTHER_LESSONS[name](tokenizer)
+    rows = read(row.data, "train")
+    row = replace(row, epochs=EPOCHS.get(name, row.epochs))
+    every = LANGUAGE_EVERY if row.task == "text-generation" else row.every
+    return row.arrays(tokenizer, rows[::every], row.labels(rows), row)
+
+
+def _masked(tokenizer: RoFormerTokenizer) -> Arrays:
+    return accuracy_models.masked_pieces(tokenizer, every=LANGUAGE_EVERY, seed=1)
+
+
+def _couplets(tokenizer: RoFormerTokenizer) -> Arrays:
+    rows = read(MODELS["tang_next_line"].data, "train")
+    drawn = [row for epoch in (100, 101) for row in rows_to_arrays.other_distractors(rows, epoch)]
+    return rows_to_arrays.choices(tokenizer, drawn, 24)
+
+
+def _questions(tokenizer: RoFormerTokenizer) -> Arrays:
+    rows = read(MODELS["cmrc2018"].data, "train")
+    lessons = rows * 2 + questions.cloze(rows, times=2, seed=2)
+    return questions.Reader(tokenizer, 128).train(lessons, seed=1)
+
+
+OTHER_LESSONS: dict[str, Callable[[RoFormerTokenizer], Arrays]] = {
+    ENCODER: _masked,
+    "tang_next_line": _couplets,
+    "cmrc2018": _questions,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=list(FINE_TUNED))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--variant", action="append", choices=VARIANTS)
     args = parser.parse_args()
+    if unknown := sorted({*args.names} - {*NAMES}):
+        parser.error(f"{', '.join(unknown)} is not among {', '.join(NAMES)}")
     torch.set_num_threads(1)
-    for name in args.names or FINE_TUNED:
+    for name in args.names or NAMES:
         for variant in args.variant or VARIANTS:
             print(f"{name}.{variant}: {hostile(name, variant)}", flush=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,9 @@ def main() -> None:
     if "rounding" in results:
         text = rounding_table(results["rounding"]["rows"])
         replace_between_markers(args.readme.parent / ACCURACY_PAGE, text, "rounding")
+    if "small_shape" in results:
+        text = f"{small_shape_table(results['small_shape']['rows'])}\n\n{measured_on(results['small_shape'])}"
+        replace_between_markers(args.readme.parent / ACCURACY_PAGE, text, "small")
     if "soak" in results:
         soak = f"{soak_tables(results['soak']['rows'])}\n\n{measured_on(results['soak'])}"
         replace_between_markers(args.readme.parent / BENCHMARKS_PAGE, soak, "soak")
@@ -276,10 +279,35 @@ def rounding_table(rows: list[Row]) -> str:
     return markdown(header, lines)
 
 
+def small_shape_table(rows: list[Row]) -> str:
+    """A line for each recipe: sizes of the small shape, drop and agreement of a trained model."""
+    columns = list(groups(rows, "format", "vocabulary"))
+    lines = []
+    for (recipe,), group in groups(rows, "recipe").items():
+        cells = {(row["format"], row["vocabulary"]): row for row in group}
+        lines.append([recipe, *(small_shape_cell(cells[column]) for column in columns)])
+    titles = (f"{form}, {vocabulary} vocabulary" for form, vocabulary in columns)
+    return markdown(("size; drop, agreement", *titles), lines)
+
+
+def small_shape_cell(row: Row) -> str:
+    loss = f"; {row['drop']:.2f}, {row['agreement']:.1f} %" if "drop" in row else ""
+    return f"{row['small_mb']:.1f} MB{loss}"
+
+
 def accuracy_tables(rows: list[Row]) -> str:
-    """Which recipes keep their bounds, and a table for each model."""
-    parts = [accuracy_verdicts(rows)]
-    for (name, task), group in groups(rows, "name", "task").items():
+    """Which recipes keep their bounds, a table for each model, and one for all hostile variants."""
+    hostile = [row for row in rows if "." in row["name"]]
+    trained = [row for row in rows if row not in hostile]
+    refused = [row["name"] for row in rows if "refused" in row]
+    searched = [row for row in rows if row["recipe"] == "auto"]
+    found = f"found a model for {len(searched) - len(refused)} of {len(searched)}"
+    cannot = f"; it said that it cannot for {', '.join(refused)}" if refused else ""
+    parts = [f"{accuracy_verdicts(trained)}\n- `auto` with a budget of 0.5 points {found}{cannot}."]
+    if hostile:
+        verdicts, table = accuracy_verdicts(hostile, beside=trained), hostile_table(trained, hostile)
+        parts.append(f"The same models made hostile\n\n{verdicts}\n\n{table}")
+    for (name, task), group in groups(trained, "name", "task").items():
         first = next(row for row in group if "metric" in row)
         title = f"**{name}** ({task}): {first['metric']} {100 * first['reference']:.2f} % in PyTorch, float32, "
         lines = [accuracy_line(row) for row in group]
@@ -300,25 +328,48 @@ def accuracy_line(row: Row) -> list[str]:
     return [recipe, f"{100 * row['value']:.2f} %", drop, share, f"{row['model_mb']:.1f}", f"{row['cpu_ms']:.2f}"]
 
 
-def accuracy_verdicts(rows: list[Row]) -> str:
-    """Say of each recipe with a bound on which models it breaks it."""
+def hostile_table(trained: list[Row], hostile: list[Row]) -> str:
+    """A line for each hostile variant below one of the model as it was trained: drop and agreement by column."""
+    # those with a bound, and the quantisers of others
+    columns = [
+        (form, recipe)
+        for form, recipe in groups(hostile, "format", "recipe")
+        if recipe in ACCURACY_BOUNDS or form not in ("onnx", "tflite")
+    ]
+    cells = {(row["name"], row["format"], row["recipe"]): row for row in (*trained, *hostile) if "drop" in row}
+    lines = []
+    for name in dict.fromkeys(row["name"].partition(".")[0] for row in hostile):
+        for known in (name, *dict.fromkeys(row["name"] for row in hostile if row["name"].startswith(f"{name}."))):
+            found = [cells.get((known, *column)) for column in columns]
+            first = next(row for row in found if row)
+            figures = [f"{row['drop']:.2f}, {row['agreement']:.1f} %" if row else "" for row in found]
+            metric = f"{first['metric']} {100 * first['reference']:.1f} %"
+            lines.append([known if known != name else f"**{name}**", metric, f"{first['examples']:,}", *figures])
+    titles = (f"{form} {recipe}" for form, recipe in columns)
+    return markdown(("drop, agreement", "float32", "examples", *titles), lines, names=2)
+
+
+def accuracy_verdicts(rows: list[Row], beside: Sequence[Row] = ()) -> str:
+    """Say of each recipe with a bound on which models it breaks it.
+
+    Args:
+        rows: Of the models.
+        beside: Rows of the models that those were made of, whose agreement is told too.
+    """
+    usual = {(row["name"], row["format"], row["recipe"]): row["agreement"] for row in beside if "agreement" in row}
     sentences = []
     for (form, recipe), group in groups(rows, "format", "recipe").items():
         if recipe not in ACCURACY_BOUNDS:
             continue
         most, least = ACCURACY_BOUNDS[recipe]
-        missed = [
-            f"{row['name']} (drop {row['drop']:.2f}, agreement {row['agreement']:.2f} %)"
-            for row in group
-            if row["drop"] > most or row["agreement"] < least
-        ]
+        missed = []
+        for row in group:
+            if row["drop"] > most or row["agreement"] < least:
+                before = usual.get((row["name"].partition(".")[0], form, recipe))
+                as_trained = "" if before is None else f"; as trained {before:.2f} %"
+                missed.append(f"{row['name']} (drop {row['drop']:.2f}, agreement {row['agreement']:.2f} %{as_trained})")
         verdict = f"misses it on {', '.join(missed)}" if missed else f"keeps it on all {len(group)} models"
         sentences.append(f"- {form} `{recipe}`: at most {most} points and at least {least:g} % agreement; {verdict}.")
-    refused = [row["name"] for row in rows if "refused" in row]
-    searched = [row for row in rows if row["recipe"] == "auto"]
-    found = f"found a model for {len(searched) - len(refused)} of {len(searched)}"
-    cannot = f"; it said that it cannot for {', '.join(refused)}" if refused else ""
-    sentences.append(f"- `auto` with a budget of 0.5 points {found}{cannot}.")
     return "\n".join(sentences)
 
 
@@ -458,6 +509,7 @@ TABLES: dict[str, Callable[[list[Row]], str]] = {
     "latency": latency_tables,
     "peers": peers_tables,
     "accuracy": accuracy_tables,
+    "small_shape": small_shape_table,
     "where": where_tables,
     "soak": soak_tables,
 }

@@ -44,9 +44,10 @@ class Treated:
         """Say that the treatment rests on estimates, where there is one and there were no texts."""
         if self.seen is not None or not self.treatments:
             return None
+        parts = "1 part" if len(self.treatments) == 1 else f"{len(self.treatments)} parts"
         named = ", ".join([*self.treatments][:_NAMED]) + (" ..." if len(self.treatments) > _NAMED else "")
         return (
-            f"the weights show outlier channels in {len(self.treatments)} parts of the network ({named}) and no texts "
+            f"the weights show outlier channels in {parts} of the network ({named}) and no texts "
             "were given to measure them: what is done about them rests on estimates, and answers may suffer. "
             "Give texts like those that the model will see "
             + advice(
