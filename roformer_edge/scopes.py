@@ -7,16 +7,19 @@ that make query, key and value read the same input and are one scope.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.tasks import Task
 
-# What a network does beside looking up rows and multiplying by weights, and why no recipe touches it.
-ARITHMETIC = {
+# What an attention multiplies beside its weights, and why it is float32 unless a recipe decides otherwise.
+ATTENTION_PRODUCTS = {
     "layer.*.attention.scores": "query times key: both sides are activations, so there is no weight to make smaller",
     "layer.*.attention.context": "attention weights times value: both sides are activations",
+}
+# What a network does beside looking up rows and multiplying, and why no recipe touches it.
+ARITHMETIC = {
     "layer.*.attention.rotation": "sines and cosines of the positions; a few numbers a token",
     "*.norm": "sums of squares lose too much in 8 bits, and cost little",
     "layer.*.ffn.activation": "one function of one number at a time; integer tables save nothing on these engines",
@@ -29,13 +32,14 @@ class Scope:
 
     Attributes:
         name: Dotted path, such as ``layer.3.ffn.up``.
-        kind: ``"embedding"`` (rows are looked up) or ``"linear"`` (input is multiplied).
+        kind: ``"embedding"`` (rows are looked up), ``"linear"`` (input is multiplied) or ``"attention"`` (the linear
+            products that make query, key and value, and with them what attention multiplies).
         weights: Canonical names of the weight matrices it holds, each stored ``[out, in]`` or ``[rows, width]``.
-        shape: The shape of the merged matrix: ``(rows, width)`` for an embedding, ``(in, out)`` for a linear.
+        shape: The shape of the merged matrix: ``(rows, width)`` for an embedding, ``(in, out)`` for the others.
     """
 
     name: str
-    kind: Literal["embedding", "linear"]
+    kind: Literal["embedding", "linear", "attention"]
     weights: tuple[str, ...]
     shape: tuple[int, int]
 
@@ -74,7 +78,7 @@ def _layer(config: RoFormerConfig, index: int) -> list[Scope]:
     width = config.heads_of(index) * config.head_size
     qkv = tuple(f"{module}.attention.self.{part}" for part in ("query", "key", "value"))
     return [
-        _linear(f"{scope}.attention.qkv", qkv, hidden, 3 * width),
+        replace(_linear(f"{scope}.attention.qkv", qkv, hidden, 3 * width), kind="attention"),
         _linear(f"{scope}.attention.output", (f"{module}.attention.output.dense",), width, hidden),
         _linear(f"{scope}.ffn.up", (f"{module}.intermediate.dense",), hidden, inner),
         _linear(f"{scope}.ffn.down", (f"{module}.output.dense",), inner, hidden),

@@ -12,7 +12,7 @@ import pytest
 from roformer_edge.demo.embedded import embedded_checkpoint
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
-from roformer_edge.errors import ExportError, UnknownNameError
+from roformer_edge.errors import OptionError, UnknownNameError
 from roformer_edge.formats import FORMATS, get_format, resolve, version_tuple
 from roformer_edge.quantize.recipe import SCHEMES
 from roformer_edge.runtime.loading import load
@@ -89,6 +89,6 @@ def test_a_format_refuses_a_scheme_that_it_cannot_say(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(FORMATS, "numpy", NUMPY)
-    with pytest.raises(ExportError, match=r"embeddings\.project: numpy cannot say 'int8-dynamic'"):
+    with pytest.raises(OptionError, match=r"must be one without the scheme 'int8-dynamic', which numpy does not have"):
         deploy_checkpoint(checkpoint, tmp_path / "numpy", DeployOptions(format="numpy", recipe="int8-dynamic"))
     assert not (tmp_path / "numpy").exists()

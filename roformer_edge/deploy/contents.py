@@ -26,9 +26,9 @@ from roformer_edge.checkpoint.safetensors import write_safetensors
 from roformer_edge.deploy.candidates import Selection, as_card
 from roformer_edge.deploy.source import WEIGHTS_NAME, SourceModel
 from roformer_edge.formats import Format, resolve
-from roformer_edge.quantize.recipe import STATIC, batching_of, preset_matters
+from roformer_edge.quantize.recipe import ATTENTION, STATIC, batching_of, preset_matters
 from roformer_edge.records import to_values
-from roformer_edge.scopes import ARITHMETIC
+from roformer_edge.scopes import ARITHMETIC, ATTENTION_PRODUCTS
 from roformer_edge.temporary import scratch_folder
 from roformer_edge.tokenizer import UNICODE_PATH, WORDS_PATH
 from roformer_edge.validate.report import Report
@@ -97,12 +97,13 @@ def add_files(
     if selection is not None:
         writer.add_section("Chosen for one machine", as_card(selection))
     schemes = {decision.scheme for decision in exported.decisions}
+    arithmetic = ARITHMETIC if ATTENTION in schemes else {**ATTENTION_PRODUCTS, **ARITHMETIC}
     recipe = {
         **export.recipe.to_dict(),
         **({"preset": export.preset.name} if preset_matters(schemes) else {}),
         **({"observer": export.observer} if STATIC in schemes else {}),
         "decisions": [decision.to_dict() for decision in exported.decisions],
-        "always_float": [{"part": part, "reason": reason} for part, reason in ARITHMETIC.items()],
+        "always_float": [{"part": part, "reason": reason} for part, reason in arithmetic.items()],
         "calibration": exported.calibration and exported.calibration.to_dict(),
         **({} if selection is None else {"selection": to_values(selection)}),
     }

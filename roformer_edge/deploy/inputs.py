@@ -14,6 +14,7 @@ from roformer_edge.deploy import defaults
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.deploy.source import SourceModel, open_source
 from roformer_edge.errors import OptionError, advice
+from roformer_edge.formats import resolve as resolve_address
 from roformer_edge.processors import SAFE_PRESET
 from roformer_edge.quantize.presets import get_preset
 from roformer_edge.quantize.recipe import (
@@ -105,6 +106,7 @@ def export_options_of(options: DeployOptions) -> ExportOptions:
         recipe = built_in_recipes(options).get(name, recipe.with_float(options.keep_float, "asked for"))
         schemes = {rule.scheme for rule in recipe.rules}
         _check_runtime(options, schemes)
+        _check_schemes(options, schemes)
     _refuse_without_effect(options, settings, schemes)
     return ExportOptions(
         recipe=recipe,
@@ -151,6 +153,17 @@ def _check_runtime(options: DeployOptions, schemes: set[str]) -> None:
         versions = " and ".join(f"{package} {version}" for package, version in needed.items())
         allowed = f"left out, because the recipe {options.recipe or defaults.RECIPE} needs {versions}"
         raise OptionError("runtime", options.runtime, allowed)
+
+
+def _check_schemes(options: DeployOptions, schemes: set[str]) -> None:
+    """Refuse a recipe with a scheme that the format does not have."""
+    row = options.row
+    runtime = options.runtime or next(iter(row.runtimes))
+    unknown = schemes - resolve_address(row.schemes)(runtime)
+    if unknown:
+        named = " and ".join(sorted(map(repr, unknown)))
+        allowed = f"one without the scheme {named}, which {row.name} does not have for {runtime}"
+        raise OptionError("recipe", options.recipe or defaults.RECIPE, allowed)
 
 
 def labelled_examples(options: DeployOptions, *models: SourceModel) -> tuple[Example, ...]:

@@ -17,6 +17,7 @@ from roformer_edge.export.trial import ArtifactTrials
 from roformer_edge.formats import resolve
 from roformer_edge.progress import ProgressListener
 from roformer_edge.quantize.recipe import (
+    ATTENTION,
     AUTO,
     ROWS,
     SCHEMES,
@@ -124,6 +125,8 @@ def allowed_schemes(work: SearchWork) -> frozenset[str]:
         schemes -= frozenset(row.newer)
     if options.schemes:
         schemes &= frozenset(options.schemes)
+    if work.model.task.causal:  # see the emitter of ONNX
+        schemes -= {ATTENTION}
     return schemes if work.batches is not None else schemes - {STATIC}
 
 
@@ -174,7 +177,7 @@ def standard_of_work(work: SearchWork, examples: Sequence[Example], progress: Pr
 
 def _widest(scope: Scope, possible: Sequence[Schemes]) -> str:
     """Choose for one part, of all schemes it may get, the one that asks for the most preparation."""
-    schemes = [chosen[scope.name] for chosen in possible]
+    schemes = sorted((chosen[scope.name] for chosen in possible), key=lambda scheme: scheme != ATTENTION)
     return next((scheme for scheme in schemes if SCHEMES[scheme].rounds_input or scheme == ROWS), schemes[0])
 
 

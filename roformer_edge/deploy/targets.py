@@ -8,7 +8,18 @@ from typing import Any
 
 from roformer_edge.errors import OptionError, UnknownNameError
 from roformer_edge.formats import FORMATS
-from roformer_edge.quantize.recipe import AUTO, DYNAMIC, FLOAT, HALF, INT4, INT4_ROWS, ROWS, STATIC, get_recipe
+from roformer_edge.quantize.recipe import (
+    ATTENTION,
+    AUTO,
+    DYNAMIC,
+    FLOAT,
+    HALF,
+    INT4,
+    INT4_ROWS,
+    ROWS,
+    STATIC,
+    get_recipe,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +69,7 @@ _ROWS = (
         name="server",
         runtime="onnxruntime-1.18",
         recipe="int8-dynamic",
-        schemes=(DYNAMIC, *_INTEGERS, HALF),
+        schemes=(DYNAMIC, ATTENTION, *_INTEGERS, HALF),
         reason="onnxruntime computes several texts at once where a recipe allows it, and is what servers have",
     ),
     Target(

@@ -62,6 +62,8 @@ def treat_outliers(
     scopes: Sequence[Scope],
     batches: Batches | None,
     progress: ProgressListener,
+    *,
+    multiplied: Collection[str] = (),
 ) -> Treated:
     """Find outlier channels in the inputs of products, and decide what to do about them.
 
@@ -71,6 +73,7 @@ def treat_outliers(
         scopes: The linear scopes that will be quantised.
         batches: Makes the calibration batches. Without them, the weights tell what they can.
         progress: Told how many texts were seen.
+        multiplied: Names of the scopes whose query, key and value will multiply as integers.
     """
     names = [scope.name for scope in scopes]
     arrays, config = weights.arrays, weights.config
@@ -88,8 +91,10 @@ def treat_outliers(
             name: weights.canonical_channels(name, np.asarray(seen.channel_maxima[name], np.float32)) for name in names
         }
     maxima = estimated_maxima(arrays, config) if measured is None else measured
-    balanced = balance_scores(arrays, config, names)
+    balanced = balance_scores(arrays, config, names, multiplied)
     equalised = equalise(arrays, config, names, measured)
+    # a value that multiplies as an integer needs it even where the product that reads the context stays in float
+    values = equalise(arrays, config, {f"{name.removesuffix('qkv')}output" for name in multiplied} - set(names))
     folded = {pair.scope for pair in pairs_of(config)}
     smoothing = {}
     for scope in scopes:
@@ -104,7 +109,11 @@ def treat_outliers(
     for name, found in smoothing.items():
         treatments[name] = "; ".join(filter(None, (treatments.get(name), found.treatment)))
     return Treated(
-        weights=replace(weights, arrays=_Overlay({**balanced.arrays, **equalised.arrays}, arrays), smoothing=smoothing),
+        weights=replace(
+            weights,
+            arrays=_Overlay({**balanced.arrays, **values.arrays, **equalised.arrays}, arrays),
+            smoothing=smoothing,
+        ),
         treatments={name: treatments[name] for name in names if name in treatments},
         # the magnitudes have done their work, and would fill a bundle with figures
         seen=None if seen is None else replace(seen, channel_maxima={}),

@@ -22,7 +22,7 @@ from roformer_edge.export.parity import Parity, Tensors, check_parity, open_for_
 from roformer_edge.processes import give_back_memory
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
-from roformer_edge.quantize.recipe import FLOAT, INT4_ROWS, ROWS, SCHEMES, STATIC, Decision, resolve
+from roformer_edge.quantize.recipe import ATTENTION, FLOAT, INT4_ROWS, ROWS, SCHEMES, STATIC, Decision, resolve
 from roformer_edge.scopes import scopes_of
 from roformer_edge.tasks import Task
 
@@ -191,7 +191,12 @@ def prepare(
         if batches is not None:
             progress.stage("calibrate")
         treated = treat_outliers(
-            lambda: build(weights, task, options), replace(weights, decisions=decisions), quantised, batches, progress
+            lambda: build(weights, task, options),
+            replace(weights, decisions=decisions),
+            quantised,
+            batches,
+            progress,
+            multiplied=[name for name, decision in decisions.items() if decision.scheme == ATTENTION],
         )
     calibration = treated.seen
     output_maxima: dict[str, FloatArray] = {}

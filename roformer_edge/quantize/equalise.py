@@ -131,13 +131,17 @@ def equalise(
     return found
 
 
-def balance_scores(arrays: Arrays, config: RoFormerConfig, scopes: Collection[str]) -> Equalised:
+def balance_scores(
+    arrays: Arrays, config: RoFormerConfig, scopes: Collection[str], multiplied: Collection[str] = ()
+) -> Equalised:
     """Give every rotated pair of the query the norm of its pair of the key, in layers where one is an outlier.
 
     Args:
         arrays: Canonical arrays of the model.
         config: Its architecture.
         scopes: Names of the scopes that will be quantised.
+        multiplied: Those of them whose query and key will multiply as integers, which have one range each: there every
+            pair counts, whether or not one is an outlier.
     """
     found = Equalised()
     for index in range(config.num_hidden_layers):
@@ -150,7 +154,7 @@ def balance_scores(arrays: Arrays, config: RoFormerConfig, scopes: Collection[st
         )
         alive = (query > 0) & (key > 0)
         ratios = np.sqrt(np.divide(query, key, out=np.ones_like(query), where=alive))
-        if not _outliers(found, scope, ratios):
+        if not _outliers(found, scope, ratios) and scope not in multiplied:
             continue
         factors = np.repeat(np.exp2(np.rint(np.log2(ratios))), 2).astype(np.float32)
         _divide(found, arrays, f"{module}.query", factors)

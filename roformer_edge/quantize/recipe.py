@@ -21,6 +21,7 @@ FLOAT = "float32"
 HALF = "float16"
 DYNAMIC = "int8-dynamic"
 STATIC = "int8-static"
+ATTENTION = "int8-attention"
 INT4 = "int4-dynamic"
 ROWS = "int8-rows"
 INT4_ROWS = "int4-rows"
@@ -50,26 +51,33 @@ class Scheme:
 
 
 SCHEMES: dict[str, Scheme] = {
-    FLOAT: Scheme(kinds=("embedding", "linear"), stored="float32", effect="32-bit floating point"),
+    FLOAT: Scheme(kinds=("embedding", "linear", "attention"), stored="float32", effect="32-bit floating point"),
     HALF: Scheme(
-        kinds=("embedding", "linear"),
+        kinds=("embedding", "linear", "attention"),
         stored="float16",
         effect="16-bit floating point weights, computed with in 32 bits",
     ),
     DYNAMIC: Scheme(
-        kinds=("linear",),
+        kinds=("linear", "attention"),
         stored="int8",
         effect="8-bit weights per output channel; the input's range is measured at each run",
         rounds_input=True,
     ),
     STATIC: Scheme(
-        kinds=("linear",),
+        kinds=("linear", "attention"),
         stored="int8",
         effect="8-bit weights per output channel; the input's range comes from calibration",
         rounds_input=True,
     ),
+    ATTENTION: Scheme(
+        kinds=("attention",),
+        stored="int8",
+        effect="8-bit weights per output channel; the input's range is measured at each run, and those of query, "
+        "key, value and attention weights, which multiply in 8 bits too",
+        rounds_input=True,
+    ),
     INT4: Scheme(
-        kinds=("linear",),
+        kinds=("linear", "attention"),
         stored="int4",
         effect="4-bit weights; the input's range, in 8 bits, is measured at each run",
         rounds_input=True,
@@ -167,7 +175,7 @@ class Decision:
 def batching_of(decisions: Iterable[Decision]) -> str:
     """Tell which rows may be computed together without changing each other's answers: a key of ``BATCHING``."""
     schemes = {decision.scheme for decision in decisions}
-    return "single" if DYNAMIC in schemes else "equal_lengths" if schemes & {STATIC, INT4} else "any"
+    return "single" if schemes & {DYNAMIC, ATTENTION} else "equal_lengths" if schemes & {STATIC, INT4} else "any"
 
 
 def preset_matters(schemes: Iterable[str]) -> bool:
@@ -203,6 +211,10 @@ RECIPES: dict[str, Recipe] = {
         Recipe(name="fp16", rules=(Rule(pattern="*", scheme=HALF),)),
         Recipe(name="int8-embeddings", rules=(_ROWS, *_KEPT)),
         Recipe(name="int8-dynamic", rules=(_ROWS, *_linears(DYNAMIC), *_KEPT)),
+        Recipe(
+            name="int8-attention",
+            rules=(_ROWS, *_linears(DYNAMIC), Rule(pattern="layer.*.attention.qkv", scheme=ATTENTION), *_KEPT),
+        ),
         Recipe(name="int8-static", rules=(_ROWS, *_linears(STATIC), *_KEPT)),
         Recipe(name="int4", rules=(_INT4_ROWS, *_linears(INT4), *_KEPT)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from roformer_edge.deploy.candidates import (
     list_candidates,
     name_of,
 )
+from roformer_edge.deploy.inputs import export_options_of
 from roformer_edge.deploy.options import DeployOptions
 from roformer_edge.errors import BudgetExceededError, MissingDependencyError, OptionError
 from roformer_edge.formats import FORMATS, resolve
@@ -102,19 +104,23 @@ def test_formats_recipes_and_presets_are_tried_where_they_are_open(monkeypatch) 
     monkeypatch.setattr(candidates, "detect_preset", lambda: "x86-vnni")
     found, left_out = list_candidates(DeployOptions(for_this_machine=True))
     dynamic = ["onnx int8-dynamic x86", "onnx int8-dynamic x86-vnni", "tflite int8-dynamic"]
+    attention = ["onnx int8-attention x86", "onnx int8-attention x86-vnni"]
     floats = ["onnx fp32", "tflite fp32"]
-    assert [name_of(one) for one in found] == [*dynamic, *floats]
-    assert [(one.name, one.reason) for one in left_out] == [
+    assert [name_of(one) for one in found] == [*dynamic, *attention, *floats]
+    only_onnx, no_texts = left_out
+    assert only_onnx.name == "tflite int8-attention"
+    assert "without the scheme 'int8-attention', which tflite does not have for litert-2" in only_onnx.reason
+    assert [(one.name, one.reason) for one in [no_texts]] == [
         ("int8-static", "it needs texts to measure ranges on (calibration=)")
     ]
     assert not any(one.for_this_machine for one in found)
     with_texts, nothing = list_candidates(DeployOptions(for_this_machine=True, calibration=TEXTS, observer="mse"))
     static = [name.replace("dynamic", "static") for name in dynamic]
-    assert [name_of(one) for one in with_texts] == [*dynamic, *static, *floats]
-    assert nothing == []
+    assert [name_of(one) for one in with_texts] == [*dynamic, *attention, *static, *floats]
+    assert nothing == [only_onnx]
     # each gets what has an effect on it, or it could not be made
     assert [(one.calibration, one.observer) for one in with_texts] == [
-        *[(TEXTS, None)] * 3,
+        *[(TEXTS, None)] * 5,
         *[(TEXTS, "mse")] * 3,
         *[(None, None)] * 2,
     ]
@@ -122,7 +128,11 @@ def test_formats_recipes_and_presets_are_tried_where_they_are_open(monkeypatch) 
 
 def test_on_a_machine_of_no_preset_of_its_own_there_is_one(monkeypatch) -> None:
     monkeypatch.setattr(candidates, "detect_preset", lambda: "x86")
-    assert names(DeployOptions(for_this_machine=True, format="onnx")) == ["onnx int8-dynamic x86", "onnx fp32"]
+    assert names(DeployOptions(for_this_machine=True, format="onnx")) == [
+        "onnx int8-dynamic x86",
+        "onnx int8-attention x86",
+        "onnx fp32",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +147,18 @@ def test_on_a_machine_of_no_preset_of_its_own_there_is_one(monkeypatch) -> None:
 )
 def test_what_was_asked_for_is_not_open(asked: dict[str, Any], expected: list[str]) -> None:
     assert names(DeployOptions(for_this_machine=True, **asked)) == expected
+
+
+def test_a_recipe_that_the_one_format_does_not_have_is_refused_in_one_sentence() -> None:
+    asked = DeployOptions(format="tflite", recipe="int8-attention")
+    refused = (
+        "recipe must be one without the scheme 'int8-attention', which tflite does not have for litert-2, "
+        "found 'int8-attention'"
+    )
+    with pytest.raises(OptionError, match=refused):
+        export_options_of(asked)
+    with pytest.raises(OptionError, match=refused):
+        list_candidates(replace(asked, for_this_machine=True))
 
 
 def without(monkeypatch, *formats: str) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from roformer_edge import load
@@ -47,6 +48,24 @@ def test_as_many_texts_are_seen_in_calibration_as_were_asked_for(made: Deploymen
     calibration = made.manifest.calibration
     assert calibration is not None
     assert calibration.texts == CALIBRATION
+
+
+@pytest.mark.parametrize("recipe", ["int8-dynamic", "int8-attention"])
+def test_what_attention_multiplies_is_named_as_float_where_it_is(tmp_path: Path, recipe: str) -> None:
+    source = write_checkpoint(tmp_path / "checkpoint")
+    made = deploy_checkpoint(source, tmp_path / "bundle", DeployOptions(recipe=recipe))
+    written = json.loads((made.bundle / "recipe.json").read_text("utf-8"))
+    floats = {row["part"] for row in written["always_float"]}
+    products = {"layer.*.attention.scores", "layer.*.attention.context"}
+    assert floats >= {"*.norm", "layer.*.attention.rotation"}
+    assert floats & products == (set() if recipe == "int8-attention" else products)
+    assert made.manifest.batching == "single"
+    again = deploy_checkpoint(source, tmp_path / "again", DeployOptions(recipe=str(made.bundle / "recipe.json")))
+    assert (again.bundle / "model.onnx").read_bytes() == (made.bundle / "model.onnx").read_bytes()
+    with load(made.bundle, self_test=True) as classify:
+        texts = ["今天天气很好。", "关灯", "把客厅的灯打开，再放一首歌，明天早上七点叫我起床"]
+        alone = [classify.logits([text])[0] for text in texts]
+        assert np.array_equal(classify.logits(texts), np.stack(alone))
 
 
 def test_every_file_is_listed_with_its_size_and_digest(made: Deployment) -> None:

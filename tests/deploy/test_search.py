@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import DeployOptions
+from roformer_edge.deploy.search import allowed_schemes
 from roformer_edge.deploy.sensitivity import measure_parts
 from roformer_edge.errors import BudgetExceededError, ComparisonError, DatasetError, OptionError
+from roformer_edge.tasks import get_task
 from roformer_edge.validate.openers import open_predictor
 from roformer_edge.validate.report import Report
+from tests.runtime.tiny_tasks import write_task
 from tests.tiny_checkpoint import LABELS, WORDS, write_checkpoint, write_lines
 
 BAD = "layer.1.ffn.down"
@@ -69,6 +74,17 @@ def test_the_terrible_part_is_found_and_the_recipe_makes_the_model_again(checkpo
     assert (tmp_path / "one" / model).read_bytes() == (tmp_path / "two" / model).read_bytes()
     one, two = (json.loads((tmp_path / name / "recipe.json").read_text()) for name in ("one", "two"))
     assert one == two
+
+
+def test_attention_in_integers_is_not_tried_where_keys_and_values_are_kept(tmp_path):
+    asked = options(tmp_path / "data.jsonl", max_drop=1000.0, schemes=(*SCHEMES, "int8-attention"))
+    for task, possible in (("text-classification", {*SCHEMES, "int8-attention"}), ("text-generation", {*SCHEMES})):
+        work = SimpleNamespace(options=asked, batches=None, model=SimpleNamespace(task=get_task(task)))
+        assert allowed_schemes(work) == possible
+    write_task("text-generation", tmp_path / "checkpoint")
+    write_lines(tmp_path / "data.jsonl", [{"text": f"今天天气很好{number}"} for number in range(8)])
+    made = deploy_checkpoint(tmp_path / "checkpoint", tmp_path / "out", replace(asked, task="text-generation"))
+    assert made.searched.found.chosen.recipe == "int8-dynamic"
 
 
 def test_a_size_that_cannot_be_kept_is_refused_with_what_came_nearest(checkpoint, data, tmp_path):

@@ -21,10 +21,18 @@ from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.errors import BackendError, BudgetExceededError, OptionError
 from roformer_edge.runtime.bench import time_in_turns
 from roformer_edge.runtime.session import SessionOptions
-from tests.runtime.tiny_tasks import bundle_of
+from tests.runtime.tiny_tasks import bundle_of, write_task
 from tests.tiny_checkpoint import TEXTS, labelled, write_checkpoint
 
-NAMES = ["onnx int8-dynamic x86", "onnx int8-dynamic x86-vnni", "tflite int8-dynamic", "onnx fp32", "tflite fp32"]
+NAMES = [
+    "onnx int8-dynamic x86",
+    "onnx int8-dynamic x86-vnni",
+    "tflite int8-dynamic",
+    "onnx int8-attention x86",
+    "onnx int8-attention x86-vnni",
+    "onnx fp32",
+    "tflite fp32",
+]
 
 
 class Stages:
@@ -79,11 +87,11 @@ def test_what_was_recorded_decides_and_is_told_everywhere(checkpoint, tmp_path) 
     assert found.chosen.within
     assert found.chosen.latency <= EQUALLY_QUICK * quickest
     assert [name for name in stages.names if name.startswith("candidate")] == [
-        f"candidate {number}/5, {name}" for number, name in enumerate(NAMES, 1)
+        f"candidate {number}/{len(NAMES)}, {name}" for number, name in enumerate(NAMES, 1)
     ]
     told = made.to_dict()["selection"]
     assert told == json.loads((tmp_path / "out/recipe.json").read_text("utf-8"))["selection"]
-    assert len(told["tried"]) == 5
+    assert len(told["tried"]) == len(NAMES)
     card = (tmp_path / "out/README.md").read_text("utf-8")
     assert "## Chosen for one machine" in card
     assert card.count("int8-dynamic") >= 3
@@ -92,9 +100,9 @@ def test_what_was_recorded_decides_and_is_told_everywhere(checkpoint, tmp_path) 
         assert len(classify(list(TEXTS[:3]))) == 3
 
 
-@pytest.mark.parametrize("number", range(5), ids=NAMES)
+@pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
 def test_the_bundle_is_made_again_by_its_recipe(checkpoint, tmp_path, monkeypatch, number) -> None:
-    times = [9.0] * 5
+    times = [9.0] * len(NAMES)
     times[number] = 1.0
     timed_as(monkeypatch, times)
     data = labelled(tmp_path / "data.jsonl", repeat=2)
@@ -158,7 +166,7 @@ def test_a_candidate_that_cannot_be_run_is_left_out_unless_it_is_the_usual_one(
     monkeypatch.setattr(selection, "opened_in_engine", failing)
     refused = ["tflite"]
     made = deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True))
-    assert [one.format for one in made.selection.tried] == ["onnx"] * 3
+    assert [one.format for one in made.selection.tried] == ["onnx"] * 5
     left = {one.name: one.reason for one in made.selection.left_out}
     assert left["tflite fp32"] == left["tflite int8-dynamic"] == "the engine refuses it"
     refused = ["onnx"]
@@ -223,10 +231,19 @@ def test_where_no_candidate_gives_finite_numbers_no_budget_is_kept(checkpoint, t
     command = ["deploy", str(checkpoint), "--for-this-machine", "--out", str(tmp_path / "out")]
     assert main(command) == 3
     said = capsys.readouterr()
-    assert "none of 5 candidates gives answers that could keep a budget" in said.err
-    assert f"{NAMES[4]}: the graph gave logits that are not finite numbers" in said.err
+    assert "none of 7 candidates gives answers that could keep a budget" in said.err
+    assert f"{NAMES[-1]}: the graph gave logits that are not finite numbers" in said.err
     assert len(said.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_that_the_task_cannot_have_is_left_out_with_its_reason(tmp_path) -> None:
+    write_task("text-generation", tmp_path / "checkpoint")
+    options = DeployOptions(task="text-generation", format="onnx", preset="x86", for_this_machine=True)
+    found = deploy_checkpoint(tmp_path / "checkpoint", tmp_path / "out", options).selection
+    assert [one.name for one in found.tried] == ["onnx int8-dynamic x86", "onnx fp32"]
+    left = {one.name: one.reason for one in found.left_out}
+    assert "not for models that keep keys and values" in left["onnx int8-attention x86"]
 
 
 def test_a_file_of_one_format_leaves_no_format_open(checkpoint, tmp_path) -> None:
@@ -249,7 +266,7 @@ def test_an_interrupt_leaves_nothing(checkpoint, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(selection, "time_in_turns", interrupted)
     with pytest.raises(KeyboardInterrupt):
         deploy_checkpoint(checkpoint, tmp_path / "out", DeployOptions(for_this_machine=True))
-    assert sorted(seen) == ["model.onnx"] * 3 + ["model.tflite"] * 2
+    assert sorted(seen) == ["model.onnx"] * 5 + ["model.tflite"] * 2
     assert [path.name for path in tmp_path.rglob("*")] == ["scratch"]
 
 

@@ -158,6 +158,20 @@ def scores(arrays, x) -> np.ndarray:
     return sum(query[:, [j]] * key[:, j] + query[:, [j + 1]] * key[:, j + 1] for j in range(0, HIDDEN, 2))
 
 
+def test_pairs_that_are_no_outliers_are_balanced_where_query_and_key_multiply_as_integers():
+    arrays = arrays_of_one_layer()
+    for part in ("weight", "bias"):
+        arrays[f"{LAYER}.attention.self.query.{part}"][4:6] *= 2
+        arrays[f"{LAYER}.attention.self.key.{part}"][4:6] /= 2
+    assert balance_scores(arrays, config(), [QKV]).arrays == {}
+    found = balance_scores(arrays, config(), [QKV], [QKV])
+    assert found.outliers == {}
+    changed, x = {**arrays, **found.arrays}, np.random.default_rng(2).standard_normal((5, HIDDEN), np.float32)
+    assert np.array_equal(scores(changed, x), scores(arrays, x))
+    sizes = [np.linalg.norm(changed[f"{LAYER}.attention.self.{part}.weight"][4:6]) for part in ("query", "key")]
+    assert 0.5 <= sizes[0] / sizes[1] <= 2
+
+
 def test_pairs_of_query_and_key_are_balanced_and_scores_stay_the_same_to_the_last_bit():
     arrays = arrays_of_one_layer()
     assert balance_scores(arrays, config(), [QKV]).arrays == {}

@@ -11,6 +11,7 @@ import pytest
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import RecipeError, UnknownNameError
 from roformer_edge.quantize.recipe import (
+    ATTENTION,
     DYNAMIC,
     FLOAT,
     RECIPES,
@@ -19,6 +20,7 @@ from roformer_edge.quantize.recipe import (
     Recipe,
     Rule,
     Settings,
+    batching_of,
     get_recipe,
     open_recipe,
     resolve,
@@ -52,6 +54,7 @@ def test_digests_of_recipes_are_pinned() -> None:
         "int4": "55ba93795cf52bbd",
         "int8-embeddings": "0b8f767a96d656f2",
         "int8-dynamic": "601a6b06a26b2233",
+        "int8-attention": "7ebe1299b2b346c6",
         "int8-static": "c3eb6797dd439832",
     }
 
@@ -68,6 +71,20 @@ def test_logits_over_a_vocabulary_stay_exact_where_results_are_rounded() -> None
     assert "256 steps" in after["head.decoder"].reason
     # a model without a vocabulary at its end has no such part, which is no slip of the pen
     assert resolve(static.with_exact_logits((STATIC,)), SCOPES) == resolve(static, SCOPES)
+
+
+def test_attention_in_integers_is_for_the_part_that_has_an_attention_and_for_texts_alone() -> None:
+    decisions = resolve(RECIPES["int8-attention"], SCOPES)
+    chosen = {name for name, decision in decisions.items() if decision.scheme == ATTENTION}
+    assert chosen == {"layer.0.attention.qkv", "layer.1.attention.qkv"}
+    dynamic = resolve(RECIPES["int8-dynamic"], SCOPES)
+    assert {name: decision for name, decision in decisions.items() if name not in chosen} == {
+        name: decision for name, decision in dynamic.items() if name not in chosen
+    }
+    # ranges of a whole batch would make answers depend on the company
+    assert batching_of(decisions.values()) == batching_of([decisions["layer.0.attention.qkv"]]) == "single"
+    with pytest.raises(RecipeError, match=r"'int8-attention' is for a scope of kind attention, but .*ffn\.up"):
+        resolve(Recipe(name="mine", rules=(Rule(pattern="layer.*.ffn.up", scheme=ATTENTION),)), SCOPES)
 
 
 def test_a_reason_may_be_left_out(tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ from roformer_edge.export.network.emitter import ALL, EARLIER, Attention, Norm, 
 from roformer_edge.export.network.heads import emit_network
 from roformer_edge.export.network.weights import Weights
 from roformer_edge.export.onnx.graph import CONTRIB, Graph, GraphBuilder
+from roformer_edge.export.onnx.integer_attention import emit_integer_attention, split_heads
 from roformer_edge.export.onnx.linear import emit_linear, emit_table
 from roformer_edge.export.onnx.rotary import rotate
 from roformer_edge.quantize.presets import Preset
+from roformer_edge.quantize.recipe import ATTENTION, DYNAMIC
 from roformer_edge.signatures import POSITION_IDS, POSITIONS
 from roformer_edge.tasks import Task
 
@@ -116,26 +118,35 @@ class OnnxEmitter:
         self, x: str, mask: str, attention: Attention, *, first: str | None = None, cache: int | None = None
     ) -> str:
         graph, name = self._graph, attention.name
+        if attention.scheme == ATTENTION and cache is not None:
+            raise ExportError(
+                f"{attention.scope}: {ATTENTION!r} is not for models that keep keys and values from one token to the "
+                f"next, whose ranges change with every token; choose {DYNAMIC!r}"
+            )
         if first is None:
             q, k, v = self._project_all(x, attention)
-            q = self._heads(q, f"{name}.q", attention, (0, 2, 1, 3))
+            if attention.scheme == ATTENTION:
+                context = emit_integer_attention(graph, (q, k, v), mask, attention, self._preset)
+                return self._joined(context, attention)
+            q = split_heads(graph, q, f"{name}.q", attention, (0, 2, 1, 3))
         else:
             k, v = self._project_keys(x, attention)
             q = self.linear(first, attention.product(f"{name}.q", [attention.query], first=True))
             q = graph.node("Reshape", f"{name}.q", [q, graph.ints(0, attention.heads, 1, attention.head_size)])
-        v = self._heads(v, f"{name}.v", attention, (0, 2, 1, 3))
+        v = split_heads(graph, v, f"{name}.v", attention, (0, 2, 1, 3))
         if cache is None:
-            scores = graph.node("MatMul", f"{name}.scores", [q, self._heads(k, f"{name}.k", attention, (0, 2, 3, 1))])
+            scores = graph.node(
+                "MatMul", f"{name}.scores", [q, split_heads(graph, k, f"{name}.k", attention, (0, 2, 3, 1))]
+            )
         else:
-            k, v = self._keep(self._heads(k, f"{name}.k", attention, (0, 2, 1, 3)), v, cache, attention)
+            k, v = self._keep(split_heads(graph, k, f"{name}.k", attention, (0, 2, 1, 3)), v, cache, attention)
             scores = graph.node("FusedMatMul", f"{name}.scores", [q, k], domain=CONTRIB, transB=1)
         scores = graph.node("Add", f"{name}.scores", [scores, mask])
         scores = graph.node("Softmax", f"{name}.scores", [scores], axis=-1)
         context = graph.node("MatMul", f"{name}.context", [scores, v])
         if first is not None:
             return graph.node("Reshape", f"{name}.context", [context, graph.ints(0, attention.width)])
-        context = graph.node("Transpose", f"{name}.context", [context], perm=(0, 2, 1, 3))
-        return graph.node("Reshape", f"{name}.context", [context, graph.ints(0, 0, attention.width)])
+        return self._joined(context, attention)
 
     def asked(self, x: str, name: str) -> str:
         graph = self._graph
@@ -291,10 +302,11 @@ class OnnxEmitter:
         names = tuple(f"{name}/{output}" for output in outputs)
         return self._graph.nodes_with("Split", name, [x, self._graph.ints(*sizes)], names, axis=-1)
 
-    def _heads(self, x: str, name: str, attention: Attention, perm: tuple[int, ...]) -> str:
-        shape = self._graph.ints(0, 0, attention.heads, attention.head_size)
-        x = self._graph.node("Reshape", name, [x, shape])
-        return self._graph.node("Transpose", name, [x], perm=perm)
+    def _joined(self, context: str, attention: Attention) -> str:
+        """Put the heads of a context beside each other again."""
+        graph, name = self._graph, f"{attention.name}.context"
+        context = graph.node("Transpose", name, [context], perm=(0, 2, 1, 3))
+        return graph.node("Reshape", name, [context, graph.ints(0, 0, attention.width)])
 
 
 def _silu(graph: GraphBuilder, x: str, name: str) -> str:

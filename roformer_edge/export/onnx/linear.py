@@ -27,7 +27,7 @@ from roformer_edge.quantize.blocks import BlockTensor, quantize_blocks
 from roformer_edge.quantize.half import half_precision
 from roformer_edge.quantize.outliers import kept_errors
 from roformer_edge.quantize.presets import Preset
-from roformer_edge.quantize.recipe import DYNAMIC, FLOAT, HALF, INT4, INT4_ROWS, ROWS, STATIC
+from roformer_edge.quantize.recipe import ATTENTION, DYNAMIC, FLOAT, HALF, INT4, INT4_ROWS, ROWS, STATIC
 
 # Numbers that share a scale where they have 4 bits: a table, most of a small model, takes 0.25 bits a number for them,
 # a product 0.5.
@@ -252,6 +252,7 @@ _LINEARS: dict[str, Callable[[GraphBuilder, str, Product, Preset], str]] = {
     HALF: _half,
     DYNAMIC: _dynamic,
     STATIC: _static,
+    ATTENTION: _dynamic,
     INT4: _int4,
 }
 _TABLES: dict[str, Callable[[GraphBuilder, str, Table, Preset], str]] = {

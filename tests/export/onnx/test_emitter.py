@@ -160,7 +160,14 @@ def test_a_causal_graph_does_not_look_ahead(make_checkpoint):
 
 
 # recipe -> mean error allowed, as a share of the size of the answers
-BOUNDS = {"fp16": 0.003, "int8-dynamic": 0.08, "int8-static": 0.08, "int8-embeddings": 0.08, "int4": 1.0}
+BOUNDS = {
+    "fp16": 0.003,
+    "int8-dynamic": 0.08,
+    "int8-attention": 0.08,
+    "int8-static": 0.08,
+    "int8-embeddings": 0.08,
+    "int4": 1.0,
+}
 
 
 def test_every_recipe_has_a_bound() -> None:
@@ -180,6 +187,8 @@ CASES = [
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize(("recipe", "shape"), CASES)
 def test_quantised_graph_stays_near_torch(make_checkpoint, recipe, shape, task):
+    if recipe == "int8-attention" and task.causal:
+        pytest.skip("refused: see test_integer_attention")
     checkpoint = make_checkpoint(task, **SHAPES[shape])
     batches = [flat(feeds) for feeds in probe_feeds(checkpoint.config, task)]
     exported = export_onnx(checkpoint, task, recipe_options(recipe), batches=lambda: batches)

@@ -229,8 +229,8 @@ def test_a_scheme_that_is_not_offered_lists_those_that_are():
 
 def test_what_is_emitted_is_what_recipes_call_by_these_names():
     assert {*_LINEARS, *_TABLES} == set(SCHEMES)
-    for emitters, kind in ((_LINEARS, "linear"), (_TABLES, "embedding")):
-        assert all(kind in SCHEMES[scheme].kinds for scheme in emitters)
+    for emitters, kinds in ((_LINEARS, {"linear", "attention"}), (_TABLES, {"embedding"})):
+        assert all(kinds & set(SCHEMES[scheme].kinds) for scheme in emitters)
 
 
 def test_static_ranges_must_be_there(make_checkpoint):
