@@ -39,13 +39,14 @@ def main() -> None:
         print(*(ours(shape, recipe) for recipe in RECIPES), *optimum(shape), sep="\n")
 
 
-def ours(shape: str, recipe: str, form: str = "onnx") -> Path:
-    """The bundle of this shape, recipe and format."""
-    folder = CACHE / "ours" / shape / f"{recipe}-{form}"
+def ours(shape: str, recipe: str, form: str = "onnx", *, preset: str | None = None) -> Path:
+    """The bundle of this shape, recipe, format and, in place of the default, preset."""
+    folder = CACHE / "ours" / shape / "-".join(filter(None, (recipe, form, preset)))
     stamp = folder.with_name(f"{folder.name}.made-by")
     made_by = _package_digest()
     if not (folder / "manifest.json").exists() or not stamp.exists() or stamp.read_text() != made_by:
-        run(deploy_command(checkpoint(shape), recipe, folder, form))
+        chosen = [] if preset is None else ["--preset", preset]
+        run([*deploy_command(checkpoint(shape), recipe, folder, form), *chosen])
         stamp.write_text(made_by)
     return folder
 

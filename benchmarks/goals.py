@@ -68,7 +68,7 @@ def of_peers(rows: list[Row]) -> Iterator[Goal]:
             ("roformer-edge TFLite", "litert-torch", 1.5, 1.3),
             ("roformer-edge ONNX", "optimum-onnx", 1.4, 1.2),
         ):
-            both = [row for row in some if row["engine"] in (ours, peer)]
+            both = [row for row in some if row["engine"] == peer or row["engine"].startswith(ours)]
             for shape, least in (("small", least_small), ("base", least_base)):
                 yield ratios(f"{ours}, {shape}, {on}", peer, least, both, shape)
         yield real_texts(some, on)

@@ -174,8 +174,8 @@ def _optimum_float(shape: str, _: list[int]) -> Path:
     return optimum(shape)[0] / "model.onnx"
 
 
-def _our(recipe: str, form: str) -> Callable[[str, list[int]], Path]:
-    return lambda shape, _: ours(shape, recipe, form)
+def _our(recipe: str, form: str, preset: str | None = None) -> Callable[[str, list[int]], Path]:
+    return lambda shape, _: ours(shape, recipe, form, preset=preset)
 
 
 def _checkpoint(shape: str, _: list[int]) -> Path:
@@ -186,7 +186,10 @@ def _checkpoint(shape: str, _: list[int]) -> Path:
 ENGINES: dict[str, Engine] = {
     "roformer-edge TFLite": Engine(kind="ours", precision="int8", make=_our("int8-dynamic", "tflite")),
     "litert-torch": Engine(kind="signatures", precision="int8", make=_ai_edge_quantizer),
-    "roformer-edge ONNX": Engine(kind="ours", precision="int8", make=_our("int8-dynamic", "onnx")),
+    "roformer-edge ONNX": Engine(kind="ours", precision="int8", make=_our("int8-dynamic", "onnx", "auto")),
+    "roformer-edge ONNX int8-attention": Engine(
+        kind="ours", precision="int8", make=_our("int8-attention", "onnx", "auto")
+    ),
     "optimum-onnx": Engine(
         kind="onnx", precision="int8", make=lambda shape, _: optimum(shape)[1] / "model_quantized.onnx"
     ),

@@ -175,7 +175,7 @@ FAULTS = (
         "deploy/journey.py",
         "parity=parity_record(comparing() if parity is None else parity)",
         "parity=parity_record(parity) if parity else manifest.parity",
-        "tests/deploy/test_journey.py -k not_the_references",
+        "tests/deploy/test_journey.py",
     ),
     Fault(
         "deploy --for-this-machine keeps the best of those within the budget",
@@ -189,14 +189,14 @@ FAULTS = (
         "deploy/selection.py",
         "    except BackendError as error:\n",
         "    except FloatingPointError as error:\n",
-        "tests/deploy/test_selection.py -k finite",
+        "tests/deploy/test_selection.py",
     ),
     Fault(
         "a worker of a Pool that is lost is told, and no text is left out",
         "runtime/pool.py",
         "            outer.set_exception(PoolError(_LOST) if isinstance(error, BrokenProcessPool) else error)\n",
         "            outer.set_result(_Outcomes([]))\n",
-        "tests/runtime/test_pool.py -k killed",
+        "tests/runtime/test_pool.py",
     ),
     Fault(
         "run --engine ray goes on by shard",

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+# seconds after which a thread that waits for the interpreter's lock may have it; Python's own are ten times as many
+_SWITCH_INTERVAL = 0.0005
+# of the calls of frequent_switches that are going on: one lock, how many they are, and the interval before the first
+_switching = threading.Lock()
+_switchers: list[float] = []
+
+
+@contextmanager
+def frequent_switches() -> Iterator[None]:
+    """Let threads have the interpreter's lock while this one imports something.
+
+    An import gives the lock away for every file that it looks at, for an instant, and each time the others begin anew
+    to count the time that they have waited: with Python's own interval they may wait until the import is over.
+    """
+    with _switching:
+        _switchers.append(sys.getswitchinterval())
+        if _switchers[0] > _SWITCH_INTERVAL:
+            sys.setswitchinterval(_SWITCH_INTERVAL)
+    try:
+        yield
+    finally:
+        with _switching:
+            before = _switchers.pop()
+            if not _switchers and before > _SWITCH_INTERVAL:
+                sys.setswitchinterval(before)
 
 
 class Background(threading.Thread, Generic[T]):

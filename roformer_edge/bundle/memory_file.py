@@ -20,7 +20,7 @@ class MemoryFile:
         self.path = Path(f"/proc/self/fd/{self._descriptor}")
 
     @staticmethod
-    def holding(pieces: Iterable[bytes]) -> MemoryFile | None:
+    def holding(pieces: Iterable[bytes | memoryview]) -> MemoryFile | None:
         """Make a file of these pieces; ``None`` where the system has no such files, does not let them be opened, or
         has no room for this one.
 
@@ -52,7 +52,7 @@ class MemoryFile:
             return False
         return True
 
-    def _write(self, pieces: Iterable[bytes]) -> bool:
+    def _write(self, pieces: Iterable[bytes | memoryview]) -> bool:
         for piece in pieces:
             left = memoryview(piece)
             while left:

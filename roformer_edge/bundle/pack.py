@@ -125,7 +125,9 @@ def _is_ours(file: Path) -> bool:
     return True
 
 
-def _contents(bundle: Bundle, *, without: FileEntry | None = None) -> Iterator[tuple[str, Iterable[bytes]]]:
+def _contents(
+    bundle: Bundle, *, without: FileEntry | None = None
+) -> Iterator[tuple[str, Iterable[bytes | memoryview]]]:
     yield MANIFEST_NAME, (bundle.manifest_bytes,)
     for entry in bundle.manifest.files:
         if entry is not without:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _OWN_PAGES = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)} if os.name == "posix" else {}
 )
+# a file is read through so many bytes where nothing but its digest is wanted; a thread that hashes waits for the
+# interpreter's lock twice a piece
+_BUFFER = 1 << 22
 
 
 def is_bundle(path: str | Path) -> bool:
@@ -144,14 +147,18 @@ class Bundle:
             pages.write(piece)
         return memoryview(pages)[: entry.bytes].toreadonly()
 
-    def pieces(self, entry: FileEntry) -> Iterator[bytes]:
+    def pieces(self, entry: FileEntry, into: memoryview | None = None) -> Iterator[bytes | memoryview]:
         """Read a file in pieces, verified: the error comes after the last piece, so trust none before the end.
+
+        Args:
+            entry: The file.
+            into: Where every piece is put in turn, in place of memory of its own; of one byte at least.
 
         Raises:
             BundleIntegrityError: It is not the file that the manifest lists.
         """
         state = hashlib.sha256()
-        for piece in self._storage.chunks(entry.path, entry.bytes):
+        for piece in self._storage.chunks(entry.path, entry.bytes, into):
             state.update(piece)
             yield piece
         found = state.hexdigest()
@@ -202,7 +209,7 @@ class Bundle:
             BundleIntegrityError: A file differs, or is not listed.
         """
         for entry in self.manifest.files:
-            _exhaust(self.pieces(entry))
+            self._compare(entry)
         listed = {MANIFEST_NAME, *(entry.path for entry in self.manifest.files)}
         unlisted = [name for name in self._storage.names() if name not in listed]
         if unlisted:
@@ -242,15 +249,15 @@ class Bundle:
         identity = self._handed_out[entry.path] = self._storage.identity(entry.path)
         known = self._comparisons
         if self._verify and not (known is not None and known.has(entry.sha256, identity)):
-            _exhaust(self.pieces(entry))
+            self._compare(entry)
             if known is not None:
                 known.add(entry.sha256, identity)
         return location
 
-    def _pieces(self, entry: FileEntry) -> Iterator[bytes]:
+    def _compare(self, entry: FileEntry) -> None:
+        pages = mmap.mmap(-1, min(entry.bytes + 1, _BUFFER), **_OWN_PAGES)
+        for _ in self.pieces(entry, memoryview(pages)):
+            pass
+
+    def _pieces(self, entry: FileEntry) -> Iterator[bytes | memoryview]:
         return self.pieces(entry) if self._verify else self._storage.chunks(entry.path, entry.bytes)
-
-
-def _exhaust(pieces: Iterator[bytes]) -> None:
-    for _ in pieces:
-        pass

@@ -38,8 +38,11 @@ class Storage(Protocol):
     def size(self, path: str) -> int:
         """Measure a file in bytes; raises BundleIntegrityError where it is missing or not a plain file."""
 
-    def chunks(self, path: str, size: int) -> Iterator[bytes]:
-        """Read a file in pieces; raises BundleIntegrityError as soon as it has not exactly ``size`` bytes."""
+    def chunks(self, path: str, size: int, into: memoryview | None = None) -> Iterator[bytes | memoryview]:
+        """Read a file in pieces; raises BundleIntegrityError as soon as it has not exactly ``size`` bytes.
+
+        With ``into``, of one byte at least, every piece is a view of it, and lasts until the next is asked for.
+        """
 
     def local_path(self, path: str) -> Path | None:
         """Tell where the file system has this very file, or ``None``."""
@@ -98,14 +101,14 @@ class DirectoryStorage:
         """Measure a plain file in bytes."""
         return self._stat(path).st_size
 
-    def chunks(self, path: str, size: int) -> Iterator[bytes]:
+    def chunks(self, path: str, size: int, into: memoryview | None = None) -> Iterator[bytes | memoryview]:
         """Read a plain file in pieces; what is opened is what was looked at."""
         seen = self._stat(path)
         with readable(self._root / path), (self._root / path).open("rb", buffering=0) as stream:
             opened = os.fstat(stream.fileno())
             if (seen.st_dev, seen.st_ino) != (opened.st_dev, opened.st_ino):
                 raise BundleIntegrityError(f"{path} was exchanged while the bundle was being read")
-            yield from _exactly(stream, size, f"{path} in {self._root}")
+            yield from _exactly(stream, size, f"{path} in {self._root}", into)
 
     def local_path(self, path: str) -> Path:
         """Return the path of the file itself."""
@@ -171,18 +174,18 @@ class ArchiveStorage:
         """Measure an entry unpacked, in bytes, as the archive says."""
         return self._model_bytes if self._is_model(path) else self._entry(path).file_size
 
-    def chunks(self, path: str, size: int) -> Iterator[bytes]:
+    def chunks(self, path: str, size: int, into: memoryview | None = None) -> Iterator[bytes | memoryview]:
         """Read an entry in pieces, unpacked no further than ``size``."""
         from zipfile import BadZipFile
 
         if self._is_model(path):
             with readable(self._path), self._path.open("rb", buffering=0) as file:
-                yield from _exactly(_Beginning(file, self._model_bytes), size, f"{path} in {self._path}")
+                yield from _exactly(_Beginning(file, self._model_bytes), size, f"{path} in {self._path}", into)
             return
         info = self._entry(path)
         try:
             with readable(self._path), self._archive.open(info) as stream:
-                yield from _exactly(stream, size, f"{path} in {self._path}")
+                yield from _exactly(stream, size, f"{path} in {self._path}", into)
         except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
             raise BundleIntegrityError(f"{path} in {self._path} cannot be unpacked: {shown(error)}") from None
 
@@ -265,6 +268,12 @@ class _Beginning:
         self._left -= len(piece)
         return piece
 
+    def readinto(self, buffer: memoryview) -> int:
+        """Read at most as many bytes as ``buffer`` holds into it."""
+        count = self._file.readinto(buffer[: self._left]) or 0  # type: ignore[union-attr]  # see _piece
+        self._left -= count
+        return count
+
 
 def _check_entry(info: ZipInfo, where: str) -> None:
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
@@ -298,12 +307,20 @@ def _check_end_record(path: Path) -> None:
         raise BundleFormatError(f"{path} has a table of contents that is too large for a bundle")
 
 
-def _exactly(stream: IO[bytes] | _Beginning, size: int, where: str) -> Iterator[bytes]:
+def _exactly(
+    stream: IO[bytes] | RawIOBase | _Beginning, size: int, where: str, into: memoryview | None
+) -> Iterator[bytes | memoryview]:
     left = size
-    while piece := stream.read(min(_CHUNK, left + 1)):
+    while piece := _piece(stream, left + 1, into):
         left -= len(piece)
         if left < 0:
             break
         yield piece
     if left:
         raise BundleIntegrityError(f"{where} is {'longer' if left < 0 else 'shorter'} than the {size} bytes listed")
+
+
+def _piece(stream: IO[bytes] | RawIOBase | _Beginning, most: int, into: memoryview | None) -> bytes | memoryview:
+    if into is None:
+        return stream.read(min(_CHUNK, most)) or b""
+    return into[: stream.readinto(into[:most]) or 0]  # type: ignore[union-attr]  # IO does not say so, and files can

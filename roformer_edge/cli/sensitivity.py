@@ -67,12 +67,12 @@ def _print_table(measured: MeasuredParts) -> None:
     found = measured.sensitivity
     say(f"{found.recipe}, {measured.examples} examples; error: how far outputs move, drop: points of {measured.metric}")
     say()
-    say(f"{'part':<24} {'scheme':<13} {'alone: error':>12} {'drop':>7}   {'all but it: error':>17} {'drop':>7}")
+    say(f"{'part':<24} {'scheme':<14} {'alone: error':>12} {'drop':>7}   {'all but it: error':>17} {'drop':>7}")
     largest = max(part.alone.error for part in found.parts) or 1.0
     for part in found.parts:
         bar = "#" * round(_BAR * part.alone.error / largest)
         say(
-            f"{part.scope:<24} {part.scheme:<13} {part.alone.error:>12.4g} {part.alone.drop:>7.2f}   "
+            f"{part.scope:<24} {part.scheme:<14} {part.alone.error:>12.4g} {part.alone.drop:>7.2f}   "
             f"{part.all_but.error:>17.4g} {part.all_but.drop:>7.2f}   {bar}"
         )
     say()

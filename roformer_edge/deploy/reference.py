@@ -36,8 +36,8 @@ from roformer_edge.validate.torch_session import TorchSession
 # gives what a model answers to the probes of parity
 Answers: TypeAlias = Callable[[], list[dict[str, NDArray[Any]]]]
 
-# bytes of weight files from which on the memory of PyTorch is worth the start of a process
-LARGE = 1 << 28
+# bytes of weight files from which on a process of its own for PyTorch is worth its start
+LARGE = 1 << 26
 _BESIDE = {
     # glibc keeps what was freed in smaller pieces: here everything of a megabyte or more is given back at once
     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),

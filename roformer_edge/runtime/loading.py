@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
-from roformer_edge.bundle.background import Background
+from roformer_edge.bundle.background import Background, frequent_switches
 from roformer_edge.bundle.manifest import ROLES
 from roformer_edge.bundle.reader import Bundle, open_bundle
 from roformer_edge.config import RoFormerConfig, check_vocabulary
@@ -186,6 +186,7 @@ def load(
         words = Background(lambda: _read_words(opened))
         session = Background(lambda: _open_session(opened, row, options))
         try:
+            _import_engine(row)
             config = _read_config(opened)
             tokenizer = tokenizer_of_bundle(opened, words)
             check_vocabulary(config, tokenizer.embedding_rows, f"the vocabulary of {opened.path}")
@@ -249,6 +250,12 @@ def _wishes(delegate: Wish | Sequence[Wish]) -> tuple[Wish, ...]:
         isinstance(delegate, tuple) and len(delegate) == 2 and isinstance(delegate[1], Mapping)
     )
     return (delegate,) if alone else tuple(delegate)  # type: ignore[return-value,arg-type]  # told apart just now
+
+
+def _import_engine(row: Format) -> None:
+    """Wait for the import of the engine, which holds the interpreter's lock; opening the model, after it, does not."""
+    with frequent_switches():
+        resolve(row.engine)
 
 
 def _open_session(bundle: Bundle, row: Format, options: SessionOptions) -> Session:

@@ -9,7 +9,7 @@ from roformer_edge.tokenizer.added_tokens import NO_TOKEN, AddedToken, FastMatch
 from roformer_edge.tokenizer.base import Tokenizer
 from roformer_edge.tokenizer.steps import STANDARD, WordsPreTokenizer
 from roformer_edge.tokenizer.token_table import SPECIAL_NAMES
-from roformer_edge.tokenizer.unicode_tables import IDEOGRAPH
+from roformer_edge.tokenizer.unicode_tables import FIRST_IDEOGRAPH, IDEOGRAPH, LAST_IDEOGRAPH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 def ideographs_apart(word: str, unicode: UnicodeData) -> list[Span]:
     """Cut a word that the vocabulary does not hold into ideographs, and what they and white space leave."""
+    if word and min(word) >= FIRST_IDEOGRAPH and max(word) <= LAST_IDEOGRAPH:
+        return [(place, place + 1) for place in range(len(word))]
     kind = unicode.fast.kind
     found: list[Span] = []
     start = 0

@@ -51,6 +51,9 @@ class WordPiece:
         if length > self._longest:
             return None
         vocabulary = self._vocabulary
+        if word and word in vocabulary:
+            # which is what the search below would begin with
+            return [(word, 0, length)]
         pieces: list[Part] = []
         start = 0
         while start < length:

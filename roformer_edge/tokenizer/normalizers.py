@@ -7,7 +7,15 @@ neighbours. The fast family normalises a whole text at once, where canonical reo
 
 from __future__ import annotations
 
-from roformer_edge.tokenizer.unicode_tables import IDEOGRAPH, MARK, PUNCTUATION, REMOVE, SPACE
+from roformer_edge.tokenizer.unicode_tables import (
+    FIRST_IDEOGRAPH,
+    IDEOGRAPH,
+    LAST_IDEOGRAPH,
+    MARK,
+    PUNCTUATION,
+    REMOVE,
+    SPACE,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +40,6 @@ if TYPE_CHECKING:
 # characters remembered with what they become, a few MB at most
 _LIMIT = 1 << 15
 _CAPITAL_SIGMA = "\u03a3"
-# a block in which nothing is unassigned, decomposes or has a lower case
-_FIRST_IDEOGRAPH, _LAST_IDEOGRAPH = "\u4e00", "\u9fff"
 
 
 class CharacterMap(dict[str, "str | None"]):
@@ -79,7 +85,11 @@ class LowerCase:
     """
 
     def __init__(self, unicode: UnicodeData) -> None:
-        self._characters = CharacterMap(lambda character: unicode.slow.lower(character))  # noqa: PLW0108 - loads no tables yet
+        self._characters = CharacterMap(
+            lambda character: (
+                character if FIRST_IDEOGRAPH <= character <= LAST_IDEOGRAPH else unicode.slow.lower(character)
+            )
+        )
 
     def normalize(self, text: str) -> str:
         """Lower-case ``text``."""
@@ -131,7 +141,7 @@ class BasicTokenizer:
 
     def split(self, word: str) -> list[Piece]:
         """Split a word into parts, with their places in it."""
-        if word and self._ideographs and min(word) >= _FIRST_IDEOGRAPH and max(word) <= _LAST_IDEOGRAPH:
+        if word and self._ideographs and min(word) >= FIRST_IDEOGRAPH and max(word) <= LAST_IDEOGRAPH:
             return [(character, (place,)) for place, character in enumerate(word)]
         if word.isascii() and word.isalnum():
             return [(word.lower() if self._lower and word not in self._never_split else word, range(len(word)))]
@@ -261,6 +271,8 @@ class BertNormalizer:
 
     def _alone(self, character: str) -> str | None:
         """Return what a character becomes whatever its neighbours are, or None."""
+        if FIRST_IDEOGRAPH <= character <= LAST_IDEOGRAPH:
+            return f" {character} " if self._ideographs else character
         tables = self._unicode.fast
         text = self._cleaned(tables, character)
         if self._decompose:

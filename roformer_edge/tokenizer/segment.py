@@ -17,6 +17,7 @@ from functools import partial
 from math import inf
 
 from roformer_edge.errors import UnknownNameError, VocabularyError
+from roformer_edge.tokenizer.unicode_tables import FIRST_IDEOGRAPH, LAST_IDEOGRAPH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class _Heads(dict[str, "Head | None"]):
 
 
 def _in_run(character: str) -> bool:
-    if character in _ALPHANUMERIC or character in _JOINERS:
+    if FIRST_IDEOGRAPH <= character <= LAST_IDEOGRAPH or character in _ALPHANUMERIC or character in _JOINERS:
         return True
     code = ord(character)
     return any(low <= code <= high for low, high in _IDEOGRAPHS)
@@ -189,15 +190,9 @@ class WordSegmenter:
         start, length = 0, len(text)
         while start < length:
             stop = stops[start]
-            if stop - start == 1 and text[start] in _GLUED:
-                if text[start] != "\r":
-                    while stop < length and stops[stop] == stop + 1 and text[stop] in _ALPHANUMERIC:
-                        stop += 1
-                elif text[stop : stop + 1] == "\n":
-                    stop += 1
             words.append(text[start:stop])
             start = stop
-        return words
+        return words if _GLUED.isdisjoint(words) else _glue(words)
 
     def _route(self, text: str) -> list[int]:
         """Find for every position where the best word that begins there ends.
@@ -205,40 +200,67 @@ class WordSegmenter:
         The best path maximises the sum of the words' log-probabilities, added from the right in float64; of two
         equal sums the longer word wins. A character that begins no word counts as a word seen once.
         """
-        words, start = self._words, len(text)
-        table, firsts, labels, values = words.scores, words.firsts, words.labels, words.values
+        words, start, padded = self._words, len(text), text + _NO_LABEL
+        heads, table, firsts, labels, values = words.heads, words.scores, words.firsts, words.labels, words.values
+        unknown = table[0]
         scores = [0.0] * (start + 1)
         stops = list(range(1, start + 1))
-        heads = list(map(words.heads.__getitem__, text))
-        text += _NO_LABEL
-        for head in reversed(heads):
+        # of the position to the right: its score and its character
+        score, follower = 0.0, _NO_LABEL
+        for character in reversed(text):
             start -= 1
+            head = heads[character]
             if head is None:
+                score = 0.0
+                follower = character
                 continue
             weight, first, seconds = head
-            stop = position = start + 1
-            best = None if weight is None else weight + scores[stop]
-            place = seconds.find(text[position])
-            if place >= 0:
-                place += first
-                limit = start + LONGEST
-                while position < limit:
-                    position += 1
-                    value = values[place]
-                    if value:
-                        score = table[value] + scores[position]
-                        if best is None or score >= best:
-                            best, stop = score, position
-                    first, last = firsts[place], firsts[place + 1]
-                    if first == last:
-                        break
-                    code = ord(text[position])
-                    place = bisect_left(labels, code, first, last)
-                    if place == last or labels[place] != code:
-                        break
-            scores[start] = table[0] + scores[stop] if best is None else best
+            if follower not in seconds:
+                scores[start] = score = (unknown if weight is None else weight) + score
+                follower = character
+                continue
+            best = None if weight is None else weight + score
+            place = first + seconds.index(follower)
+            position = stop = start + 1
+            limit = start + LONGEST
+            while position < limit:
+                position += 1
+                value = values[place]
+                if value:
+                    total = table[value] + scores[position]
+                    if best is None or total >= best:
+                        best, stop = total, position
+                begin, end = firsts[place], firsts[place + 1]
+                if begin == end:
+                    break
+                code = ord(padded[position])
+                place = bisect_left(labels, code, begin, end)
+                if place == end or labels[place] != code:
+                    break
+            scores[start] = score = unknown + score if best is None else best
             stops[start] = stop
+            follower = character
         return stops
+
+
+def _glue(words: list[str]) -> list[str]:
+    """Put together letters and digits of ASCII that are words by themselves, and ``"\\r\\n"``."""
+    found: list[str] = []
+    run: list[str] = []
+    for word in words:
+        if word in _ALPHANUMERIC:
+            run.append(word)
+            continue
+        if run:
+            found.append("".join(run))
+            run = []
+        if word == "\n" and found and found[-1] == "\r":
+            found[-1] = "\r\n"
+        else:
+            found.append(word)
+    if run:
+        found.append("".join(run))
+    return found
 
 
 class RjiebaSegmenter:

@@ -27,6 +27,10 @@ WHITE_SPACE = frozenset("\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u
     map(chr, range(0x2000, 0x200B))
 )
 
+# a block of ideographs in which nothing is unassigned, decomposes or has a lower case: most characters are of it, and
+# need not be looked up
+FIRST_IDEOGRAPH, LAST_IDEOGRAPH = "\u4e00", "\u9fff"
+
 _HANGUL_FIRST, _HANGUL_LAST = 0xAC00, 0xD7A3
 _LEAD, _VOWEL, _TRAIL, _VOWELS, _TRAILS = 0x1100, 0x1161, 0x11A7, 21, 28
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from contextlib import ExitStack
 
 import pytest
 
-from roformer_edge.bundle.background import Background
+from roformer_edge.bundle.background import Background, frequent_switches
 
 
 def test_the_call_begins_at_once_and_its_result_is_waited_for() -> None:
@@ -34,3 +36,31 @@ def test_what_the_call_raises_is_raised_where_it_is_asked_for(error: BaseExcepti
     with pytest.raises(type(error)) as caught:
         thread.result()
     assert caught.value is error
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_switch_interval_is_what_it_was_once_the_last_call_is_over(first: int) -> None:
+    before = sys.getswitchinterval()
+    calls = [ExitStack(), ExitStack()]
+    for call in calls:
+        call.enter_context(frequent_switches())
+        assert sys.getswitchinterval() < before / 5
+    calls[first].close()
+    assert sys.getswitchinterval() < before / 5
+    calls[1 - first].close()
+    assert sys.getswitchinterval() == before
+    with pytest.raises(ImportError), frequent_switches():
+        raise ImportError
+    assert sys.getswitchinterval() == before
+
+
+def test_a_switch_interval_that_is_shorter_already_is_left() -> None:
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(1e-4)
+        shorter = sys.getswitchinterval()
+        with frequent_switches():
+            assert sys.getswitchinterval() == shorter
+        assert sys.getswitchinterval() == shorter
+    finally:
+        sys.setswitchinterval(before)

@@ -43,7 +43,7 @@ def read(bundle: Path, notes: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """Ask for the model's path; the number of times that its content was read for that."""
     reads = []
     pieces = Bundle.pieces
-    monkeypatch.setattr(Bundle, "pieces", lambda self, entry: reads.append(entry) or pieces(self, entry))
+    monkeypatch.setattr(Bundle, "pieces", lambda self, *args: reads.append(args) or pieces(self, *args))
     comparisons = Comparisons(notes)
     with open_bundle(bundle, comparisons=comparisons) as opened:
         opened.file_path("model")

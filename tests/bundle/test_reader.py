@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from roformer_edge.bundle import reader
 from roformer_edge.bundle.pack import pack_directory
 from roformer_edge.bundle.reader import open_bundle
 from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError
@@ -148,6 +149,25 @@ def test_a_path_is_given_out_for_a_good_file_only(bundle: Path, ahead: bool) -> 
         for _ in range(2):
             with pytest.raises(BundleIntegrityError, match=r"model\.onnx"):
                 opened.file_path("model")
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 1 << 10])
+@pytest.mark.parametrize("at", [0, -1])
+def test_every_byte_counts_whatever_it_is_read_through(
+    bundle: Path, room: int, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_BUFFER", room)
+    with open_bundle(bundle) as opened:
+        opened.verify()
+        assert opened.file_path("model") == bundle / "model.onnx"
+    content = bytearray((bundle / "model.onnx").read_bytes())
+    content[at] ^= 1
+    (bundle / "model.onnx").write_bytes(content)
+    with open_bundle(bundle) as opened:
+        with pytest.raises(BundleIntegrityError, match=r"model\.onnx in .* has another SHA-256"):
+            opened.file_path("model")
+        with pytest.raises(BundleIntegrityError, match=r"model\.onnx in .* has another SHA-256"):
+            opened.verify()
 
 
 def test_a_change_while_loading_is_noticed(bundle: Path) -> None:

@@ -40,11 +40,32 @@ def test_files_are_listed_measured_and_read(storage: Storage) -> None:
     storage.close()
 
 
+@pytest.mark.parametrize("room", [1, 1000, 1 << 22])
+def test_pieces_are_put_where_the_caller_says(storage: Storage, room: int) -> None:
+    for name, data in FILES.items():
+        place = bytearray(room)
+        pieces: list[bytes] = []
+        for piece in storage.chunks(name, len(data), memoryview(place)):
+            assert isinstance(piece, memoryview)
+            assert piece.obj is place
+            assert piece == place[: len(piece)]
+            pieces.append(bytes(piece))
+            if room == 1 and len(pieces) == 100:
+                break
+        assert b"".join(pieces) == (data if room > 1 else data[:100])
+        assert max(map(len, pieces), default=0) <= room
+    storage.close()
+
+
+@pytest.mark.parametrize("room", [None, 1000, 1 << 22])
 @pytest.mark.parametrize(("listed", "word"), [(255 * 5000, "longer"), (257 * 5000, "shorter")])
-def test_a_file_of_another_size_is_an_error_before_it_is_whole(storage: Storage, listed: int, word: str) -> None:
-    pieces: list[bytes] = []
+def test_a_file_of_another_size_is_an_error_before_it_is_whole(
+    storage: Storage, listed: int, word: str, room: int | None
+) -> None:
+    pieces: list[bytes | memoryview] = []
+    into = None if room is None else memoryview(bytearray(room))
     with pytest.raises(BundleIntegrityError, match=f"model.onnx in .* is {word} than the {listed} bytes listed"):
-        pieces.extend(storage.chunks("model.onnx", listed))
+        pieces.extend(storage.chunks("model.onnx", listed, into))
     assert sum(map(len, pieces)) <= listed
     storage.close()
 

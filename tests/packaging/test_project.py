@@ -83,7 +83,8 @@ def test_the_repository_as_it_is_may_not_be_released_by_mistake() -> None:
 def test_floors_are_read_from_the_declaration() -> None:
     script = (ROOT / "scripts" / "floors.sh").read_text("utf-8")
     (program,) = re.findall(r"floors\.txt\" <<'PYTHON'\n(.*?)^PYTHON$", script, re.MULTILINE | re.DOTALL)
-    command = [sys.executable, "-c", program, "export", "tflite", "validate"]
+    command = [sys.executable, "-c", program, "export", "tflite", "validate", "ray"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found = {line.partition("==")[0] for line in done.stdout.split()}
-    assert found == {"numpy", "onnxruntime", "onnx", "safetensors", "ml_dtypes", "ai-edge-litert", "jinja2"}
+    base = {"numpy", "onnxruntime", "onnx", "safetensors", "ml_dtypes", "ai-edge-litert", "jinja2"}
+    assert found == {*base, "ray[data]", "pyarrow"}

@@ -217,7 +217,9 @@ def test_a_start_reads_nothing_that_is_what_it_was(
     monkeypatch.setattr(time, "time_ns", lambda: now + 10**10)
     read: list[str] = []
     pieces, digest_of = Bundle.pieces, module._digest_of
-    monkeypatch.setattr(Bundle, "pieces", lambda self, entry: read.append(entry.role) or pieces(self, entry))
+    monkeypatch.setattr(
+        Bundle, "pieces", lambda self, entry, *into: read.append(entry.role) or pieces(self, entry, *into)
+    )
     monkeypatch.setattr(module, "_digest_of", lambda path: read.append(path.suffix) or digest_of(path))
     answers, large = [], []
     for _ in range(3):

@@ -36,6 +36,16 @@ def test_the_quick_way_changes_nothing(flags: tuple[bool, ...]):
     run()
 
 
+def test_ideographs_that_are_not_looked_up():
+    block = "".join(map(chr, range(0x4E00, 0xA000)))
+    edges = "\u4dff" + block + "\ua000"
+    assert "".join(map(UNICODE.slow.lower, edges)) == LowerCase(UNICODE).normalize(edges) == edges
+    for flags in product((True, False), repeat=5):
+        normalizer = BertNormalizer(**dict(zip(NAMES, flags, strict=True)), unicode=UNICODE)
+        assert normalizer.normalize(edges) == normalizer.closely(edges)[0]
+    assert BertNormalizer(**dict.fromkeys(NAMES, True), unicode=UNICODE).normalize("一鿿") == " 一  鿿 "
+
+
 @settings(deadline=None)
 @given(MARKED)
 def test_lower_case(text: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import random
 import struct
 from itertools import pairwise
@@ -114,6 +115,52 @@ def test_of_two_equal_paths_the_longer_first_word_wins():
     # ln 2 + ln 8 = ln 4 + ln 4
     segmenter = WordSegmenter(WordTrie(build_words().pack({"甲": 2, "乙丙": 8, "甲乙": 4, "丙": 4})))
     assert segmenter.cut("甲乙丙") == ["甲乙", "丙"]
+    # sums begin anew behind a character outside runs: what lies there would be added first, and rounded differently
+    for count in range(40):
+        assert segmenter.cut("甲乙丙。" + "丁" * count)[:2] == ["甲乙", "丙"]
+
+
+def plain_cut(words: dict[str, int], text: str) -> list[str]:
+    """Cut a text of characters inside runs as the definition says, without a trie."""
+    total = math.log(sum(words.values()))
+    best = [(0.0, 0)] * (len(text) + 1)
+    for start in reversed(range(len(text))):
+        ends = [end for end in range(start + 1, len(text) + 1) if text[start:end] in words]
+        sums = [(math.log(words[text[start:end]]) - total + best[end][0], end) for end in ends]
+        best[start] = max(sums, default=(0.0 - total + best[start + 1][0], start + 1))
+    cut, start = [], 0
+    while start < len(text):
+        cut.append(text[start : best[start][1]])
+        start = best[start][1]
+    return cut
+
+
+# frequencies of which many products are equal, so that many paths are
+@settings(deadline=None, max_examples=300)
+@given(
+    st.dictionaries(
+        st.text(st.sampled_from("甲乙"), min_size=1, max_size=4), st.sampled_from((1, 2, 4, 8)), min_size=4
+    ),
+    st.text(st.sampled_from("甲甲甲乙丁"), min_size=4, max_size=30),
+)
+def test_the_best_path_is_that_of_the_definition(words: dict[str, int], text: str):
+    assert WordSegmenter(WordTrie(build_words().pack(words))).cut(text) == plain_cut(words, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        # a letter that the dictionary has a word for is glued no less, and a word of two letters is not
+        ("aab", ["aa", "b"]),
+        ("baab", ["b", "aa", "b"]),
+        ("a1甲b2", ["a1", "甲", "b2"]),
+        ("\r\n\n\r\r\na\r\n", ["\r\n", "\n", "\r", "\r\n", "a", "\r\n"]),
+        ("1" * 5, ["11111"]),
+    ],
+)
+def test_what_is_glued(text: str, words: list[str]):
+    dictionary = {"a": 9, "aa": 9, "甲": 1}
+    assert WordSegmenter(WordTrie(build_words().pack(dictionary))).cut(text) == words
 
 
 def test_a_prefix_that_is_no_word_is_cut_to_a_character():
