@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +26,7 @@ from pathlib import Path
 from benchmarks import record
 from benchmarks.artifacts import deploy_command, ours
 from benchmarks.checkpoints import CACHE, SHAPES, VOCAB_SIZE, checkpoint
-from benchmarks.process import ROOT, environment, run
+from benchmarks.process import ROOT, run, watch
 from roformer_edge.formats import FORMATS
 
 LENGTHS = (16, 64, 128, 256, 512)
@@ -36,7 +34,6 @@ RECIPE = "int8-dynamic"
 # about those of the text
 TOKENS = 20
 TEXT = "这家酒店的服务很周到，只是房间小了一点，下次还会再来。"
-PAUSE = 0.01
 PACKED = "bare engine with packed weights"
 WRAPPER = ROOT / "roformer_edge" / "runtime" / "backends" / "litert_compiled.py"
 # of a row, where it has them
@@ -147,31 +144,8 @@ def deploy(shape: str) -> dict[str, float]:
     source = checkpoint(shape)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         command = deploy_command(source, RECIPE, Path(folder) / "bundle", "tflite")
-        start = time.perf_counter()
-        child = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        largest = 0
-        while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            largest = max(largest, resident_bytes(child.pid))
-            time.sleep(PAUSE)
-        seconds = time.perf_counter() - start
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            raise SystemExit(f"{' '.join(command)} failed; run it to see why")
-        cpu = usage.ru_utime + usage.ru_stime
-    return {"peak_mb": max(largest, usage.ru_maxrss * 1024) / 1e6, "seconds": seconds, "processor_s": cpu}
-
-
-def resident_bytes(pid: int) -> int:
-    """Add up the resident memory of a process and of those below it; one that is gone has none."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        below = [
-            int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()
-        ]
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(map(resident_bytes, below))
+        found = watch(command)
+    return {"peak_mb": found.peak_bytes / 1e6, "seconds": found.seconds, "processor_s": found.processor_s}
 
 
 def summary(shape: str, what: str, found: list[dict]) -> dict:

@@ -18,7 +18,7 @@ from roformer_edge.export.calibration import (
 )
 from roformer_edge.export.network.emitter import FloatArray
 from roformer_edge.export.network.weights import Weights
-from roformer_edge.export.parity import Parity, Tensors, check_parity, open_for_parity, probe_feeds
+from roformer_edge.export.parity import Parity, Tensors, check_parity, open_for_parity
 from roformer_edge.processes import give_back_memory
 from roformer_edge.progress import SILENT, ProgressListener
 from roformer_edge.quantize.calibrate import Calibration
@@ -119,8 +119,8 @@ def compare_network(
         task: The head, inputs and outputs.
         options: Those of the export.
         build: Makes the artifact in the wanted format.
-        answers: Gives what the reference model answers to ``parity.probe_feeds``; asked when the network has answered
-            and is out of memory. ``None`` where there is no reference.
+        answers: Gives what the reference model answers to ``parity.probe_feeds``; asked before the network is made.
+            ``None`` where there is no reference.
         progress: Told of each stage as it begins.
 
     Raises:
@@ -128,6 +128,9 @@ def compare_network(
     """
     if answers is None:
         return NOT_COMPARED
+    # first: a reference model in a process of its own is out of memory then
+    progress.stage("reference")
+    expected = answers()
     progress.stage("float network")
     give_back_memory()
     config = checkpoint.config
@@ -135,13 +138,8 @@ def compare_network(
     run = open_for_parity(artifact, config)
     del artifact  # its arrays are gone before the engine makes its own of them, at the first run
     give_back_memory()
-    found = iter([run(feeds) for feeds in probe_feeds(config, task)])
-    del run
-    give_back_memory()
-    progress.stage("reference")
-    expected = answers()
     progress.stage("parity")
-    return check_parity(lambda _: next(found), expected, config, task)
+    return check_parity(run, expected, config, task)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
