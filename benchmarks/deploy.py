@@ -3,8 +3,8 @@
     python -m benchmarks.deploy [--shapes base] [--rounds 5]
 
 Both start from the same checkpoint with random weights and end with a quantised model on disk; both compare the
-float graph with PyTorch on the way, as they do by default. They take turns, each in fresh processes; medians. Peak memory is that of
-all processes of a command together.
+float graph with PyTorch on the way, as they do by default. They take turns, each in fresh processes; medians. Peak
+memory is that of all processes of a command together.
 """
 
 from __future__ import annotations
