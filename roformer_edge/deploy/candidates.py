@@ -19,6 +19,7 @@ from roformer_edge.formats import DEFAULT_FORMAT, FORMATS, Format, resolve
 from roformer_edge.processors import SAFE_PRESET, detect_preset
 from roformer_edge.quantize.recipe import FLOAT, SCHEMES, STATIC, open_recipe, preset_matters
 from roformer_edge.validate.format import counted
+from roformer_edge.validate.report import Choice
 
 # times as long as the quickest, which machines cannot tell from it
 EQUALLY_QUICK = 1.03
@@ -111,6 +112,8 @@ class Selection:
 
 
 CHOSEN = "chosen"
+# columns of the table that say which candidate it is
+_NAMED = 3
 
 
 def list_candidates(options: DeployOptions) -> tuple[list[DeployOptions], list[LeftOut]]:
@@ -280,6 +283,18 @@ def table(selection: Selection) -> list[list[str]]:
         cells = [one.format, one.recipe, one.preset or "", f"{one.bytes / 1e6:.1f}", *times, f"{one.error:.2g}", *loss]
         rows.append([*cells, one.verdict])
     return rows
+
+
+def as_choice(selection: Selection) -> Choice:
+    """Write it for the report, with the verdict before the figures."""
+    head, *rows = ((*cells[:_NAMED], cells[-1], *cells[_NAMED:-1]) for cells in table(selection))
+    return Choice(
+        rule=explain(selection),
+        head=head,
+        rows=tuple(rows),
+        figures=len(head) - _NAMED - 1,
+        left_out=tuple((one.name, one.reason) for one in selection.left_out),
+    )
 
 
 def as_lines(selection: Selection) -> list[str]:

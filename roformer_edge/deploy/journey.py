@@ -14,7 +14,7 @@ from roformer_edge._extras import available
 from roformer_edge.bundle.pack import ARCHIVE_SUFFIX, MODEL_SUFFIX, check_packed, pack_directory
 from roformer_edge.bundle.self_test_vectors import SELFTEST_NAME
 from roformer_edge.bundle.writer import BundleWriter
-from roformer_edge.deploy.candidates import Selection, list_candidates
+from roformer_edge.deploy.candidates import Selection, as_choice, list_candidates
 from roformer_edge.deploy.contents import add_files, add_weights, manifest_of, measured_loss, parity_record
 from roformer_edge.deploy.inputs import calibration_batches, export_options_of, labelled_examples, open_model
 from roformer_edge.deploy.options import MOST_TUNED, Deployment, DeployOptions
@@ -142,7 +142,9 @@ def deploy_checkpoint(
                         predictor_of_source(original, reference, _THREADS, truncation=options.truncation),
                         predictor_of_bundle(pipeline, model.config, written, opening, str(out)),
                     )
-                    report = compare(*sides, material.examples, _compare_options(options, model, baseline), progress)
+                    report = compare(
+                        *sides, material.examples, _compare_options(options, model, baseline, plan), progress
+                    )
             manifest = manifest.replace(parity=parity_record(comparing() if parity is None else parity))
         if report is not None:
             _keep_budget(report, options, plan)
@@ -323,7 +325,9 @@ def _report_files(report: Report | None, options: DeployOptions, bundle: Path) -
         raise OutputError(f"{error}; the bundle is finished, in {bundle}, and only its report is missing") from None
 
 
-def _compare_options(options: DeployOptions, model: SourceModel, baseline: Report | None) -> CompareOptions:
+def _compare_options(
+    options: DeployOptions, model: SourceModel, baseline: Report | None, plan: _Plan
+) -> CompareOptions:
     name = str(options.evaluation)
     return CompareOptions(
         task=model.task.name,
@@ -332,4 +336,5 @@ def _compare_options(options: DeployOptions, model: SourceModel, baseline: Repor
         slices=options.slices,
         gates=options.gates,
         baseline=baseline,
+        choice=None if plan.selection is None else as_choice(plan.selection),
     )

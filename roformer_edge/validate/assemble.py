@@ -107,6 +107,7 @@ def assemble_report(measured: Measured, options: CompareOptions) -> Report:
         gates=(),
         since=None,
         provenance=_provenance(),
+        choice=options.choice,
     )
     if options.baseline is not None:
         since = compare_with(options.baseline, report, examples, measure, options.listed)

@@ -39,6 +39,11 @@ STORED: Mapping[str, str] = {
     "more than {number} characters": "超过 {number} 个字符",
     "{low}–{high} characters": "{low}–{high} 个字符",
     "empty": "空文本",
+    "Timed in turns at the lengths of {texts}, {threads}, fastest of {rounds} runs of the graph in ms{clock}. The "
+    "quickest within {rule} is chosen; within {share} % of its time, the one with the smallest error.": (
+        "按 {texts} 的长度轮流计时（{threads}；取 {rounds} 次运行中最快的一次，单位毫秒{clock}）。"
+        "在 {rule} 以内选最快者；时间相差不超过 {share} % 时选误差最小者。"
+    ),
 }
 
 # parts of what a sentence vector is made of
@@ -353,6 +358,17 @@ CHINESE: Mapping[str, str] = {
         "答案的正确率是否与其概率相符。期望校准误差（ECE）是二者之差在 {bins} 个概率区间上的加权平均：0 为最好。"
     ),
     "mean probability": "平均概率",
+    "Chosen by measurement": "按测量结果选出",
+    "left out": "未参与",
+    "reason": "原因",
+    "format": "格式",
+    "preset": "预设",
+    "drop": "下降",
+    "recipe": "配方",
+    "mean": "平均",
+    "error": "误差",
+    "same %": "一致率 %",
+    "verdict": "结论",
     "Reliability of both sides": "两个模型的可靠性曲线",
     "Share of right answers (up) over their probability (across), larger dots for more answers, {number} of each side; "
     "below the diagonal a side is too sure": (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from roformer_edge.errors import ComparisonError
 from roformer_edge.validate.gates import parse_gate
-from roformer_edge.validate.report import Report, checked_budget
+from roformer_edge.validate.report import Choice, Report, checked_budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,7 @@ class CompareOptions:
         listed: Largest number of listed examples of each effect.
         slices: What to cut the data by: ``"length"``, or keys of the data.
         baseline: An earlier report on the same data, to compare the candidate with; see ``report.read_report``.
+        choice: How the candidate was chosen, for the report to show.
         gates: What is asked of figures, such as ``"macro_f1 drop <= 0.5"``; see :mod:`~roformer_edge.validate.gates`.
 
     Raises:
@@ -54,6 +55,7 @@ class CompareOptions:
     slices: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
     baseline: Report | None = None
+    choice: Choice | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "reference_batch_size", "resamples", "timing_rounds"):

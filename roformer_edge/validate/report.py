@@ -29,7 +29,7 @@ from roformer_edge.validate.statistics import PairedCounts
 from roformer_edge.validate.tasks import MEASURES
 from roformer_edge.validate.tasks.measure import Agreement, Detail, Effect
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +196,25 @@ class EffectCount:
     count: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """How the candidate was chosen among what could have been made.
+
+    Attributes:
+        rule: What was measured, and by which rule was chosen, in sentences.
+        head: Names of the columns.
+        rows: What was measured of each, written out.
+        figures: How many of the last columns are figures.
+        left_out: Name and reason of what could not be measured.
+    """
+
+    rule: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    figures: int
+    left_out: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Report:
     """Reference against candidate on one labelled data set.
@@ -216,6 +235,7 @@ class Report:
         budget: Largest drop of the first figure allowed, in points, or ``None`` where no budget was set.
         gates: What was asked of other figures, and whether it holds.
         since: What changed since an earlier report, where there is one.
+        choice: How the candidate was chosen, where it was by measurement.
     """
 
     schema_version: int
@@ -239,6 +259,7 @@ class Report:
     gates: tuple[GateResult, ...]
     since: Since | None
     provenance: ReportProvenance
+    choice: Choice | None = None
 
     @property
     def gated(self) -> Figure:

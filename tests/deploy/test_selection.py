@@ -15,12 +15,13 @@ import pytest
 from roformer_edge import load
 from roformer_edge.cli.main import main
 from roformer_edge.deploy import selection
-from roformer_edge.deploy.candidates import CHOSEN, EQUALLY_QUICK, name_of
+from roformer_edge.deploy.candidates import CHOSEN, EQUALLY_QUICK, as_choice, name_of
 from roformer_edge.deploy.journey import deploy_checkpoint
 from roformer_edge.deploy.options import Deployment, DeployOptions
 from roformer_edge.errors import BackendError, BudgetExceededError, OptionError
 from roformer_edge.runtime.bench import time_in_turns
 from roformer_edge.runtime.session import SessionOptions
+from roformer_edge.validate.report import read_report
 from tests.runtime.tiny_tasks import bundle_of, write_task
 from tests.tiny_checkpoint import TEXTS, labelled, write_checkpoint
 
@@ -73,6 +74,26 @@ def chosen(made: Deployment) -> str:
     assert made.selection is not None
     assert [one.verdict for one in made.selection.tried].count(CHOSEN) == 1
     return made.selection.chosen.name
+
+
+def test_the_report_shows_what_was_tried(checkpoint, tmp_path, monkeypatch) -> None:
+    timed_as(monkeypatch, [9.0] * (len(NAMES) - 1) + [1.0])
+    data = labelled(tmp_path / "data.jsonl", repeat=2)
+    options = DeployOptions(for_this_machine=True, evaluation=data, max_drop=1000.0, report=tmp_path / "report")
+    made = deploy_checkpoint(checkpoint, tmp_path / "out", options)
+    report = read_report(tmp_path / "report" / "report.json")
+    assert report.choice == as_choice(made.selection) == made.report.choice
+    assert [row[:3] for row in report.choice.rows] == [
+        (one.format, one.recipe, one.preset or "") for one in made.selection.tried
+    ]
+    assert [row[3] for row in report.choice.rows].count(CHOSEN) == 1
+    assert report.choice.head[-report.choice.figures] == "MB"
+    assert "int8-static" in [name for name, _ in report.choice.left_out]
+    for name in ("report.html", "report.md"):
+        page = (tmp_path / "report" / name).read_text("utf-8").replace("<wbr>", "")
+        assert "Chosen by measurement" in page
+        assert "9.00 times as long" in page
+        assert "it needs texts to measure ranges on" in page
 
 
 def test_what_was_recorded_decides_and_is_told_everywhere(checkpoint, tmp_path) -> None:

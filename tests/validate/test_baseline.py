@@ -133,9 +133,9 @@ def test_what_is_no_report_of_one_candidate_is_refused(small_report, tmp_path):
     for text, says in (
         ("{", "is not valid JSON"),
         ("[]", "must hold a JSON object"),
-        ("{}", "not a report of schema 3: schema_version is None"),
-        ('{"schema_version": 2}', "written by an older version, as schema 2; this one reads schema 3: measure again"),
-        ('{"schema_version": 3, "measure": "fill-mask"}', "old.json: report"),
+        ("{}", "not a report of schema 4: schema_version is None"),
+        ('{"schema_version": 2}', "written by an older version, as schema 2; this one reads schema 4: measure again"),
+        ('{"schema_version": 4, "measure": "fill-mask"}', "old.json: report"),
     ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(ComparisonError, match=re.escape(says)):

@@ -264,6 +264,12 @@ def test_sentences_that_a_report_holds_are_known_again():
         assert translate_stored("not measured: the fresh process failed: {x}\nsee") == "未测量：独立进程失败：{x}\nsee"
         assert translate_stored("1–8 characters") == "1–8 个字符"
         assert translate_stored("多少 characters") == "多少 characters"
+        rule = (
+            "Timed in turns at the lengths of a.jsonl, 1 thread, fastest of 9 runs of the graph in ms of processor "
+            "time. The quickest within a drop of 1 points of accuracy on 40 examples is chosen; within 3 % of its "
+            "time, the one with the smallest error."
+        )
+        assert translate_stored(rule).startswith("按 a.jsonl 的长度轮流计时（1 thread；取 9 次")
         assert translate_phrases("the state of [CLS] beside the mean of the states, divided by its length") == (
             "[CLS] 的状态与各状态的平均值，除以自身长度"
         )

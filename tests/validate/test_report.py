@@ -50,7 +50,7 @@ def damaged(report: Report, path: tuple, value: object) -> dict:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("schema_version",), 2, "not a report of schema 3: schema_version is 2"),
+        (("schema_version",), 2, "not a report of schema 4: schema_version is 2"),
         (("schema_version",), KeyError, "schema_version is None"),
         (("measure",), "ranking", "report.measure is 'ranking', expected one of feature-extraction"),
         (("figures", 0, "drop"), "12.5", r"report: figures\[0\]: drop must be a number, found '12.5'"),
@@ -73,7 +73,7 @@ def test_a_damaged_report_is_refused_with_the_place(small_report, path, value, m
 
 @pytest.mark.parametrize("values", [None, [], "report", 3])
 def test_what_is_no_object_is_refused(values):
-    with pytest.raises(ComparisonError, match="not a report of schema 3"):
+    with pytest.raises(ComparisonError, match="not a report of schema 4"):
         Report.from_dict(values)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from roformer_edge.validate.baseline import Since, SinceEffect
 from roformer_edge.validate.calibration import BINS
+from roformer_edge.validate.excerpts import Excerpt
 from roformer_edge.validate.format import (
     both,
     counted,
@@ -319,8 +320,25 @@ def shown_of(report: Report, effect: Effect) -> str:
 
 
 def task_sections(report: Report) -> Sequence[Section]:
-    """List what is particular to the task, then the calibration and the slices."""
-    return [*MEASURES[report.measure].sections(report), *calibration_sections(report), *slice_sections(report)]
+    """List what is particular to the task, then the calibration, the slices, and what else could have been made."""
+    return [
+        *MEASURES[report.measure].sections(report),
+        *calibration_sections(report),
+        *slice_sections(report),
+        *choice_sections(report),
+    ]
+
+
+def choice_sections(report: Report) -> list[Section]:
+    """Show what the candidate was chosen among, where it was."""
+    found = report.choice
+    if found is None:
+        return []
+    blocks = [Table(head=tuple(map(translate, found.head)), rows=found.rows, written=found.figures)]
+    if found.left_out:
+        rows = tuple((name, Excerpt(text=reason)) for name, reason in found.left_out)
+        blocks.append(Table(head=(translate("left out"), translate("reason")), rows=rows))
+    return [Section(title=translate("Chosen by measurement"), lede=translate_stored(found.rule), blocks=blocks)]
 
 
 def calibration_sections(report: Report) -> list[Section]:
