@@ -129,7 +129,7 @@ def compare_network(
     if answers is None:
         return NOT_COMPARED
     # first: a reference model in a process of its own is out of memory then
-    progress.stage("reference")
+    progress.stage("reference answers")
     expected = answers()
     progress.stage("float network")
     give_back_memory()

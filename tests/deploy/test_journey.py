@@ -98,7 +98,7 @@ def test_stages_are_those_of_what_is_done(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("roformer_edge.deploy.journey.available", lambda package: torch)
     deployment = deploy_checkpoint(write_checkpoint(tmp_path / "checkpoint"), tmp_path / "out", progress=Listener())
-    assert ("parity" in Listener.stages) == ("reference" in Listener.stages) == torch
+    assert ("parity" in Listener.stages) == ("reference answers" in Listener.stages) == torch
     assert deployment.manifest.parity.checked == torch
 
 

@@ -70,7 +70,7 @@ def test_a_network_in_any_format_is_compared_with_the_reference(make_checkpoint)
     parity = comparing(answers=lambda: answers, progress=listener)
     assert parity.checked
     assert parity.absolute_difference < 2e-5
-    assert listener.stages == ["reference", "float network", "parity"]
+    assert listener.stages == ["reference answers", "float network", "parity"]
     wrong = [{**answer, "logits": answer["logits"] + 1} for answer in answers]
     with pytest.raises(ParityError, match="logits"):
         comparing(answers=lambda: wrong)
