@@ -63,7 +63,7 @@ def of_peers(rows: list[Row]) -> Iterator[Goal]:
         some = [row for row in int8 if row["threads"] == threads]
         on = f"{threads} thread{'s' if threads > 1 else ''}"
         for shape, least in (("small", 1.5), ("base", 1.35)):
-            yield ratios(f"int8, {shape}, {on}, the fastest of ours", fastest_of(some), least, some, shape)
+            yield ratios(f"int8, {shape}, {on}, the fastest of ours", fastest_of(some, shape), least, some, shape)
         for ours, peer, least_small, least_base in (
             ("roformer-edge TFLite", "litert-torch", 1.5, 1.3),
             ("roformer-edge ONNX", "optimum-onnx", 1.4, 1.2),
@@ -74,14 +74,17 @@ def of_peers(rows: list[Row]) -> Iterator[Goal]:
         yield real_texts(some, on)
         floats = [row for row in rows if row["precision"] == "fp32" and row["threads"] == threads]
         for shape in ("small", "base") if floats else ():
-            yield ratios(f"fp32, {shape}, {on}, the fastest of ours", fastest_of(floats), 1.0, floats, shape)
+            yield ratios(f"fp32, {shape}, {on}, the fastest of ours", fastest_of(floats, shape), 1.0, floats, shape)
     yield products(rows)
     yield errors(int8)
 
 
-def fastest_of(rows: list[Row]) -> str:
-    """Name the side of the peers by their number."""
-    return f"the fastest of {len({row['engine'] for row in rows if not is_ours(row['engine'])})} peers"
+def fastest_of(rows: list[Row], *shapes: str) -> str:
+    """Name the side of the peers by their number, which may differ from shape to shape."""
+    counts = [
+        len({row["engine"] for row in rows if row["shape"] == shape and not is_ours(row["engine"])}) for shape in shapes
+    ]
+    return f"the fastest of {' and '.join(map(str, dict.fromkeys(counts)))} peers"
 
 
 def ratios(what: str, against: str, least: float, rows: list[Row], shape: str) -> Goal:
@@ -106,7 +109,8 @@ def real_texts(rows: list[Row], on: str) -> Goal:
     }
     return Goal(
         what=f"real lengths in their order, {on}, the fastest of ours",
-        against=f"{fastest_of(rows)}, each in the smallest length that holds a text where it has lengths",
+        against=f"{fastest_of(rows, 'small', 'base')}, each in the smallest length that holds a text where it has "
+        "lengths",
         wanted="1.7 times the texts a second",
         found=", ".join(f"{shape} {ratio:.2f}" for shape, ratio in found.items()),
         holds=min(found.values()) >= 1.7,
