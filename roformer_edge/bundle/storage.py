@@ -7,9 +7,9 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import RawIOBase
+from io import BufferedIOBase, RawIOBase
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from roformer_edge.bundle.manifest import MANIFEST_NAME, MAX_FILES, check_path
 from roformer_edge.errors import BundleError, BundleFormatError, BundleIntegrityError, advice, shown
@@ -185,7 +185,9 @@ class ArchiveStorage:
         info = self._entry(path)
         try:
             with readable(self._path), self._archive.open(info) as stream:
-                yield from _exactly(stream, size, f"{path} in {self._path}", into)
+                # what zipfile opens is one, of which its annotation says less
+                entry = cast("BufferedIOBase", stream)
+                yield from _exactly(entry, size, f"{path} in {self._path}", into)
         except (BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
             raise BundleIntegrityError(f"{path} in {self._path} cannot be unpacked: {shown(error)}") from None
 
@@ -258,7 +260,7 @@ def identity_of(found: os.stat_result) -> tuple[int, ...]:
 class _Beginning:
     """The first bytes of a file, and no more."""
 
-    def __init__(self, file: IO[bytes] | RawIOBase, size: int) -> None:
+    def __init__(self, file: RawIOBase, size: int) -> None:
         self._file = file
         self._left = size
 
@@ -270,7 +272,7 @@ class _Beginning:
 
     def readinto(self, buffer: memoryview) -> int:
         """Read at most as many bytes as ``buffer`` holds into it."""
-        count = self._file.readinto(buffer[: self._left]) or 0  # type: ignore[union-attr]  # see _piece
+        count = self._file.readinto(buffer[: self._left]) or 0
         self._left -= count
         return count
 
@@ -308,7 +310,7 @@ def _check_end_record(path: Path) -> None:
 
 
 def _exactly(
-    stream: IO[bytes] | RawIOBase | _Beginning, size: int, where: str, into: memoryview | None
+    stream: RawIOBase | BufferedIOBase | _Beginning, size: int, where: str, into: memoryview | None
 ) -> Iterator[bytes | memoryview]:
     left = size
     while piece := _piece(stream, left + 1, into):
@@ -320,7 +322,7 @@ def _exactly(
         raise BundleIntegrityError(f"{where} is {'longer' if left < 0 else 'shorter'} than the {size} bytes listed")
 
 
-def _piece(stream: IO[bytes] | RawIOBase | _Beginning, most: int, into: memoryview | None) -> bytes | memoryview:
+def _piece(stream: RawIOBase | BufferedIOBase | _Beginning, most: int, into: memoryview | None) -> bytes | memoryview:
     if into is None:
         return stream.read(min(_CHUNK, most)) or b""
-    return into[: stream.readinto(into[:most]) or 0]  # type: ignore[union-attr]  # IO does not say so, and files can
+    return into[: stream.readinto(into[:most]) or 0]
