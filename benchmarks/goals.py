@@ -72,9 +72,11 @@ def of_peers(rows: list[Row]) -> Iterator[Goal]:
             for shape, least in (("small", least_small), ("base", least_base)):
                 yield ratios(f"{ours}, {shape}, {on}", peer, least, both, shape)
         yield real_texts(some, on)
-        floats = [row for row in rows if row["precision"] == "fp32" and row["threads"] == threads]
-        for shape in ("small", "base") if floats else ():
-            yield ratios(f"fp32, {shape}, {on}, the fastest of ours", fastest_of(floats, shape), 1.0, floats, shape)
+        for precision in ("fp32", "fp16"):
+            floats = [row for row in rows if row["precision"] == precision and row["threads"] == threads]
+            for shape in ("small", "base") if floats else ():
+                what = f"{precision}, {shape}, {on}, the fastest of ours"
+                yield ratios(what, fastest_of(floats, shape), 1.0, floats, shape)
     yield products(rows)
     yield errors(int8)
 

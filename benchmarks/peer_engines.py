@@ -53,6 +53,33 @@ quantised = quantizer.Quantizer(source)
 quantised.load_quantization_recipe(recipe.dynamic_wi8_afp32())
 quantised.quantize().export_model(target)
 """
+# weights of products and rows in half precision
+_AI_EDGE_HALF = """
+import sys
+from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+source, target = sys.argv[1:3]
+halved = quantizer.Quantizer(source)
+halved.add_weight_only_config(
+    regex=".*", operation_name=qtyping.TFLOperationName.ALL_SUPPORTED, num_bits=16,
+    algorithm_key=algorithm_manager.AlgorithmName.FLOAT_CASTING,
+)
+halved.quantize().export_model(target)
+"""
+# the converter that comes with the engine: weights and arithmetic in half precision, inputs and logits as they were
+_HALF_ONNX = """
+import sys
+import onnx
+from onnxruntime.transformers.float16 import convert_float_to_float16
+source, target = sys.argv[1:3]
+onnx.save(convert_float_to_float16(onnx.load(source), keep_io_types=True), target)
+"""
+# weights in half precision, as this engine's tool saves a model unless it is told not to
+_HALF_OPENVINO = """
+import sys
+import openvino
+source, target = sys.argv[1:3]
+openvino.save_model(openvino.Core().read_model(source), target, compress_to_fp16=True)
+"""
 # a program for each length, 8-bit weights for every channel, 8-bit inputs of every run
 _EXECUTORCH = f"""{_LOGITS}
 from pathlib import Path
@@ -119,7 +146,7 @@ class Engine:
 
     Attributes:
         kind: What opens its models: a key of ``OPENERS`` in the program that runs one.
-        precision: Of its products, ``"int8"`` or ``"fp32"``.
+        precision: Of its products or, ``"fp16"``, of its weights: ``"int8"``, ``"fp32"``.
         make: Makes the model of a shape, for these lengths where it must know them; returns its path.
         python: The interpreter that has it.
         is_compiled: Whether it compiles the model anew at every start, which takes minutes.
@@ -152,6 +179,18 @@ def _litert_torch(shape: str, lengths: list[int]) -> Path:
 
 def _ai_edge_quantizer(shape: str, lengths: list[int]) -> Path:
     return _made(shape, "int8.tflite", _AI_EDGE_QUANTIZER, _litert_torch(shape, lengths), *lengths)
+
+
+def _ai_edge_half(shape: str, lengths: list[int]) -> Path:
+    return _made(shape, "half.tflite", _AI_EDGE_HALF, _litert_torch(shape, lengths), *lengths)
+
+
+def _half_onnx(shape: str, lengths: list[int]) -> Path:
+    return _made(shape, "half.onnx", _HALF_ONNX, _optimum_float(shape, lengths))
+
+
+def _half_openvino(shape: str, lengths: list[int]) -> Path:
+    return _made(shape, "half-openvino.xml", _HALF_OPENVINO, _optimum_float(shape, lengths), python=ENGINES_PYTHON)
 
 
 def _executorch(shape: str, lengths: list[int]) -> Path:
@@ -206,6 +245,14 @@ ENGINES: dict[str, Engine] = {
     "OpenVINO fp32": Engine(kind="openvino-float", precision="fp32", make=_optimum_float, python=ENGINES_PYTHON),
     "torch compiled fp32": Engine(
         kind="torch", precision="fp32", make=_checkpoint, python=ENGINES_PYTHON, is_compiled=True
+    ),
+    "roformer-edge TFLite fp16": Engine(kind="ours", precision="fp16", make=_our("fp16", "tflite")),
+    "litert-torch fp16": Engine(kind="signatures", precision="fp16", make=_ai_edge_half),
+    "roformer-edge ONNX fp16": Engine(kind="ours", precision="fp16", make=_our("fp16", "onnx")),
+    "optimum-onnx fp16": Engine(kind="onnx", precision="fp16", make=_half_onnx),
+    "OpenVINO fp16": Engine(kind="openvino-float", precision="fp16", make=_half_openvino, python=ENGINES_PYTHON),
+    "torch compiled fp16": Engine(
+        kind="torch-half", precision="fp16", make=_checkpoint, python=ENGINES_PYTHON, is_compiled=True
     ),
 }
 
@@ -275,11 +322,13 @@ def open_executorch():
         return methods[length].execute([torch.from_numpy(one) for one in padded(feeds, length)])[0].numpy()
     return run
 
-def open_torch(quantised=False):
+def open_torch(quantised=False, half=False):
     import torch
     from transformers import RoFormerForSequenceClassification
     torch.set_num_threads(threads)
     network = RoFormerForSequenceClassification.from_pretrained(model).eval()
+    if half:
+        network.half()
     if quantised:
         from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
         quantize_(network, Int8DynamicActivationInt8WeightConfig())
@@ -287,14 +336,14 @@ def open_torch(quantised=False):
     def run(feeds):
         arrays = dict(zip(NAMES, map(torch.from_numpy, padded(feeds, fitting(feeds)))))
         with torch.inference_mode():
-            return compiled(**arrays).logits.numpy()
+            return compiled(**arrays).logits.float().numpy()
     return run
 
 OPENERS = {
     "ours": open_ours, "onnx": open_onnx, "products": open_products, "signatures": open_signatures,
     "openvino": open_openvino, "openvino-float": lambda: open_openvino(INFERENCE_PRECISION_HINT="f32"),
     "executorch": open_executorch, "torch": open_torch,
-    "torchao": lambda: open_torch(quantised=True),
+    "torchao": lambda: open_torch(quantised=True), "torch-half": lambda: open_torch(half=True),
 }
 run = OPENERS[kind]()
 

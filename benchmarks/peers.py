@@ -29,6 +29,7 @@ from benchmarks.process import run
 LENGTHS = (16, 64, 128, 512)
 BUCKET, BUCKETED = 128, "litert-torch"
 TEXTS = 200
+PRECISIONS = ("int8", "fp32", "fp16")
 REFERENCE = "optimum-onnx fp32"
 ENGINES_PACKAGES = ("openvino", "nncf", "executorch", "torchao")
 
@@ -76,7 +77,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--shapes", nargs="+", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--lengths", nargs="+", type=int, default=list(LENGTHS))
-    parser.add_argument("--precisions", nargs="+", default=["int8", "fp32"], choices=["int8", "fp32"])
+    parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each length in each round (default: 1)")
     parser.add_argument("--out", type=Path, help="folder for the result (default: benchmarks/results)")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import ml_dtypes
 import numpy as np
@@ -19,6 +18,7 @@ from onnx import helper
 from roformer_edge._version import __version__
 from roformer_edge.errors import ExportError
 from roformer_edge.export.artifact import Run
+from roformer_edge.protobuf import Pieces, field, varint
 from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
 OPSET = 20
@@ -26,8 +26,6 @@ CONTRIB = "com.microsoft"
 CONTRIB_VERSION = 1
 # what opset 20 came with
 IR_VERSION = 9
-
-Pieces: TypeAlias = list["bytes | memoryview"]
 
 # numpy knows neither this type nor, therefore, an engine the arrays of it
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -108,15 +106,27 @@ class Graph:
         inputs += [_tensor_info(name, array.dtype, array.shape) for name, array in (fed or {}).items()]
         outputs = [_value_info(spec) for spec in self.outputs]
         outputs += [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in taps]
-        graph: Pieces = [_serialised(onnx.GraphProto(node=self.nodes, name="roformer"))]
-        for name, array in tensors.items():
-            graph += _field(onnx.GraphProto.INITIALIZER_FIELD_NUMBER, _tensor(name, array))
-        graph.append(_serialised(onnx.GraphProto(input=inputs, output=outputs)))
+        nodes = _serialised(onnx.GraphProto(node=self.nodes, name="roformer"))
+        ending = _serialised(onnx.GraphProto(input=inputs, output=outputs))
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, CONTRIB_VERSION)]
-        origin = onnx.ModelProto(ir_version=IR_VERSION, producer_name="roformer-edge", producer_version=__version__)
+        origin = _serialised(
+            onnx.ModelProto(ir_version=IR_VERSION, producer_name="roformer-edge", producer_version=__version__)
+        )
+        numbers = {name: np.ascontiguousarray(a).reshape(-1).view(np.uint8).data for name, a in tensors.items()}
+        # how the graph's size is written depends on that size, and where tensors lie on how it is written
+        for digits in range(1, 6):
+            graph: Pieces = [nodes]
+            place = len(origin) + 1 + digits + len(nodes)
+            for name, array in tensors.items():
+                pieces = _initializer(name, array, numbers[name], place)
+                graph += pieces
+                place += sum(map(len, pieces))
+            graph.append(ending)
+            if len(varint(sum(map(len, graph)))) == digits:
+                break
         model: Pieces = [
-            _serialised(origin),
-            *_field(onnx.ModelProto.GRAPH_FIELD_NUMBER, graph),
+            origin,
+            *field(onnx.ModelProto.GRAPH_FIELD_NUMBER, graph),
             _serialised(onnx.ModelProto(opset_import=opsets)),
         ]
         size = sum(map(len, model))
@@ -194,26 +204,27 @@ class GraphBuilder:
         )
 
 
-def _tensor(name: str, array: np.ndarray) -> Pieces:
-    """Write a ``TensorProto``, without a copy of its numbers."""
+def _initializer(name: str, array: np.ndarray, numbers: memoryview, place: int) -> Pieces:
+    """Write a ``TensorProto`` as a field of the graph, without a copy of its numbers.
+
+    Args:
+        name: Of the tensor.
+        array: Says its shape and type.
+        numbers: Its numbers, as bytes.
+        place: Where in the file the field will begin. Numbers of several bytes then lie where a processor reads them
+            at once, so that an engine can compute on the mapped file; what is not needed for that is spaces in the
+            tensor's description.
+    """
     dtype = helper.np_dtype_to_tensor_dtype(array.dtype) if array.dtype != BFLOAT16 else onnx.TensorProto.BFLOAT16
-    head = onnx.TensorProto(name=name, dims=array.shape, data_type=dtype)
-    numbers = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-    return [_serialised(head), *_field(onnx.TensorProto.RAW_DATA_FIELD_NUMBER, [numbers])]
-
-
-def _field(number: int, content: Sequence[bytes | memoryview]) -> Pieces:
-    """Write a field of a message whose content is counted in bytes: its tag, the count, the content."""
-    return [_varint(number << 3 | 2) + _varint(sum(map(len, content))), *content]
-
-
-def _varint(value: int) -> bytes:
-    """Write a number in groups of 7 bits, the lowest first, each but the last marked."""
-    groups = []
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*groups, value])
+    # the description brings two bytes of its own, so that each remainder comes up
+    for spaces in range(-2, array.itemsize):
+        described = {} if spaces < 0 else {"doc_string": " " * spaces}
+        head = _serialised(onnx.TensorProto(name=name, dims=array.shape, data_type=dtype, **described))
+        raw = field(onnx.TensorProto.RAW_DATA_FIELD_NUMBER, [numbers])
+        pieces = field(onnx.GraphProto.INITIALIZER_FIELD_NUMBER, [head, *raw])
+        if (place + sum(map(len, pieces)) - len(numbers)) % array.itemsize == 0:
+            break
+    return pieces
 
 
 def _serialised(message: Message) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,13 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as binding
 
 from roformer_edge.errors import BackendError
+from roformer_edge.formats import version_tuple
 from roformer_edge.processors import usable_cores
 from roformer_edge.runtime.backends.outside_data import refuse_outside_onnx
+from roformer_edge.runtime.backends.weights_in_place import without_weights
 from roformer_edge.runtime.delegates import CPU, DELEGATES, PROCESSOR, name_of, options_of
 from roformer_edge.runtime.feeds import fit_feeds
+from roformer_edge.runtime.mapped_file import MappedFile
 from roformer_edge.runtime.session import BackendReport, SessionOptions
 from roformer_edge.signatures import DEFAULT, Signature, TensorSpec
 
@@ -29,6 +34,12 @@ _LEVELS = {
     "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
+_ON_PROCESSOR = "CPUExecutionProvider"
+# where the engine looks for weights beside a model that it is given as bytes, since 1.22
+_FOLDER = "session.model_external_initializers_file_folder_path"
+_LOOKS_BESIDE = (1, 22)
+# the engine refuses longer values of its options
+_LONGEST_FOLDER = 1024
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 # errors are raised too, and said in one line by whoever catches them
 _FATAL_ONLY = 4
@@ -45,7 +56,7 @@ class OnnxRuntimeSession:
     """A graph loaded by ONNX Runtime; implements ``roformer_edge.runtime.session.Session``.
 
     Args:
-        model: The path of an ``.onnx`` file, or its bytes. Loading from a path needs one copy of the weights less.
+        model: The path of an ``.onnx`` file, whose large weights are mapped where the engine can, or its bytes.
         options: How to run it.
         session: Options of the engine that the answers depend on, as a bundle keeps them.
 
@@ -64,14 +75,17 @@ class OnnxRuntimeSession:
         options = options or SessionOptions()
         usable, missing = _split_delegates(options)
         refuse_outside_onnx(model, f"onnxruntime {ort.__version__} cannot load the graph")
+        native = _session_options(options, session or {})
+        source: str | bytes = model if isinstance(model, bytes) else str(model)
+        self._mapped: MappedFile | None = None
+        if isinstance(source, str) and usable == [_ON_PROCESSOR]:
+            self._mapped, source = _map_weights(source, native)
         try:
-            self._session: ort.InferenceSession | None = ort.InferenceSession(
-                model if isinstance(model, bytes) else str(model),
-                _session_options(options, session or {}),
-                providers=usable,
-            )
+            self._session: ort.InferenceSession | None = ort.InferenceSession(source, native, providers=usable)
         except _ENGINE_ERRORS as error:
             raise BackendError(f"onnxruntime {ort.__version__} cannot load the graph: {one_line(error)}") from None
+        if self._mapped is not None:
+            self._mapped.check_unchanged()
         # the binding keeps the bytes to start anew after a failure, which is not how failures are dealt with here
         self._session._model_bytes = None
         started = self._session.get_providers()
@@ -102,6 +116,8 @@ class OnnxRuntimeSession:
         session = self._session
         if session is None:
             raise BackendError("the session is closed")
+        if self._mapped is not None:
+            self._mapped.check_unchanged()
         try:
             values = session.run(None, fit_feeds(feeds, self.signatures, signature))
         except _ENGINE_ERRORS as error:
@@ -111,6 +127,8 @@ class OnnxRuntimeSession:
     def close(self) -> None:
         """Free the graph's memory."""
         self._session = None
+        if self._mapped is not None:
+            self._mapped.close()
 
 
 def engine() -> tuple[str, str]:
@@ -168,6 +186,36 @@ def _session_options(options: SessionOptions, entries: Mapping[str, str]) -> ort
             )
         native.add_session_config_entry(name, value)
     return native
+
+
+def _map_weights(path: str, native: ort.SessionOptions) -> tuple[MappedFile | None, str | bytes]:
+    """Let the engine map the weights of a model, where it can.
+
+    Returns:
+        What watches the file, or ``None`` where nothing is mapped; and the model, or its path where it is read.
+    """
+    # the engine follows no links, and knows no way to a file without a name
+    place = Path(os.path.realpath(path))
+    if not _can_map(place):
+        return None, path
+    # looked at before anything is read of it
+    mapped = MappedFile(place)
+    model = without_weights(place)
+    if model is None:
+        mapped.close()
+        return None, path
+    native.add_session_config_entry(_FOLDER, str(place.parent))
+    return mapped, model
+
+
+def _can_map(place: Path) -> bool:
+    # on Windows nothing could be renamed over a file that is mapped
+    if sys.platform == "win32" or version_tuple(ort.__version__) < _LOOKS_BESIDE or not place.is_file():
+        return False
+    try:
+        return len(str(place.parent).encode()) <= _LONGEST_FOLDER and bool(place.name.encode())
+    except UnicodeEncodeError:  # bytes that are no text, which protobuf has no strings of
+        return False
 
 
 def _spec(value: ort.NodeArg) -> TensorSpec:

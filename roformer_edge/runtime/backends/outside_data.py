@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 from contextlib import closing
 from pathlib import Path
-from typing import IO
 
 from roformer_edge.errors import BackendError, BundleIntegrityError
+from roformer_edge.protobuf import LENGTH, MalformedError, Source
 
 # message of ONNX -> number of a field -> the message in it: every way that leads to a tensor
 _MESSAGES: dict[str, dict[int, str]] = {
@@ -30,9 +30,6 @@ _OPERATOR = 4  # of a node
 _CONTEXT = b"EPContext"
 # the deepest nesting that protobuf's own readers follow
 _DEEPEST = 100
-_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
-_WIDEST_VARINT = 63
-_WINDOW = 4096
 
 
 def refuse_outside_onnx(model: str | Path | bytes, complaint: str) -> None:
@@ -49,86 +46,31 @@ def refuse_outside_onnx(model: str | Path | bytes, complaint: str) -> None:
     try:
         # read, not mapped: a mapping of a file that is shortened meanwhile would end the process
         with closing(io.BytesIO(model) if isinstance(model, bytes) else Path(model).open("rb", buffering=0)) as stream:
-            source = _Source(stream)
+            source = Source(stream)
             _check_message(source, "model", 0, source.size, 0)
     except OSError as error:
         raise BackendError(f"cannot read {model!s:.200}: {error.strerror or error}") from None
-    except _MalformedError:
+    except MalformedError:
         raise BackendError(f"{complaint}: it is damaged, or no ONNX model") from None
 
 
-class _MalformedError(Exception):
-    """The bytes are not what the format allows."""
-
-
-class _Source:
-    """Bytes of a stream by their places, read in small windows."""
-
-    def __init__(self, stream: IO[bytes] | io.RawIOBase) -> None:
-        self._stream = stream
-        self.size = stream.seek(0, io.SEEK_END)
-        self._start = 0
-        self._window = b""
-
-    def __getitem__(self, place: int) -> int:
-        at = place - self._start
-        if not 0 <= at < len(self._window):
-            if not 0 <= place < self.size:
-                raise _MalformedError
-            self._stream.seek(place)
-            self._start, self._window = place, self._stream.read(_WINDOW) or b""
-            at = 0
-            if not self._window:
-                raise _MalformedError
-        return self._window[at]
-
-    def varint(self, place: int) -> tuple[int, int]:
-        """Return a number of protobuf and the place behind it."""
-        at = place - self._start
-        # most are one byte of what has been read; a model has thousands of them
-        if 0 <= at < len(self._window) and self._window[at] < 0x80:
-            return self._window[at], place + 1
-        value = shift = 0
-        while True:
-            byte = self[place]
-            value |= (byte & 0x7F) << shift
-            place, shift = place + 1, shift + 7
-            if byte < 0x80:
-                return value, place
-            if shift > _WIDEST_VARINT:
-                raise _MalformedError
-
-
-def _check_message(source: _Source, kind: str, place: int, end: int, depth: int) -> None:
+def _check_message(source: Source, kind: str, place: int, end: int, depth: int) -> None:
     if depth > _DEEPEST or end > source.size:
-        raise _MalformedError
+        raise MalformedError
     inside = _MESSAGES[kind]
-    while place < end:
-        tag, place = source.varint(place)
-        field, wire = tag >> 3, tag & 7
-        if not field:
-            raise _MalformedError
-        if wire == _LENGTH:
-            length, place = source.varint(place)
-            if kind == "tensor" and field == _EXTERNAL_DATA:
-                _refuse("data of a tensor")
-            named = kind == "node" and field == _OPERATOR and length == len(_CONTEXT)
-            if named and bytes(source[place + step] for step in range(length)) == _CONTEXT:
-                _refuse("what a provider compiled")
-            if field in inside:
-                _check_message(source, inside[field], place, place + length, depth + 1)
-            place += length
-        elif wire == _VARINT:
-            value, place = source.varint(place)
-            if kind == "tensor" and field == _DATA_LOCATION and value:
-                _refuse("data of a tensor")
-        elif wire in (_EIGHT_BYTES, _FOUR_BYTES):
-            place += 8 if wire == _EIGHT_BYTES else 4
-        else:
-            raise _MalformedError
-    # a field that reaches over the end of its message belongs to no message at all
-    if place != end:
-        raise _MalformedError
+    for field in source.fields(place, end):
+        if kind == "tensor" and (
+            (field.number == _EXTERNAL_DATA and field.wire == LENGTH)
+            or (field.number == _DATA_LOCATION and field.value)
+        ):
+            _refuse("data of a tensor")
+        if field.wire != LENGTH:
+            continue
+        named = kind == "node" and field.number == _OPERATOR and field.end - field.content == len(_CONTEXT)
+        if named and source.read(field.content, field.end) == _CONTEXT:
+            _refuse("what a provider compiled")
+        if field.number in inside:
+            _check_message(source, inside[field.number], field.content, field.end, depth + 1)
 
 
 def _refuse(what: str) -> None:
