@@ -202,7 +202,7 @@ def model(name: str) -> Path:
         elif isinstance(row, Example):
             _run_example(row, draft)
         else:
-            _train(row, draft)
+            fine_tune(row, model(ENCODER), draft)
         draft.rename(folder)
     return folder
 
@@ -291,10 +291,11 @@ def _run_example(row: Example, folder: Path) -> None:
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
-def _train(row: Model, folder: Path) -> None:
+def fine_tune(row: Model, start: Path, folder: Path) -> None:
+    """Train an encoder that is there for a task, and save it."""
     torch.manual_seed(0)
     rows = read(row.data, "train")
-    start, labels = model(ENCODER), row.labels(rows)
+    labels = row.labels(rows)
     tokenizer = RoFormerTokenizer.from_pretrained(str(start))
     changes: dict[str, Any] = {"id2label": dict(enumerate(labels))} if labels else {}
     if row.task == "text-generation":

@@ -25,7 +25,7 @@ class Field(NamedTuple):
     """One field of a message: its number, how it is written, and where it lies.
 
     Attributes:
-        number: Of the field in its message.
+        number: Its number in the message.
         wire: ``VARINT``, ``EIGHT_BYTES``, ``LENGTH`` or ``FOUR_BYTES``.
         value: The number that a ``VARINT`` is; of others 0.
         start: Where its tag begins.

@@ -208,7 +208,7 @@ def _initializer(name: str, array: np.ndarray, numbers: memoryview, place: int) 
     """Write a ``TensorProto`` as a field of the graph, without a copy of its numbers.
 
     Args:
-        name: Of the tensor.
+        name: The name of the tensor.
         array: Says its shape and type.
         numbers: Its numbers, as bytes.
         place: Where in the file the field will begin. Numbers of several bytes then lie where a processor reads them

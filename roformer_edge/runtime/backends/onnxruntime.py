@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,19 +75,9 @@ class OnnxRuntimeSession:
         options = options or SessionOptions()
         usable, missing = _split_delegates(options)
         refuse_outside_onnx(model, f"onnxruntime {ort.__version__} cannot load the graph")
-        native = _session_options(options, session or {})
-        source: str | bytes = model if isinstance(model, bytes) else str(model)
-        self._mapped: MappedFile | None = None
-        if isinstance(source, str) and usable == [_ON_PROCESSOR]:
-            self._mapped, source = _map_weights(source, native)
-        try:
-            self._session: ort.InferenceSession | None = ort.InferenceSession(source, native, providers=usable)
-        except _ENGINE_ERRORS as error:
-            raise BackendError(f"onnxruntime {ort.__version__} cannot load the graph: {one_line(error)}") from None
-        if self._mapped is not None:
-            self._mapped.check_unchanged()
-        # the binding keeps the bytes to start anew after a failure, which is not how failures are dealt with here
-        self._session._model_bytes = None
+        self._session: ort.InferenceSession | None
+        self._mapped: MappedFile | None
+        self._session, self._mapped = _open(model, lambda: _session_options(options, session or {}), usable)
         started = self._session.get_providers()
         idle = [name for name in map(name_of, usable) if name not in started]
         wanted = [name for name in map(name_of, usable) if name in started]
@@ -113,11 +103,11 @@ class OnnxRuntimeSession:
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the graph once; see ``Session.run``."""
-        session = self._session
+        session, mapped = self._session, self._mapped
         if session is None:
             raise BackendError("the session is closed")
-        if self._mapped is not None:
-            self._mapped.check_unchanged()
+        if mapped is not None:
+            mapped.check_unchanged()
         try:
             values = session.run(None, fit_feeds(feeds, self.signatures, signature))
         except _ENGINE_ERRORS as error:
@@ -126,9 +116,8 @@ class OnnxRuntimeSession:
 
     def close(self) -> None:
         """Free the graph's memory."""
-        self._session = None
-        if self._mapped is not None:
-            self._mapped.close()
+        # a run that is going on in another thread keeps both until its end
+        self._session = self._mapped = None
 
 
 def engine() -> tuple[str, str]:
@@ -188,24 +177,49 @@ def _session_options(options: SessionOptions, entries: Mapping[str, str]) -> ort
     return native
 
 
-def _map_weights(path: str, native: ort.SessionOptions) -> tuple[MappedFile | None, str | bytes]:
-    """Let the engine map the weights of a model, where it can.
+def _open(
+    model: str | Path | bytes, native: Callable[[], ort.SessionOptions], usable: list[Any]
+) -> tuple[ort.InferenceSession, MappedFile | None]:
+    """Open a model, with its weights mapped where that can be had.
 
     Returns:
-        What watches the file, or ``None`` where nothing is mapped; and the model, or its path where it is read.
+        The engine's session; and what watches the file, where it is mapped.
     """
+    if not isinstance(model, bytes) and usable == [_ON_PROCESSOR]:
+        found = _open_mapped(model, native())
+        if found is not None:
+            return found
+    try:
+        session = ort.InferenceSession(model if isinstance(model, bytes) else str(model), native(), providers=usable)
+    except _ENGINE_ERRORS as error:
+        raise BackendError(f"onnxruntime {ort.__version__} cannot load the graph: {one_line(error)}") from None
+    return _without_bytes(session), None
+
+
+def _open_mapped(path: str | Path, native: ort.SessionOptions) -> tuple[ort.InferenceSession, MappedFile] | None:
     # the engine follows no links, and knows no way to a file without a name
     place = Path(os.path.realpath(path))
     if not _can_map(place):
-        return None, path
+        return None
     # looked at before anything is read of it
     mapped = MappedFile(place)
     model = without_weights(place)
     if model is None:
-        mapped.close()
-        return None, path
+        return None
     native.add_session_config_entry(_FOLDER, str(place.parent))
-    return mapped, model
+    try:
+        session = ort.InferenceSession(model, native, providers=[_ON_PROCESSOR])
+    except _ENGINE_ERRORS:
+        # there are file systems without mappings; what is wrong with the model, if anything, reading it tells
+        return None
+    mapped.check_unchanged()
+    return _without_bytes(session), mapped
+
+
+def _without_bytes(session: ort.InferenceSession) -> ort.InferenceSession:
+    # the binding keeps the bytes to start anew after a failure, which is not how failures are dealt with here
+    session._model_bytes = None
+    return session
 
 
 def _can_map(place: Path) -> bool:

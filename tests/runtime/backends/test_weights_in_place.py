@@ -136,7 +136,7 @@ def test_the_engine_maps_them_and_answers_alike(tmp_path):
     assert str(path) not in Path("/proc/self/maps").read_text("utf-8")
 
 
-@pytest.mark.parametrize("case", ["old engine", "windows", "bytes", "small"])
+@pytest.mark.parametrize("case", ["old engine", "windows", "bytes", "small", "no mappings"])
 def test_where_nothing_is_mapped_the_file_is_read(tmp_path, monkeypatch, case):
     path = aligned(tmp_path)
     if case == "old engine":
@@ -145,6 +145,11 @@ def test_where_nothing_is_mapped_the_file_is_read(tmp_path, monkeypatch, case):
         monkeypatch.setattr(sys, "platform", "win32")
     elif case == "small":
         monkeypatch.setattr(weights_in_place, "_LEAST_BYTES", 1 << 30)
+    elif case == "no mappings":
+        # as a file system says that has none
+        monkeypatch.setattr(
+            backend, "without_weights", lambda place: without_weights(place).replace(b"offset", b"offsex")
+        )
     session = OnnxRuntimeSession(path.read_bytes() if case == "bytes" else path)
     assert session._mapped is None
     expected = ort.InferenceSession(path.read_bytes()).run(None, FEEDS)[0]
@@ -172,8 +177,7 @@ def test_folders_that_the_engine_cannot_be_told_of_are_read_from(tmp_path):
     for folder in (strange, deep):
         folder.mkdir(parents=True)
         path = aligned(folder)
-        mapped, source = backend._map_weights(str(path), ort.SessionOptions())
-        assert (mapped, source) == (None, str(path))
+        assert backend._open_mapped(path, ort.SessionOptions()) is None
     assert OnnxRuntimeSession(deep / "model.onnx")._session.run(None, FEEDS)[0].shape == (1, 3, 40)
 
 
@@ -216,6 +220,19 @@ def test_every_recipe_answers_as_it_does_when_it_is_read(tmp_path, monkeypatch, 
             assert (classify.model.session._mapped is not None) == (least == 64)
             answers.append(classify(texts, top_k=3))
     assert answers[0] == answers[1]
+
+
+@needs_mapping
+def test_closing_beside_a_run_leaves_no_file_open(tmp_path):
+    session = OnnxRuntimeSession(aligned(tmp_path))
+    mapped = session._mapped
+    session.close()
+    mapped.check_unchanged()  # as a run does that began before
+    closing = mapped.close
+    del mapped
+    assert not closing.alive
+    with pytest.raises(BackendError, match="closed"):
+        session.run(FEEDS)
 
 
 def test_options_of_the_session_hold_for_mapped_models(tmp_path):
