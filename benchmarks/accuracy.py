@@ -226,13 +226,16 @@ def searched(case: Case, made: Deployment, side: Predictor, reference: Predictor
 def write(rows: list[dict[str, Any]]) -> Path:
     """Replace the same rows among all results, and show them in the documentation."""
     path = record.RESULTS / f"{RESULT}.json"
-    before = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
+    result = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": []}
+    # the times of a model are those of one processor, and of another model perhaps another's
+    before = [{"processor": result["machine"]["processor"], **row} for row in result["rows"]]
+    anew = [{**row, "processor": record.processor()} for row in rows]
     names = [known for known, _ in all_cases()]
 
     def place(row: dict[str, Any]) -> tuple[int, int]:
         return names.index(row["name"]), COLUMNS.index((row["format"], row["recipe"]))
 
-    merged = sorted({place(row): row for row in (*before, *rows)}.values(), key=place)
+    merged = sorted({place(row): row for row in (*before, *anew)}.values(), key=place)
     settings = {"max_drop_of_auto": MAX_DROP, "threads": 1, "timed": TIMED}
     path = record.write(RESULT, settings, merged)
     accuracy_page(json.loads(path.read_text("utf-8")), ROOT / ACCURACY_PAGE)

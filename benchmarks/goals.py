@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
 OURS = "roformer-edge"
+SHAPES = ("small", "base")
 # names of other rows than engines that answer
 FLOOR = "int8 products alone"
 Results = Mapping[str, Mapping[str, Any]]
@@ -42,10 +43,13 @@ class Goal:
 
 
 def goals(results: Results) -> Iterator[Goal]:
-    """Compute every goal whose results are there."""
+    """Compute every goal whose results are there, of each machine that it was measured on."""
     for name, compute in GOALS.items():
-        if name in results:
-            yield from compute(results[name]["rows"])
+        of_machines = [result for known, result in results.items() if known.partition(".")[0] == name]
+        for result in of_machines:
+            on = f", {result['machine']['processor']}" if len(of_machines) > 1 else ""
+            for goal in compute(result["rows"]):
+                yield replace(goal, what=f"{goal.what}{on}")
 
 
 def goals_table(results: Results) -> str:
@@ -62,22 +66,29 @@ def of_peers(rows: list[Row]) -> Iterator[Goal]:
     for threads in sorted({row["threads"] for row in rows}):
         some = [row for row in int8 if row["threads"] == threads]
         on = f"{threads} thread{'s' if threads > 1 else ''}"
-        for shape, least in (("small", 1.5), ("base", 1.35)):
+        measured = [shape for shape in SHAPES if any(row["shape"] == shape for row in some)]
+        for shape, least in zip(SHAPES, (1.5, 1.35), strict=True):
+            if shape not in measured:
+                continue
             yield ratios(f"int8, {shape}, {on}, the fastest of ours", fastest_of(some, shape), least, some, shape)
         for ours, peer, least_small, least_base in (
             ("roformer-edge TFLite", "litert-torch", 1.5, 1.3),
             ("roformer-edge ONNX", "optimum-onnx", 1.4, 1.2),
         ):
             both = [row for row in some if row["engine"] == peer or row["engine"].startswith(ours)]
-            for shape, least in (("small", least_small), ("base", least_base)):
-                yield ratios(f"{ours}, {shape}, {on}", peer, least, both, shape)
-        yield real_texts(some, on)
+            for shape, least in zip(SHAPES, (least_small, least_base), strict=True):
+                if shape in measured:
+                    yield ratios(f"{ours}, {shape}, {on}", peer, least, both, shape)
+        if measured:
+            yield real_texts(some, on, measured)
         for precision in ("fp32", "fp16"):
             floats = [row for row in rows if row["precision"] == precision and row["threads"] == threads]
-            for shape in ("small", "base") if floats else ():
+            for shape in SHAPES:
+                if not any(row["shape"] == shape for row in floats):
+                    continue
                 what = f"{precision}, {shape}, {on}, the fastest of ours"
                 yield ratios(what, fastest_of(floats, shape), 1.0, floats, shape)
-    yield products(rows)
+    yield from products(rows)
     yield errors(int8)
 
 
@@ -104,26 +115,27 @@ def ratios(what: str, against: str, least: float, rows: list[Row], shape: str) -
     )
 
 
-def real_texts(rows: list[Row], on: str) -> Goal:
+def real_texts(rows: list[Row], on: str, shapes: list[str]) -> Goal:
     found = {
         shape: quickest(rows, shape, "texts", ours=False) / quickest(rows, shape, "texts", ours=True)
-        for shape in ("small", "base")
+        for shape in shapes
     }
     return Goal(
         what=f"real lengths in their order, {on}, the fastest of ours",
-        against=f"{fastest_of(rows, 'small', 'base')}, each in the smallest length that holds a text where it has "
-        "lengths",
+        against=f"{fastest_of(rows, *shapes)}, each in the smallest length that holds a text where it has lengths",
         wanted="1.7 times the texts a second",
         found=", ".join(f"{shape} {ratio:.2f}" for shape, ratio in found.items()),
         holds=min(found.values()) >= 1.7,
     )
 
 
-def products(rows: list[Row]) -> Goal:
+def products(rows: list[Row]) -> Iterator[Goal]:
     some = [row for row in rows if row["threads"] == 1 and row["precision"] == "int8"]
-    floor = next(time_of(row) for row in some if is_at(row, "base", "128 tokens") and row["engine"] == FLOOR)
-    ratio = quickest(some, "base", "128 tokens", ours=True) / floor
-    return Goal(
+    floors = [time_of(row) for row in some if is_at(row, "base", "128 tokens") and row["engine"] == FLOOR]
+    if not floors:
+        return
+    ratio = quickest(some, "base", "128 tokens", ours=True) / floors[0]
+    yield Goal(
         what="base at 128 tokens, one thread, the fastest of ours",
         against="onnxruntime's int8 products of the encoder alone",
         wanted="at most 1.2 times",
@@ -135,7 +147,7 @@ def products(rows: list[Row]) -> Goal:
 def errors(rows: list[Row]) -> Goal:
     found = {(row["shape"], row["engine"]): row["error"] for row in rows if row["threads"] == 1 and row["error"] != ""}
     parts, holds = [], True
-    for shape in ("small", "base"):
+    for shape in dict.fromkeys(shape for shape, _ in found):
         of = {engine.removeprefix(f"{OURS} "): error for (known, engine), error in found.items() if known == shape}
         parts.append(f"{shape}: " + ", ".join(f"{engine} {error:.3f}" for engine, error in of.items()))
         theirs = min(error for (known, engine), error in found.items() if known == shape and not is_ours(engine))

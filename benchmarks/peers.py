@@ -50,12 +50,12 @@ def main() -> None:
         "batch": 1, "rounds": args.rounds, "seconds_a_length": args.seconds, "texts": len(lengths),
         **{package: version(package) for package in ("litert-torch", "ai-edge-quantizer")}, **versions_of_engines(),
     }  # fmt: skip
-    print(record.write("peers", settings, [*kept_rows(rows, args.out or record.RESULTS), *rows], args.out))
+    before = (args.out or record.RESULTS) / f"{args.name}.json"
+    print(record.write(args.name, settings, [*kept_rows(rows, before), *rows], args.out))
 
 
-def kept_rows(rows: list[dict], folder: Path) -> list[dict]:
+def kept_rows(rows: list[dict], path: Path) -> list[dict]:
     """What was measured before of other shapes, numbers of threads and precisions."""
-    path = folder / "peers.json"
     before = json.loads(path.read_text("utf-8"))["rows"] if path.exists() else []
     keys = ("shape", "threads", "precision")
     anew = {tuple(row[key] for key in keys) for row in rows}
@@ -80,6 +80,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=PRECISIONS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each length in each round (default: 1)")
+    parser.add_argument(
+        "--name", default="peers", help="of the result; peers.MACHINE for another machine (default: peers)"
+    )
     parser.add_argument("--out", type=Path, help="folder for the result (default: benchmarks/results)")
     return parser.parse_args()
 

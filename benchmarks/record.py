@@ -31,7 +31,7 @@ def write(name: str, settings: dict[str, Any], rows: list[dict[str, Any]], out: 
         "name": name,
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "machine": {
-            "processor": _processor(),
+            "processor": processor(),
             "cores": os.cpu_count(),
             "architecture": platform.machine(),
             "system": platform.system(),
@@ -61,7 +61,8 @@ def _cpuinfo(key: str) -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == key), "")
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name this machine's processor."""
     return _cpuinfo("model name") or platform.processor() or "unknown"
 
 

@@ -42,6 +42,7 @@ from benchmarks.process import environment, run
 
 RECIPE = "int8-dynamic"
 FORMATS = ("onnx", "tflite")
+MEASURED = ("requests", "pool", "memory")
 THREADS = 4
 WORKERS = 2
 # tokens of a text -> how often it is asked, in a hundred requests
@@ -59,15 +60,19 @@ def main() -> None:
     if args.part:
         print(json.dumps(PARTS[args.part](args.bundle, args)))
         return
+    before = measured_before(args.out or record.RESULTS)
     rows: list[dict[str, Any]] = []
     loads = []
     for form in args.formats:
         bundle = demo_bundle(form)
         for part in ("requests", "pool"):
-            loads.append(f"{os.getloadavg()[0]:.1f}")
-            rows += [{"part": part, "format": form, **row} for row in in_a_process(part, bundle, args)]
-    rows += [{"part": "requests", "format": "no engine", **row} for row in in_a_process("control", Path(), args)]
-    for shape in args.shapes:
+            if part in args.measure:
+                loads.append(f"{os.getloadavg()[0]:.1f}")
+                rows += [{"part": part, "format": form, **row} for row in in_a_process(part, bundle, args)]
+    if "requests" in args.measure:
+        rows += [{"part": "requests", "format": "no engine", **row} for row in in_a_process("control", Path(), args)]
+    rows += [row for row in before["rows"] if row["part"] not in args.measure]
+    for shape in args.shapes if "memory" in args.measure else ():
         for form, way in (*((form, form) for form in args.formats), ("tflite", "tflite, weight_cache")):
             if form in args.formats:
                 bundle = ours(shape, RECIPE, form)
@@ -81,7 +86,10 @@ def main() -> None:
         "rounds": args.rounds,
         "load of the machine before each part": " ".join(loads),
     }
-    print(record.write("soak", settings, rows, args.out))
+    path = record.write("soak", settings, rows, args.out)
+    if {*args.measure} != {*MEASURED}:
+        keep_origin(path, before, args.measure)
+    print(path)
 
 
 def parse_args() -> argparse.Namespace:
@@ -89,11 +97,28 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--formats", nargs="+", default=list(FORMATS), choices=FORMATS)
     parser.add_argument("--shapes", nargs="*", default=list(SHAPES), choices=list(SHAPES), help="for memory of pools")
+    parser.add_argument("--measure", nargs="+", default=list(MEASURED), choices=MEASURED, help="and leave the others")
     parser.add_argument("--rounds", type=int, default=9, help="turns of the pool and of one process")
     parser.add_argument("--out", type=Path, help="folder for the result (default: benchmarks/results)")
     parser.add_argument("--part", choices=list(PARTS), help="this part alone, for --bundle, as one JSON line")
     parser.add_argument("--bundle", type=Path)
     return parser.parse_args()
+
+
+def measured_before(folder: Path) -> dict[str, Any]:
+    """Read the result that is there, for what is not measured again."""
+    path = folder / "soak.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"rows": [], "settings": {}}
+    return found
+
+
+def keep_origin(path: Path, before: dict[str, Any], measured: list[str]) -> None:
+    """Say of a result that most of it is of the run before, and which parts are not."""
+    content = json.loads(path.read_text("utf-8"))
+    anew = {f"{part} measured": f"{content['date']} on {content['machine']['processor']}" for part in measured}
+    content |= {key: before[key] for key in ("date", "machine", "versions")}
+    content["settings"] = before["settings"] | anew
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
 
 def demo_bundle(form: str) -> Path:

@@ -123,8 +123,10 @@ def translated(text: str, words: dict[str, str]) -> str:
 
 def section(name: str, result: dict[str, Any]) -> str:
     """One benchmark: its tables, and what they were measured on."""
-    tables = TABLES.get(name, plain)(result["rows"])
-    return f"## {name.replace('_', ' ').capitalize()}\n\n{tables}\n\n{measured_on(result)}"
+    kind, _, machine = name.partition(".")
+    tables = TABLES.get(kind, plain)(result["rows"])
+    on = f", {machine}" if machine else ""
+    return f"## {kind.replace('_', ' ').capitalize()}{on}\n\n{tables}\n\n{measured_on(result)}"
 
 
 def measured_on(result: dict[str, Any]) -> str:
@@ -312,7 +314,8 @@ def accuracy_tables(rows: list[Row]) -> str:
         title = f"**{name}** ({task}): {first['metric']} {100 * first['reference']:.2f} % in PyTorch, float32, "
         lines = [accuracy_line(row) for row in group]
         table = markdown(("", first["metric"], "drop (95 % interval)", "agreement", "MB", "ms"), lines)
-        parts.append(f"{title}{first['examples']:,} examples\n\n{table}")
+        on = ", ".join(dict.fromkeys(row["processor"] for row in group if "processor" in row))
+        parts.append(f"{title}{first['examples']:,} examples{on and f'; ms on {on}'}\n\n{table}")
     return "\n\n".join(parts)
 
 
