@@ -48,7 +48,7 @@ def rotary_pairs(arrays: Arrays, config: RoFormerConfig) -> None:
 
 def norms(arrays: Arrays, config: RoFormerConfig) -> None:
     """Make three channels of every layer norm large, and the columns of the products that read them small."""
-    channels = np.array(list(NORM_CHANNELS)) * config.hidden_size // WIDTH
+    channels = outlier_channels(config)
     factors = np.array(list(NORM_CHANNELS.values()), np.float32)
     signs = np.where(np.arange(len(channels)) % 2, -1, 1).astype(np.float32)
     for norm, readers in _norms(arrays, config):
@@ -56,6 +56,11 @@ def norms(arrays: Arrays, config: RoFormerConfig) -> None:
         arrays[f"{norm}.bias"][channels] = arrays[f"{norm}.bias"][channels] * factors + signs * factors / 2
         for reader in readers:
             arrays[f"{reader}.weight"][:, channels] /= factors
+
+
+def outlier_channels(config: RoFormerConfig) -> np.ndarray:
+    """Number the channels that :func:`norms` makes large."""
+    return np.array(list(NORM_CHANNELS)) * config.hidden_size // WIDTH
 
 
 def _norms(arrays: Arrays, config: RoFormerConfig) -> Iterator[tuple[str, list[str]]]:

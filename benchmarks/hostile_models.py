@@ -25,7 +25,7 @@ import torch
 import roformer_edge
 from benchmarks import accuracy_models
 from benchmarks.accuracy_models import CACHE, ENCODER, MODELS, Model, fine_tune, model, read, train
-from benchmarks.hostile_arrays import EXACT, VARIANTS, Arrays
+from benchmarks.hostile_arrays import EXACT, VARIANTS, Arrays, outlier_channels
 from roformer_edge.checkpoint.loading import Checkpoint, load_architecture
 from roformer_edge.checkpoint.saving import save_checkpoint
 from roformer_edge.tokenizer import RoFormerTokenizer
@@ -97,7 +97,7 @@ def fit_norms(network: Any, original: Any, lessons: Arrays) -> None:
         for name, norm in network.named_modules()
         if name.startswith("roformer.") and isinstance(norm, torch.nn.LayerNorm)
     }
-    wanted = _sums(original, inputs, norms)
+    wanted, large = _sums(original, inputs, norms), outlier_channels(network.config)
     for name, norm in norms.items():
         # those before it are fitted already
         found = _sums(network, inputs, [name])[name]
@@ -105,8 +105,11 @@ def fit_norms(network: Any, original: Any, lessons: Arrays) -> None:
             target = norm(wanted[name])
             plain = torch.nn.functional.layer_norm(found, norm.normalized_shape, eps=norm.eps)
             spread, middle = plain - plain.mean(0), target.mean(0)
-            norm.weight.copy_((spread * (target - middle)).mean(0) / spread.square().mean(0))
-            norm.bias.copy_(middle - norm.weight * plain.mean(0))
+            gains = (spread * (target - middle)).mean(0) / spread.square().mean(0)
+            # the closest fit is smaller than what it fits, and outliers are to stay as large as they were made
+            gains[large] = (target.std(0) / plain.std(0))[large]
+            norm.weight.copy_(gains)
+            norm.bias.copy_(middle - gains * plain.mean(0))
 
 
 def _sums(network: Any, inputs: dict[str, torch.Tensor], norms: Iterable[str]) -> dict[str, torch.Tensor]:

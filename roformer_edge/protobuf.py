@@ -14,6 +14,9 @@ Pieces: TypeAlias = list["bytes | memoryview"]
 # how the content of a field is written, in the lowest three bits of its tag
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5
 _WIDEST_VARINT = 63
+# Tags and lengths are numbers of 32 bits. Of what meets more, some readers drop the upper bits and find another field.
+_SHORT_BYTES = 5
+_MOST_TAG, _MOST_LENGTH = (1 << 32) - 1, (1 << 31) - 1
 _WINDOW = 4096
 
 
@@ -76,10 +79,10 @@ class Source:
         """
         while place < end:
             start = place
-            tag, place = self._varint(start)
+            tag, place = self._short(start, _MOST_TAG)
             number, wire, value, content = tag >> 3, tag & 7, 0, place
             if wire == LENGTH:
-                length, content = self._varint(place)
+                length, content = self._short(place, _MOST_LENGTH)
                 place = content + length
             elif wire == VARINT:
                 value, place = self._varint(place)
@@ -91,6 +94,12 @@ class Source:
             if not number or place > end:
                 raise MalformedError
             yield Field(number, wire, value, start, content, place)
+
+    def _short(self, place: int, most: int) -> tuple[int, int]:
+        value, end = self._varint(place)
+        if value > most or end - place > _SHORT_BYTES:
+            raise MalformedError
+        return value, end
 
     def _varint(self, place: int) -> tuple[int, int]:
         """Return a number of protobuf and the place behind it."""

@@ -71,6 +71,11 @@ def test_large_fields_are_stepped_over():
         b"\x08",  # no content
         varint(1 << 3 | EIGHT_BYTES) + bytes(7),
         varint(1 << 3 | FOUR_BYTES) + bytes(3),
+        # of these tags and this length protobuf takes the lower 32 bits, or nothing
+        varint((1 << 3) + (1 << 32)) + b"\x01",
+        b"\x88\x80\x80\x80\x80\x00\x01",
+        varint(1 << 3 | LENGTH) + varint(1 << 32),
+        varint(1 << 3 | LENGTH) + b"\x80\x80\x80\x80\x80\x00",
     ],
 )
 def test_what_is_no_message(content):

@@ -50,6 +50,7 @@ class MappedFile:
         if any(getattr(before, name) != getattr(self._seen, name) for name in _WRITTEN) or (
             before.st_ctime_ns != self._seen.st_ctime_ns
             and all(getattr(before, name) == getattr(self._seen, name) for name in _DESCRIBED)
+            and self._is_in_place()
         ):
             # once and for all
             self._seen = before
@@ -57,6 +58,13 @@ class MappedFile:
                 f"{self.path} was written to after it was loaded, so that the model in memory is no longer the one "
                 "that was checked; load it again, and replace files of a bundle in use by renaming others over them"
             )
+
+    def _is_in_place(self) -> bool:
+        """Tell whether the file is where it was: one that was renamed has changed as one that was written to has."""
+        try:
+            return os.path.samestat(self.path.stat(), self._seen)
+        except OSError:
+            return False
 
 
 def mappings_of(path: Path) -> tuple[tuple[int, int], ...]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from roformer_edge.errors import BackendError
 from roformer_edge.runtime import mapped_file
-from roformer_edge.runtime.mapped_file import let_go_of_pages, mappings_of
+from roformer_edge.runtime.mapped_file import MappedFile, let_go_of_pages, mappings_of
 
 SIZE = 8 << 20
 
@@ -45,3 +46,17 @@ def test_what_is_not_mapped_or_cannot_be_told_is_left_alone(tmp_path: Path, monk
     monkeypatch.setattr(mapped_file, "_MAPS", tmp_path / "closed")
     assert mappings_of(tmp_path / "model") == ()
     let_go_of_pages(())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is renamed over a file in use there")
+def test_a_file_that_is_moved_away_for_another_is_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(b"x" * 100)
+    mapped = MappedFile(path)
+    path.rename(tmp_path / "before")
+    path.write_bytes(b"y" * 100)
+    mapped.check_unchanged()
+    with (tmp_path / "before").open("r+b") as stream:
+        stream.write(b"z")
+    with pytest.raises(BackendError, match="was written to"):
+        mapped.check_unchanged()

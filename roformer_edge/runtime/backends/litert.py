@@ -138,6 +138,8 @@ class LiteRTSession:
                 raise BackendError(
                     f"{self._name} could not run the model on {_shapes(fitted)}: {one_line(error)}"
                 ) from None
+            if self._mapped is not None:
+                self._mapped.check_unchanged()
             self._let_go(fitted["input_ids"].size)
             return outputs
 

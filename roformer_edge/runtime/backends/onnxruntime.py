@@ -96,10 +96,12 @@ class OnnxRuntimeSession:
             ),
             threads=options.threads,
         )
-        self._outputs = tuple(map(_spec, self._session.get_outputs()))
-        self.signatures = {
-            DEFAULT: Signature(inputs=tuple(map(_spec, self._session.get_inputs())), outputs=self._outputs)
-        }
+        try:
+            self._outputs = tuple(map(_spec, self._session.get_outputs()))
+            inputs = tuple(map(_spec, self._session.get_inputs()))
+        except _ENGINE_ERRORS as error:  # names in a damaged file are no text
+            raise BackendError(f"onnxruntime cannot read the model's signature: {one_line(error)}") from None
+        self.signatures = {DEFAULT: Signature(inputs=inputs, outputs=self._outputs)}
 
     def run(self, feeds: Mapping[str, NDArray[Any]], signature: str = DEFAULT) -> dict[str, NDArray[np.float32]]:
         """Run the graph once; see ``Session.run``."""
@@ -112,6 +114,8 @@ class OnnxRuntimeSession:
             values = session.run(None, fit_feeds(feeds, self.signatures, signature))
         except _ENGINE_ERRORS as error:
             raise BackendError(f"onnxruntime could not run the graph: {one_line(error)}") from None
+        if mapped is not None:
+            mapped.check_unchanged()
         return {spec.name: value for spec, value in zip(self._outputs, values, strict=True)}
 
     def close(self) -> None:
@@ -190,7 +194,7 @@ def _open(
         if found is not None:
             return found
     try:
-        session = ort.InferenceSession(model if isinstance(model, bytes) else str(model), native(), providers=usable)
+        session = ort.InferenceSession(_readable(model), native(), providers=usable)
     except _ENGINE_ERRORS as error:
         raise BackendError(f"onnxruntime {ort.__version__} cannot load the graph: {one_line(error)}") from None
     return _without_bytes(session), None
@@ -220,6 +224,17 @@ def _without_bytes(session: ort.InferenceSession) -> ort.InferenceSession:
     # the binding keeps the bytes to start anew after a failure, which is not how failures are dealt with here
     session._model_bytes = None
     return session
+
+
+def _readable(model: str | Path | bytes) -> str | bytes:
+    """Give the engine a path, or the bytes where it cannot be told the path."""
+    if isinstance(model, bytes):
+        return model
+    try:
+        str(model).encode()
+    except UnicodeEncodeError:
+        return Path(model).read_bytes()
+    return str(model)
 
 
 def _can_map(place: Path) -> bool:

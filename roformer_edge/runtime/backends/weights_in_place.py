@@ -35,7 +35,7 @@ def without_weights(path: Path) -> bytes | None:
         path: A model that has everything in itself: :func:`~.outside_data.refuse_outside_onnx` has looked at it.
 
     Returns:
-        The copy, or ``None`` where the model has no large weight.
+        The copy, or ``None`` where the model has no large weight, or two of one name, of which the engine takes one.
 
     Raises:
         BackendError: The file cannot be read, or is no ONNX model.
@@ -43,27 +43,31 @@ def without_weights(path: Path) -> bytes | None:
     try:
         with path.open("rb", buffering=0) as stream:
             source = Source(stream)
+            names: list[bytes] = []
             moved: list[int] = []
-            model = b"".join(_model(source, path.name.encode(), moved))
+            model = b"".join(_model(source, path.name.encode(), names, moved))
     except OSError as error:
         raise BackendError(f"cannot read {path!s:.200}: {error.strerror or error}") from None
     except MalformedError:
         raise BackendError(f"{path!s:.200} is damaged, or no ONNX model") from None
-    return model if moved else None
+    return model if moved and len(names) == len({*names}) else None
 
 
-def _model(source: Source, name: bytes, moved: list[int]) -> Iterator[bytes | memoryview]:
+def _model(source: Source, name: bytes, names: list[bytes], moved: list[int]) -> Iterator[bytes | memoryview]:
     for one in source.fields(0, source.size):
         if one.number == _GRAPH and one.wire == LENGTH:
-            yield from field(_GRAPH, [b"".join(_graph(source, one, name, moved))])
+            yield from field(_GRAPH, [b"".join(_graph(source, one, name, names, moved))])
         else:
             yield source.read(one.start, one.end)
 
 
-def _graph(source: Source, graph: Field, name: bytes, moved: list[int]) -> Iterator[bytes | memoryview]:
+def _graph(
+    source: Source, graph: Field, name: bytes, names: list[bytes], moved: list[int]
+) -> Iterator[bytes | memoryview]:
     for one in source.fields(graph.content, graph.end):
-        if one.number == _INITIALIZER and one.wire == LENGTH and one.end - one.content >= _LEAST_BYTES:
+        if one.number == _INITIALIZER and one.wire == LENGTH:
             parts = list(source.fields(one.content, one.end))
+            names += [source.read(part.content, part.end) for part in parts if part.number == _NAME]
             weight = _weight(parts)
             if weight is not None:
                 moved.append(weight.content)

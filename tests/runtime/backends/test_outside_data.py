@@ -156,6 +156,15 @@ def test_spellings_that_protobuf_reads_alike(field):
         refuse_outside_onnx(graph() + b"\x3a" + number(len(message)) + message, "no model")
 
 
+@pytest.mark.parametrize("outer", [0, 1 << 32])
+@pytest.mark.parametrize("inner", [0, 1 << 32])
+def test_tags_of_which_engines_read_the_lower_bits(outer, inner):
+    tensor = number(1 << 3) + number(4) + number((13 << 3 | 2) + inner) + number(0)
+    message = number((5 << 3 | 2) + outer) + number(len(tensor)) + tensor
+    with pytest.raises(RoFormerEdgeError):
+        refuse_outside_onnx(b"\x3a" + number(len(message)) + message, "no model")
+
+
 def test_what_is_no_model(tmp_path):
     whole = graph()
     ort_format = (24).to_bytes(4, "little") + b"ORTM" + bytes(100)

@@ -125,6 +125,13 @@ def test_what_has_no_large_weight_and_what_is_no_model(tmp_path):
         without_weights(tmp_path / "nowhere")
 
 
+def test_of_two_weights_of_one_name_the_engine_decides(tmp_path):
+    whole = onnx.load_model_from_string(aligned(tmp_path).read_bytes())
+    whole.graph.initializer.append(numpy_helper.from_array(-TABLE, "table"))
+    (tmp_path / "model.onnx").write_bytes(whole.SerializeToString())
+    assert without_weights(tmp_path / "model.onnx") is None
+
+
 @needs_proc
 def test_the_engine_maps_them_and_answers_alike(tmp_path):
     path = aligned(tmp_path)
@@ -178,7 +185,7 @@ def test_folders_that_the_engine_cannot_be_told_of_are_read_from(tmp_path):
         folder.mkdir(parents=True)
         path = aligned(folder)
         assert backend._open_mapped(path, ort.SessionOptions()) is None
-    assert OnnxRuntimeSession(deep / "model.onnx")._session.run(None, FEEDS)[0].shape == (1, 3, 40)
+        assert OnnxRuntimeSession(path)._session.run(None, FEEDS)[0].shape == (1, 3, 40)
 
 
 @needs_mapping
@@ -199,6 +206,25 @@ def test_a_file_that_is_written_to_is_noticed_and_one_that_is_replaced_does_no_h
     for _ in range(2):
         with pytest.raises(BackendError, match="was written to after it was loaded"):
             other.run(FEEDS)
+
+
+@needs_mapping
+def test_a_file_that_is_written_to_during_a_run_is_noticed(tmp_path):
+    path = aligned(tmp_path)
+    session = OnnxRuntimeSession(path)
+    inner = session._session
+
+    class Slow:
+        def run(self, *given: object) -> object:
+            with path.open("r+b") as stream:
+                stream.write(stream.read(1))
+                stream.write(b"\0")
+            return inner.run(*given)
+
+    session.run(FEEDS)
+    session._session = Slow()
+    with pytest.raises(BackendError, match="was written to"):
+        session.run(FEEDS)
 
 
 @needs_mapping
