@@ -36,7 +36,7 @@ def test_nothing_is_printed_by_default() -> None:
 def test_a_program_that_listens_hears_the_tree(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     bundle = write_runnable(tmp_path / "intent")
     with caplog.at_level(logging.INFO, logger="roformer_edge"):
-        # a library that another test imported may have made the root louder, and making the bundle loads it
+        # making the bundle loads it, which is heard where something made logging louder before
         caplog.clear()
         load(bundle, delegate=("npu", "cpu")).close()
         Logged("deploy", SILENT).stage("calibrate")

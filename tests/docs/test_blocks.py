@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import logging
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,17 @@ def test_the_blocks_of_a_page_run(page: str, folder: Path, tools: dict[str, str]
             run_python(block, namespace)
         elif block.language in ("bash", "console"):
             run_shell(block, tools)
+
+
+@pytest.fixture(autouse=True)
+def quiet_again() -> Iterator[None]:
+    """Give logging back as it was: a block of a page may make it louder for everybody in this process."""
+    loggers = (logging.getLogger(), logging.getLogger("roformer_edge"))
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 def run_python(block: Block, namespace: dict[str, Any]) -> None:
