@@ -282,7 +282,7 @@ def rounding_table(rows: list[Row]) -> str:
 
 
 def small_shape_table(rows: list[Row]) -> str:
-    """A line for each recipe: sizes of the small shape, drop and agreement of a trained model."""
+    """A line for each recipe: size, drop and agreement of the small shape, trained."""
     columns = list(groups(rows, "format", "vocabulary"))
     lines = []
     for (recipe,), group in groups(rows, "recipe").items():
@@ -293,8 +293,7 @@ def small_shape_table(rows: list[Row]) -> str:
 
 
 def small_shape_cell(row: Row) -> str:
-    loss = f"; {row['drop']:.2f}, {row['agreement']:.1f} %" if "drop" in row else ""
-    return f"{row['small_mb']:.1f} MB{loss}"
+    return f"{row['model_mb']:.1f} MB; {row['drop']:.2f}, {row['agreement']:.1f} %"
 
 
 def accuracy_tables(rows: list[Row]) -> str:

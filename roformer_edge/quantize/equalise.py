@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from roformer_edge.config import RoFormerConfig
 from roformer_edge.errors import CalibrationError
-from roformer_edge.quantize.outliers import outlier_channels, outlier_ratio, smoothing_factors
+from roformer_edge.quantize.outliers import not_quiet, outlier_channels, outlier_ratio, smoothing_factors
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -125,7 +125,7 @@ def equalise(
             raise CalibrationError(f"{pair.scope} has {weight.shape[1]} channels, but there are {maxima.size} maxima")
         if not _outliers(found, pair.scope, maxima) and channel_maxima is None:
             continue
-        factors = smoothing_factors(maxima, weight, tied=pair.tied)
+        factors = smoothing_factors(not_quiet(maxima), weight, tied=pair.tied)
         found.arrays[f"{pair.consumer}.weight"] = weight * factors
         _divide(found, arrays, pair.producer, factors)
     return found

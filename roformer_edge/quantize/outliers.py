@@ -34,6 +34,10 @@ _ORDINARY = 0.9
 # A channel that is more than so many times as large as those is split off: its factor would be about 7 and more.
 SPLIT_RATIO = 48.0
 
+# A channel that is smaller than those by more than so many times is multiplied up as if it were not: texts that the
+# calibration did not see may move what it saw at rest.
+_QUIET_RATIO = 16.0
+
 # So many channels are split off at most; the worst ones.
 MOST_SPLIT = 4
 
@@ -42,6 +46,10 @@ _MOST_DIRECTIONS = 8
 
 # How many standard deviations the largest value of a normalised channel is away from its mean, about.
 _NORM_REACH = np.float32(4)
+
+# Activation functions that are next to nothing below zero, at most so much, and pass on what is large.
+_PASS_ON = ("gelu", "gelu_tanh", "quick_gelu", "leaky_relu", "silu", "mish")
+_REST = np.float32(0.25)
 
 # Largest exponent of a factor either way: keeps what is multiplied clear of overflow and of denormal numbers.
 _LARGEST_EXPONENT = 16
@@ -80,7 +88,9 @@ class Smoothing:
     def treatment(self) -> str:
         """Say in a few words what is done, for the record of a recipe's decisions."""
         scaled, split = len(self.channels) - len(self.split), len(self.split)
-        done = [f"{scaled} divided by factors before they are quantised"] * bool(scaled)
+        # those that a shared table has no factors for
+        how = "divided by factors before they are quantised" if (self.factors != 1).any() else "quantised as they are"
+        done = [f"{scaled} {how}"] * bool(scaled)
         done += [f"{split} multiplied in float32"] * bool(split)
         found = f"{len(self.channels)} of {len(self.factors)} input channels are outliers"
         size = f"up to {self.ratio:.0f} times as large as nine in ten (the limit is {OUTLIER_RATIO:g})"
@@ -110,6 +120,13 @@ def _ratios(channel_maxima: FloatArray) -> NDArray[np.float64]:
     return maxima / ordinary if ordinary > 0 else np.zeros_like(maxima)
 
 
+def not_quiet(channel_maxima: FloatArray) -> NDArray[np.float64]:
+    """Take channels that are very small for larger, so that no factor makes much of them; zeros stay zeros."""
+    maxima = np.asarray(channel_maxima, np.float64)
+    least = np.quantile(maxima, _ORDINARY, method="lower") / _QUIET_RATIO
+    return np.where(maxima > 0, np.maximum(maxima, least), 0)
+
+
 def smooth(channel_maxima: FloatArray, weight: FloatArray, *, scalable: bool = True) -> Smoothing | None:
     """Decide what to do about the outlier channels of a product's input; ``None`` where there are none.
 
@@ -132,23 +149,25 @@ def smooth(channel_maxima: FloatArray, weight: FloatArray, *, scalable: bool = T
     return Smoothing(
         channels=outliers,
         ratio=outlier_ratio(maxima),
-        factors=smoothing_factors(rest, weight) if scalable else np.ones(len(maxima), np.float32),
+        factors=smoothing_factors(not_quiet(rest), weight) if scalable else np.ones(len(maxima), np.float32),
         split=split,
     )
 
 
 def estimated_maxima(arrays: Mapping[str, FloatArray], config: RoFormerConfig) -> dict[str, NDArray[np.float32]]:
-    """Estimate from the weights alone how large the channels are that come out of layer norms.
+    """Estimate from the weights alone how large the channels are that come out of layer norms and activations.
 
     A layer norm multiplies a channel by its weight and adds its bias. What it reads is a sum with the layer norm before
-    it, so a channel that was large there is large already, and the more so the more channels are ordinary.
+    it, so a channel that was large there is large already, and the more so the more channels are ordinary. What an
+    activation function reads is a product with such a vector; relu is left out, for equalisation sees to that.
 
     Args:
         arrays: Canonical arrays of the model.
         config: Its architecture; RoFormerV2's norms have no weights and say nothing.
 
     Returns:
-        Scope name -> largest magnitude of every channel, ``[in]``, for the products that read a layer norm.
+        Scope name -> largest magnitude of every channel, ``[in]``, for the products that read a layer norm or an
+        activation.
     """
     maxima: dict[str, NDArray[np.float32]] = {}
     if config.is_v2:
@@ -172,6 +191,12 @@ def estimated_maxima(arrays: Mapping[str, FloatArray], config: RoFormerConfig) -
     for index in range(config.num_hidden_layers):
         module = f"roformer.encoder.layer.{index}"
         through(f"{module}.attention.output.LayerNorm", f"layer.{index}.ffn.up")
+        if config.activation in _PASS_ON:
+            up = arrays[f"{module}.intermediate.dense.weight"]
+            bias = arrays.get(f"{module}.intermediate.dense.bias", np.zeros(len(up), np.float32))
+            middle = up @ arrays[f"{module}.attention.output.LayerNorm.bias"] + bias
+            reach = middle + _NORM_REACH * np.linalg.norm(up * deviations, axis=1)
+            maxima[f"layer.{index}.ffn.down"] = np.asarray(np.maximum(reach, _REST), np.float32)
         following = "head.dense" if index == config.num_hidden_layers - 1 else f"layer.{index + 1}.attention.qkv"
         through(f"{module}.output.LayerNorm", following)
     if "cls.predictions.transform.LayerNorm.weight" in arrays:

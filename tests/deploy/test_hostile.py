@@ -92,3 +92,16 @@ def test_the_same_function_that_is_as_good_in_int8(plain: Path, tmp_path: Path, 
     for recipe in ("int8-dynamic", "int8-static"):
         usual, error = (np.abs(found[name, recipe] - wanted).max() for name in ("plain", variant))
         assert error < 2 * usual
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_large_channels_behind_an_activation_are_warned_of_without_texts(
+    plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    def enlarge(arrays: Arrays, _: RoFormerConfig) -> None:
+        arrays["roformer.encoder.layer.0.intermediate.dense.weight"][[3, 40, 90]] *= 100
+
+    model = changed(plain, "large", enlarge)
+    assert main(["deploy", str(model), "--out", str(tmp_path / "bundle"), "--format", form]) == 0
+    told = capsys.readouterr().err
+    assert "warning: the weights show outlier channels in 1 part of the network (layer.0.ffn.down) and no texts" in told

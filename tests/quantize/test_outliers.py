@@ -142,12 +142,16 @@ def test_nonsense_is_refused():
 
 
 def norms_of(config: RoFormerConfig) -> dict[str, np.ndarray]:
-    """Ordinary layer norms."""
+    """Ordinary layer norms, and products before activations that take each channel as it is."""
     layers = [f"roformer.encoder.layer.{layer}" for layer in range(config.num_hidden_layers)]
     norms = [f"{layer}.{part}" for layer in layers for part in ("attention.output.LayerNorm", "output.LayerNorm")]
     arrays = {}
     for norm, width in (("roformer.embeddings.LayerNorm", config.width_of_embeddings), *((n, 64) for n in norms)):
         arrays |= {f"{norm}.weight": np.ones(width, np.float32), f"{norm}.bias": np.zeros(width, np.float32)}
+    copies = config.intermediate_size // 64
+    for layer in layers:
+        arrays[f"{layer}.intermediate.dense.weight"] = np.tile(np.eye(64, dtype=np.float32), (copies, 1))
+        arrays[f"{layer}.intermediate.dense.bias"] = np.zeros(64 * copies, np.float32)
     return arrays
 
 
@@ -159,8 +163,8 @@ def test_layer_norms_tell_the_sizes_of_what_is_read_after_them():
     arrays["roformer.encoder.layer.0.output.LayerNorm.weight"][3] = 20
     arrays["roformer.encoder.layer.0.output.LayerNorm.bias"][5] = 100
     found = estimated_maxima(arrays, config)
-    scopes = ["layer.0.attention.qkv", "layer.0.ffn.up", "layer.1.attention.qkv", "layer.1.ffn.up", "head.dense"]
-    assert list(found) == scopes
+    layers = [f"layer.{layer}.{part}" for layer in (0, 1) for part in ("attention.qkv", "ffn.up", "ffn.down")]
+    assert list(found) == [*layers, "head.dense"]
     assert outlier_channels(found["layer.0.ffn.up"]).tolist() == []
     assert found["layer.1.attention.qkv"][[0, 3, 5]].tolist() == [4, 80, 104]
     # the residual sum carries the channel on, and the layer norms after make the others smaller
@@ -185,11 +189,32 @@ def test_the_estimates_are_those_of_a_real_model():
     assert 0.4 < (estimated[7] / np.median(estimated)) / (measured[7] / np.median(measured)) < 2.5
 
 
+@pytest.mark.parametrize("activation", ["gelu", "gelu_new", "quick_gelu", "leaky_relu", "silu", "mish"])
+def test_what_an_activation_passes_on_is_estimated_from_the_product_before_it(activation):
+    config = RoFormerConfig(
+        vocab_size=9, hidden_size=64, num_hidden_layers=1, num_attention_heads=1, hidden_act=activation
+    )
+    arrays, up = norms_of(config), "roformer.encoder.layer.0.intermediate.dense"
+    arrays[f"{up}.weight"][7] *= 20
+    arrays[f"{up}.bias"][[3, 5]] = 100, -100
+    found = estimated_maxima(arrays, config)["layer.0.ffn.down"]
+    assert found[[3, 5, 7]].tolist() == [104, 0.25, 80]
+    assert outlier_channels(found).tolist() == [3, 7]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "relu6", "gelu_10"])
+def test_nothing_is_said_of_activations_that_are_bounded_or_equalised(activation):
+    config = RoFormerConfig(
+        vocab_size=9, hidden_size=64, num_hidden_layers=1, num_attention_heads=1, hidden_act=activation
+    )
+    assert "layer.0.ffn.down" not in estimated_maxima(norms_of(config), config)
+
+
 def test_a_projection_stands_between_the_embeddings_and_the_first_layer():
     config = RoFormerConfig(vocab_size=9, hidden_size=64, embedding_size=16, num_hidden_layers=1, num_attention_heads=1)
     arrays = norms_of(config) | {"roformer.embeddings_project.weight": np.ones((64, 16), np.float32)}
     found = estimated_maxima(arrays, config)
-    assert list(found) == ["embeddings.project", "layer.0.ffn.up", "head.dense"]
+    assert list(found) == ["embeddings.project", "layer.0.ffn.up", "layer.0.ffn.down", "head.dense"]
     assert found["embeddings.project"].shape == (16,)
 
 
@@ -233,3 +258,15 @@ def test_behind_a_projection_the_directions_are_those_that_its_outliers_read():
     errors = rows - (quantised.dequantize() + kept_errors(rows, quantised, directions) @ directions)
     through = errors @ arrays["roformer.embeddings_project.weight"].T
     assert np.abs(through[:, [5, 40]]).max() < 1e-4
+
+
+def test_channels_that_were_hardly_moved_are_not_made_much_of():
+    quiet = smooth(maxima_with(c3=20, c9=1e-6), WEIGHT)
+    ordinary = smooth(maxima_with(c3=20, c9=1 / 16), WEIGHT)
+    assert quiet.multipliers[9] == ordinary.multipliers[9]
+    assert smooth(maxima_with(c3=20, c9=0), WEIGHT).multipliers[9] == 1
+
+
+def test_it_is_said_where_nothing_is_divided():
+    found = smooth(maxima_with(**{f"c{n}": 20.0 + n for n in range(6)}), WEIGHT, scalable=False)
+    assert found.treatment.endswith(": 2 quantised as they are, 4 multiplied in float32")

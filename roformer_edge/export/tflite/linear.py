@@ -7,7 +7,8 @@ Products are ``FULLY_CONNECTED`` throughout, with float32 in and out:
   input as it runs;
 - int8-static: integers in and out, between ``QUANTIZE`` and ``DEQUANTIZE``, which is what processors without floating
   point want. An output has one scale, so each of its channels is divided by its own calibrated size in the weights and
-  multiplied by it afterwards.
+  multiplied by it afterwards. Where outlier channels are split off, what is calibrated is the whole and not the rest,
+  which may be much larger: the rest is emitted as int8-dynamic, whose output is float32.
 
 Runtimes of before 2025 know no scale for each row, and would take the first for all of them. For these
 (``tflite-2.14``) the integers have scale 1, and the scales are multiplied in float32 behind the product.
@@ -59,7 +60,9 @@ def emit_linear(graph: Graph, x: Tensor, product: Product, runtime: str) -> Tens
     if product.multipliers is not None:
         multipliers = graph.constant(f"{product.scope}/multipliers", product.multipliers)
         x = graph.op("MUL", f"{product.name}.smoothed", [x, multipliers], x.shape)
-    y = emitters[product.scheme](graph, x, product)
+    # the calibrated sizes are those of the whole output
+    scheme = DYNAMIC if product.scheme == STATIC and product.outliers is not None else product.scheme
+    y = emitters[scheme](graph, x, product)
     return y if product.outliers is None else _with_outliers(graph, whole, y, product.name, product.outliers)
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("ai_edge_litert", reason="the engine is not installed: pip i
 from ai_edge_litert.interpreter import Interpreter
 
 from roformer_edge.errors import ExportError
-from roformer_edge.export.network.emitter import Product, Table
+from roformer_edge.export.network.emitter import Outliers, Product, Table
 from roformer_edge.export.tflite.flatbuffer import DYNAMIC_AXIS, Constants, Graph, write_model
 from roformer_edge.export.tflite.linear import RUNTIMES, emit_linear, emit_table
 from roformer_edge.formats import get_format
@@ -180,6 +180,26 @@ def test_numbers_that_16_bits_do_not_hold_are_refused() -> None:
 def test_a_static_product_needs_both_of_its_ranges(missing: dict) -> None:
     with pytest.raises(ExportError, match="part: the scheme 'int8-static' needs calibrated ranges of 'part'"):
         linear(Product(**{**vars(calibrated()), **missing}))
+
+
+def test_what_split_off_channels_cancel_is_not_cut_off() -> None:
+    """A bias undoes a large constant channel; the rest by itself is far beyond what the whole was seen to be."""
+    x, split = X.copy(), np.array([3])
+    x[:, 3] = 500
+    bias = BIAS - 500 * WEIGHT[:, 3]
+    rest, multipliers = WEIGHT.copy(), np.ones(WEIGHT.shape[1], np.float32)
+    rest[:, 3] = multipliers[3] = 0
+    made = product(
+        STATIC,
+        rest,
+        bias=bias,
+        range=(float(X.min()), float(X.max())),
+        output_maxima=np.abs(REAL).max(0),
+        multipliers=multipliers,
+        outliers=Outliers(channels=split, weight=WEIGHT[:, [3]]),
+    )
+    wanted = x.astype(np.float64) @ WEIGHT.T.astype(np.float64) + bias
+    assert share(run(linear(made), x=x), wanted) < 0.02
 
 
 def test_a_channel_that_is_always_zero_does_not_divide_by_it() -> None:
