@@ -47,7 +47,8 @@ _MOST_DIRECTIONS = 8
 # How many standard deviations the largest value of a normalised channel is away from its mean, about.
 _NORM_REACH = np.float32(4)
 
-# Activation functions that are next to nothing below zero, at most so much, and pass on what is large.
+# Activation functions that pass on what is large, and make little of what is below zero: so much is what a channel that
+# never is above it is taken for.
 _PASS_ON = ("gelu", "gelu_tanh", "quick_gelu", "leaky_relu", "silu", "mish")
 _REST = np.float32(0.25)
 
@@ -115,16 +116,19 @@ def outlier_ratio(channel_maxima: FloatArray) -> float:
 
 
 def _ratios(channel_maxima: FloatArray) -> NDArray[np.float64]:
-    maxima = np.asarray(channel_maxima, np.float64)
-    ordinary = np.quantile(maxima, _ORDINARY, method="lower")
+    maxima, ordinary = np.asarray(channel_maxima, np.float64), _nine_in_ten(channel_maxima)
     return maxima / ordinary if ordinary > 0 else np.zeros_like(maxima)
+
+
+def _nine_in_ten(channel_maxima: FloatArray) -> float:
+    """Find what nine in ten channels do not exceed."""
+    return float(np.quantile(np.asarray(channel_maxima, np.float64), _ORDINARY, method="lower"))
 
 
 def not_quiet(channel_maxima: FloatArray) -> NDArray[np.float64]:
     """Take channels that are very small for larger, so that no factor makes much of them; zeros stay zeros."""
     maxima = np.asarray(channel_maxima, np.float64)
-    least = np.quantile(maxima, _ORDINARY, method="lower") / _QUIET_RATIO
-    return np.where(maxima > 0, np.maximum(maxima, least), 0)
+    return np.where(maxima > 0, np.maximum(maxima, _nine_in_ten(maxima) / _QUIET_RATIO), 0)
 
 
 def smooth(channel_maxima: FloatArray, weight: FloatArray, *, scalable: bool = True) -> Smoothing | None:
